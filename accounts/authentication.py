@@ -1,0 +1,28 @@
+"""`Authorization: Bearer ain_…` for the REST API."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts.models import ApiToken, User, hash_token
+
+
+class ApiTokenAuthentication(BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
+        if scheme.lower() not in ("bearer", "token"):
+            return None
+        found = ApiToken.objects.select_related("user").filter(token_hash=hash_token(token)).first()
+        if found is None or not found.user.is_active:
+            raise AuthenticationFailed("This API token is not known. Make a new one.")
+        now = timezone.now()
+        # Once a minute is enough to say when it was used, and spares a write a request.
+        if found.last_used_at is None or now - found.last_used_at > timedelta(minutes=1):
+            ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
+        return found.user, found
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"

@@ -1,0 +1,79 @@
+"""Users, what they prefer, and the tokens by which they or their clients come in."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.contrib.auth.models import AbstractUser
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.utils import timezone
+
+
+class User(AbstractUser):
+    class Theme(models.TextChoices):
+        SYSTEM = "system", "as the system"
+        LIGHT = "light", "light"
+        DARK = "dark", "dark"
+
+    class Density(models.TextChoices):
+        COMPACT = "compact", "compact"
+        COSY = "cosy", "cosy"
+        ROOMY = "roomy", "roomy"
+
+    class TextSize(models.TextChoices):
+        SMALL = "small", "small"
+        MEDIUM = "medium", "medium"
+        LARGE = "large", "large"
+        HUGE = "huge", "huge"
+
+    theme = models.CharField(max_length=10, choices=Theme.choices, default=Theme.SYSTEM)
+    density = models.CharField(max_length=10, choices=Density.choices, default=Density.COSY)
+    text_size = models.CharField(max_length=10, choices=TextSize.choices, default=TextSize.MEDIUM)
+    keys_enabled = models.BooleanField(default=True)
+    time_zone = models.CharField(max_length=50, default="UTC")
+    digest_hour = models.PositiveSmallIntegerField(default=7, validators=[MaxValueValidator(23)])
+    interests = models.JSONField(
+        default=dict, blank=True, help_text="{topic: mute | less | normal | more}"
+    )
+
+
+def hash_token(token: str) -> str:
+    """SHA-256 in hex: tokens are random, so a fast hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class SigninToken(models.Model):
+    """A one-use sign-in link, valid 15 minutes, from loopback only."""
+
+    LIFETIME = timedelta(minutes=15)
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    @classmethod
+    def issue(cls, user: User) -> str:
+        """Store a new token's hash and return the token itself."""
+        token = secrets.token_urlsafe(32)
+        cls.objects.filter(created_at__lt=timezone.now() - cls.LIFETIME).delete()
+        cls.objects.create(user=user, token_hash=hash_token(token))
+        return token
+
+
+class ApiToken(models.Model):
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    @classmethod
+    def issue(cls, user: User, name: str) -> str:
+        """Store a new token's hash and return the token, which is shown once."""
+        token = "ain_" + secrets.token_urlsafe(32)
+        cls.objects.create(user=user, name=name, token_hash=hash_token(token))
+        return token
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,5 @@
+"""Addresses of digests."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

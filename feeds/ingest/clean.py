@@ -1,0 +1,1 @@
+"""Make parsed entries safe, absolute and bounded. Pure."""

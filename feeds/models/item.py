@@ -1,0 +1,101 @@
+"""Items: stored once, shared by all readers; bodies apart, identity in a narrow ledger."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from feeds.ids import lowest_id
+from feeds.models.source import Source
+
+
+class ItemQuerySet(models.QuerySet["Item"]):
+    def visible_to(self, user: Any) -> "ItemQuerySet":
+        """Items of public sources and of those that this reader subscribes to."""
+        return self.filter(
+            Q(source__in=Source.objects.filter(is_public=True).values("pk"))
+            | Q(source__in=Source.objects.filter(subscriptions__user=user).values("pk"))
+        )
+
+    def subscribed_by(self, user: Any) -> "ItemQuerySet":
+        return self.filter(source__in=Source.objects.subscribed_by(user).values("pk"))
+
+    def since(self, moment: Any) -> "ItemQuerySet":
+        return self.filter(id__gte=lowest_id(moment))
+
+    def within_horizon(self) -> "ItemQuerySet":
+        return self.since(timezone.now() - timedelta(days=settings.UNREAD_HORIZON_DAYS))
+
+    def newest_first(self) -> "ItemQuerySet":
+        return self.order_by("-id")
+
+
+class Item(models.Model):
+    id = models.BigIntegerField(primary_key=True, help_text="time-ordered, see feeds.ids")
+    seq = models.BigIntegerField(help_text="the ledger's number: order of arrival")
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="items")
+    story = models.ForeignKey(
+        "feeds.Story", null=True, blank=True, on_delete=models.SET_NULL, related_name="items"
+    )
+    story_pinned = models.BooleanField(default=False, help_text="a person put it there")
+    copy_of = models.BigIntegerField(null=True, blank=True, help_text="id of the original")
+    url = models.CharField(max_length=2048, blank=True)
+    title = models.CharField(max_length=500)
+    author = models.CharField(max_length=200, blank=True)
+    summary = models.CharField(max_length=600, blank=True, help_text="plain text")
+    image_url = models.CharField(max_length=2048, blank=True)
+    language = models.CharField(max_length=10, blank=True)
+    topics = models.JSONField(default=list, blank=True)
+    published_at = models.DateTimeField()
+    fetched_at = models.DateTimeField()
+    updated_at = models.DateTimeField(null=True, blank=True, help_text="content last changed")
+    content_hash = models.BigIntegerField(default=0, help_text="of title, text and link")
+
+    objects = ItemQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["source", "id", "seq"], name="item_source_time"),
+            models.Index(fields=["seq"], name="item_seq"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ItemBody(models.Model):
+    """What only the reading view and the search need, kept out of list queries."""
+
+    item = models.OneToOneField(
+        Item, primary_key=True, on_delete=models.CASCADE, related_name="body"
+    )
+    html = models.TextField(blank=True, help_text="sanitised")
+    text = models.TextField(blank=True, help_text="plain, what the search indexes")
+    enclosures = models.JSONField(
+        default=list, blank=True, help_text="[{url, type, length}], length in bytes or null"
+    )
+    is_full_text = models.BooleanField(default=False, help_text="taken from the article's page")
+
+
+class ItemKey(models.Model):
+    """The ledger: what a source has ever served. Outlives its item as a tombstone.
+
+    `seq` ascends by insertion and becomes visible in order: what is new since then,
+    watermarks and sync go by it.
+    """
+
+    seq = models.BigAutoField(primary_key=True)
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="keys")
+    key_hash = models.BigIntegerField(help_text="signed 64 bits of BLAKE2b of guid, link or text")
+    alt_hash = models.BigIntegerField(help_text="the same of link and title")
+    item_id = models.BigIntegerField(null=True, help_text="null when deleted or archived")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "key_hash"], name="item_key_unique"),
+        ]
+        indexes = [models.Index(fields=["source", "alt_hash"], name="item_key_alt")]

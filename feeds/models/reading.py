@@ -1,0 +1,86 @@
+"""What a reader follows and touched: subscriptions, folders and sparse states."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from feeds.models.item import Item
+from feeds.models.source import Source
+
+
+class Folder(models.Model):
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="folders"
+    )
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="children"
+    )
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "name"],
+                condition=Q(parent__isnull=True),
+                name="folder_top_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "parent", "name"],
+                condition=Q(parent__isnull=False),
+                name="folder_child_unique",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subscription(models.Model):
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="subscriptions"
+    )
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="subscriptions")
+    folder = models.ForeignKey(
+        Folder, null=True, blank=True, on_delete=models.SET_NULL, related_name="subscriptions"
+    )
+    title = models.CharField(max_length=300, blank=True, help_text="the reader's own name for it")
+    read_up_to = models.BigIntegerField(default=0, help_text="ledger seq: all up to it is read")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "source"], name="subscription_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.title or str(self.source)
+
+
+class ItemState(models.Model):
+    """Only for items that the reader touched. `is_read` null: the mark decides."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="item_states"
+    )
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="states")
+    is_read = models.BooleanField(null=True)
+    is_saved = models.BooleanField(default=False)
+    is_hidden = models.BooleanField(default=False)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "item"], name="state_unique")]
+        indexes = [
+            models.Index(fields=["user", "-item"], condition=Q(is_saved=True), name="state_saved"),
+            models.Index(fields=["user", "item"], condition=Q(is_read=False), name="state_unread"),
+        ]
+
+
+class MarkUndo(models.Model):
+    """The watermarks before a "mark all read", so that it can be taken back."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    marks = models.JSONField(help_text="{subscription id: seq before}")
+    unread_items = models.JSONField(default=list, help_text="items that were marked unread")

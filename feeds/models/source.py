@@ -1,0 +1,105 @@
+"""Sources: the durable record of a feed, its schedule, its health and its fetch log."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class SourceQuerySet(models.QuerySet["Source"]):
+    def visible_to(self, user: Any) -> "SourceQuerySet":
+        """Catalogue sources, and those that this reader subscribes to."""
+        return self.filter(Q(is_public=True) | Q(subscriptions__user=user)).distinct()
+
+    def subscribed_by(self, user: Any) -> "SourceQuerySet":
+        return self.filter(subscriptions__user=user)
+
+    def due(self, now: Any = None) -> "SourceQuerySet":
+        """Sources to be polled: active, their time has come, nobody holds their lease."""
+        now = now or timezone.now()
+        return self.filter(
+            Q(lease_until__isnull=True) | Q(lease_until__lt=now),
+            status=Source.Status.ACTIVE,
+            next_poll_at__lte=now,
+        )
+
+
+class Source(models.Model):
+    class Status(models.TextChoices):
+        ACTIVE = "active", "active"
+        PAUSED = "paused", "paused"
+        GONE = "gone", "gone"
+
+    url = models.CharField(max_length=2048, unique=True, help_text="address of the feed")
+    title = models.CharField(max_length=300, blank=True)
+    site_url = models.CharField(max_length=2048, blank=True)
+    description = models.TextField(blank=True)
+    kind = models.CharField(max_length=10, blank=True, help_text="rss, atom, json, as last seen")
+    language = models.CharField(max_length=10, blank=True)
+    topics = models.JSONField(default=list, blank=True)
+    weight = models.FloatField(default=1.0, help_text="trust in this source, 1 is neutral")
+    pack = models.CharField(max_length=50, blank=True, help_text="starter pack it came with")
+    is_public = models.BooleanField(default=False, help_text="in the catalogue, seen by everyone")
+    full_text = models.BooleanField(default=False, help_text="fetch each article's page")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    next_poll_at = models.DateTimeField(default=timezone.now)
+    interval = models.PositiveIntegerField(default=3600, help_text="seconds between polls")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.BigIntegerField(default=0, help_text="fencing token, grows by claim")
+
+    etag = models.CharField(max_length=1000, blank=True)
+    last_modified = models.CharField(max_length=200, blank=True)
+    body_hash = models.CharField(max_length=64, blank=True)
+    last_fetched_at = models.DateTimeField(null=True, blank=True)
+    last_succeeded_at = models.DateTimeField(null=True, blank=True)
+    last_full_fetch_at = models.DateTimeField(null=True, blank=True)
+    last_new_at = models.DateTimeField(null=True, blank=True)
+    items_per_day = models.FloatField(default=0.0)
+    failures = models.PositiveIntegerField(default=0, help_text="in a row")
+    failing_since = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True, help_text="in words, as the reader sees it")
+    complaint = models.TextField(blank=True, help_text="what was odd in the last document")
+    moved_to = models.CharField(max_length=2048, blank=True)
+    moved_since = models.DateTimeField(null=True, blank=True)
+    trusts_guid = models.BooleanField(
+        default=True, help_text="off when one guid was seen for several articles"
+    )
+
+    objects = SourceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["title", "id"]
+        indexes = [
+            models.Index(fields=["next_poll_at"], condition=Q(status="active"), name="source_due"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.url
+
+    @property
+    def state_word(self) -> str:
+        """One word for the health column: new, ok, failing, paused, gone."""
+        if self.status != self.Status.ACTIVE:
+            return self.status
+        if self.failures:
+            return "failing"
+        return "ok" if self.last_succeeded_at else "new"
+
+
+class FetchLog(models.Model):
+    """One line a fetch; old lines are dropped by a schedule."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="fetches")
+    at = models.DateTimeField(default=timezone.now)
+    status = models.PositiveSmallIntegerField(default=0, help_text="HTTP status, 0 for none")
+    milliseconds = models.PositiveIntegerField(default=0)
+    size = models.PositiveIntegerField(default=0, help_text="bytes after decompression")
+    new = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["source", "-id"], name="fetchlog_newest")]

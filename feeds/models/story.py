@@ -1,0 +1,55 @@
+"""Stories: the coverage of one event, and the lease that only one grouping process holds."""
+
+from typing import Any
+
+from django.db import models
+
+
+class StoryQuerySet(models.QuerySet["Story"]):
+    def visible_to(self, user: Any) -> "StoryQuerySet":
+        """Stories with at least one item that this reader may see."""
+        from feeds.models.item import Item
+
+        items = Item.objects.visible_to(user).filter(story=models.OuterRef("pk"))
+        return self.filter(models.Exists(items))
+
+
+class Story(models.Model):
+    id = models.BigIntegerField(primary_key=True, help_text="time-ordered, see feeds.ids")
+    title = models.CharField(max_length=500)
+    lead = models.ForeignKey(
+        "feeds.Item", null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False
+    )
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True, help_text="its newest item")
+    item_count = models.PositiveIntegerField(default=1)
+    source_count = models.PositiveIntegerField(default=1, help_text="copies not counted")
+    copy_count = models.PositiveIntegerField(default=0)
+    topics = models.JSONField(default=list, blank=True)
+    last_seq = models.BigIntegerField(default=0, db_index=True, help_text="of its newest arrival")
+    title_pinned = models.BooleanField(default=False, help_text="a person wrote the headline")
+
+    objects = StoryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "stories"
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class StoryRedirect(models.Model):
+    """Where a merged story went: its address keeps working."""
+
+    old_id = models.BigIntegerField(primary_key=True)
+    story = models.ForeignKey(Story, on_delete=models.CASCADE, related_name="redirects")
+
+
+class Lease(models.Model):
+    """A named right that one process holds at a time, with a fencing token."""
+
+    name = models.CharField(max_length=50, primary_key=True)
+    token = models.BigIntegerField(default=0)
+    until = models.DateTimeField(null=True)
+    holder = models.CharField(max_length=200, blank=True)
