@@ -1,0 +1,11 @@
+"""Types of requests whose reader is known."""
+
+from django.http import HttpRequest
+
+from accounts.models import User
+
+
+class ReaderRequest(HttpRequest):
+    """A request behind `login_required`."""
+
+    user: User

@@ -1,0 +1,112 @@
+"""Choose what an edition tells: the day's stories of one reader, by rank and diversity."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from accounts.models import User
+from digests.window import LATE, Window
+from feeds.ids import lowest_id
+from feeds.models import Item, ItemState, Story
+
+MOST_STORIES = 7
+MOST_OF_A_TOPIC = 3
+MOST_ALSO = 12
+INTEREST = {"more": 1.0, "less": -1.0}
+
+
+@dataclass(slots=True)
+class Chosen:
+    """A story with this reader's items of the window, best first, copies last."""
+
+    story: Story
+    items: list[Item] = field(default_factory=list)
+    is_update: bool = False
+    score: float = 0.0
+
+    @property
+    def source_ids(self) -> set[int]:
+        return {item.source_id for item in self.items if item.copy_of is None}
+
+
+def items_of(user: User, window: Window) -> list[Item]:
+    """What was published in the window, or arrived in it only a little late."""
+    in_window = Q(published_at__gte=window.start, published_at__lt=window.end) | Q(
+        fetched_at__gte=window.start, fetched_at__lt=window.end
+    )
+    return list(
+        Item.objects.subscribed_by(user)
+        .filter(in_window, id__gte=lowest_id(window.start - LATE), id__lt=lowest_id(window.end))
+        .filter(story__isnull=False)
+        .exclude(pk__in=ItemState.objects.filter(user=user, is_hidden=True).values("item_id"))
+        .select_related("source", "story")
+        .order_by("id")
+    )
+
+
+def choose(
+    user: User, window: Window, told: dict[int, int], now: datetime
+) -> tuple[list[Chosen], list[Chosen]]:
+    """The edition's stories and those also noted.
+
+    `told` gives, by id, the stories of the edition before with the newest arrival that
+    it knew: they are left out unless something arrived since, and then are updates.
+    """
+    candidates = _news(items_of(user, window), told, user.interests)
+    _score(candidates, user.interests, now)
+    ranked = sorted(candidates, key=lambda c: (-c.score, -c.story.pk))
+    main = _diverse(ranked)
+    picked = {c.story.pk for c in main}
+    return main, [c for c in ranked if c.story.pk not in picked][:MOST_ALSO]
+
+
+def _news(items: Iterable[Item], told: dict[int, int], interests: dict[str, Any]) -> list[Chosen]:
+    by_story: dict[int, list[Item]] = defaultdict(list)
+    for item in items:
+        if item.story_id is not None and item.seq > told.get(item.story_id, -1):
+            by_story[item.story_id].append(item)
+    chosen = []
+    for story_id, own in by_story.items():
+        if story_id in told and all(item.copy_of is not None for item in own):
+            continue
+        story = own[0].story
+        assert story is not None
+        if any(interests.get(topic) == "mute" for topic in story.topics):
+            continue
+        own.sort(key=lambda item: (item.copy_of is not None, item.pk != story.lead_id, item.pk))
+        chosen.append(Chosen(story, own, is_update=story_id in told))
+    return chosen
+
+
+def _score(candidates: Sequence[Chosen], interests: dict[str, Any], now: datetime) -> None:
+    for candidate in candidates:
+        newest = max(item.published_at for item in candidate.items)
+        hours = max(0.0, (now - newest).total_seconds() / 3600)
+        heat = min(1.0, math.log2(1 + len(candidate.source_ids)) / 3)
+        weight = max(item.source.weight for item in candidate.items)
+        candidate.score = weight * (0.5 * heat + 0.3 * 2 ** (-hours / 18)) + 0.2 * max(
+            (INTEREST.get(interests.get(t, ""), 0.0) for t in candidate.story.topics), default=0.0
+        )
+
+
+def _diverse(ranked: Sequence[Chosen]) -> list[Chosen]:
+    """The best, with at most three of a topic and at most two led by one source."""
+    topics: Counter[str] = Counter()
+    leads: Counter[int] = Counter()
+    picked: list[Chosen] = []
+    for candidate in ranked:
+        lead = candidate.items[0].source_id
+        first = next(iter(candidate.story.topics), "")
+        if leads[lead] >= 2 or (first and topics[first] >= MOST_OF_A_TOPIC):
+            continue
+        leads[lead] += 1
+        topics[first] += 1
+        picked.append(candidate)
+        if len(picked) == MOST_STORIES:
+            break
+    return picked

@@ -1,0 +1,35 @@
+"""What the queue runs for digests."""
+
+from django.utils import timezone
+from django_q.models import Schedule
+
+from accounts.models import User
+from digests.models import Digest
+from digests.window import reader_today, reader_zone
+from digests.write import write_digest
+
+
+def ensure_schedules() -> None:
+    """Make the schedule that writes digests, once."""
+    Schedule.objects.get_or_create(
+        name="write_due_digests",
+        defaults={
+            "func": "digests.tasks.write_due_digests",
+            "schedule_type": Schedule.MINUTES,
+            "minutes": 10,
+        },
+    )
+
+
+def write_due_digests() -> int:
+    """Write today's edition of every reader whose hour has come and who has none yet."""
+    now = timezone.now()
+    written = 0
+    for reader in User.objects.filter(is_active=True, subscriptions__isnull=False).distinct():
+        day = reader_today(reader.time_zone, now)
+        if now.astimezone(reader_zone(reader.time_zone)).hour < reader.digest_hour:
+            continue
+        if not Digest.objects.filter(user=reader, date=day).exists():
+            write_digest(reader, day, now=now)
+            written += 1
+    return written

@@ -1,0 +1,57 @@
+"""The digest's pages."""
+
+from datetime import date, timedelta
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from accounts.types import ReaderRequest
+from digests.models import Digest
+from digests.read import todays_digest
+from digests.window import reader_today
+from digests.write import write_digest
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def digest_today(request: ReaderRequest) -> HttpResponse:
+    """Today's edition; a POST writes it again with what has come since."""
+    if request.method == "POST":
+        write_digest(request.user)
+        return redirect("digest")
+    return _page(request, todays_digest(request.user))
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def digest_day(request: ReaderRequest, day: date) -> HttpResponse:
+    """The edition of a past day; a POST writes one where there is none yet."""
+    today = reader_today(request.user.time_zone, timezone.now())
+    if day > today:
+        raise Http404("That day has not come yet.")
+    digest = Digest.objects.filter(user=request.user, date=day).first()
+    if request.method == "POST":
+        if digest is None:
+            write_digest(request.user, day)
+        return redirect("digest_day", day=day)
+    if digest is None:
+        return render(request, "digests/none.html", {"day": day}, status=404)
+    return _page(request, digest)
+
+
+def _page(request: ReaderRequest, digest: Digest) -> HttpResponse:
+    today = reader_today(request.user.time_zone, timezone.now())
+    editions = Digest.objects.filter(user=request.user).values_list("date", flat=True)
+    context = {
+        "digest": digest,
+        "edition": digest.content,
+        "number": editions.filter(date__lte=digest.date).count(),
+        "is_today": digest.date == today,
+        "previous": digest.date - timedelta(days=1),
+        "next": digest.date + timedelta(days=1) if digest.date < today else None,
+        "editions": editions[:14],
+    }
+    return render(request, "digests/digest.html", context)

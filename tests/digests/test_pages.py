@@ -1,0 +1,58 @@
+"""The digest's pages and its place in the API."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tests.make import make_item, make_source, make_story, make_user
+
+pytestmark = pytest.mark.django_db
+TEXT = "The lab published a model of seven billion weights on Wednesday. More follows."
+
+
+@pytest.fixture
+def signed_in(client: Client) -> Client:
+    reader = make_user()
+    make_story(make_item(make_source("one", reader=reader), text=TEXT))
+    client.force_login(reader)
+    return client
+
+
+def test_today_s_edition_is_there_when_first_asked_for(signed_in: Client) -> None:
+    page = signed_in.get("/digest/")
+
+    assert page.status_code == 200
+    assert "seven billion weights" in page.content.decode()
+
+
+def test_a_reader_without_news_is_told_of_a_quiet_day(client: Client) -> None:
+    client.force_login(make_user("new"))
+
+    assert "A quiet day" in client.get("/digest/").content.decode()
+
+
+def test_a_day_without_an_edition_offers_to_write_it(signed_in: Client) -> None:
+    day = (timezone.now() - timedelta(days=9)).date()
+
+    assert signed_in.get(f"/digest/{day}/").status_code == 404
+    assert signed_in.post(f"/digest/{day}/").status_code == 302
+    assert signed_in.get(f"/digest/{day}/").status_code == 200
+
+
+@pytest.mark.parametrize("day", ["2999-01-01", "2026-02-31", "yesterday"])
+def test_a_day_that_cannot_be_is_not_found(signed_in: Client, day: str) -> None:
+    assert signed_in.get(f"/digest/{day}/").status_code == 404
+
+
+def test_the_digest_needs_a_reader(client: Client) -> None:
+    assert client.get("/digest/").status_code == 302
+    assert client.get("/api/v1/digest/").status_code in (401, 403)
+
+
+def test_the_api_gives_today_s_edition(signed_in: Client) -> None:
+    answer = signed_in.get("/api/v1/digest/").json()
+
+    assert answer["written_by"] == "extractive"
+    assert answer["content"]["stories"][0]["citations"][0]["number"] == 1
