@@ -1,0 +1,187 @@
+"""Writes the newsroom's documents: RSS, Atom, JSON Feed, article and home pages, OPML."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from html import escape
+from itertools import groupby
+
+from feeds.demo.edition import Article, Version
+from feeds.demo.outlets import OUTLETS, SAMPLE_NOTICE, Outlet
+
+GUID_PREFIX = "tag:sample-newsroom.invalid,2026:"
+CONTENT_TYPES = {
+    "rss": "application/rss+xml; charset=utf-8",
+    "atom": "application/atom+xml; charset=utf-8",
+    "json": "application/feed+json; charset=utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An article as it reads at one moment."""
+
+    article: Article
+    version: Version
+
+    @property
+    def guid(self) -> str:
+        """The same at every start and port, so that a second visit repeats nothing."""
+        return f"{GUID_PREFIX}{self.article.path}"
+
+    @property
+    def html(self) -> str:
+        return "".join(f"<p>{escape(text)}</p>" for text in self.version.paragraphs)
+
+
+def render_feed(outlet: Outlet, base: str, shown: Sequence[Shown], changed: datetime) -> str:
+    """The outlet's feed, newest first; equal input gives equal bytes."""
+    if outlet.format == "json":
+        return _json_feed(outlet, base, shown)
+    if outlet.format == "atom":
+        return _atom(outlet, base, shown, changed)
+    return _rss(outlet, base, shown, changed)
+
+
+def _title(outlet: Outlet) -> str:
+    return f"{outlet.name} (sample)"
+
+
+def _about(outlet: Outlet) -> str:
+    return f"{SAMPLE_NOTICE}. {outlet.voice}"
+
+
+def _rss(outlet: Outlet, base: str, shown: Sequence[Shown], changed: datetime) -> str:
+    items = "".join(_rss_item(outlet, base, one) for one in shown)
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        '<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel>\n'
+        f"<title>{escape(_title(outlet))}</title><link>{base}{outlet.site_path}</link>\n"
+        f"<description>{escape(_about(outlet))}</description>"
+        f"<language>{outlet.language}</language>\n"
+        f"<lastBuildDate>{format_datetime(changed)}</lastBuildDate>\n"
+        f"{items}</channel></rss>\n"
+    )
+
+
+def _rss_item(outlet: Outlet, base: str, one: Shown) -> str:
+    categories = "".join(f"<category>{topic}</category>" for topic in outlet.topics)
+    return (
+        f"<item><title>{escape(one.version.title)}</title>"
+        f"<link>{base}{one.article.path}</link>"
+        f'<guid isPermaLink="false">{one.guid}</guid>'
+        f"<pubDate>{format_datetime(one.article.published)}</pubDate>"
+        f"<dc:creator>{escape(outlet.name)}</dc:creator>{categories}"
+        f"<description>{escape(one.html)}</description></item>\n"
+    )
+
+
+def _atom(outlet: Outlet, base: str, shown: Sequence[Shown], changed: datetime) -> str:
+    entries = "".join(_atom_entry(outlet, base, one) for one in shown)
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        f'<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{outlet.language}">\n'
+        f"<id>{GUID_PREFIX}{outlet.slug}</id><title>{escape(_title(outlet))}</title>\n"
+        f"<subtitle>{escape(_about(outlet))}</subtitle><updated>{changed.isoformat()}</updated>\n"
+        f'<link href="{base}{outlet.site_path}"/>'
+        f'<link rel="self" href="{base}{outlet.feed_path}"/>\n'
+        f"{entries}</feed>\n"
+    )
+
+
+def _atom_entry(outlet: Outlet, base: str, one: Shown) -> str:
+    categories = "".join(f'<category term="{topic}"/>' for topic in outlet.topics)
+    return (
+        f"<entry><id>{one.guid}</id><title>{escape(one.version.title)}</title>"
+        f'<link href="{base}{one.article.path}"/>'
+        f"<published>{one.article.published.isoformat()}</published>"
+        f"<updated>{one.version.since.isoformat()}</updated>"
+        f"<author><name>{escape(outlet.name)}</name></author>{categories}"
+        f'<content type="html">{escape(one.html)}</content></entry>\n'
+    )
+
+
+def _json_feed(outlet: Outlet, base: str, shown: Sequence[Shown]) -> str:
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": _title(outlet),
+        "description": _about(outlet),
+        "home_page_url": base + outlet.site_path,
+        "feed_url": base + outlet.feed_path,
+        "language": outlet.language,
+        "items": [_json_item(outlet, base, one) for one in shown],
+    }
+    return json.dumps(feed, ensure_ascii=False, indent=1)
+
+
+def _json_item(outlet: Outlet, base: str, one: Shown) -> dict[str, object]:
+    return {
+        "id": one.guid,
+        "url": base + one.article.path,
+        "title": one.version.title,
+        "content_html": one.html,
+        "date_published": one.article.published.isoformat(),
+        "date_modified": one.version.since.isoformat(),
+        "authors": [{"name": outlet.name}],
+        "tags": list(outlet.topics),
+    }
+
+
+def render_home(outlet: Outlet, base: str, shown: Sequence[Shown]) -> str:
+    """The outlet's front page, which names its feed."""
+    rows = "".join(
+        f'<li><a href="{one.article.path}">{escape(one.version.title)}</a></li>' for one in shown
+    )
+    kind = CONTENT_TYPES[outlet.format].partition(";")[0]
+    link = (
+        f'<link rel="alternate" type="{kind}" title="{escape(outlet.name)}" '
+        f'href="{outlet.feed_path}">'
+    )
+    return _page(outlet, outlet.name, f"<p>{escape(outlet.voice)}</p><ul>{rows}</ul>", link)
+
+
+def render_article(outlet: Outlet, one: Shown) -> str:
+    """The page behind an item's link, with the whole text."""
+    stamp = f"{one.article.published:%d %B %Y, %H:%M} UTC"
+    changed = one.version.since != one.article.published
+    note = f" · corrected {one.version.since:%d %B %Y, %H:%M} UTC" if changed else ""
+    title = escape(one.version.title)
+    body = (
+        f"<article><h1>{title}</h1><p><time>{stamp}</time>{note}</p>{one.html}</article>"
+        f'<p><a href="{outlet.site_path}">More from {escape(outlet.name)}</a></p>'
+    )
+    return _page(outlet, one.version.title, body)
+
+
+def _page(outlet: Outlet, title: str, body: str, head: str = "") -> str:
+    return (
+        f'<!doctype html><html lang="{outlet.language}"><head><meta charset="utf-8">'
+        f"<title>{escape(title)}</title>{head}</head><body>"
+        f"<header><b>{escape(outlet.name)}</b></header><main>{body}</main>"
+        f"<footer><small>{SAMPLE_NOTICE}. No company, person or product here is real."
+        "</small></footer></body></html>"
+    )
+
+
+def render_opml(base: str) -> str:
+    """All feeds, in a folder for each pack."""
+    folders = "".join(
+        f'<outline text="{pack}" title="{pack}">\n'
+        + "".join(_outline(outlet, base) for outlet in group)
+        + "</outline>\n"
+        for pack, group in groupby(sorted(OUTLETS, key=lambda o: o.pack), key=lambda o: o.pack)
+    )
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<opml version="2.0"><head>'
+        f"<title>{SAMPLE_NOTICE}</title></head><body>\n{folders}</body></opml>\n"
+    )
+
+
+def _outline(outlet: Outlet, base: str) -> str:
+    name = escape(outlet.name)
+    return (
+        f'<outline type="rss" text="{name}" title="{name}" '
+        f'xmlUrl="{base}{outlet.listed_path}" htmlUrl="{base}{outlet.site_path}"/>\n'
+    )
