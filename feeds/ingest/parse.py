@@ -1,1 +1,153 @@
-"""Turn the bytes of a feed into entries. Pure."""
+"""Turn the bytes of a feed into entries: strictly and fast, else tolerantly. Pure."""
+
+import re
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urljoin
+
+from lxml import etree, html
+
+from feeds.ingest.encoding import to_utf8
+from feeds.ingest.errors import ParseError
+from feeds.ingest.parse_fast import read_tree
+from feeds.ingest.parse_json import read_json
+from feeds.ingest.parse_tolerant import read_tolerantly, recover_tree, repair
+from feeds.ingest.types import ParsedFeed
+
+_DECLARATION = re.compile(rb"\s*<\?xml[^>]{0,500}\?>", re.IGNORECASE)
+# Possessive by construction: no part can match what another one begins with.
+_PROLOGUE = re.compile(rb"\A(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+_HTML_START = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
+_ENTRY_START = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
+_FEED_TYPES = frozenset(
+    {
+        "application/rss+xml",
+        "application/atom+xml",
+        "application/rdf+xml",
+        "application/feed+json",
+        "application/json",
+        "application/xml",
+        "text/xml",
+    }
+)
+_PAGE_HEAD = 500_000
+
+
+def parse_feed(body: bytes, content_type: str = "", url: str = "") -> ParsedFeed:
+    """The feed in `body`; ParseError, in words, when there is none.
+
+    `url` is where the document came from: alternates of a page are resolved by it.
+    """
+    text, complaint = to_utf8(body, content_type)
+    start = text.lstrip(b" \t\r\n\0")[:1]
+    if not start:
+        raise ParseError("The document is empty.")
+    feed = read_json(text) if start in (b"{", b"[") else _read_xml(text, url)
+    complaints = [words for words in (complaint, feed.complaint) if words]
+    return replace(feed, complaint=" ".join(complaints)) if complaints else feed
+
+
+def _read_xml(body: bytes, url: str) -> ParsedFeed:
+    _refuse_entities(body)
+    root, trouble = _strict_tree(body)
+    feed = None if root is None else read_tree(root, b"xml:base" in body)
+    if feed is not None and (feed.entries or not _ENTRY_START.search(body)):
+        return feed
+    _refuse_page(body, url)
+    saved = _save(body, trouble)
+    if saved is not None and (saved.entries or feed is None):
+        return saved
+    if feed is not None:
+        return feed
+    raise ParseError(_why_no_feed(root))
+
+
+def _refuse_entities(body: bytes) -> None:
+    """Refuse declared entities before any parser could expand them (billion laughs, XXE).
+
+    The declarations stand before the outermost element and after nothing but
+    comments and instructions.
+    """
+    prologue = _PROLOGUE.match(body.replace(b"\0", b"") if b"\0" in body[:4096] else body)
+    rest = prologue.string[prologue.end() :] if prologue else body
+    if rest[:9].upper() != b"<!DOCTYPE":
+        return
+    element = re.search(rb"<[A-Za-z_]", rest)
+    if b"<!ENTITY" in rest[: element.start() if element else None].upper():
+        raise ParseError("The document declares XML entities, which is refused for safety.")
+
+
+def _strict_tree(body: bytes) -> tuple[Any, str]:
+    """The tree of a well-formed document, or None and where it breaks."""
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=True,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        return etree.fromstring(body, parser), ""
+    except (etree.XMLSyntaxError, ValueError) as error:
+        return None, str(error).partition("\n")[0]
+
+
+def _save(body: bytes, trouble: str) -> ParsedFeed | None:
+    """What a repaired document, feedparser, and libxml2's recovery find, first come."""
+    repaired = _DECLARATION.sub(b"", repair(body), count=1).lstrip()
+    complaint = f"The XML is broken ({trouble})." if trouble else "The XML is unusual."
+    has_bases = b"xml:base" in body
+    tree, still = _strict_tree(repaired)
+    feed = None if tree is None else read_tree(tree, has_bases)
+    if feed is not None and feed.entries:
+        return replace(feed, complaint=f"{complaint} It could be repaired.")
+    feed = read_tolerantly(repaired)
+    if feed is None or not feed.entries:
+        tree = recover_tree(repaired)
+        feed = (None if tree is None else read_tree(tree, has_bases)) or feed
+    if feed is None:
+        return None
+    count = len(feed.entries)
+    saved = f"{count} {'entry was' if count == 1 else 'entries were'} saved."
+    return replace(feed, complaint=f"{complaint} {saved}" if still or trouble else "")
+
+
+def _refuse_page(body: bytes, url: str) -> None:
+    """Say that a web page is one, and which feeds it names."""
+    start = _HTML_START.search(body[:2000])
+    if not start or re.search(rb"<(?:rss|feed|rdf:rdf)[\s>]", body[: start.start()], re.I):
+        return
+    alternates = _alternates(body, url)
+    hint = f" It names {len(alternates)} feed(s)." if alternates else " It names no feed."
+    raise ParseError("This is a web page, not a feed." + hint, alternates)
+
+
+def _alternates(body: bytes, url: str) -> tuple[str, ...]:
+    parser = html.HTMLParser(encoding="utf-8", recover=True)
+    try:
+        page = html.document_fromstring(body[:_PAGE_HEAD], parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return ()
+    found: dict[str, None] = {}
+    for link in page.iter("link"):
+        kind = link.get("type", "").partition(";")[0].strip().lower()
+        if "alternate" in link.get("rel", "").lower().split() and kind in _FEED_TYPES:
+            _add_link(found, url, link.get("href", "").strip())
+    return tuple(found)
+
+
+def _add_link(found: dict[str, None], url: str, href: str) -> None:
+    try:
+        address = urljoin(url, href)
+    except ValueError:
+        return
+    if href and address.startswith(("http://", "https://", "/")):
+        found[address] = None
+
+
+def _why_no_feed(root: Any) -> str:
+    if root is None:
+        return "This is neither a feed nor a web page that names one."
+    outermost = str(root.tag).rpartition("}")[2][:50]
+    return f"This is XML, but no feed: its outermost element is <{outermost}>."

@@ -1,0 +1,136 @@
+"""Save what can be saved of a document that a strict parser refuses. Pure."""
+
+import re
+from html.entities import html5
+from io import BytesIO
+from typing import Any
+
+import feedparser
+from lxml import etree
+
+from feeds.ingest.dates import parse_date
+from feeds.ingest.types import Enclosure, Entry, ParsedFeed
+
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]+|\xef\xbf[\xbe\xbf]")
+_AMPERSAND = re.compile(rb"&(?!#\d{1,7};|#x[0-9a-fA-F]{1,6};|(?:amp|lt|gt|quot|apos);)(\w{2,32};)?")
+_BAD_REFERENCE = re.compile(rb"&#(?:(\d{1,7})|x([0-9a-fA-F]{1,6}));")
+_CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
+# feedparser's loose parser is slow, and slower than linear on hostile input.
+LARGEST_FOR_FEEDPARSER = 2_000_000
+
+
+def repair(body: bytes) -> bytes:
+    """`body` without what most often breaks XML: control characters, HTML entities, bare &."""
+    body = _CONTROLS.sub(b"", body)
+    parts = _CDATA.split(body)
+    parts[::2] = [_repair_references(part) for part in parts[::2]]
+    return b"".join(parts)
+
+
+def _repair_references(part: bytes) -> bytes:
+    return _BAD_REFERENCE.sub(_allowed_reference, _AMPERSAND.sub(_named_reference, part))
+
+
+def _named_reference(found: re.Match[bytes]) -> bytes:
+    name = (found.group(1) or b"").decode("utf-8", "replace")
+    if name in html5:
+        return html5[name].replace("&", "&amp;").replace("<", "&lt;").encode()
+    return b"&amp;" + (found.group(1) or b"")
+
+
+def _allowed_reference(found: re.Match[bytes]) -> bytes:
+    number = int(found.group(1)) if found.group(1) else int(found.group(2), 16)
+    is_control = number < 32 and number not in (9, 10, 13)
+    is_character = number < 0xD800 or 0xDFFF < number < 0xFFFE or 0x10000 <= number <= 0x10FFFF
+    return b"" if is_control or not is_character else found.group(0)
+
+
+def recover_tree(body: bytes) -> Any:
+    """What libxml2 can make of broken XML in linear time; None when nothing."""
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        recover=True,
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=True,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        return etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+
+
+def read_tolerantly(body: bytes) -> ParsedFeed | None:
+    """The feed as feedparser reads it; None when it finds no feed there.
+
+    `body` is UTF-8 and free of entity declarations, which feedparser would expand.
+    """
+    if len(body) > LARGEST_FOR_FEEDPARSER:
+        return None
+    try:
+        found = feedparser.parse(
+            BytesIO(body),  # a stream: bytes could be taken for the name of a file
+            response_headers={"content-type": "application/xml; charset=utf-8"},
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    except Exception:  # noqa: BLE001 - it trips over hostile input in many ways
+        return None
+    if not found.entries and not found.get("version"):
+        return None
+    return _to_feed(found)
+
+
+def _to_feed(found: Any) -> ParsedFeed:
+    return ParsedFeed(
+        kind="atom" if str(found.get("version", "")).startswith("atom") else "rss",
+        title=_string(found.feed, "title"),
+        site_url=_string(found.feed, "link"),
+        description=_string(found.feed, "subtitle"),
+        language=_string(found.feed, "language"),
+        entries=tuple(_to_entry(entry) for entry in found.entries),
+    )
+
+
+def _string(values: Any, name: str) -> str:
+    value = values.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _to_entry(entry: Any) -> Entry:
+    content = [part.get("value", "") for part in entry.get("content", ())]
+    return Entry(
+        guid=_string(entry, "id"),
+        link=_string(entry, "feedburner_origlink") or _string(entry, "link"),
+        title=_string(entry, "title"),
+        author=_string(entry, "author"),
+        html=content[0] if content else "",
+        summary_html=_string(entry, "summary"),
+        published=parse_date(_string(entry, "published") or _string(entry, "created")),
+        updated=parse_date(_string(entry, "updated")),
+        categories=tuple(tag.get("term") or "" for tag in entry.get("tags", ())),
+        enclosures=tuple(_enclosures(entry)),
+        image_url=_image(entry),
+        comments_url=_string(entry, "comments"),
+    )
+
+
+def _enclosures(entry: Any) -> list[Enclosure]:
+    return [
+        Enclosure(part["href"], part.get("type", ""), _length(part.get("length")))
+        for part in entry.get("enclosures", ())
+        if part.get("href")
+    ]
+
+
+def _length(value: Any) -> int | None:
+    text = str(value or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _image(entry: Any) -> str:
+    pictures = [*entry.get("media_thumbnail", ())]
+    pictures += [m for m in entry.get("media_content", ()) if "image" in str(m.get("medium"))]
+    return next((str(picture["url"]) for picture in pictures if picture.get("url")), "")

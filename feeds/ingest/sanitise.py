@@ -1,0 +1,175 @@
+"""Make the HTML of strangers safe to show, and turn it into plain text. Pure."""
+
+import re
+from functools import lru_cache
+from html import escape, unescape
+from typing import Any
+
+import nh3
+
+_BLOCK_NAMES = (
+    "p div br hr h1 h2 h3 h4 h5 h6 ul ol li dl dt dd table thead tbody tfoot tr td th caption"
+    " pre blockquote figure figcaption section article aside header footer details summary"
+    " audio video iframe address main nav"
+)
+_INLINE_NAMES = (
+    "a abbr b bdi bdo cite code del dfn em i img ins kbd mark q rp rt ruby s samp small span"
+    " strong sub sup time u var wbr picture source track col colgroup"
+)
+_BLOCKS = frozenset(_BLOCK_NAMES.split())
+_INLINE = frozenset(_INLINE_NAMES.split())
+_TAGS = set((_BLOCKS | _INLINE) - {"iframe"} - {"main", "nav", "address"})
+# Their text is no text of the article; everything else that goes leaves its text behind.
+_DROPPED = {"script", "style", "noscript", "template", "title", "textarea", "select", "svg", "math"}
+_ATTRIBUTES: dict[str, set[str]] = {
+    "*": {"title", "lang", "dir"},
+    "a": {"href", "hreflang"},
+    "abbr": {"title"},
+    "audio": {"src"},
+    "blockquote": {"cite"},
+    "col": {"span"},
+    "colgroup": {"span"},
+    "del": {"cite", "datetime"},
+    "img": {"src", "alt", "width", "height"},
+    "ins": {"cite", "datetime"},
+    "ol": {"start", "reversed"},
+    "q": {"cite"},
+    "source": {"src", "type"},
+    "td": {"colspan", "rowspan", "headers"},
+    "th": {"colspan", "rowspan", "headers", "scope"},
+    "time": {"datetime"},
+    "track": {"src", "kind", "srclang", "label"},
+    "video": {"src", "poster", "width", "height"},
+}
+_FORCED = {
+    "img": {"loading": "lazy", "decoding": "async", "referrerpolicy": "no-referrer"},
+    "audio": {"controls": "", "preload": "none"},
+    "video": {"controls": "", "preload": "none"},
+    "iframe": {
+        "sandbox": "allow-scripts allow-same-origin allow-popups allow-presentation",
+        "loading": "lazy",
+        "referrerpolicy": "strict-origin-when-cross-origin",
+        "allow": "fullscreen; picture-in-picture",
+    },
+}
+_PLAYER = re.compile(
+    r"(?:https?:)?//(?:www\.)?(?:youtube(?:-nocookie)?\.com/embed/(?P<youtube>[\w-]{1,64})"
+    r"|player\.vimeo\.com/video/(?P<vimeo>\d{1,20}))(?:[?#/].*)?\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+# Attributes are always quoted in what nh3 writes, and a quote in a value is escaped: these
+# patterns can neither end within a value nor begin in one that they need a quote of.
+_IMAGE = re.compile(r'<img((?: [\w-]+="[^"]*")*)>')
+_IFRAME = re.compile(r'<iframe((?: [\w-]+="[^"]*")*)>')
+_TAG = re.compile(r'</?([a-z][a-z0-9]*)(?: [\w-]+="[^"]*")*>')
+_PIXEL = re.compile(r' (?:width|height)="\s*[01](?:px)?\s*"')
+_SOURCE = re.compile(r' src="([^"]+)"')
+_PLAIN_TAG = re.compile(r"</?([a-z0-9]+)>")
+_BLANK = re.compile(r"[ \t\r\f\v\u00a0\u2028\u2029]+")
+_NEWLINES = re.compile(r" ?\n[ \n]*")
+_PARAGRAPHS = re.compile(r"\n\s*\n")
+LONGEST_HTML = 2_000_000
+
+
+def sanitise(html: str, base_url: str = "") -> str:
+    """`html` by allow-list: no script, style, handler or form; links absolute.
+
+    Links carry `rel="noopener noreferrer nofollow"`, images load lazily and without
+    referrer, tracking pixels are gone, frames show YouTube and Vimeo only, in a sandbox.
+    """
+    html = _bounded(html)
+    if "<" not in html:
+        return _paragraphs(html)
+    has_frames = "<iframe" in html or "<IFRAME" in html
+    clean = _cleaner(base_url, has_frames).clean(html)
+    if "<img" in clean:
+        clean = _IMAGE.sub(_keep_image, clean)
+    if has_frames:
+        clean = _IFRAME.sub(_keep_frame, clean).replace("<></iframe>", "")
+    return clean.strip()
+
+
+def _bounded(html: str) -> str:
+    """At most 2 million characters, all of which UTF-8 can say."""
+    return html[:LONGEST_HTML].replace("\0", "").encode("utf-8", "ignore").decode()
+
+
+def _paragraphs(text: str) -> str:
+    """Plain text, which may hold entities, as HTML that keeps its paragraphs."""
+    text = escape(unescape(text).strip(), quote=False)
+    if "\n" not in text:
+        return text
+    return "".join(f"<p>{part}</p>" for part in _PARAGRAPHS.split(text) if part)
+
+
+@lru_cache(maxsize=256)
+def _cleaner(base_url: str, has_frames: bool) -> nh3.Cleaner:
+    attributes = {**_ATTRIBUTES, "iframe": {"src", "title"}} if has_frames else _ATTRIBUTES
+    forced = {tag: values for tag, values in _FORCED.items() if has_frames or tag != "iframe"}
+    options: dict[str, Any] = {
+        "tags": _TAGS | {"iframe"} if has_frames else _TAGS,
+        "clean_content_tags": _DROPPED if has_frames else _DROPPED | {"iframe"},
+        "attributes": attributes,
+        "set_tag_attribute_values": forced,
+        "link_rel": "noopener noreferrer nofollow",
+        "url_schemes": {"http", "https", "mailto"},
+    }
+    relative: Any = ("rewrite_with_base", base_url) if base_url else "deny"
+    try:
+        return nh3.Cleaner(**options, url_relative=relative)
+    except ValueError:  # the base is no address
+        return nh3.Cleaner(**options, url_relative="deny")
+
+
+def _keep_image(found: re.Match[str]) -> str:
+    attributes = found.group(1)
+    if ' src="' not in attributes or len(_PIXEL.findall(attributes)) == 2:
+        return ""
+    return found.group()
+
+
+def _keep_frame(found: re.Match[str]) -> str:
+    source = _SOURCE.search(found.group(1))
+    player = _PLAYER.match(source.group(1)) if source else None
+    if not source or not player:
+        return "<>"
+    if player["youtube"]:
+        address = f"https://www.youtube-nocookie.com/embed/{player['youtube']}"
+    else:
+        address = f"https://player.vimeo.com/video/{player['vimeo']}?dnt=1"
+    return found.group().replace(source.group(), f' src="{address}"', 1)
+
+
+def first_image(clean_html: str) -> str:
+    """The address of the first image in sanitised HTML, or ""."""
+    found = _IMAGE.search(clean_html)
+    source = _SOURCE.search(found.group(1)) if found else None
+    return unescape(source.group(1)) if source else ""
+
+
+@lru_cache(maxsize=1)
+def _text_cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(_BLOCKS), clean_content_tags=_DROPPED | {"iframe"} - _BLOCKS, attributes={}
+    )
+
+
+def to_text(html: str) -> str:
+    """The plain text of any HTML: blocks on lines of their own, entities resolved."""
+    html = _bounded(html)
+    if "<" in html:
+        html = _PLAIN_TAG.sub(_to_break, _text_cleaner().clean(html))
+    return _tidy(unescape(html))
+
+
+def text_of_clean(html: str) -> str:
+    """The same of HTML that `sanitise` made, faster."""
+    return _tidy(unescape(_TAG.sub(_to_break, html))) if html else ""
+
+
+def _to_break(found: re.Match[str]) -> str:
+    return "\n" if found.group(1) in _BLOCKS else ""
+
+
+def _tidy(text: str) -> str:
+    return _NEWLINES.sub("\n", _BLANK.sub(" ", text)).strip()

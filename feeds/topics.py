@@ -1,0 +1,254 @@
+"""The curated topics of AI news, and which of them a text is about. Pure."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic is met when one of its `patterns`, words in lower case, stands in the text."""
+
+    slug: str
+    label: str
+    patterns: tuple[str, ...]
+
+
+# A topic a line, and indented under it the words by which it is met.
+_TABLE = """
+openai: OpenAI
+    openai, chatgpt, sam altman, gpt-4, gpt-4o, gpt-4.1, gpt-5, gpt-6, sora, dall-e, codex,
+    gpt-oss
+anthropic: Anthropic
+    anthropic, claude, claude code, dario amodei
+google: Google AI
+    deepmind, gemini, gemma, google ai, google research, notebooklm, alphafold, veo, google
+    cloud, vertex ai, hassabis
+meta: Meta AI
+    meta ai, llama, llama 3, llama 4, zuckerberg, meta superintelligence, fair at meta,
+    lecun
+microsoft: Microsoft AI
+    microsoft, azure, copilot, nadella, phi-4, phi-3
+apple: Apple AI
+    apple intelligence, siri, apple silicon, mlx
+amazon: Amazon AI
+    amazon bedrock, bedrock, aws, amazon nova, sagemaker, alexa, trainium
+nvidia: NVIDIA
+    nvidia, cuda, blackwell, jensen huang, h100, h200, nemotron, tensorrt, dgx
+xai: xAI
+    xai, x.ai, grok
+mistral: Mistral
+    mistral, mixtral, mistral ai, le chat, codestral, devstral, magistral
+deepseek: DeepSeek
+    deepseek
+qwen: Qwen and Alibaba
+    qwen, qwen2, qwen2.5, qwen3, alibaba, tongyi
+moonshot: Moonshot and Kimi
+    kimi, moonshot ai, kimi k2
+cohere: Cohere
+    cohere
+hugging-face: Hugging Face
+    hugging face, huggingface, smollm
+perplexity: Perplexity
+    perplexity ai, perplexity
+stability: Stability and Midjourney
+    stability ai, stable diffusion, midjourney, black forest labs, flux.1
+china: AI in China
+    baidu, bytedance, tencent, zhipu, ernie bot, chinese ai, huawei, ascend, minimax, z.ai,
+    glm-4.5, glm-4.6
+llm: Language models
+    llm, llms, language model, language models, large language model, large language models,
+    chatbot, chatbots, foundation model, foundation models, slm
+reasoning: Reasoning
+    reasoning, reasoning model, reasoning models, chain of thought, chain-of-thought,
+    test-time compute, test-time scaling, inference-time scaling
+agents: Agents
+    agent, agents, agentic, ai agent, ai agents, multi-agent, computer use, autonomous
+    agents
+mcp: Tools and MCP
+    mcp, model context protocol, tool use, tool calling, function calling
+coding: AI for coding
+    coding, cursor, windsurf, github copilot, code generation, vibe coding, swe-bench,
+    coding agent, coding agents, code review, pair programmer, ide
+rag: Retrieval
+    rag, retrieval-augmented, retrieval augmented, vector database, vector search,
+    embedding, embeddings, semantic search, reranker
+prompting: Prompting and context
+    prompt engineering, prompting, prompts, context engineering, system prompt, context
+    window, long context
+training: Training
+    pretraining, pre-training, post-training, distributed training, training run, optimizer,
+    scaling law, scaling laws, gradient descent
+fine-tuning: Fine-tuning
+    fine-tuning, fine-tune, finetuning, fine-tuned, lora, qlora, distillation, instruction
+    tuning, peft
+reinforcement-learning: Reinforcement learning
+    reinforcement learning, rlhf, rlvr, grpo, ppo, dpo, reward model, reward models, reward
+    hacking
+architectures: Architectures
+    transformer, transformers, attention, mixture of experts, mixture-of-experts, moe, state
+    space model, mamba, diffusion transformer, world model, world models
+quantization: Quantization and efficiency
+    quantization, quantized, quantisation, int8, fp8, nvfp4, gguf, pruning, sparsity,
+    speculative decoding
+inference: Inference and serving
+    inference, vllm, sglang, kv cache, throughput, latency, model serving, tensorrt-llm
+open-models: Open models
+    open-source model, open source model, open-source models, open models, open-weight, open
+    weights, open-weights, open-source ai, open source ai
+local-ai: Local and on-device
+    ollama, llama.cpp, on-device, local llm, local llms, lm studio, edge ai, webgpu,
+    raspberry pi
+diffusion: Diffusion models
+    diffusion, diffusion model, diffusion models, flow matching
+multimodal: Multimodal
+    multimodal, multi-modal, vision-language, vision language, vlm, vlms, omni
+image-generation: Image generation
+    image generation, text-to-image, image generator, image editing, nano banana, dall-e,
+    imagen
+video-generation: Video generation
+    video generation, text-to-video, sora, veo, runway, kling, video model, pika labs
+speech: Speech and audio
+    speech recognition, text-to-speech, speech-to-text, voice ai, voice mode, voice agent,
+    voice agents, whisper, elevenlabs, voice cloning, audio model, tts
+music: Music
+    suno, udio, music generation, ai music
+computer-vision: Computer vision
+    computer vision, object detection, image segmentation, image recognition, segment
+    anything, ocr, 3d reconstruction, gaussian splatting
+nlp: Language processing
+    nlp, natural language processing, machine translation, tokenizer, tokenization,
+    summarization, sentiment analysis
+robotics: Robotics
+    robot, robots, robotics, humanoid, humanoids, embodied, boston dynamics, figure ai,
+    vision-language-action
+self-driving: Self-driving
+    self-driving, autonomous driving, autonomous vehicle, autonomous vehicles, waymo,
+    robotaxi, robotaxis, tesla fsd, zoox
+evaluation: Benchmarks and evaluation
+    benchmark, benchmarks, benchmarking, evals, evaluation, leaderboard, arc-agi, mmlu,
+    lmarena, chatbot arena, humanity's last exam
+interpretability: Interpretability
+    interpretability, mechanistic interpretability, sparse autoencoder, sparse autoencoders,
+    explainability, explainable ai, circuit tracing
+safety: Safety and alignment
+    ai safety, alignment, misalignment, red team, red teaming, red-teaming,
+    superintelligence, existential risk, responsible scaling, ai risk, guardrails, scheming
+security: Security
+    prompt injection, jailbreak, jailbreaks, jailbreaking, vulnerability, vulnerabilities,
+    cybersecurity, malware, data poisoning, deepfake detection, cve
+hallucination: Truth and hallucination
+    hallucination, hallucinations, hallucinate, factuality, misinformation, disinformation,
+    deepfake, deepfakes, watermarking, ai slop
+privacy: Privacy
+    privacy, gdpr, differential privacy, federated learning, personal data, surveillance,
+    facial recognition
+policy: Policy and regulation
+    ai act, eu ai act, regulation, regulations, regulator, regulators, executive order, ai
+    policy, legislation, lawmakers, export controls, sb 53, ftc, antitrust, senate, congress
+copyright: Copyright
+    copyright, copyrighted, fair use, lawsuit, lawsuits, infringement, training data
+    licensing, new york times v
+ethics: Ethics and bias
+    ai ethics, bias, fairness, responsible ai, discrimination, ai ethics board
+jobs: Work and the economy
+    layoffs, jobs, labor market, labour market, future of work, productivity, workforce,
+    unemployment, automation
+business: Business and funding
+    funding, series a, series b, series c, valuation, raises, startup, startups,
+    acquisition, acquires, ipo, investors, venture capital, revenue, unicorn
+enterprise: AI in companies
+    enterprise, enterprises, enterprise ai, customer service, customer support, salesforce,
+    sap, servicenow
+chips: Chips
+    gpu, gpus, tpu, tpus, ai chip, ai chips, semiconductor, semiconductors, tsmc, amd,
+    accelerator, accelerators, cerebras, groq, npu, hbm, asml
+data-centers: Data centres and energy
+    data center, data centers, data centre, data centres, datacenter, datacenters, stargate,
+    gigawatt, power grid, nuclear power, coreweave, supercomputer, hyperscaler, hyperscalers
+data: Data
+    dataset, datasets, synthetic data, training data, data curation, common crawl, data
+    labeling, annotation
+mlops: Engineering and MLOps
+    mlops, llmops, kubernetes, mlflow, observability, langchain, langgraph, llamaindex,
+    fine-grained tracing, model registry
+frameworks: Frameworks
+    pytorch, jax, tensorflow, keras, triton, torch.compile, scikit-learn, onnx
+science: AI for science
+    protein, proteins, alphafold, drug discovery, materials science, biology, chemistry,
+    physics, weather forecasting, climate, genomics, quantum, astronomy
+mathematics: Mathematics
+    theorem, theorems, theorem proving, mathematics, mathematicians, math olympiad, imo,
+    lean 4, alphaproof, erdős
+health: Health
+    healthcare, health care, medical, medicine, clinical, patients, radiology, hospital,
+    hospitals, diagnosis, fda, doctors
+education: Education
+    education, students, teachers, classroom, classrooms, schools, tutoring, universities,
+    homework
+defence: Defence
+    pentagon, military, defense department, department of defense, palantir, anduril,
+    autonomous weapons, drones, warfare
+agi: AGI
+    agi, artificial general intelligence, superintelligence, superintelligent, singularity
+research: Research
+    arxiv, neurips, icml, iclr, cvpr, acl, emnlp, preprint, peer review
+products: Products and releases
+    release notes, changelog, now available, general availability, generally available,
+    public preview, rolling out
+search: AI in search and browsers
+    ai overviews, ai mode, ai browser, ai search, comet browser, chatgpt atlas, answer
+    engine
+"""
+
+
+def _read_table(table: str) -> tuple[Topic, ...]:
+    heads = re.split(r"^(?=\S)", table.strip(), flags=re.MULTILINE)
+    return tuple(_read_topic(head) for head in heads if head)
+
+
+def _read_topic(lines: str) -> Topic:
+    head, _, words = lines.partition("\n")
+    slug, _, label = head.partition(": ")
+    return Topic(slug, label, tuple(word.strip() for word in words.split(",") if word.strip()))
+
+
+TOPICS = _read_table(_TABLE)
+LABELS: dict[str, str] = {topic.slug: topic.label for topic in TOPICS}
+
+_WORD = re.compile(r"[^\W_]+(?:[-.'+][^\W_]+)*")
+_MOST = 8
+
+
+def _index() -> dict[str, tuple[tuple[str, str], ...]]:
+    """First word of each pattern -> (slug, the pattern between spaces)."""
+    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for topic in TOPICS:
+        for pattern in topic.patterns:
+            words = _WORD.findall(pattern)
+            found[words[0]].append((topic.slug, f" {' '.join(words)} "))
+    return {word: tuple(entries) for word, entries in found.items()}
+
+
+# A look-up by word is five times as fast as one alternation over all the patterns.
+_BY_FIRST_WORD = _index()
+_ORDER = {topic.slug: number for number, topic in enumerate(TOPICS)}
+
+
+def match_topics(text: str, categories: Iterable[str] = ()) -> tuple[str, ...]:
+    """Slugs of the topics that `text` or one of the feed's `categories` names, at most 8.
+
+    Those met most often come first, those of the curated order's start before others.
+    """
+    words = _WORD.findall("\n".join((text, *categories)).lower().replace("’", "'"))
+    hits = _BY_FIRST_WORD.keys() & set(words)
+    if not hits:
+        return ()
+    line = f" {' '.join(words)} "
+    counts: defaultdict[str, int] = defaultdict(int)
+    for word in hits:
+        for slug, phrase in _BY_FIRST_WORD[word]:
+            if times := line.count(phrase):
+                counts[slug] += times
+    return tuple(sorted(counts, key=lambda slug: (-counts[slug], _ORDER[slug]))[:_MOST])
