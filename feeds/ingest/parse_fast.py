@@ -1,6 +1,7 @@
 """Read a well-formed RSS, RDF or Atom document in one walk over its lxml tree. Pure."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from html import escape
 from typing import Any
 
@@ -113,15 +114,17 @@ def _markup(element: Any) -> str:
 def _inner_xml(element: Any) -> str:
     parts = [escape(element.text or "", quote=False)]
     for child in element:
-        _to_plain_names(child)
-        parts.append(etree.tostring(child, encoding="unicode", method="html"))
+        parts.append(etree.tostring(_plain_copy(child), encoding="unicode", method="html"))
     return "".join(parts).strip()
 
 
-def _to_plain_names(tree: Any) -> None:
-    for element in tree.iter(etree.Element):
+def _plain_copy(tree: Any) -> Any:
+    """The tree without namespaces; a copy, since the namespace of its parent clings to it."""
+    copy = deepcopy(tree)
+    for element in copy.iter(etree.Element):
         element.tag = element.tag.rpartition("}")[2]
-    etree.cleanup_namespaces(tree)
+    etree.cleanup_namespaces(copy)
+    return copy
 
 
 def _read_entry(item: Any, has_bases: bool) -> Entry:

@@ -1,6 +1,7 @@
 """Save what can be saved of a document that a strict parser refuses. Pure."""
 
 import re
+from datetime import datetime
 from html.entities import html5
 from io import BytesIO
 from typing import Any
@@ -108,13 +109,18 @@ def _to_entry(entry: Any) -> Entry:
         author=_string(entry, "author"),
         html=content[0] if content else "",
         summary_html=_string(entry, "summary"),
-        published=parse_date(_string(entry, "published") or _string(entry, "created")),
-        updated=parse_date(_string(entry, "updated")),
+        published=_date(entry, "published", "created"),
+        updated=_date(entry, "updated"),
         categories=tuple(tag.get("term") or "" for tag in entry.get("tags", ())),
         enclosures=tuple(_enclosures(entry)),
         image_url=_image(entry),
         comments_url=_string(entry, "comments"),
     )
+
+
+def _date(entry: Any, *names: str) -> datetime | None:
+    # feedparser's own look-up answers `published` for a missing `updated`, with a warning.
+    return next((found for name in names if (found := parse_date(dict.get(entry, name)))), None)
 
 
 def _enclosures(entry: Any) -> list[Enclosure]:
