@@ -48,7 +48,7 @@ def parse_feed(body: bytes, content_type: str = "", url: str = "") -> ParsedFeed
 
 
 def _read_xml(body: bytes, url: str) -> ParsedFeed:
-    _refuse_entities(body)
+    refuse_entities(body)
     root, trouble = _strict_tree(body)
     feed = None if root is None else read_tree(root, b"xml:base" in body)
     if feed is not None and (feed.entries or not _ENTRY_START.search(body)):
@@ -62,7 +62,7 @@ def _read_xml(body: bytes, url: str) -> ParsedFeed:
     raise ParseError(_why_no_feed(root))
 
 
-def _refuse_entities(body: bytes) -> None:
+def refuse_entities(body: bytes) -> None:
     """Refuse declared entities before any parser could expand them (billion laughs, XXE).
 
     The declarations stand before the outermost element and after nothing but
