@@ -110,13 +110,13 @@ def _columns(
     rng: random.Random,
 ) -> Iterator[Article]:
     names = {outlet.slug: outlet.name for outlet in OUTLETS}
-    for n, old in enumerate(rng.sample(written, len(written)), 1):
+    old_ones = [article for article in written if article.published < start - timedelta(days=1)]
+    for n, old in enumerate(rng.sample(old_ones, len(old_ones)), 1):
         title, days = old.versions[0].title, (start - old.published).days
-        if days > 0:
-            text = f"{names[old.outlet]} had this headline {days} days before today: “{title}”."
-            version = Version(after + interval * n, f"Looking back: {title}", (text,))
-            slug = f"looking-back-{n}"
-            yield Article(LOOKING_BACK, slug, old.story, (version,), is_written=False)
+        text = f"{names[old.outlet]} had this headline {days} days before today: “{title}”."
+        version = _version(Revision("", f"Looking back: {title}", [text]), after + interval * n)
+        slug = f"looking-back-{slugify(title)}-{n}"
+        yield Article(LOOKING_BACK, slug, old.story, (version,), is_written=False)
 
 
 def slugify(title: str) -> str:

@@ -177,8 +177,8 @@ OUTLETS = (
         "atom",
     ),
     Outlet(
-        "loomstate",
-        "Loomstate Changelog",
+        "weftwork",
+        "Weftwork Changelog",
         "Engineering",
         "Release notes of an agent framework.",
         ("agents",),

@@ -48,11 +48,11 @@ class Newsroom:
         self.base_url = f"http://{host}:{self._server.server_port}"
 
     def start(self) -> "Newsroom":
-        Thread(target=self._server.serve_forever, name="newsroom", daemon=True).start()
+        Thread(target=self.serve_forever, name="newsroom", daemon=True).start()
         return self
 
     def serve_forever(self) -> None:
-        self._server.serve_forever()
+        self._server.serve_forever(poll_interval=0.05)
 
     def close(self) -> None:
         """Frees the port; also what a failed start needs."""
