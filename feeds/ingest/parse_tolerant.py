@@ -15,16 +15,18 @@ from feeds.ingest.types import Enclosure, Entry, ParsedFeed
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]+|\xef\xbf[\xbe\xbf]")
 _AMPERSAND = re.compile(rb"&(?!#\d{1,7};|#x[0-9a-fA-F]{1,6};|(?:amp|lt|gt|quot|apos);)(\w{2,32};)?")
 _BAD_REFERENCE = re.compile(rb"&#(?:(\d{1,7})|x([0-9a-fA-F]{1,6}));")
-_CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
+_CDATA_START, _CDATA_END = b"<![CDATA[", b"]]>"
 # feedparser's loose parser is slow, and slower than linear on hostile input.
-LARGEST_FOR_FEEDPARSER = 2_000_000
+LARGEST_FOR_FEEDPARSER = 300_000
 
 
 def repair(body: bytes) -> bytes:
     """`body` without what most often breaks XML: control characters, HTML entities, bare &."""
-    body = _CONTROLS.sub(b"", body)
-    parts = _CDATA.split(body)
-    parts[::2] = [_repair_references(part) for part in parts[::2]]
+    first, *others = _CONTROLS.sub(b"", body).split(_CDATA_START)
+    parts = [_repair_references(first)]
+    for other in others:
+        literal, end, markup = other.partition(_CDATA_END)
+        parts += (_CDATA_START, literal, end, _repair_references(markup))
     return b"".join(parts)
 
 

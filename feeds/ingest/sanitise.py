@@ -16,6 +16,10 @@ _INLINE_NAMES = (
     "a abbr b bdi bdo cite code del dfn em i img ins kbd mark q rp rt ruby s samp small span"
     " strong sub sup time u var wbr picture source track col colgroup"
 )
+_NO_END_NAMES = (
+    "area base br col embed hr img input link meta param source track wbr"
+    " p li dt dd tr td th thead tbody tfoot option"
+)
 _BLOCKS = frozenset(_BLOCK_NAMES.split())
 _INLINE = frozenset(_INLINE_NAMES.split())
 _TAGS = set((_BLOCKS | _INLINE) - {"iframe"} - {"main", "nav", "address"})
@@ -61,14 +65,18 @@ _PLAYER = re.compile(
 # patterns can neither end within a value nor begin in one that they need a quote of.
 _IMAGE = re.compile(r'<img((?: [\w-]+="[^"]*")*)>')
 _IFRAME = re.compile(r'<iframe((?: [\w-]+="[^"]*")*)>')
-_TAG = re.compile(r'</?([a-z][a-z0-9]*)(?: [\w-]+="[^"]*")*>')
+_ATTRIBUTE = r'(?: [\w-]+="[^"]*")*'
+_BLOCK_TAG = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS, key=len, reverse=True))}){_ATTRIBUTE}>")
+_TAG = re.compile(rf"</?[a-z][a-z0-9]*{_ATTRIBUTE}>")
 _PIXEL = re.compile(r' (?:width|height)="\s*[01](?:px)?\s*"')
 _SOURCE = re.compile(r' src="([^"]+)"')
-_PLAIN_TAG = re.compile(r"</?([a-z0-9]+)>")
-_BLANK = re.compile(r"[ \t\r\f\v\u00a0\u2028\u2029]+")
-_NEWLINES = re.compile(r" ?\n[ \n]*")
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 LONGEST_HTML = 2_000_000
+# An HTML parser looks through all open elements at each new block: quadratic in the depth.
+_DEEPEST = 400
+_SHORT_ENOUGH = 10_000
+_NEEDS_NO_END = frozenset(_NO_END_NAMES.split())
+_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 
 
 def sanitise(html: str, base_url: str = "") -> str:
@@ -90,8 +98,21 @@ def sanitise(html: str, base_url: str = "") -> str:
 
 
 def _bounded(html: str) -> str:
-    """At most 2 million characters, all of which UTF-8 can say."""
-    return html[:LONGEST_HTML].replace("\0", "").encode("utf-8", "ignore").decode()
+    """At most 2 million characters that UTF-8 can say; what nests without end is shown as text."""
+    html = html[:LONGEST_HTML].replace("\0", "").encode("utf-8", "ignore").decode()
+    if len(html) > _SHORT_ENOUGH and _is_too_deep(html):
+        return html.replace("<", "&lt;")
+    return html
+
+
+def _is_too_deep(html: str) -> bool:
+    depth = 0
+    for end, name in _ANY_TAG.findall(html):
+        if name.lower() not in _NEEDS_NO_END:
+            depth = max(depth - 1, 0) if end else depth + 1
+            if depth > _DEEPEST:
+                return True
+    return False
 
 
 def _paragraphs(text: str) -> str:
@@ -158,18 +179,12 @@ def to_text(html: str) -> str:
     """The plain text of any HTML: blocks on lines of their own, entities resolved."""
     html = _bounded(html)
     if "<" in html:
-        html = _PLAIN_TAG.sub(_to_break, _text_cleaner().clean(html))
-    return _tidy(unescape(html))
+        html = _text_cleaner().clean(html)
+    return text_of_clean(html)
 
 
 def text_of_clean(html: str) -> str:
     """The same of HTML that `sanitise` made, faster."""
-    return _tidy(unescape(_TAG.sub(_to_break, html))) if html else ""
-
-
-def _to_break(found: re.Match[str]) -> str:
-    return "\n" if found.group(1) in _BLOCKS else ""
-
-
-def _tidy(text: str) -> str:
-    return _NEWLINES.sub("\n", _BLANK.sub(" ", text)).strip()
+    text = unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", html)))
+    lines = (" ".join(line.split()) for line in text.split("\n"))
+    return "\n".join([line for line in lines if line])

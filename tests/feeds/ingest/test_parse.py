@@ -287,3 +287,12 @@ def test_no_bytes_raise_anything_but_a_parse_error(body: bytes) -> None:
 
 def test_feedparser_is_never_given_the_name_of_a_file() -> None:
     assert read_tolerantly(b"/etc/passwd") is None
+
+
+def test_sections_of_literal_text_that_never_end_take_linear_time() -> None:
+    started = time.process_time()
+
+    feed = parse_feed(make_rss("<item><title>a & b</title></item>" + "<![CDATA[" * 200_000))
+
+    assert len(feed.entries) == 1
+    assert time.process_time() - started < 3
