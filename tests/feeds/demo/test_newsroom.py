@@ -308,3 +308,11 @@ def test_command_writes_the_labels(tmp_path):
     call_command("demo_newsroom", labels=tmp_path / "l.tsv", verbosity=0)
 
     assert (tmp_path / "l.tsv").stat().st_size > 10_000
+
+
+def test_outlets_use_topics_that_the_product_knows():
+    from feeds.topics import TOPICS
+
+    known = {topic.slug for topic in TOPICS}
+
+    assert {topic for outlet in outlets() for topic in outlet.topics} <= known
