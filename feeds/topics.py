@@ -223,12 +223,15 @@ _MOST = 8
 
 
 def _index() -> dict[str, tuple[tuple[str, str], ...]]:
-    """First word of each pattern -> (slug, the pattern between spaces)."""
+    """First word of each pattern -> (slug, the pattern between spaces).
+
+    Two spaces part the words, so that each word has its own on both sides to be counted.
+    """
     found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for topic in TOPICS:
         for pattern in topic.patterns:
             words = _WORD.findall(pattern)
-            found[words[0]].append((topic.slug, f" {' '.join(words)} "))
+            found[words[0]].append((topic.slug, f" {'  '.join(words)} "))
     return {word: tuple(entries) for word, entries in found.items()}
 
 
@@ -246,7 +249,7 @@ def match_topics(text: str, categories: Iterable[str] = ()) -> tuple[str, ...]:
     hits = _BY_FIRST_WORD.keys() & set(words)
     if not hits:
         return ()
-    line = f" {' '.join(words)} "
+    line = f" {'  '.join(words)} "
     counts: defaultdict[str, int] = defaultdict(int)
     for word in hits:
         for slug, phrase in _BY_FIRST_WORD[word]:

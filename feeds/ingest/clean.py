@@ -1,14 +1,18 @@
 """Make parsed entries safe, absolute, bounded and identifiable. Pure."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import unescape
 
 from feeds.ingest.identity import guids_are_trustworthy, hash64, shared_links
 from feeds.ingest.links import absolute_url, canonical_url
-from feeds.ingest.sanitise import first_image, sanitise, text_of_clean, to_text
+from feeds.ingest.sanitise import (
+    first_image,
+    plain_title,
+    sanitise,
+    text_of_clean,
+    to_text,
+)
 from feeds.ingest.types import CleanEntry, Enclosure, Entry, ParsedFeed
 from feeds.topics import match_topics
 
@@ -17,19 +21,10 @@ __all__ = ["CleanFeed", "canonical_url", "clean_feed", "plain_title", "sanitise"
 _OLDEST = datetime(1995, 1, 1, tzinfo=UTC)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _LONGEST_URL = 2048
-_LONGEST_TITLE = 500
 _LONGEST_AUTHOR = 200
 _LONGEST_SUMMARY = 600
 _TITLE_FROM_TEXT = 120
 _MOST_ENCLOSURES = 20
-# Only known tags: a title may well speak of `Vec<T>` or `a < b`.
-_TITLE_MARKUP = re.compile(
-    r"</?(?:a|abbr|b|big|br|cite|code|del|div|em|font|h[1-6]|i|img|ins|kbd|mark|p|q|s|small"
-    r"|span|strike|strong|sub|sup|tt|u|wbr)(?:\s[^<>]{0,1000})?/?>",
-    re.IGNORECASE,
-)
-_SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +76,7 @@ def _link_entries(entries: Sequence[Entry], site: str, feed_url: str) -> list[_L
     keeps_fragment = _fragments_matter(entries)
     linked = []
     for entry in entries:
-        base = absolute_url(entry.base_url, feed_url) if entry.base_url else site
+        base = canonical_url(entry.base_url, feed_url) or site
         link = canonical_url(entry.link, base, keep_fragment=keeps_fragment) if entry.link else ""
         linked.append(_Linked(entry, base, link, plain_title(entry.title)))
     return linked
@@ -119,7 +114,7 @@ def _clean_entry(
         content_hash=hash64(title, text, one.link),
         url=one.link if len(one.link) <= _LONGEST_URL else "",
         title=title,
-        author=_CONTROLS.sub(" ", plain_title(entry.author))[:_LONGEST_AUTHOR].strip(),
+        author=plain_title(entry.author)[:_LONGEST_AUTHOR].strip(),
         summary=summary,
         html=html,
         text=text,
@@ -137,15 +132,6 @@ def _key(guid: str, link: str, title: str, text: str, shared: frozenset[str]) ->
     if link and link not in shared:
         return hash64(link)
     return hash64(link, title) if link else hash64(title, text)
-
-
-def plain_title(markup: str) -> str:
-    """A title without markup, entities and line breaks, at most 500 characters."""
-    if "<" in markup:
-        markup = _TITLE_MARKUP.sub("", _SCRIPT.sub("", markup[:20_000]))
-    if "&" in markup:
-        markup = unescape(markup[:20_000])
-    return " ".join(_CONTROLS.sub(" ", markup[:5_000]).split())[:_LONGEST_TITLE]
 
 
 def _title_from(text: str) -> str:

@@ -12,6 +12,7 @@ from feeds.ingest.errors import ParseError
 from feeds.ingest.parse_fast import read_tree
 from feeds.ingest.parse_json import read_json
 from feeds.ingest.parse_tolerant import read_tolerantly, recover_tree, repair
+from feeds.ingest.sanitise import plain_title, to_text
 from feeds.ingest.types import ParsedFeed
 
 _DECLARATION = re.compile(rb"\s*<\?xml[^>]{0,500}\?>", re.IGNORECASE)
@@ -31,12 +32,14 @@ _FEED_TYPES = frozenset(
     }
 )
 _PAGE_HEAD = 500_000
+_LONGEST_DESCRIPTION = 5_000
 
 
 def parse_feed(body: bytes, content_type: str = "", url: str = "") -> ParsedFeed:
     """The feed in `body`; ParseError, in words, when there is none.
 
     `url` is where the document came from: alternates of a page are resolved by it.
+    The feed's own title and description are plain text; entries are as they came.
     """
     text, complaint = to_utf8(body, content_type)
     start = text.lstrip(b" \t\r\n\0")[:1]
@@ -44,7 +47,12 @@ def parse_feed(body: bytes, content_type: str = "", url: str = "") -> ParsedFeed
         raise ParseError("The document is empty.")
     feed = read_json(text) if start in (b"{", b"[") else _read_xml(text, url)
     complaints = [words for words in (complaint, feed.complaint) if words]
-    return replace(feed, complaint=" ".join(complaints)) if complaints else feed
+    return replace(
+        feed,
+        title=plain_title(feed.title),
+        description=to_text(feed.description[:_LONGEST_DESCRIPTION]),
+        complaint=" ".join(complaints),
+    )
 
 
 def _read_xml(body: bytes, url: str) -> ParsedFeed:

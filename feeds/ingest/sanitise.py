@@ -71,6 +71,15 @@ _TAG = re.compile(rf"</?[a-z][a-z0-9]*{_ATTRIBUTE}>")
 _PIXEL = re.compile(r' (?:width|height)="\s*[01](?:px)?\s*"')
 _SOURCE = re.compile(r' src="([^"]+)"')
 _PARAGRAPHS = re.compile(r"\n\s*\n")
+# Only known tags: a title may well speak of `Vec<T>` or `a < b`.
+_TITLE_MARKUP = re.compile(
+    r"</?(?:a|abbr|b|big|br|cite|code|del|div|em|font|h[1-6]|i|img|ins|kbd|mark|p|q|s|small"
+    r"|span|strike|strong|sub|sup|tt|u|wbr)(?:\s[^<>]{0,1000})?/?>",
+    re.IGNORECASE,
+)
+_SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff\ud800-\udfff]+")
+_LONGEST_TITLE = 500
 LONGEST_HTML = 2_000_000
 # An HTML parser looks through all open elements at each new block: quadratic in the depth.
 _DEEPEST = 400
@@ -188,3 +197,12 @@ def text_of_clean(html: str) -> str:
     text = unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", html)))
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join([line for line in lines if line])
+
+
+def plain_title(markup: str) -> str:
+    """A title without markup, entities and line breaks, at most 500 characters."""
+    if "<" in markup:
+        markup = _TITLE_MARKUP.sub("", _SCRIPT.sub("", markup[:20_000]))
+    if "&" in markup:
+        markup = unescape(markup[:20_000])
+    return " ".join(_CONTROLS.sub(" ", markup[:5_000]).split())[:_LONGEST_TITLE]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from feeds.ingest.clean import clean_feed
 from feeds.ingest.errors import ParseError
 from feeds.ingest.parse import parse_feed
 from feeds.ingest.parse_tolerant import read_tolerantly
@@ -71,7 +72,7 @@ def test_both_atoms_are_read(namespace: str, published: str) -> None:
     feed = parse_feed(body)
 
     entry = feed.entries[0]
-    assert (feed.kind, feed.title, feed.language) == ("atom", "A &lt; B", "de")
+    assert (feed.kind, feed.title, feed.language) == ("atom", "A < B", "de")
     assert feed.site_url == "https://lab.example/"
     assert (entry.guid, entry.link, entry.author) == ("tag:1", "one.html", "Ada")
     assert (entry.published, entry.base_url) == (MAY, "https://lab.example/blog/")
@@ -267,7 +268,10 @@ def test_what_is_no_feed_is_refused_in_words(body: bytes) -> None:
 PIECES = st.sampled_from(
     [b"<rss>", b"<item>", b"<title>", b"</item>", b"<![CDATA[", b"]]>", b"&nbsp;", b"&#0;", b"\0",
      b"<feed xmlns='http://www.w3.org/2005/Atom'>", b"<entry>", b"<link href='//['/>", b"{", b"[",
-     b'"items":[', b"<pubDate>", b"9999-99-99", b"<!DOCTYPE ", b"<html>", b"\xff\xfe", b"\xe9"]
+     b'"items":[', b"<pubDate>", b"9999-99-99", b"<!DOCTYPE ", b"<html>", b"\xff\xfe", b"\xe9",
+     b"<entry xml:base='http://['><link href='//[x'/></entry>", b"<item><link>http://[</link></item>",
+     b"<enclosure url='http://[' type='image'/>", b"<summary>&lt;img src='//['&gt;</summary>",
+     b"</title>", b"</channel></rss>", b"</feed>", b"<guid>http://[</guid>", b"</entry>"]
 )  # fmt: skip
 
 
@@ -276,13 +280,16 @@ PIECES = st.sampled_from(
 @example(b"[" * 100_000)
 @example(b"<rss>" + b"<a>" * 100_000)
 @example(b'{"items":[{"title":"\\ud800"}]}')
-def test_no_bytes_raise_anything_but_a_parse_error(body: bytes) -> None:
+def test_no_bytes_raise_anything_but_a_parse_error_and_what_is_read_can_be_cleaned(
+    body: bytes,
+) -> None:
     try:
         feed = parse_feed(body, "text/xml", "https://lab.example/feed")
     except ParseError as error:
         assert str(error)
     else:
         assert feed.kind in ("rss", "atom", "json")
+        assert clean_feed(feed, "https://lab.example/feed", trusts_guid=True, now=MAY)
 
 
 def test_feedparser_is_never_given_the_name_of_a_file() -> None:
