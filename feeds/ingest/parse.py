@@ -42,7 +42,8 @@ def parse_feed(body: bytes, content_type: str = "", url: str = "") -> ParsedFeed
     The feed's own title and description are plain text; entries are as they came.
     """
     text, complaint = to_utf8(body, content_type)
-    start = text.lstrip(b" \t\r\n\0")[:1]
+    text = text.lstrip(b" \t\r\n\0")  # nothing may stand before an XML declaration
+    start = text[:1]
     if not start:
         raise ParseError("The document is empty.")
     feed = read_json(text) if start in (b"{", b"[") else _read_xml(text, url)
@@ -98,7 +99,7 @@ def _strict_tree(body: bytes) -> tuple[Any, str]:
     try:
         return etree.fromstring(body, parser), ""
     except (etree.XMLSyntaxError, ValueError) as error:
-        return None, str(error).partition("\n")[0]
+        return None, str(error).partition("\n")[0].partition(" (<string>")[0]
 
 
 def _save(body: bytes, trouble: str) -> ParsedFeed | None:

@@ -57,6 +57,8 @@ def read_tree(root: Any, has_bases: bool) -> ParsedFeed | None:
 
     `has_bases` says whether xml:base occurs, which is dear to look up.
     """
+    if _name(root.tag).startswith("?:"):
+        _drop_namespace(root)
     outermost = _name(root.tag).removeprefix("rdf:").rpartition(":")[2]
     if outermost not in ("rss", "rdf", "feed", "channel"):
         return None
@@ -64,6 +66,13 @@ def read_tree(root: Any, has_bases: bool) -> ParsedFeed | None:
     items = [child for parent in _parents(root, channel) for child in parent if _is_item(child)]
     entries = tuple([_read_entry(item, has_bases) for item in items])
     return _read_feed(root, channel, "atom" if outermost == "feed" else "rss", entries)
+
+
+def _drop_namespace(root: Any) -> None:
+    """Some invent a namespace for RSS itself, which has none."""
+    namespace = root.tag.rpartition("}")[0] + "}"
+    for element in root.iter(etree.Element):
+        element.tag = element.tag.removeprefix(namespace)
 
 
 def _name(tag: Any) -> str:

@@ -303,3 +303,13 @@ def test_sections_of_literal_text_that_never_end_take_linear_time() -> None:
 
     assert len(feed.entries) == 1
     assert time.process_time() - started < 3
+
+
+def test_a_namespace_invented_for_rss_and_blank_lines_before_it_are_no_harm() -> None:
+    feed = parse_feed(
+        b'\n\n <?xml version="1.0"?><RSS xmlns="http://lab.example/ns"><Channel><Title>L</Title>'
+        b"<Item><Title>T</Title><Link>/1</Link></Item></Channel></RSS>"
+    )
+
+    assert (feed.title, feed.entries[0].title, feed.entries[0].link) == ("L", "T", "/1")
+    assert feed.complaint == ""
