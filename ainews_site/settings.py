@@ -136,7 +136,13 @@ if REDIS_URL:
         }
     }
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+        "queue": {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": str(DATA / "queue"),
+        },
+    }
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 Q_CLUSTER = {
@@ -153,7 +159,11 @@ Q_CLUSTER = {
     "save_limit": -1,
     "poll": 1,
     "catch_up": False,
-    "recycle": 200,
+    # Without Redis the heartbeat is a small file in DATA: a cache in process would
+    # hide it from the watchdog, and rows would keep the database's disk busy.
+    "cache": "default" if REDIS_URL else "queue",
+    "guard_cycle": 2,
+    "recycle": 10_000,
     "label": "Queue",
 }
 
@@ -176,6 +186,8 @@ CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+INTEREST_TOPICS = "feeds.topics.TOPICS"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = env("TIME_ZONE")

@@ -1,0 +1,77 @@
+"""The forms of sign-in and of each section of the preferences."""
+
+from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+
+from accounts.models import User
+
+if TYPE_CHECKING:
+    UserForm = forms.ModelForm[User]
+else:  # ModelForm takes no type argument when it runs
+    UserForm = forms.ModelForm
+
+LEVELS = ("mute", "less", "normal", "more")
+
+
+class SigninForm(AuthenticationForm):
+    error_messages = {
+        "invalid_login": "That name and password do not belong together. Try again.",
+        "inactive": "This account is switched off.",
+    }
+
+
+class ReadingForm(UserForm):
+    class Meta:
+        model = User
+        fields = ["theme", "density", "text_size", "keys_enabled"]
+        labels = {"text_size": "Text size", "keys_enabled": "Keyboard shortcuts"}
+
+
+class DigestForm(UserForm):
+    class Meta:
+        model = User
+        fields = ["digest_hour", "time_zone"]
+        labels = {"digest_hour": "Hour of the digest (0 to 23)", "time_zone": "Time zone"}
+
+    def clean_time_zone(self) -> str:
+        zone = str(self.cleaned_data["time_zone"])
+        if zone not in available_timezones():
+            raise forms.ValidationError("No such time zone. Write it like Europe/Berlin.")
+        return zone
+
+
+class InterestsForm(forms.Form):
+    """One choice in words a topic; `topics` are (slug, label)."""
+
+    def __init__(self, user: User, topics: list[tuple[str, str]], data: Any = None) -> None:
+        super().__init__(data)
+        self.user = user
+        choices = [(level, level) for level in LEVELS]
+        for slug, label in topics:
+            self.fields[f"topic-{slug}"] = forms.ChoiceField(
+                label=label,
+                choices=choices,
+                required=False,
+                initial=user.interests.get(slug, "normal"),
+            )
+
+    def save(self) -> None:
+        """Keeps what differs from normal, so that the column stays small."""
+        kept = {
+            slug: level for slug, level in self.user.interests.items() if slug not in self._slugs()
+        }
+        chosen = {slug: self.cleaned_data[f"topic-{slug}"] for slug in self._slugs()}
+        self.user.interests = kept | {
+            slug: level for slug, level in chosen.items() if level not in ("", "normal")
+        }
+        self.user.save(update_fields=["interests"])
+
+    def _slugs(self) -> list[str]:
+        return [name.removeprefix("topic-") for name in self.fields]
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(max_length=100, label="What will use it")

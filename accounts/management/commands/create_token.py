@@ -1,0 +1,21 @@
+"""`manage.py create_token USER --name N`: prints a new API token, once."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.models import ApiToken, User
+
+
+class Command(BaseCommand):
+    help = "Makes an API token for USER and prints it; it cannot be shown again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user")
+        parser.add_argument("--name", required=True, help="what will use it")
+
+    def handle(self, *, user: str, name: str, **_: Any) -> None:
+        found = User.objects.filter(username=user, is_active=True).first()
+        if found is None:
+            raise CommandError(f"There is no active user named {user}.")
+        self.stdout.write(ApiToken.issue(found, name[:100]))

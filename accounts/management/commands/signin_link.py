@@ -1,0 +1,22 @@
+"""`manage.py signin_link USER`: prints a new sign-in link."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.models import SigninToken, User
+from accounts.signin import signin_address
+
+
+class Command(BaseCommand):
+    help = "Prints a link that signs USER in: once, within 15 minutes, on this machine."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user")
+
+    def handle(self, *, user: str, **_: Any) -> None:
+        found = User.objects.filter(username=user, is_active=True).first()
+        if found is None:
+            raise CommandError(f"There is no active user named {user}.")
+        self.stdout.write(signin_address(SigninToken.issue(found), settings.HOST, settings.PORT))

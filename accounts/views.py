@@ -1,0 +1,124 @@
+"""Pages of signing in and out, and of the reader's preferences."""
+
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.auth import logout as end_session
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AdminPasswordChangeForm, PasswordChangeForm
+from django.contrib.auth.views import LoginView
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.module_loading import import_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from accounts.forms import DigestForm, InterestsForm, ReadingForm, SigninForm, TokenForm
+from accounts.models import ApiToken, User
+from accounts.signin import is_from_this_machine, is_prefetch, redeem
+from accounts.types import ReaderRequest
+
+SECTIONS = ("reading", "interests", "digest", "password", "token")
+
+
+def signin(request: HttpRequest) -> HttpResponseBase:
+    view = LoginView.as_view(
+        template_name="accounts/signin.html",
+        authentication_form=SigninForm,
+        redirect_authenticated_user=True,
+    )
+    return view(request)
+
+
+@never_cache
+def signin_token(request: HttpRequest, token: str) -> HttpResponse:
+    """GET of the printed link signs in; looking ahead, or from elsewhere, uses up nothing."""
+    if is_prefetch(request):
+        return HttpResponse(status=204)
+    user = redeem(token) if is_from_this_machine(request) else None
+    if user is None:
+        return render(request, "accounts/link_refused.html", status=403)
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    return redirect("/")
+
+
+@require_POST
+def signout(request: HttpRequest) -> HttpResponse:
+    end_session(request)
+    return redirect("signin")
+
+
+@login_required
+def preferences(request: HttpRequest) -> HttpResponse:
+    """One page; each section is a form of its own, named by `section`."""
+    reader = cast(ReaderRequest, request)
+    section = request.POST.get("section", "")
+    forms = _forms(reader.user, request.POST if request.method == "POST" else None, section)
+    if request.method != "POST":
+        saved = request.GET.get("saved", "")
+        return _page(reader, forms, saved=saved if saved in SECTIONS else "")
+    if section == "revoke":
+        ApiToken.objects.filter(user=reader.user, pk=_number(request.POST.get("token"))).delete()
+        return redirect("/preferences/?saved=token#account")
+    form = forms.get(section)
+    if form is None or not form.is_valid():
+        # A rejected ModelForm has already written on its instance; the page shows what is kept.
+        reader.user.refresh_from_db()
+        return _page(reader, forms, status=422)
+    return _save(reader, section, form, forms)
+
+
+def _save(
+    request: ReaderRequest, section: str, form: Any, forms: dict[str, BaseForm]
+) -> HttpResponse:
+    if section == "token":
+        token = ApiToken.issue(request.user, form.cleaned_data["name"])
+        return _page(request, forms | {"token": TokenForm()}, new_token=token)
+    form.save()
+    if section == "password":
+        update_session_auth_hash(request, request.user)
+    return redirect(f"/preferences/?saved={section}#{section}")
+
+
+def _forms(user: User, data: Any, section: str) -> dict[str, BaseForm]:
+    """Every section's form; only the one that was sent sees what was sent."""
+
+    def sent(name: str) -> Any:
+        return data if section == name else None
+
+    # Who came by a link has no password yet and cannot type the old one.
+    password: type[Any] = (
+        PasswordChangeForm if user.has_usable_password() else AdminPasswordChangeForm
+    )
+    return {
+        "reading": ReadingForm(sent("reading"), instance=user),
+        "interests": InterestsForm(user, _topics(), sent("interests")),
+        "digest": DigestForm(sent("digest"), instance=user),
+        "password": password(user, sent("password")),
+        "token": TokenForm(sent("token")),
+    }
+
+
+def _topics() -> list[tuple[str, str]]:
+    """(slug, label) of what a reader can weigh; named by a setting, as feeds lies above us."""
+    listed = import_string(settings.INTEREST_TOPICS)
+    return [(topic.slug, topic.label) for topic in listed]
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 18 else 0
+
+
+def _page(
+    request: ReaderRequest,
+    forms: dict[str, BaseForm],
+    *,
+    saved: str = "",
+    new_token: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    tokens = request.user.api_tokens.order_by("-created_at")
+    context = {"forms": forms, "saved": saved, "new_token": new_token, "tokens": tokens}
+    return render(request, "accounts/preferences.html", context, status=status)
