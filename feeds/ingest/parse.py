@@ -11,7 +11,7 @@ from feeds.ingest.encoding import to_utf8
 from feeds.ingest.errors import ParseError
 from feeds.ingest.parse_fast import read_tree
 from feeds.ingest.parse_json import read_json
-from feeds.ingest.parse_tolerant import read_tolerantly, recover_tree, repair
+from feeds.ingest.parse_tolerant import ENTRY_START, read_tolerantly, recover_tree, repair
 from feeds.ingest.sanitise import plain_title, to_text
 from feeds.ingest.types import ParsedFeed
 
@@ -19,7 +19,6 @@ _DECLARATION = re.compile(rb"\s*<\?xml[^>]{0,500}\?>", re.IGNORECASE)
 # Possessive by construction: no part can match what another one begins with.
 _PROLOGUE = re.compile(rb"\A(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _HTML_START = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
-_ENTRY_START = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 _FEED_TYPES = frozenset(
     {
         "application/rss+xml",
@@ -60,7 +59,7 @@ def _read_xml(body: bytes, url: str) -> ParsedFeed:
     refuse_entities(body)
     root, trouble = _strict_tree(body)
     feed = None if root is None else read_tree(root, b"xml:base" in body)
-    if feed is not None and (feed.entries or not _ENTRY_START.search(body)):
+    if feed is not None and (feed.entries or not ENTRY_START.search(body)):
         return feed
     _refuse_page(body, url)
     saved = _save(body, trouble)

@@ -1,9 +1,12 @@
 """Save what can be saved of a document that a strict parser refuses. Pure."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from html.entities import html5
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 import feedparser
@@ -17,7 +20,10 @@ _AMPERSAND = re.compile(rb"&(?!#\d{1,7};|#x[0-9a-fA-F]{1,6};|(?:amp|lt|gt|quot|a
 _BAD_REFERENCE = re.compile(rb"&#(?:(\d{1,7})|x([0-9a-fA-F]{1,6}));")
 _CDATA_START, _CDATA_END = b"<![CDATA[", b"]]>"
 # feedparser's loose parser is slow, and slower than linear on hostile input.
-LARGEST_FOR_FEEDPARSER = 300_000
+# So it reads a few entries at a time, and what is larger still goes to libxml2's recovery.
+_CHUNK = 100_000
+_LARGEST = 3_000_000
+ENTRY_START = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 
 
 def repair(body: bytes) -> bytes:
@@ -70,8 +76,32 @@ def read_tolerantly(body: bytes) -> ParsedFeed | None:
 
     `body` is UTF-8 and free of entity declarations, which feedparser would expand.
     """
-    if len(body) > LARGEST_FOR_FEEDPARSER:
+    if len(body) > _LARGEST:
         return None
+    chunks = list(_chunks(body))
+    if max(map(len, chunks)) > 4 * _CHUNK:
+        return None
+    feeds = [feed for chunk in chunks if (feed := _read_chunk(chunk))]
+    if not feeds:
+        return None
+    return replace(feeds[0], entries=tuple(entry for feed in feeds for entry in feed.entries))
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    """The document in parts of some entries each, all with the head of the whole."""
+    starts = [found.start() for found in ENTRY_START.finditer(body)] if len(body) > _CHUNK else []
+    if not starts or starts[0] > _CHUNK:
+        yield body
+        return
+    head, begin = body[: starts[0]], starts[0]
+    for start, end in pairwise([*starts, len(body)]):
+        if end - begin > _CHUNK and start > begin:
+            yield head + body[begin:start]
+            begin = start
+    yield head + body[begin:]
+
+
+def _read_chunk(body: bytes) -> ParsedFeed | None:
     try:
         found = feedparser.parse(
             BytesIO(body),  # a stream: bytes could be taken for the name of a file

@@ -313,3 +313,12 @@ def test_a_namespace_invented_for_rss_and_blank_lines_before_it_are_no_harm() ->
 
     assert (feed.title, feed.entries[0].title, feed.entries[0].link) == ("L", "T", "/1")
     assert feed.complaint == ""
+
+
+def test_no_entry_of_a_large_document_of_unbalanced_markup_is_lost() -> None:
+    item = "<item><guid>{}</guid><description><p>a<br>b " + "x" * 900 + "</description></item>"
+
+    feed = parse_feed(make_rss("".join(item.format(n) for n in range(600))))
+
+    assert [entry.guid for entry in feed.entries] == [str(n) for n in range(600)]
+    assert "600 entries were saved" in feed.complaint
