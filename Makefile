@@ -1,15 +1,58 @@
 # Short verbs. `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
+NEWSROOM_PORT ?= 8765
+# Given as `make run PORT=9000`, in the environment or in .env.
+export PORT HOST DATA
+ifeq ($(origin PORT),undefined)
+unexport PORT
+endif
+ifeq ($(origin HOST),undefined)
+unexport HOST
+endif
+ifeq ($(origin DATA),undefined)
+unexport DATA
+endif
 
-.PHONY: help lint test
+.PHONY: help run demo setup test test-full bench lint clean
 
 help:
-	@echo "make test   everything that must pass"
-	@echo "make lint   ruff, mypy, import rules"
+	@echo "make run        read the news: http://127.0.0.1:8000/ (PORT=, HOST=, DATA=)"
+	@echo "make demo       the same with a sample newsroom, without a network"
+	@echo "make test       everything that must pass"
+	@echo "make test-full  and what takes longer"
+	@echo "make bench      the benchmarks"
+	@echo "make lint       ruff, mypy, import rules"
+	@echo "make clean      remove what was built (your news in var/ stay)"
+
+run: setup
+	@exec $(BIN)/python manage.py start
+
+demo: setup
+	@DATA="$${DATA:-var/demo}" DATABASE_URL= REDIS_URL= FETCH_ALLOW_PRIVATE=127.0.0.1 \
+	FETCH_PORTS=$(NEWSROOM_PORT) FETCH_HOST_PAUSE=0 LOG_LEVEL=WARNING \
+	exec $(BIN)/python manage.py start --demo --newsroom-port $(NEWSROOM_PORT)
+
+setup:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	{ echo "AI News needs Python 3.11 or newer; name one with make run PYTHON=python3.12."; exit 1; }
+	@cmp -s requirements/base.txt .venv/installed-base.txt || \
+	cmp -s requirements/dev.txt .venv/installed-dev.txt || \
+	PYTHON="$(PYTHON)" tests/install.sh base
+
+test:
+	@tests/run.sh
+
+test-full:
+	@FULL=1 tests/run.sh
+
+bench:
+	@tests/install.sh dev
+	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 lint:
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy . && $(BIN)/lint-imports
 
-test:
-	@tests/run.sh
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

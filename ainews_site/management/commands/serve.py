@@ -1,0 +1,18 @@
+"""`manage.py serve`: web and worker together, for one machine."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from ainews_site.progress import say
+from ainews_site.serve import port_problem, run
+
+
+class Command(BaseCommand):
+    help = "Runs web and worker together, and starts again what dies, until stopped."
+
+    def handle(self, **_: Any) -> None:
+        if problem := port_problem(settings.HOST, settings.PORT):
+            raise CommandError(problem)
+        run(lambda: say(f"AI News answers at http://{settings.HOST}:{settings.PORT}/"))
