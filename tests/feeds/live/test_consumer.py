@@ -1,0 +1,44 @@
+"""The live socket."""
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import AnonymousUser
+
+from accounts.models import User
+from feeds.live.consumer import LiveConsumer
+from tests.make import make_item, make_source, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def socket_of(user: User | AnonymousUser) -> WebsocketCommunicator:
+    socket = WebsocketCommunicator(LiveConsumer.as_asgi(), "/ws/")
+    socket.scope["user"] = user
+    return socket
+
+
+async def test_nobody_listens_without_signing_in() -> None:
+    connected, code = await socket_of(AnonymousUser()).connect()
+
+    assert (connected, code) == (False, 4401)
+
+
+async def test_a_reader_who_comes_again_is_caught_up_on_own_sources() -> None:
+    user = await sync_to_async(make_user)()
+    mine = await sync_to_async(make_source)("mine", reader=user)
+    other = await sync_to_async(make_source)("other")
+    first = await sync_to_async(make_item)(mine, "Seen")
+    await sync_to_async(make_item)(mine, "New")
+    foreign = await sync_to_async(make_item)(other, "Not mine")
+    socket = socket_of(user)
+
+    await socket.connect()
+    hello = await socket.receive_json_from()
+    await socket.send_to(text_data="nonsense")
+    await socket.send_json_to({"seq": first.seq})
+    event = await socket.receive_json_from()
+    await socket.disconnect()
+
+    assert hello == {"kind": "hello", "seq": foreign.seq}
+    assert event == {"kind": "new", "seq": foreign.seq, "items": 1, "stories": 0}
