@@ -58,6 +58,8 @@ def _host(netloc: str, scheme: str) -> str:
     user, at, host = netloc.rpartition("@")
     host = _UNSAFE.sub("", host).lower().rstrip(".")
     name, colon, port = host.rpartition(":")
+    if ":" in name and not name.startswith("["):
+        raise ValueError(netloc)
     if colon and not port.endswith("]"):
         number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None
         if port and number is None:

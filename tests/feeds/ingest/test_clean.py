@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feeds.ingest.clean import canonical_url, clean_feed, plain_title, sanitise, to_text
@@ -65,6 +65,7 @@ ADDRESSES = st.builds(
 
 @settings(max_examples=400, deadline=None)
 @given(st.one_of(st.builds("https://{}".format, ADDRESSES), ADDRESSES))
+@example("https://http:443:443")
 def test_a_canonical_link_is_its_own_canonical_link(url: str) -> None:
     once = canonical_url(url, FEED)
 
