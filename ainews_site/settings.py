@@ -3,6 +3,7 @@
 The process environment wins over `.env`; `.env.example` documents every name.
 """
 
+import os
 import secrets
 from pathlib import Path
 
@@ -37,6 +38,14 @@ env = environ.Env(
     WORKERS=(int, 1),
 )
 environ.Env.read_env(BASE_DIR / ".env")  # never overrides what the process was given
+
+for _name, (_kind, _) in env.scheme.items():
+    try:
+        env(_name)
+    except (ValueError, TypeError):
+        raise SystemExit(
+            f"{_name} is no {_kind.__name__}: {os.environ[_name]!r}; see .env.example."
+        ) from None
 
 DATA = Path(env("DATA")).expanduser().resolve()
 DATA.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,109 @@
+"""`manage.py doctor`: looks at everything that must work, and says in words what to do."""
+
+import shutil
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.checks import run_checks
+from django.core.management.base import BaseCommand
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from ainews_site.serve import heartbeats
+from feeds.models import Source
+
+LEAST_FREE = 500 * 1024 * 1024
+
+
+class Command(BaseCommand):
+    help = "Checks configuration, database, cache, queue, disk, clock and a feed fetch."
+
+    def handle(self, **_: Any) -> None:
+        looks: dict[str, Callable[[], str]] = {
+            "configuration": configuration,
+            "database": database,
+            "cache": cache_works,
+            "queue": queue,
+            "disk": disk,
+            "clock": clock,
+            "a feed": feed,
+        }
+        problems = [self._report(name, look) for name, look in looks.items()]
+        if any(problems):
+            raise SystemExit(1)
+
+    def _report(self, name: str, look: Callable[[], str]) -> bool:
+        problem = look()
+        self.stdout.write(f"{'!!' if problem else 'ok'}  {name}{': ' + problem if problem else ''}")
+        return bool(problem)
+
+
+def configuration() -> str:
+    return " ".join(str(message.msg) for message in run_checks())
+
+
+def database() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return "it lacks the latest tables; run manage.py migrate."
+        return _sqlite_problem() if connection.vendor == "sqlite" else ""
+    except Error as error:
+        return f"it does not answer ({error}); check DATABASE_URL."
+
+
+def _sqlite_problem() -> str:
+    """What SQLite and its search tables say of their own integrity."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA quick_check")
+        if (said := cursor.fetchone()[0]) != "ok":
+            return f"it is damaged ({said}); restore a back-up."
+        cursor.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%fts5%'")
+        for (table,) in cursor.fetchall():
+            name = connection.ops.quote_name(table)
+            try:
+                cursor.execute(f"INSERT INTO {name}({name}) VALUES ('integrity-check')")  # noqa: S608
+            except Error:
+                return f"the search table {table} is out of step; run manage.py migrate."
+    return ""
+
+
+def cache_works() -> str:
+    try:
+        cache.set("doctor", "1", 10)
+        works = cache.get("doctor") == "1"
+    except Exception as error:  # noqa: BLE001 - whatever the backend raises is the finding
+        return f"it does not answer ({error}); check REDIS_URL."
+    return "" if works else "it forgets; check REDIS_URL."
+
+
+def queue() -> str:
+    return "" if heartbeats() else "no worker gives a sign; run make run, or manage.py serve."
+
+
+def disk() -> str:
+    free = shutil.disk_usage(settings.DATA).free
+    return "" if free > LEAST_FREE else f"only {free // 2**20} MB are free in {settings.DATA}."
+
+
+def clock() -> str:
+    """The latest fetch cannot lie ahead; a clock before 2025 was never set."""
+    latest = Source.objects.order_by("-last_fetched_at").exclude(last_fetched_at=None).first()
+    ahead = (
+        latest is not None and latest.last_fetched_at and latest.last_fetched_at > timezone.now()
+    )
+    wrong = ahead or time.time() < 1_735_689_600
+    return "it runs behind; set the machine's time." if wrong else ""
+
+
+def feed() -> str:
+    source = Source.objects.filter(status=Source.Status.ACTIVE, failures=0).first()
+    if source is None:
+        return "there is no working source; add one on the page Sources."
+    result = import_module("feeds.ingest.fetch").fetch_one(source.url)
+    return f"{source.url}: {result.error} Is there a network?" if result.error else ""
