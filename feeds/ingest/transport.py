@@ -1,0 +1,105 @@
+"""Connections that go only to addresses the guard has checked (no DNS rebinding)."""
+
+import asyncio
+import functools
+import socket
+import ssl
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpcore
+import httpx
+from httpcore._backends.auto import AutoBackend
+
+from feeds.ingest.errors import FetchError
+from feeds.ingest.guard import Guard
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves, checks, and connects to the very address that was checked."""
+
+    def __init__(self, guard: Guard, resolver: ThreadPoolExecutor) -> None:
+        self._guard = guard
+        self._resolver = resolver
+        self._backend = AutoBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        addresses = await resolve(host, port, self._resolver)
+        for address in addresses:
+            self._guard.check_address(host, port, address)
+        failure: Exception | None = None
+        for address in addresses[:3]:
+            try:
+                return await self._backend.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure or httpcore.ConnectError(f"{host} has no address")
+
+    async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        raise FetchError("Unix sockets are not fetched.")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+async def resolve(host: str, port: int, resolver: ThreadPoolExecutor) -> list[str]:
+    """The addresses of `host`, as the system orders them. Raises FetchError in words."""
+    look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().run_in_executor(resolver, look_up)
+    except (OSError, UnicodeError):
+        raise FetchError(f"The host {host} is not known (no DNS answer).") from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class GuardedTransport(httpx.AsyncHTTPTransport):
+    """A transport whose every connection passes the guard.
+
+    Names are resolved in threads of its own, as many as connections: a few names whose
+    servers do not answer must not hold up the others.
+    """
+
+    def __init__(self, guard: Guard, connections: int) -> None:
+        super().__init__(verify=ssl_context())
+        self._resolver = ThreadPoolExecutor(connections, "resolver")
+        self._pool = _pool(GuardedBackend(guard, self._resolver), connections)
+
+    async def __aexit__(self, *exception: Any) -> None:
+        await super().__aexit__(*exception)
+        self._resolver.shutdown(wait=False, cancel_futures=True)
+
+
+def _pool(backend: GuardedBackend, connections: int) -> httpcore.AsyncConnectionPool:
+    return httpcore.AsyncConnectionPool(
+        ssl_context=ssl_context(),
+        max_connections=connections,
+        max_keepalive_connections=connections,
+        keepalive_expiry=15,
+        network_backend=backend,
+    )
+
+
+def guarded_client(guard: Guard, *, connections: int, headers: dict[str, str]) -> httpx.AsyncClient:
+    """A client whose every connection passes the guard; redirects are left to the caller."""
+    return httpx.AsyncClient(
+        transport=GuardedTransport(guard, connections),
+        headers=headers,
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+@functools.cache
+def ssl_context() -> ssl.SSLContext:
+    """Certificates are verified by the bundle of certifi; reading it takes 20 ms, so once."""
+    return httpx.create_ssl_context()
