@@ -3,7 +3,7 @@
 import io
 import zlib
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import zstandard
 
 from feeds.ingest.errors import FetchError

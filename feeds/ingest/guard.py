@@ -10,6 +10,7 @@ from feeds.ingest.errors import BlockedAddressError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+PORTS = frozenset({80, 443, 8080, 8443})
 CARRIER_GRADE_NAT = ipaddress.ip_network("100.64.0.0/10")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 AZURE_METADATA = ipaddress.ip_address("168.63.129.16")
@@ -22,7 +23,7 @@ class Guard:
 
     networks: tuple[Network, ...] = ()
     hosts: frozenset[str] = field(default_factory=frozenset)
-    ports: frozenset[int] = frozenset({80, 443, 8080, 8443})
+    ports: frozenset[int] = PORTS
 
     @classmethod
     def of(cls, allowed: Iterable[str], ports: Iterable[str | int] = ()) -> "Guard":
@@ -35,8 +36,8 @@ class Guard:
             except ValueError:
                 if entry:
                     hosts.add(entry)
-        kept = frozenset(int(port) for port in ports) or cls.__dataclass_fields__["ports"].default
-        return cls(tuple(networks), frozenset(hosts), kept)
+        chosen = frozenset(int(port) for port in ports)
+        return cls(tuple(networks), frozenset(hosts), chosen or PORTS)
 
     def check_url(self, url: str) -> None:
         """Raise BlockedAddressError for what can be refused before any name is resolved."""
