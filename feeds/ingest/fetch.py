@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
@@ -92,7 +92,9 @@ def fetch_one(
     return asyncio.run(first())
 
 
-async def fetch_all(requests: Iterable[FetchRequest], limits: Limits) -> AsyncIterator[FetchResult]:
+async def fetch_all(
+    requests: Iterable[FetchRequest], limits: Limits
+) -> AsyncGenerator[FetchResult, None]:
     """Yield each request's result as it comes. A slow host delays only itself."""
     hosts: dict[str, list[FetchRequest]] = defaultdict(list)
     for request in requests:

@@ -1,0 +1,60 @@
+"""Taking the article out of its page."""
+
+import pytest
+
+from feeds.ingest.errors import FeedError
+from feeds.ingest.fetch import Limits
+from feeds.ingest.fulltext import article_of, extract_full_text
+from feeds.ingest.guard import Guard
+from tests.feeds.ingest.server import reply, serve
+
+LIMITS = Limits(guard=Guard.of(["127.0.0.1"]), timeout=3)
+PARAGRAPHS = "".join(
+    f"<p>Paragraph {n} tells in many words how the laboratory trained its newest model on "
+    f"{n} thousand machines, and what it learned from <a href='/paper'>the paper</a>.</p>"
+    for n in range(6)
+)
+PAGE = f"""<!doctype html><html><head><title>News</title></head><body>
+<nav><a href="/">Home</a><a href="/about">About us</a></nav>
+<article><h1>The newest model</h1>{PARAGRAPHS}<script>alert(1)</script>
+<p onclick="alert(2)">The last paragraph is about café culture and nothing else at all.</p>
+</article>
+<footer>Copyright, cookies and imprint</footer></body></html>""".encode()
+
+
+def test_the_article_is_taken_and_all_around_it_left() -> None:
+    with serve({"/": reply(200, PAGE, Content_Type="text/html; charset=utf-8")}) as server:
+        html = extract_full_text(server.url + "/", LIMITS)
+
+        assert "Paragraph 5 tells" in html
+        assert "café culture" in html
+        assert f'href="{server.url}/paper"' in html
+    for unwanted in ("About us", "imprint", "script", "onclick", "alert"):
+        assert unwanted not in html
+
+
+def test_a_page_in_another_charset_is_read() -> None:
+    body = PAGE.decode().encode("latin-1")
+
+    assert "café culture" in article_of(body, "text/html; charset=iso-8859-1", "https://x.example/")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html></html>", b"\0" * 1000, b"<div>" * 5_000, b"<p>" + b"x" * 1_000_000]
+)
+def test_a_page_without_an_article_gives_words_or_text_and_no_crash(body: bytes) -> None:
+    try:
+        article_of(body, "text/html", "https://x.example/")
+    except FeedError as error:
+        assert str(error).endswith(".")
+
+
+def test_what_is_no_page_and_what_does_not_answer_is_said() -> None:
+    routes = {"/pdf": reply(200, b"%PDF-1.7", Content_Type="application/pdf"), "/no": reply(404)}
+    with serve(routes) as server:
+        with pytest.raises(FeedError, match="no web page but application/pdf"):
+            extract_full_text(server.url + "/pdf", LIMITS)
+        with pytest.raises(FeedError, match="404"):
+            extract_full_text(server.url + "/no", LIMITS)
+    with pytest.raises(FeedError, match="private address"):
+        extract_full_text("http://127.0.0.1/", Limits())
