@@ -258,6 +258,7 @@ class _Fetch:
             max_age=response_headers.max_age(response.headers, now),
         )
         if status == 304:
+            await response.aread()  # which is empty: a connection that was read is kept
             return result
         if status != 200:
             return replace(result, error=await _refusal(response))

@@ -50,7 +50,7 @@ class Guard:
             raise BlockedAddressError("Only http:// and https:// addresses can be fetched.")
         port = port or (443 if parts.scheme == "https" else 80)
         # A name may yet turn out to lie in an allowed network, where any port will do.
-        if not self.networks or _is_literal(host):
+        if not self.networks or is_literal(host):
             self._check_port(host, port)
 
     def _check_port(self, host: str, port: int, address: str = "") -> None:
@@ -83,7 +83,8 @@ class Guard:
         )
 
 
-def _is_literal(host: str) -> bool:
+def is_literal(host: str) -> bool:
+    """Whether `host` is an address, written as the standards want it, and no name."""
     try:
         return bool(parse_address(host))
     except ValueError:

@@ -13,7 +13,7 @@ import httpx
 from httpcore._backends.auto import AutoBackend
 
 from feeds.ingest.errors import FetchError
-from feeds.ingest.guard import Guard
+from feeds.ingest.guard import Guard, is_literal
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -32,7 +32,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        addresses = await resolve(host, port, self._resolver)
+        addresses = [host] if is_literal(host) else await resolve(host, port, self._resolver)
         for address in addresses:
             self._guard.check_address(host, port, address)
         failure: Exception | None = None
