@@ -15,6 +15,7 @@ from feeds.ingest.types import FetchRequest, FetchResult
 
 PREVIEWED = 5
 MOST_ALTERNATES = 6
+LONGEST_SEARCH = 30.0
 COMMON_PATHS = ("feed", "rss.xml", "feed.xml", "atom.xml", "index.xml", "rss")
 
 
@@ -58,7 +59,7 @@ def discover(url: str, limits: Limits | None = None) -> Discovery:
     try:
         return Discovery(url, (_read(result),))
     except ParseError as error:
-        candidates = asyncio.run(_search(result.final_url, error.alternates, limits))
+        candidates = asyncio.run(_search_briefly(result.final_url, error.alternates, limits))
         if not candidates:
             raise ParseError(f"{error} Nor is there one where feeds usually lie.") from None
         return Discovery(url, candidates)
@@ -73,9 +74,20 @@ def complete_address(text: str) -> str:
     if "://" not in text:
         text = "https://" + text.lstrip("/")
     found = canonical_url(text)
-    if not found:
+    if not found or len(text.split()) > 1:
         raise FetchError(f"{text[:200]!r} is no address of a page or a feed.")
     return found
+
+
+async def _search_briefly(
+    page: str, alternates: tuple[str, ...], limits: Limits
+) -> tuple[Candidate, ...]:
+    """A reader waits for this, so a server that is slow at each address ends it."""
+    try:
+        async with asyncio.timeout(LONGEST_SEARCH):
+            return await _search(page, alternates, limits)
+    except TimeoutError:
+        return ()
 
 
 async def _search(page: str, alternates: tuple[str, ...], limits: Limits) -> tuple[Candidate, ...]:
