@@ -2,17 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NEWSROOM_PORT ?= 8765
-# Given as `make run PORT=9000`, in the environment or in .env.
-export PORT HOST DATA
-ifeq ($(origin PORT),undefined)
-unexport PORT
-endif
-ifeq ($(origin HOST),undefined)
-unexport HOST
-endif
-ifeq ($(origin DATA),undefined)
-unexport DATA
-endif
+# PORT, HOST and DATA come from the command line, the environment or .env.
 
 .PHONY: help run demo setup test test-full bench lint clean
 

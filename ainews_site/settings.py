@@ -38,6 +38,9 @@ env = environ.Env(
     WORKERS=(int, 1),
 )
 environ.Env.read_env(BASE_DIR / ".env")  # never overrides what the process was given
+for _name in env.scheme:
+    if not os.environ.get(_name, "unset"):  # an empty value means the default, as in compose files
+        del os.environ[_name]
 
 for _name, (_kind, _) in env.scheme.items():
     try:
