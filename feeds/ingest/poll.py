@@ -1,0 +1,358 @@
+"""Poll sources: claim, fetch, parse, clean, store, and say when each is due again."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from feeds.ids import lowest_id
+from feeds.ingest.clean import CleanFeed, clean_feed
+from feeds.ingest.errors import FeedError
+from feeds.ingest.fetch import Limits, fetch_all
+from feeds.ingest.lease import claim, give_back, is_held, renew
+from feeds.ingest.move import adopt_address
+from feeds.ingest.parse import parse_feed
+from feeds.ingest.schedule import Asked, judge_move, next_poll, next_try
+from feeds.ingest.store import Stored, store_entries
+from feeds.ingest.types import FetchRequest, FetchResult, ParsedFeed
+from feeds.models import FetchLog, Item, Source
+
+logger = logging.getLogger(__name__)
+
+UNCONDITIONAL_AFTER = timedelta(hours=12)
+"""Some servers answer 304 for ever; so often we ask for the whole document."""
+FLUSH_AFTER = 50
+RENEW_AFTER = 120.0
+GONE = 410
+WEEK = timedelta(days=7)
+CRASHED = "The feed could not be stored; the log says why. It is tried again."
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one poll of one source came to. `error` is in words; `crashed` is our own fault."""
+
+    source: Source
+    status: int = 0
+    size: int = 0
+    milliseconds: int = 0
+    stored: Stored = field(default_factory=Stored)
+    error: str = ""
+    crashed: bool = False
+
+    @property
+    def is_unchanged(self) -> bool:
+        return not self.error and not self.stored.new_ids and not self.stored.updated_ids
+
+
+@dataclass(frozen=True, slots=True)
+class PollReport:
+    """All outcomes, and how many sources were left to the worker that holds them."""
+
+    outcomes: tuple[Outcome, ...]
+    busy: int
+    seconds: float
+
+    @property
+    def new(self) -> int:
+        return sum(len(outcome.stored.new_ids) for outcome in self.outcomes)
+
+    @property
+    def updated(self) -> int:
+        return sum(len(outcome.stored.updated_ids) for outcome in self.outcomes)
+
+    @property
+    def failed(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.error]
+
+    @property
+    def crashed(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.crashed]
+
+
+def poll_sources(
+    source_ids: Iterable[int],
+    *,
+    now: datetime | None = None,
+    on_result: Callable[[Outcome], None] | None = None,
+    limits: Limits | None = None,
+) -> PollReport:
+    """Poll those of `source_ids` that no other worker holds, whatever their schedule.
+
+    `now` stands for the present in a replay. Any process may die at any moment:
+    leases run out, and storing again what was stored changes nothing.
+    """
+    started = time.monotonic()
+    wanted = list(source_ids)
+    sources = claim(wanted, timezone.now())
+    poll = _Poll(sources, now, on_result)
+    try:
+        poll.run(limits or Limits.from_settings())
+    finally:
+        poll.flush()
+        give_back(poll.waiting.values())
+    seconds = time.monotonic() - started
+    return PollReport(tuple(poll.outcomes), len(wanted) - len(sources), seconds)
+
+
+class _Poll:
+    """One run over claimed sources. Outcomes are written some at a time, in one transaction."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        now: datetime | None,
+        on_result: Callable[[Outcome], None] | None,
+    ) -> None:
+        self.waiting = {source.pk: source for source in sources}
+        self.outcomes: list[Outcome] = []
+        self._now, self._on_result = now, on_result
+        self._unwritten: list[tuple[Outcome, dict[str, Any]]] = []
+
+    def now(self) -> datetime:
+        return self._now or timezone.now()
+
+    def run(self, limits: Limits) -> None:
+        requests = [_request(source, self.now()) for source in self.waiting.values()]
+        renewed = time.monotonic()
+        with closing(_fetched(requests, limits)) as results:
+            for result in results:
+                self._take(result)
+                if time.monotonic() - renewed > RENEW_AFTER:
+                    renew(list(self.waiting.values()), timezone.now())
+                    renewed = time.monotonic()
+
+    def _take(self, result: FetchResult) -> None:
+        source = self.waiting[result.source_id]
+        try:
+            outcome, changes = handle(source, result, self.now())
+        except Exception:  # whatever one feed does to us, the others are polled
+            logger.exception("poll_crashed source_id=%s", source.pk)
+            outcome = Outcome(source, result.status, error=CRASHED, crashed=True)
+            changes = _failure(source, result, CRASHED, self.now())
+        self.outcomes.append(outcome)
+        self._unwritten.append((outcome, changes))
+        if outcome.stored.new_ids or len(self._unwritten) >= FLUSH_AFTER:
+            self.flush()
+        if self._on_result:
+            self._on_result(outcome)
+
+    @transaction.atomic
+    def flush(self) -> None:
+        """Write what the polls came to; a source that another took over is left alone."""
+        for outcome, changes in self._unwritten:
+            source = outcome.source
+            held = Source.objects.filter(pk=source.pk, lease_token=source.lease_token)
+            held.update(lease_until=None, **changes)
+        FetchLog.objects.bulk_create(
+            _log_line(outcome, self.now()) for outcome, _ in self._unwritten if outcome.source.pk
+        )
+        for outcome, _ in self._unwritten:
+            self.waiting.pop(outcome.source.pk, None)
+        self._unwritten.clear()
+
+
+def _fetched(
+    requests: Sequence[FetchRequest], limits: Limits
+) -> Generator[FetchResult, None, None]:
+    """The results as they come. The network goes on in a thread of its own while one is
+    stored; the next is taken when the last was dealt with, which bounds the memory."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="fetch", daemon=True)
+    thread.start()
+    results = fetch_all(requests, limits)
+    try:
+        for _ in requests:
+            yield asyncio.run_coroutine_threadsafe(anext(results), loop).result()
+    finally:
+        asyncio.run_coroutine_threadsafe(_close(results), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _close(results: AsyncGenerator[FetchResult, None]) -> None:
+    """End what is under way, should the consumer have been interrupted."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await results.aclose()
+
+
+def _request(source: Source, now: datetime) -> FetchRequest:
+    full = source.last_full_fetch_at
+    if full is None or now - full >= UNCONDITIONAL_AFTER:
+        return FetchRequest(source.pk, source.url)
+    return FetchRequest(source.pk, source.url, source.etag, source.last_modified)
+
+
+def handle(source: Source, result: FetchResult, now: datetime) -> tuple[Outcome, dict[str, Any]]:
+    """Deal with one answer: (what it came to, the columns of the source to write)."""
+    if result.error:
+        return _failed(source, result, result.error, now)
+    if result.not_modified:
+        return _outcome(source, result), _unchanged(source, result, now)
+    digest = blake2b(result.body, digest_size=32).hexdigest()
+    if digest == source.body_hash:
+        changes = _unchanged(source, result, now) | {"last_full_fetch_at": now}
+        return _outcome(source, result), changes
+    try:
+        feed = parse_feed(result.body, result.content_type, result.final_url)
+    except FeedError as error:
+        return _failed(source, result, str(error), now)
+    return _store(source, result, feed, digest, now)
+
+
+def _outcome(source: Source, result: FetchResult, stored: Stored | None = None) -> Outcome:
+    return Outcome(source, result.status, len(result.body), result.milliseconds, stored or Stored())
+
+
+def _failed(
+    source: Source, result: FetchResult, error: str, now: datetime
+) -> tuple[Outcome, dict[str, Any]]:
+    outcome = Outcome(source, result.status, len(result.body), result.milliseconds, error=error)
+    return outcome, _failure(source, result, error, now)
+
+
+def _failure(source: Source, result: FetchResult, error: str, now: datetime) -> dict[str, Any]:
+    since = source.failing_since or now
+    failures = source.failures + 1
+    due = next_try(
+        now,
+        failures=failures,
+        status=result.status,
+        failing_since=since,
+        asked=Asked(retry_after=result.retry_after),
+    )
+    changes = {
+        "last_fetched_at": now,
+        "failures": failures,
+        "failing_since": since,
+        "error": error,
+        **_due(due, now),
+    }
+    return changes | ({"status": Source.Status.GONE} if result.status == GONE else {})
+
+
+def _due(due: datetime, now: datetime) -> dict[str, Any]:
+    return {"next_poll_at": due, "interval": max(int((due - now).total_seconds()), 0)}
+
+
+def _success(
+    source: Source, result: FetchResult, now: datetime, rate: float, asked: Asked
+) -> dict[str, Any]:
+    """What any good answer says about a source; a permanent move may be adopted."""
+    move = judge_move(
+        result.permanent_url, moved_to=source.moved_to, moved_since=source.moved_since, now=now
+    )
+    changes: dict[str, Any] = {
+        "last_fetched_at": now,
+        "last_succeeded_at": now,
+        "items_per_day": rate,
+        "failures": 0,
+        "failing_since": None,
+        "error": "",
+        "moved_to": move.moved_to,
+        "moved_since": move.moved_since,
+        **_due(next_poll(now, items_per_day=rate, asked=asked), now),
+    }
+    if move.adopt and is_held(source):
+        changes |= _adopt(source, move.moved_to)
+    return changes
+
+
+def _adopt(source: Source, url: str) -> dict[str, Any]:
+    """The move's own columns; a source that was merged away has none to write any more."""
+    pk = source.pk
+    survivor = adopt_address(source, url)
+    logger.info("source_moved source_id=%s survivor_id=%s", pk, survivor.pk)
+    return {"moved_to": "", "moved_since": None}
+
+
+def _unchanged(source: Source, result: FetchResult, now: datetime) -> dict[str, Any]:
+    recent = source.last_new_at is not None and now - source.last_new_at < WEEK
+    rate = source.items_per_day if recent else 0.0
+    asked = Asked(max_age=result.max_age, retry_after=result.retry_after)
+    changes = _success(source, result, now, rate, asked)
+    return changes | _validators(result)
+
+
+def _validators(result: FetchResult) -> dict[str, Any]:
+    """A 304 may bring new validators or none (RFC 9111, 4.3.4); a 200 replaces both."""
+    found = {"etag": result.etag, "last_modified": result.last_modified}
+    return {k: v for k, v in found.items() if v} if result.not_modified else found
+
+
+def _store(
+    source: Source, result: FetchResult, feed: ParsedFeed, digest: str, now: datetime
+) -> tuple[Outcome, dict[str, Any]]:
+    clean = clean_feed(feed, result.final_url, trusts_guid=source.trusts_guid, now=now)
+    stored = store_entries(
+        source.pk,
+        clean.entries,
+        now=now,
+        topics=source.topics,
+        language=source.language,
+        is_first=source.last_succeeded_at is None,
+    )
+    changes = _describe(source, feed, clean)
+    changes |= _success(source, result, now, _rate(source, now), _asked(feed, result))
+    changes |= _validators(result) | {"body_hash": digest, "last_full_fetch_at": now}
+    if stored.new_ids:
+        changes["last_new_at"] = now
+    return _outcome(source, result, stored), changes
+
+
+def _rate(source: Source, now: datetime) -> float:
+    """Items a day over the last week."""
+    week = Item.objects.filter(source_id=source.pk, pk__gte=lowest_id(now - WEEK))
+    return week.order_by().count() / 7
+
+
+def _asked(feed: ParsedFeed, result: FetchResult) -> Asked:
+    return Asked(
+        ttl=feed.ttl,
+        max_age=result.max_age,
+        retry_after=result.retry_after,
+        skip_hours=feed.skip_hours,
+        skip_days=feed.skip_days,
+    )
+
+
+def _describe(source: Source, feed: ParsedFeed, clean: CleanFeed) -> dict[str, Any]:
+    """What the document says of itself; a curator's words are never overwritten."""
+    said = {
+        "title": feed.title[:300],
+        "site_url": feed.site_url[:2048],
+        "description": feed.description,
+        "language": clean.entries[0].language if clean.entries else "",
+    }
+    blank = {name: value for name, value in said.items() if value and not getattr(source, name)}
+    return blank | {
+        "kind": feed.kind[:10],
+        "complaint": clean.complaint,
+        "trusts_guid": clean.trusts_guid,
+    }
+
+
+def _log_line(outcome: Outcome, now: datetime) -> FetchLog:
+    return FetchLog(
+        source_id=outcome.source.pk,
+        at=now,
+        status=outcome.status,
+        milliseconds=outcome.milliseconds,
+        size=outcome.size,
+        new=len(outcome.stored.new_ids),
+        updated=len(outcome.stored.updated_ids),
+        error=outcome.error,
+    )

@@ -1,0 +1,314 @@
+"""Store the entries of a feed once each: new ones inserted, known ones updated.
+
+One short transaction a chunk, the same number of queries however many entries it holds.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from feeds.ids import TAIL_BITS, TAIL_MASK, make_id
+from feeds.ingest.types import CleanEntry
+from feeds.models import Item, ItemBody, ItemKey
+
+CHUNK = 500
+"""Entries a transaction: other writers wait for one, so it stays short."""
+UNDATED_STEP = timedelta(hours=1)
+ANOTHER_DAY = timedelta(hours=20)
+MOST_TOPICS = 8
+_SEQ_LOCK = 0x5E01  # any number, the same in all processes
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Ids of the items that are new and of those whose content changed."""
+
+    new_ids: tuple[int, ...] = ()
+    updated_ids: tuple[int, ...] = ()
+
+    def __add__(self, other: "Stored") -> "Stored":
+        return Stored(self.new_ids + other.new_ids, self.updated_ids + other.updated_ids)
+
+
+@dataclass(slots=True)
+class _Known:
+    """A row of the ledger with what is needed of its item."""
+
+    seq: int
+    key_hash: int
+    alt_hash: int
+    item_id: int | None
+    content_hash: int = 0
+    published_at: datetime | None = None
+
+
+def store_entries(
+    source_id: int,
+    entries: Sequence[CleanEntry],
+    *,
+    now: datetime,
+    topics: Sequence[str] = (),
+    language: str = "",
+    is_first: bool = False,
+) -> Stored:
+    """Store what one document holds; storing it again changes nothing.
+
+    `topics` and `language` are the source's. On the first fetch of a source
+    (`is_first`), entries without a date are dated backwards from `now` in the order
+    of the feed, so that an archive does not flood the top.
+    """
+    dated = date_entries(entries, now, is_first=is_first)
+    twice = _told_twice(entries)
+    # Oldest first: the ledger's order of arrival follows the order of events.
+    ordered = sorted(dated, key=lambda entry: entry.published or now)
+    stored = Stored()
+    for start in range(0, len(ordered), CHUNK):
+        chunk = _Chunk(source_id, ordered[start : start + CHUNK], now, topics, language)
+        stored += chunk.store(twice)
+    return stored
+
+
+def date_entries(
+    entries: Sequence[CleanEntry], now: datetime, *, is_first: bool
+) -> list[CleanEntry]:
+    """Every entry with a date. One without stands just behind the one before it."""
+    before, step = now, timedelta(seconds=1)
+    if is_first and not any(entry.published for entry in entries):
+        step = UNDATED_STEP
+    dated = []
+    for entry in entries:
+        if entry.published is None:
+            before = before - step if is_first else now
+            dated.append(replace(entry, published=before))
+        else:
+            before = entry.published
+            dated.append(entry)
+    return dated
+
+
+def _told_twice(entries: Iterable[CleanEntry]) -> frozenset[int]:
+    """Link-and-title hashes that several entries of the document share: no identity."""
+    return frozenset(
+        alt for alt, times in Counter(entry.alt_hash for entry in entries).items() if times > 1
+    )
+
+
+class _Chunk:
+    """Some entries of one source on their way into the database."""
+
+    def __init__(
+        self,
+        source_id: int,
+        entries: Sequence[CleanEntry],
+        now: datetime,
+        topics: Sequence[str],
+        language: str,
+    ) -> None:
+        self.source_id, self.entries, self.now = source_id, entries, now
+        self.topics, self.language = tuple(topics), language
+
+    @transaction.atomic
+    def store(self, twice: frozenset[int]) -> Stored:
+        """Look up, then insert and update. A key that is known without an item is a
+        tombstone: its item was deleted or archived and does not come back."""
+        known = self._find_known(twice)
+        new = [entry for entry in self.entries if entry.key_hash not in known]
+        changed = [
+            (row.item_id, entry)
+            for entry in self.entries
+            if (row := known.get(entry.key_hash))
+            and row.item_id is not None
+            and row.content_hash != entry.content_hash
+        ]
+        self._rename_keys(known)
+        return Stored(self._insert(new), self._update(changed))
+
+    def _find_known(self, twice: frozenset[int]) -> dict[int, _Known]:
+        """By the entry's key: its row of the ledger, found by key, else by link and title."""
+        rows = self._rows(key_hash__in=[entry.key_hash for entry in self.entries])
+        found = {row.key_hash: row for row in rows}
+        missing = [
+            entry
+            for entry in self.entries
+            if entry.url and entry.key_hash not in found and entry.alt_hash not in twice
+        ]
+        if missing:
+            rows = self._rows(alt_hash__in=[entry.alt_hash for entry in missing])
+            renamed = {row.alt_hash: row for row in rows if row.key_hash not in found}
+            rows = [*found.values(), *renamed.values()]
+            self._add_items(rows)
+            for entry in missing:
+                row = renamed.get(entry.alt_hash)
+                if row and _is_same(row, entry):
+                    found[entry.key_hash] = renamed.pop(entry.alt_hash)
+        else:
+            self._add_items(found.values())
+        return found
+
+    def _rows(self, **condition: list[int]) -> list[_Known]:
+        rows = ItemKey.objects.filter(source_id=self.source_id, **condition).order_by("seq")
+        return [_Known(*row) for row in rows.values_list("seq", "key_hash", "alt_hash", "item_id")]
+
+    def _add_items(self, rows: Iterable[_Known]) -> None:
+        by_id = {row.item_id: row for row in rows if row.item_id is not None}
+        if not by_id:
+            return
+        items = Item.objects.filter(pk__in=list(by_id)).order_by()
+        for pk, content, published in items.values_list("pk", "content_hash", "published_at"):
+            by_id[pk].content_hash, by_id[pk].published_at = content, published
+
+    def _rename_keys(self, known: dict[int, _Known]) -> None:
+        """Some sources give an entry a new guid at each fetch: the ledger follows."""
+        renamed = {row.seq: key for key, row in known.items() if row.key_hash != key}
+        if renamed:
+            rows = list(ItemKey.objects.filter(pk__in=list(renamed)))
+            for row in rows:
+                row.key_hash = renamed[row.seq]
+            ItemKey.objects.bulk_update(rows, ["key_hash"])
+
+    def _insert(self, entries: Sequence[CleanEntry]) -> tuple[int, ...]:
+        if not entries:
+            return ()
+        numbers = self._take_numbers(entries)
+        ids = self._make_ids(entries, numbers)
+        rows = list(zip(ids, numbers, entries, strict=True))
+        Item.objects.bulk_create([self._item(*row) for row in rows])
+        ItemBody.objects.bulk_create([_body(item_id, entry) for item_id, _, entry in rows])
+        return tuple(ids)
+
+    def _take_numbers(self, entries: Sequence[CleanEntry]) -> list[int]:
+        """Consecutive ledger numbers, which become visible in their order.
+
+        SQLite has one writer at a time; PostgreSQL needs a lock until the commit, or a
+        number could appear after a greater one that a reader has already seen.
+        """
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEQ_LOCK])
+                cursor.execute(
+                    "SELECT nextval(pg_get_serial_sequence('feeds_itemkey', 'seq'))"
+                    " FROM generate_series(1, %s)",
+                    [len(entries)],
+                )
+                return [row[0] for row in cursor.fetchall()]
+            cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'feeds_itemkey'")
+            row = cursor.fetchone()
+        last = int(row[0]) if row else 0
+        return list(range(last + 1, last + 1 + len(entries)))
+
+    def _make_ids(self, entries: Sequence[CleanEntry], numbers: Sequence[int]) -> list[int]:
+        """Time-ordered ids; a tail that an older item of the same second has is passed over."""
+        ids = [
+            make_id(entry.published or self.now, seq)
+            for entry, seq in zip(entries, numbers, strict=True)
+        ]
+        taken = set(Item.objects.filter(pk__in=ids).order_by().values_list("pk", flat=True))
+        if taken:
+            ids = _pass_over(ids, taken)
+        self._write_ledger(entries, numbers, ids)
+        return ids
+
+    def _write_ledger(
+        self, entries: Sequence[CleanEntry], numbers: Sequence[int], ids: Sequence[int]
+    ) -> None:
+        ItemKey.objects.bulk_create(
+            ItemKey(
+                seq=seq,
+                source_id=self.source_id,
+                key_hash=entry.key_hash,
+                alt_hash=entry.alt_hash,
+                item_id=item_id,
+            )
+            for seq, item_id, entry in zip(numbers, ids, entries, strict=True)
+        )
+
+    def _item(self, item_id: int, seq: int, entry: CleanEntry) -> Item:
+        return Item(
+            id=item_id,
+            seq=seq,
+            source_id=self.source_id,
+            published_at=entry.published or self.now,
+            fetched_at=self.now,
+            language=entry.language or self.language,
+            **self._content(entry),
+        )
+
+    def _content(self, entry: CleanEntry) -> dict[str, object]:
+        """The columns of an item that a new version of its entry changes."""
+        topics = dict.fromkeys((*entry.topics, *self.topics))
+        return {
+            "url": entry.url,
+            "title": entry.title,
+            "author": entry.author,
+            "summary": entry.summary,
+            "image_url": entry.image_url,
+            "topics": list(topics)[:MOST_TOPICS],
+            "content_hash": entry.content_hash,
+        }
+
+    def _update(self, changed: Sequence[tuple[int | None, CleanEntry]]) -> tuple[int, ...]:
+        if not changed:
+            return ()
+        entries = {item_id: entry for item_id, entry in changed if item_id is not None}
+        items = list(Item.objects.filter(pk__in=list(entries)).order_by())
+        columns = list(self._content(self.entries[0]))
+        for item in items:
+            item.updated_at = self.now
+            for column, value in self._content(entries[item.pk]).items():
+                setattr(item, column, value)
+        Item.objects.bulk_update(items, [*columns, "updated_at"])
+        self._update_bodies(entries)
+        return tuple(item.pk for item in items)
+
+    def _update_bodies(self, entries: dict[int, CleanEntry]) -> None:
+        """A text taken from the article's page is better than the feed's and stays."""
+        bodies = list(ItemBody.objects.filter(pk__in=list(entries), is_full_text=False))
+        for body in bodies:
+            entry = entries[body.pk]
+            body.html, body.text = entry.html, entry.text
+            body.enclosures = _enclosures(entry)
+        ItemBody.objects.bulk_update(bodies, ["html", "text", "enclosures"])
+
+
+def _is_same(row: _Known, entry: CleanEntry) -> bool:
+    """Whether a new guid with a known link and title is the known item.
+
+    A regular programme repeats both; then its text and its date are others.
+    """
+    if row.item_id is None or row.content_hash == entry.content_hash:
+        return True
+    if row.published_at is None or entry.published is None:
+        return True
+    return abs(entry.published - row.published_at) < ANOTHER_DAY
+
+
+def _pass_over(ids: Sequence[int], taken: set[int]) -> list[int]:
+    """The same ids, each moved on within its second to a tail that is free."""
+    used, free = set(taken), []
+    for wanted in ids:
+        second, tail = wanted >> TAIL_BITS, wanted & TAIL_MASK
+        candidate = wanted
+        # An odd step visits every tail; a large one leaves the dense part at once.
+        while candidate in used or (candidate != wanted and _exists(candidate)):
+            tail = (tail + 0x9E37B) & TAIL_MASK
+            candidate = second << TAIL_BITS | tail
+        used.add(candidate)
+        free.append(candidate)
+    return free
+
+
+def _exists(item_id: int) -> bool:
+    return Item.objects.filter(pk=item_id).exists()
+
+
+def _body(item_id: int, entry: CleanEntry) -> ItemBody:
+    return ItemBody(
+        item_id=item_id, html=entry.html, text=entry.text, enclosures=_enclosures(entry)
+    )
+
+
+def _enclosures(entry: CleanEntry) -> list[dict[str, object]]:
+    return [asdict(enclosure) for enclosure in entry.enclosures]
