@@ -1,0 +1,274 @@
+"""Polling real servers on loopback into a real database."""
+
+import gzip
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from feeds.ingest.fetch import Limits
+from feeds.ingest.guard import Guard
+from feeds.ingest.lease import claim
+from feeds.ingest.poll import Outcome, PollReport, poll_sources
+from feeds.models import FetchLog, Item, Source
+from tests.feeds.ingest.server import Answer, Server, redirect, reply, serve
+from tests.make import make_source, make_user
+
+pytestmark = pytest.mark.django_db
+LIMITS = Limits(
+    guard=Guard.of(["127.0.0.1"]),
+    timeout=2,
+    connect_timeout=1,
+    max_bytes=12_000_000,
+    host_pause=0.0,
+)
+
+
+def rss(*titles: str, extra: str = "", dated: bool = True) -> bytes:
+    date = "<pubDate>Mon, 02 Nov 2026 10:00:00 GMT</pubDate>" if dated else ""
+    items = "".join(
+        f"<item><title>{title}</title><link>https://outlet.example/{number}</link>"
+        f"<guid>g{number}</guid>{date}<description>Text of {title}</description></item>"
+        for number, title in enumerate(titles)
+    )
+    head = "<title>Outlet</title><link>https://outlet.example/</link>"
+    return f"<rss version='2.0'><channel>{head}{extra}{items}</channel></rss>".encode()
+
+
+def feed(*titles: str, **headers: str) -> Answer:
+    return reply(200, rss(*titles), **({"Content_Type": "application/rss+xml"} | headers))
+
+
+def source_at(server: Server, path: str = "/", reader: User | None = None) -> Source:
+    return make_source(f"s{Source.objects.count()}", url=server.url + path, reader=reader)
+
+
+def poll(sources: Iterable[Source], **options: object) -> PollReport:
+    ids = [source.pk for source in sources]
+    return poll_sources(ids, limits=LIMITS, **options)  # type: ignore[arg-type]
+
+
+def poll_answer(answer: Answer) -> tuple[Source, Outcome]:
+    with serve({"/": answer}) as server:
+        source = source_at(server)
+        report = poll([source])
+    source.refresh_from_db()
+    return source, report.outcomes[0]
+
+
+def test_a_poll_stores_describes_and_schedules() -> None:
+    source, outcome = poll_answer(feed("One", "Two"))
+    assert len(outcome.stored.new_ids) == Item.objects.count() == 2
+    assert (source.kind, source.failures, source.error) == ("rss", 0, "")
+    assert source.site_url == "https://outlet.example/"
+    assert source.lease_until is None
+    assert source.next_poll_at > timezone.now()
+    log = FetchLog.objects.get()
+    assert (log.status, log.new, log.updated) == (200, 2, 0)
+
+
+def test_the_second_poll_asks_conditionally_and_takes_a_304_for_an_answer() -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        known = handler.headers.get("If-None-Match") == '"v1"'
+        (reply(304) if known else feed("One", ETag='"v1"'))(handler)
+
+    with serve({"/": answer}) as server:
+        source = source_at(server)
+        poll([source])
+        report = poll([source])
+    assert report.outcomes[0].status == 304
+    assert report.outcomes[0].is_unchanged
+    source.refresh_from_db()
+    assert source.etag == '"v1"'
+
+
+def test_once_in_twelve_hours_the_whole_document_is_asked_for() -> None:
+    with serve({"/": feed("One", ETag='"v1"')}) as server:
+        source = source_at(server)
+        poll([source])
+        Source.objects.update(last_full_fetch_at=timezone.now() - timedelta(hours=13))
+        poll([source])
+    assert "if-none-match" not in server.requests[1][2]
+
+
+def test_a_body_that_is_the_same_is_not_parsed_again() -> None:
+    with serve({"/": feed("One")}) as server:
+        source = source_at(server)
+        poll([source])
+        Item.objects.all().delete()
+        assert poll([source]).outcomes[0].is_unchanged
+    assert not Item.objects.exists()
+
+
+def test_a_source_that_another_worker_holds_is_left_to_it() -> None:
+    with serve({"/": feed("One")}) as server:
+        source = source_at(server)
+        claim([source.pk], timezone.now())
+        assert poll([source]).busy == 1
+        assert not server.requests
+        Source.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert poll([source]).new == 1
+
+
+def test_a_worker_that_comes_too_late_does_not_overwrite_the_schedule() -> None:
+    def overtaken(handler: BaseHTTPRequestHandler) -> None:
+        feed("One")(handler)
+
+    with serve({"/": overtaken}) as server:
+        source = source_at(server)
+        until = timezone.now() + timedelta(hours=1)
+
+        def take_over(outcome: Outcome) -> None:
+            Source.objects.filter(pk=source.pk).update(lease_token=99, lease_until=until)
+
+        other = source_at(server, "/other")
+        Source.objects.filter(pk=source.pk).update(url=server.url + "/missing")
+        poll([source, other], on_result=take_over)
+    source.refresh_from_db()
+    assert source.lease_until == until
+    assert source.failures == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (reply(500), "server failed (500)"),
+        (reply(404), "no feed at this address"),
+        (reply(429, Retry_After="7200"), "less often"),
+        (reply(200, b"<html><body>Hello</body></html>", Content_Type="text/html"), "page"),
+        (reply(200, b""), "empty"),
+        (redirect("/"), "circle"),
+        (redirect("http://127.0.0.2/feed"), "private"),
+        (redirect("file:///etc/passwd"), "http"),
+        (reply(200, b"x" * 13_000_000), "larger"),
+        (reply(200, gzip.compress(b"\0" * 50_000_000), Content_Encoding="gzip"), "larger"),
+    ],
+)
+def test_a_failure_is_a_sentence_and_is_tried_again_later(answer: Answer, words: str) -> None:
+    source, outcome = poll_answer(answer)
+    assert words in source.error.lower(), source.error
+    assert source.error == outcome.error
+    assert source.error.endswith(".")
+    assert source.failures == 1
+    assert source.failing_since is not None
+    assert source.next_poll_at > timezone.now()
+    assert FetchLog.objects.get().error == source.error
+
+
+def test_a_dead_host_is_a_sentence() -> None:
+    source = make_source("dead", url="http://127.0.0.1:9/feed")
+    poll([source])
+    source.refresh_from_db()
+    assert "refuses connections" in source.error
+
+
+def test_a_slow_server_delays_nobody_else() -> None:
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(3)
+
+    done: list[str] = []
+    with serve({"/slow": slow, "/": feed("One")}) as server:
+        sources = [source_at(server, "/slow"), source_at(server, "/")]
+        poll(sources, on_result=lambda outcome: done.append(outcome.source.url))
+    assert done[0].endswith("/")
+    sources[0].refresh_from_db()
+    assert "within 2 seconds" in sources[0].error
+
+
+def test_a_removed_feed_is_gone_and_keeps_its_items() -> None:
+    with serve({"/": feed("One")}) as server:
+        source = source_at(server)
+        poll([source])
+        server.routes["/"] = reply(410)
+        poll([source])
+    source.refresh_from_db()
+    assert source.status == Source.Status.GONE
+    assert "for good" in source.error
+    assert Item.objects.count() == 1
+
+
+def test_success_after_failures_forgets_them() -> None:
+    with serve({"/": reply(500)}) as server:
+        source = source_at(server)
+        poll([source])
+        server.routes["/"] = feed("One")
+        poll([source])
+    source.refresh_from_db()
+    assert (source.failures, source.failing_since, source.error) == (0, None, "")
+
+
+def test_broken_xml_gives_what_can_be_saved_and_a_complaint() -> None:
+    whole = rss("One", "Two", "Three")
+    source, outcome = poll_answer(reply(200, whole[: whole.index(b"Text of Three")]))
+    assert len(outcome.stored.new_ids) >= 2
+    assert source.complaint
+
+
+def test_a_permanent_move_is_believed_after_a_week() -> None:
+    with serve({"/": redirect("/new", 301), "/new": feed("One")}) as server:
+        source = source_at(server)
+        poll([source])
+        source.refresh_from_db()
+        assert source.url == server.url + "/"
+        assert source.moved_to == server.url + "/new"
+        Source.objects.update(moved_since=timezone.now() - timedelta(days=8))
+        poll([source])
+    source.refresh_from_db()
+    assert source.url == server.url + "/new"
+
+
+def test_a_move_to_a_known_source_merges_the_two() -> None:
+    reader = make_user()
+    with serve({"/": redirect("/new", 308), "/new": feed("One", "Two")}) as server:
+        old = source_at(server, "/", reader=reader)
+        known = source_at(server, "/new")
+        poll([known, old])
+        assert Item.objects.count() == 4
+        Source.objects.update(moved_since=timezone.now() - timedelta(days=8))
+        poll([old])
+    assert list(Source.objects.all()) == [known]
+    assert known.subscriptions.get().user == reader
+    assert Item.objects.count() == 2
+
+
+def test_a_temporary_redirect_moves_nothing() -> None:
+    with serve({"/": redirect("/new", 302), "/new": feed("One")}) as server:
+        source = source_at(server)
+        poll([source])
+    source.refresh_from_db()
+    assert source.moved_to == ""
+
+
+def test_ten_thousand_entries_are_all_stored() -> None:
+    source, outcome = poll_answer(feed(*(f"Entry {n}" for n in range(10_000))))
+    assert source.error == ""
+    assert len(outcome.stored.new_ids) == 10_000
+
+
+def test_the_same_guid_for_all_keeps_all() -> None:
+    body = rss("One", "Two", "Three").replace(b"<guid>g1<", b"<guid>g0<")
+    body = body.replace(b"<guid>g2<", b"<guid>g0<")
+    source, outcome = poll_answer(reply(200, body))
+    assert len(outcome.stored.new_ids) == 3
+    assert not source.trusts_guid
+    assert "one id for several articles" in source.complaint
+
+
+def test_null_bytes_and_one_long_line_do_no_harm() -> None:
+    body = rss("One\0null", "x" * 5_000_000)
+    source, outcome = poll_answer(reply(200, body))
+    assert len(outcome.stored.new_ids) == 2, source.error
+    assert not [item for item in Item.objects.all() if "\0" in item.title]
+
+
+def test_dates_of_1970_and_2099_are_not_believed() -> None:
+    body = rss("Old", "New")
+    body = body.replace(b"02 Nov 2026", b"01 Jan 1970", 1).replace(b"02 Nov 2026", b"01 Jan 2099")
+    poll_answer(reply(200, body))
+    now = timezone.now()
+    for item in Item.objects.all():
+        assert now - timedelta(days=1) < item.published_at <= now
