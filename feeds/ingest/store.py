@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from feeds.ids import TAIL_BITS, TAIL_MASK, make_id
+from feeds.ingest.rows import adapt_time, insert_rows, to_json
 from feeds.ingest.types import CleanEntry
 from feeds.models import Item, ItemBody, ItemKey
 
@@ -19,6 +20,28 @@ CHUNK = 500
 UNDATED_STEP = timedelta(hours=1)
 ANOTHER_DAY = timedelta(hours=20)
 MOST_TOPICS = 8
+KEY_COLUMNS = ("seq", "source_id", "key_hash", "alt_hash", "item_id")
+CONTENT_COLUMNS = (
+    "url",
+    "title",
+    "author",
+    "summary",
+    "image_url",
+    "topics",
+    "content_hash",
+)
+"""What a new version of an entry changes, in the order of `_Chunk._content`."""
+ITEM_COLUMNS = (
+    "id",
+    "seq",
+    "source_id",
+    "published_at",
+    "fetched_at",
+    "language",
+    "story_pinned",
+    *CONTENT_COLUMNS,
+)
+BODY_COLUMNS = ("item_id", "html", "text", "enclosures", "is_full_text")
 _SEQ_LOCK = 0x5E01  # any number, the same in all processes
 
 
@@ -173,11 +196,20 @@ class _Chunk:
         if not entries:
             return ()
         numbers = self._take_numbers(entries)
-        ids = self._make_ids(entries, numbers)
+        ids = _free_ids(
+            [make_id(self._date(one), n) for one, n in zip(entries, numbers, strict=True)]
+        )
         rows = list(zip(ids, numbers, entries, strict=True))
-        Item.objects.bulk_create([self._item(*row) for row in rows])
-        ItemBody.objects.bulk_create([_body(item_id, entry) for item_id, _, entry in rows])
+        keys = [
+            (seq, self.source_id, entry.key_hash, entry.alt_hash, pk) for pk, seq, entry in rows
+        ]
+        insert_rows(ItemKey, KEY_COLUMNS, keys)
+        insert_rows(Item, ITEM_COLUMNS, [self._item(*row) for row in rows])
+        insert_rows(ItemBody, BODY_COLUMNS, [_body(pk, entry) for pk, _, entry in rows])
         return tuple(ids)
+
+    def _date(self, entry: CleanEntry) -> datetime:
+        return entry.published or self.now
 
     def _take_numbers(self, entries: Sequence[CleanEntry]) -> list[int]:
         """Consecutive ledger numbers, which become visible in their order.
@@ -199,45 +231,22 @@ class _Chunk:
         last = int(row[0]) if row else 0
         return list(range(last + 1, last + 1 + len(entries)))
 
-    def _make_ids(self, entries: Sequence[CleanEntry], numbers: Sequence[int]) -> list[int]:
-        """Time-ordered ids; a tail that an older item of the same second has is passed over."""
-        ids = [
-            make_id(entry.published or self.now, seq)
-            for entry, seq in zip(entries, numbers, strict=True)
-        ]
-        taken = set(Item.objects.filter(pk__in=ids).order_by().values_list("pk", flat=True))
-        if taken:
-            ids = _pass_over(ids, taken)
-        self._write_ledger(entries, numbers, ids)
-        return ids
-
-    def _write_ledger(
-        self, entries: Sequence[CleanEntry], numbers: Sequence[int], ids: Sequence[int]
-    ) -> None:
-        ItemKey.objects.bulk_create(
-            ItemKey(
-                seq=seq,
-                source_id=self.source_id,
-                key_hash=entry.key_hash,
-                alt_hash=entry.alt_hash,
-                item_id=item_id,
-            )
-            for seq, item_id, entry in zip(numbers, ids, entries, strict=True)
-        )
-
-    def _item(self, item_id: int, seq: int, entry: CleanEntry) -> Item:
-        return Item(
-            id=item_id,
-            seq=seq,
-            source_id=self.source_id,
-            published_at=entry.published or self.now,
-            fetched_at=self.now,
-            language=entry.language or self.language,
-            **self._content(entry),
+    def _item(self, pk: int, seq: int, entry: CleanEntry) -> tuple[object, ...]:
+        """The values of ITEM_COLUMNS."""
+        content = self._content(entry)
+        return (
+            pk,
+            seq,
+            self.source_id,
+            adapt_time(self._date(entry)),
+            adapt_time(self.now),
+            entry.language or self.language,
+            False,
+            *(content | {"topics": to_json(content["topics"])}).values(),
         )
 
     def _content(self, entry: CleanEntry) -> dict[str, object]:
-        """The columns of an item that a new version of its entry changes."""
+        """The values of CONTENT_COLUMNS by name."""
         topics = dict.fromkeys((*entry.topics, *self.topics))
         return {
             "url": entry.url,
@@ -254,12 +263,11 @@ class _Chunk:
             return ()
         entries = {item_id: entry for item_id, entry in changed if item_id is not None}
         items = list(Item.objects.filter(pk__in=list(entries)).order_by())
-        columns = list(self._content(self.entries[0]))
         for item in items:
             item.updated_at = self.now
             for column, value in self._content(entries[item.pk]).items():
                 setattr(item, column, value)
-        Item.objects.bulk_update(items, [*columns, "updated_at"])
+        Item.objects.bulk_update(items, [*CONTENT_COLUMNS, "updated_at"])
         self._update_bodies(entries)
         return tuple(item.pk for item in items)
 
@@ -285,12 +293,14 @@ def _is_same(row: _Known, entry: CleanEntry) -> bool:
     return abs(entry.published - row.published_at) < ANOTHER_DAY
 
 
-def _pass_over(ids: Sequence[int], taken: set[int]) -> list[int]:
-    """The same ids, each moved on within its second to a tail that is free."""
-    used, free = set(taken), []
+def _free_ids(ids: Sequence[int]) -> list[int]:
+    """The same ids, but a tail that an older item of the same second has is passed over."""
+    used = set(Item.objects.filter(pk__in=ids).order_by().values_list("pk", flat=True))
+    if not used:
+        return list(ids)
+    free = []
     for wanted in ids:
-        second, tail = wanted >> TAIL_BITS, wanted & TAIL_MASK
-        candidate = wanted
+        second, tail, candidate = wanted >> TAIL_BITS, wanted & TAIL_MASK, wanted
         # An odd step visits every tail; a large one leaves the dense part at once.
         while candidate in used or (candidate != wanted and _exists(candidate)):
             tail = (tail + 0x9E37B) & TAIL_MASK
@@ -300,14 +310,13 @@ def _pass_over(ids: Sequence[int], taken: set[int]) -> list[int]:
     return free
 
 
-def _exists(item_id: int) -> bool:
-    return Item.objects.filter(pk=item_id).exists()
+def _exists(pk: int) -> bool:
+    return Item.objects.filter(pk=pk).exists()
 
 
-def _body(item_id: int, entry: CleanEntry) -> ItemBody:
-    return ItemBody(
-        item_id=item_id, html=entry.html, text=entry.text, enclosures=_enclosures(entry)
-    )
+def _body(pk: int, entry: CleanEntry) -> tuple[object, ...]:
+    """The values of BODY_COLUMNS."""
+    return (pk, entry.html, entry.text, to_json(_enclosures(entry)), False)
 
 
 def _enclosures(entry: CleanEntry) -> list[dict[str, object]]:

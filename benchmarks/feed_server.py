@@ -1,0 +1,95 @@
+"""Serve made-up feeds over loopback: RSS and Atom, with ETags, from one quick process.
+
+python benchmarks/feed_server.py FEEDS ENTRIES   prints its port
+"""
+
+import asyncio
+import random
+import sys
+from html import escape
+from itertools import accumulate
+
+WORDS = 20_000
+HTML_LENGTH = 1_600
+
+
+def vocabulary(chance: random.Random) -> list[str]:
+    syllables = ["ba", "co", "di", "fe", "gu", "la", "mi", "no", "ra", "se", "ti", "vu", "xe", "zo"]
+    return ["".join(chance.choices(syllables, k=chance.randint(1, 5))) for _ in range(WORDS)]
+
+
+class Writer:
+    """Text with the word frequencies of a language (Zipf)."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.chance = random.Random(seed)
+        self.words = vocabulary(self.chance)
+        self.weights = list(accumulate(1 / rank for rank in range(1, WORDS + 1)))
+
+    def text(self, words: int) -> str:
+        return " ".join(self.chance.choices(self.words, cum_weights=self.weights, k=words))
+
+    def html(self) -> str:
+        parts: list[str] = []
+        while sum(map(len, parts)) < HTML_LENGTH:
+            parts.append(f'<p>{self.text(30)} <a href="/x">{self.text(3)}</a> <b>now</b></p>')
+        return "".join(parts)[:HTML_LENGTH]
+
+
+def rss(number: int, entries: int, writer: Writer) -> bytes:
+    items = "".join(
+        f"<item><title>{writer.text(9)}</title><link>http://s{number}.example/{n}</link>"
+        f'<guid isPermaLink="false">s{number}-{n}</guid>'
+        f"<pubDate>Mon, {1 + n % 28:02} Jun 2026 {n % 24:02}:{number % 60:02}:00 GMT</pubDate>"
+        f"<description>{escape(writer.html())}</description></item>"
+        for n in range(entries)
+    )
+    head = f"<title>Source {number}</title><link>http://s{number}.example/</link>"
+    return f'<rss version="2.0"><channel>{head}{items}</channel></rss>'.encode()
+
+
+def atom(number: int, entries: int, writer: Writer) -> bytes:
+    items = "".join(
+        f"<entry><title>{writer.text(9)}</title><id>urn:s{number}-{n}</id>"
+        f'<link href="http://s{number}.example/{n}"/>'
+        f"<updated>2026-06-{1 + n % 28:02}T{n % 24:02}:{number % 60:02}:00Z</updated>"
+        f'<content type="html">{escape(writer.html())}</content></entry>'
+        for n in range(entries)
+    )
+    head = f"<title>Source {number}</title><id>urn:s{number}</id>"
+    xml = '<?xml version="1.0" encoding="utf-8"?>'
+    return f'{xml}<feed xmlns="http://www.w3.org/2005/Atom">{head}{items}</feed>'.encode()
+
+
+async def serve(bodies: list[bytes]) -> None:
+    async def answer(reader: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                number = int(head.split(b" ", 2)[1].strip(b"/").split(b".")[0])
+                etag = b'"%d"' % number
+                if etag in head:
+                    out.write(b"HTTP/1.1 304 Not Modified\r\nETag: " + etag + b"\r\n\r\n")
+                else:
+                    body = bodies[number]
+                    out.write(
+                        b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nETag: %b\r\n"
+                        b"Content-Length: %d\r\n\r\n" % (etag, len(body)) + body
+                    )
+                await out.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError):
+            out.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=512)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def main() -> None:
+    feeds, entries = int(sys.argv[1]), int(sys.argv[2])
+    writer = Writer()
+    bodies = [(atom if n % 2 else rss)(n, entries, writer) for n in range(feeds)]
+    asyncio.run(serve(bodies))
+
+
+if __name__ == "__main__":
+    main()

