@@ -1,0 +1,58 @@
+"""Take in what sources have to say: poll, complete texts from article pages, group."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from feeds.ingest.errors import FeedError
+from feeds.ingest.fulltext import extract_full_text
+from feeds.ingest.poll import Outcome, PollReport, poll_sources
+from feeds.ingest.sanitise import to_text
+from feeds.models import Item, ItemBody
+from feeds.stories.group import group_new_items
+from feeds.stories.refresh import refresh_stories
+
+logger = logging.getLogger(__name__)
+
+MOST_PAGES = 20
+"""Article pages asked for a source and poll; older entries keep the feed's text."""
+
+
+def take_in(
+    source_ids: Iterable[int],
+    *,
+    now: datetime | None = None,
+    on_result: Callable[[Outcome], None] | None = None,
+) -> PollReport:
+    """Poll these sources and put what is new into stories."""
+    report = poll_sources(source_ids, now=now, on_result=on_result)
+    for outcome in report.outcomes:
+        if outcome.source.full_text and outcome.stored.new_ids:
+            complete_texts(outcome.stored.new_ids)
+    group_new_items()
+    _refresh_updated(report)
+    return report
+
+
+def _refresh_updated(report: PollReport) -> None:
+    """A corrected title changes the headline of its story."""
+    updated = [pk for outcome in report.outcomes for pk in outcome.stored.updated_ids]
+    if updated:
+        items = Item.objects.filter(pk__in=updated).exclude(story=None).order_by()
+        refresh_stories(items.values_list("story_id", flat=True).distinct())
+
+
+def complete_texts(item_ids: Iterable[int]) -> int:
+    """Take the newest items' whole texts from their pages; how many were got."""
+    items = Item.objects.filter(pk__in=list(item_ids)).exclude(url="").newest_first()
+    done = 0
+    for item in items[:MOST_PAGES]:
+        try:
+            html = extract_full_text(item.url)
+        except FeedError as error:
+            logger.info("full_text_failed item_id=%s reason=%s", item.pk, error)
+            continue
+        text = to_text(html)
+        body = ItemBody.objects.filter(pk=item.pk)
+        done += body.update(html=html, text=text, is_full_text=True)
+    return done

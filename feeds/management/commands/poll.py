@@ -1,0 +1,89 @@
+"""Ask sources for news now."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from feeds.ingest.links import canonical_url
+from feeds.ingest.poll import Outcome, PollReport
+from feeds.intake import take_in
+from feeds.models import Source
+
+MOST_LINES = 40
+
+
+class Command(BaseCommand):
+    help = "Ask sources for news: those that are due, all, or those with the given addresses."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("urls", nargs="*", metavar="URL", help="addresses of known sources")
+        parser.add_argument("--all", action="store_true", help="whether they are due or not")
+        parser.add_argument("--due", action="store_true", help="those that are due (the default)")
+
+    def handle(self, *, urls: list[str], all: bool, due: bool, **_: Any) -> None:
+        if sum((bool(urls), all, due)) > 1:
+            raise CommandError("Name addresses, or give --all or --due: one of the three.")
+        ids = list(chosen(urls, all).values_list("pk", flat=True))
+        if not ids:
+            return self.stdout.write("No source is due. --all asks them whatever their schedule.")
+        with tqdm(total=len(ids), unit="source", desc="Polling", leave=False) as bar:
+            report = take_in(ids, on_result=lambda outcome: advance(bar, outcome))
+        self.tell(report)
+        if report.crashed:
+            raise SystemExit(1)
+
+    def tell(self, report: PollReport) -> None:
+        lines = [outcome for outcome in report.outcomes if not outcome.is_unchanged]
+        lines.sort(key=lambda outcome: (bool(outcome.error), -len(outcome.stored.new_ids)))
+        if lines:
+            self.stdout.write(f"{'new':>6} {'updated':>7} {'status':>6} {'ms':>6}  source")
+        for outcome in lines[:MOST_LINES]:
+            self.stdout.write(_line(outcome))
+        if len(lines) > MOST_LINES:
+            self.stdout.write(f"       … and {len(lines) - MOST_LINES} more")
+        self.stdout.write(_summary(report))
+
+
+def chosen(urls: list[str], every: bool) -> Any:
+    """The sources to ask. CommandError names an address that is no source."""
+    if every:
+        return Source.objects.filter(status=Source.Status.ACTIVE)
+    if not urls:
+        return Source.objects.due()
+    wanted = {canonical_url(url) or url for url in urls} | set(urls)
+    found = Source.objects.filter(url__in=wanted)
+    known = set(found.values_list("url", flat=True))
+    unknown = [url for url in urls if not {url, canonical_url(url)} & known]
+    if unknown:
+        addresses = ", ".join(unknown)
+        raise CommandError(f"No source has the address {addresses}; add it with add_source.")
+    return found
+
+
+def advance(bar: Any, outcome: Outcome) -> None:
+    bar.set_postfix_str(str(outcome.source)[:40], refresh=False)
+    bar.update()
+
+
+def _line(outcome: Outcome) -> str:
+    stored = outcome.stored
+    numbers = f"{len(stored.new_ids):>6} {len(stored.updated_ids):>7} {outcome.status or '-':>6}"
+    line = f"{numbers} {outcome.milliseconds:>6}  {str(outcome.source)[:60]}"
+    return f"{line}\n{'':>29}{outcome.error}" if outcome.error else line
+
+
+def _summary(report: PollReport) -> str:
+    parts = [
+        f"{_count(report.new, 'new item')}, {report.updated} updated",
+        f"from {_count(len(report.outcomes), 'source')} in {report.seconds:.1f} s",
+    ]
+    if report.failed:
+        parts.append(f"{len(report.failed)} failed and are tried again later")
+    if report.busy:
+        parts.append(f"{report.busy} are being polled by another process")
+    return "; ".join((" ".join(parts[:2]), *parts[2:])) + "."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

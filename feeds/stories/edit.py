@@ -1,0 +1,70 @@
+"""What a person corrects by hand in the stories; it stays, whatever is grouped later."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from feeds.models import Item, Story
+from feeds.stories.group import redirect
+from feeds.stories.lease import forget_state
+from feeds.stories.refresh import refresh_stories
+
+
+@transaction.atomic
+def merge_stories(target: Story, others: Iterable[Story]) -> None:
+    """Put the items of `others` into `target`; their addresses lead there."""
+    gone = [story.pk for story in others if story.pk != target.pk]
+    Item.objects.filter(story__in=gone).update(story=target, story_pinned=True)
+    Item.objects.filter(story=target).update(story_pinned=True)
+    for pk in gone:
+        redirect(pk, target.pk)
+    refresh_stories([target.pk])
+    forget_state()
+
+
+@transaction.atomic
+def split_story(story: Story, items: Iterable[Item]) -> Story:
+    """Take `items` out of `story` into one of their own.
+
+    Raises ValueError when they are none of its items, or all of them.
+    """
+    pks = sorted(item.pk for item in items if item.story_id == story.pk)
+    rest = Item.objects.filter(story=story).exclude(pk__in=pks)
+    if not pks:
+        raise ValueError("None of these items is part of the story.")
+    if not rest.exists():
+        raise ValueError("At least one item must stay in the story.")
+    pk = _free_id(pks)
+    first = Item.objects.get(pk=pks[0])
+    new = Story(pk=pk, title=first.title, first_at=first.published_at, last_at=first.published_at)
+    new.save(force_insert=True)
+    rest.update(story_pinned=True)
+    Item.objects.filter(pk__in=pks).update(story=new, story_pinned=True)
+    refresh_stories([story.pk, new.pk])
+    forget_state()
+    new.refresh_from_db()
+    return new
+
+
+@transaction.atomic
+def move_item(item: Item, story: Story) -> None:
+    """Put one item into another story; a story that is left empty leads there."""
+    old = item.story_id
+    Item.objects.filter(pk=item.pk).update(story=story, story_pinned=True)
+    refresh_stories([pk for pk in (old, story.pk) if pk])
+    if old and old != story.pk and not Item.objects.filter(story=old).exists():
+        redirect(old, story.pk)
+    forget_state()
+
+
+def _free_id(item_ids: Iterable[int]) -> int:
+    """The least item id that names no story; ids next to it are free beyond doubt."""
+    ids = list(item_ids)
+    taken = set(Story.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    free = next((pk for pk in ids if pk not in taken), None)
+    if free is not None:
+        return free
+    candidate = max(ids) + 1
+    while Story.objects.filter(pk=candidate).exists():
+        candidate += 1
+    return candidate

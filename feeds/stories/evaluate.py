@@ -1,0 +1,134 @@
+"""Measure the grouping on labelled items: B-cubed precision, recall and F1. Pure.
+
+B-cubed: Bagga and Baldwin, "Entity-Based Cross-Document Coreferencing Using the Vector
+Space Model", 1998.
+"""
+
+import csv
+import time
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from feeds.ingest.links import canonical_url
+from feeds.stories.continuity import continue_stories
+from feeds.stories.likeness import WINDOW
+from feeds.stories.linkage import group_all
+from feeds.stories.online import Grouper
+from feeds.stories.words import Document, make_document
+
+HEADER = ["published", "publisher", "url", "title", "story"]
+REPAIR_EVERY = 12 * 3600.0
+"""Seconds of the data's time. The product repairs hourly; a repair depends on the items of
+the window alone, so those in between change nothing of what the last one says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    precision: float
+    recall: float
+
+    @property
+    def f1(self) -> float:
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    items: int
+    stories: int
+    online: Score
+    repaired: Score
+    clusters: int
+    largest: int
+    seconds: float
+
+
+def read_labels(path: Path) -> tuple[list[Document], list[str]]:
+    """The items of a tab-separated file in order of time, and the story of each.
+
+    Raises ValueError in words, with the number of the line.
+    """
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        header = next(rows, [])
+        if header != HEADER:
+            raise ValueError(f"The first line must be {' <tab> '.join(HEADER)}.")
+        found = sorted(_read_row(number, row) for number, row in enumerate(rows, 2) if row)
+    if not found:
+        raise ValueError("The file has no items.")
+    sources: dict[str, int] = {}
+    documents = [
+        make_document(
+            pk,
+            moment,
+            sources.setdefault(publisher, len(sources)),
+            title,
+            url=canonical_url(url) or url,
+        )
+        for pk, (moment, _, publisher, url, title, _) in enumerate(found, 1)
+    ]
+    return documents, [row[-1] for row in found]
+
+
+def _read_row(number: int, row: list[str]) -> tuple[float, int, str, str, str, str]:
+    if len(row) != len(HEADER):
+        raise ValueError(f"Line {number} has {len(row)} columns instead of {len(HEADER)}.")
+    published, publisher, url, title, story = row
+    try:
+        moment = datetime.fromisoformat(published).timestamp()
+    except ValueError:
+        raise ValueError(f"Line {number}: {published!r} is no date (ISO 8601).") from None
+    return moment, number, publisher, url, title, story
+
+
+def evaluate(documents: Sequence[Document], labels: Sequence[str]) -> Evaluation:
+    """Group the documents as they would arrive, with repairs, and compare with the labels."""
+    started = time.perf_counter()
+    online = group_online(documents)
+    repaired = repair_in_time(documents, online)
+    seconds = time.perf_counter() - started
+    sizes = Counter(repaired)
+    return Evaluation(
+        items=len(documents),
+        stories=len(set(labels)),
+        online=b_cubed(labels, online),
+        repaired=b_cubed(labels, repaired),
+        clusters=len(sizes),
+        largest=max(sizes.values()),
+        seconds=seconds,
+    )
+
+
+def group_online(documents: Sequence[Document]) -> list[int]:
+    grouper, found = Grouper(), []
+    for document in documents:
+        grouper.forget_before(document.time - WINDOW)
+        grouper.learn(document)
+        found.append(grouper.assign(document).story)
+    return found
+
+
+def repair_in_time(documents: Sequence[Document], stories: Sequence[int]) -> list[int]:
+    """What repairs, each over the window before it, leave of the online stories."""
+    found = {document.id: story for document, story in zip(documents, stories, strict=True)}
+    moment, last = documents[0].time, documents[-1].time
+    while moment < last:
+        moment = min(moment + REPAIR_EVERY, last)
+        window = [one for one in documents if moment - WINDOW <= one.time <= moment]
+        groups = [[one.id for one in group] for group in group_all(window)]
+        found |= continue_stories(groups, found)
+    return [found[document.id] for document in documents]
+
+
+def b_cubed(labels: Sequence[Hashable], found: Sequence[Hashable]) -> Score:
+    """Mean over the items of how much of its cluster, and of its story, is right."""
+    pairs = Counter(zip(labels, found, strict=True))
+    stories, clusters = Counter(labels), Counter(found)
+    total = len(labels)
+    precision = sum(n * n / clusters[cluster] for (_, cluster), n in pairs.items()) / total
+    recall = sum(n * n / stories[story] for (story, _), n in pairs.items()) / total
+    return Score(precision, recall)

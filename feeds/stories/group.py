@@ -1,0 +1,187 @@
+"""Group new items into stories as they arrive, and repair the stories every hour."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from feeds.ids import lowest_id
+from feeds.models import Item, Story, StoryRedirect
+from feeds.stories.continuity import continue_stories
+from feeds.stories.lease import Held, grouping_lease
+from feeds.stories.likeness import WINDOW
+from feeds.stories.linkage import group_all
+from feeds.stories.online import Assignment, Grouper
+from feeds.stories.refresh import refresh_stories
+from feeds.stories.words import Document, make_document
+
+logger = logging.getLogger(__name__)
+
+BATCH = 2_000
+RESIDENT = timedelta(days=7)
+"""Stories of the last days stay in memory; what is older is grouped near its own time."""
+REPAIRED = timedelta(seconds=WINDOW)
+MOST_NEIGHBOURS = 5_000
+"""Items of an archive's days that are read to group some more of it."""
+MOST_RESIDENT = 100_000
+_COLUMNS = ("pk", "published_at", "source_id", "title", "summary", "url")
+
+
+class _State:
+    """The resident stories, and up to when they were brought forward."""
+
+    def __init__(self) -> None:
+        self.grouper: Grouper | None = None
+
+
+_state = _State()
+
+
+def group_new_items(limit: int = BATCH, now: datetime | None = None) -> int:
+    """Put all items without a story into one, `limit` at a time; how many were.
+
+    Does nothing while another process groups: that one takes these items along, or
+    the next call does.
+    """
+    now = now or timezone.now()
+    done = 0
+    with grouping_lease() as held:
+        if held is None:
+            return 0
+        if not held.was_mine:
+            _state.grouper = None
+        while held.renew() and (grouped := _group_batch(limit, now)):
+            done += grouped
+    return done
+
+
+def _group_batch(limit: int, now: datetime) -> int:
+    new = Item.objects.filter(story=None).order_by("seq")
+    documents = [_document(row) for row in new.values_list(*_COLUMNS)[:limit]]
+    if not documents:
+        return 0
+    documents.sort(key=lambda document: (document.time, document.id))
+    border = (now - RESIDENT).timestamp()
+    recent = [document for document in documents if document.time >= border]
+    old = [document for document in documents if document.time < border]
+    found = _group_recent(recent, now) | _group_old(old)
+    _write(found)
+    return len(documents)
+
+
+def _document(row: Sequence[object]) -> Document:
+    pk, published, source, title, summary, url = row
+    assert isinstance(published, datetime)
+    return make_document(int(pk), published.timestamp(), int(source), title, summary, url)  # type: ignore[call-overload, arg-type]
+
+
+def _group_recent(documents: Sequence[Document], now: datetime) -> dict[int, Assignment]:
+    if not documents:
+        return {}
+    if _state.grouper is None:
+        _state.grouper = Grouper()
+        _seed(_state.grouper, lowest_id(now - RESIDENT), None, MOST_RESIDENT)
+    grouper = _state.grouper
+    grouper.forget_before((now - RESIDENT).timestamp())
+    return _assign(grouper, documents)
+
+
+def _assign(grouper: Grouper, documents: Sequence[Document]) -> dict[int, Assignment]:
+    for document in documents:
+        grouper.learn(document)
+    return {document.id: grouper.assign(document) for document in documents}
+
+
+def _group_old(documents: Sequence[Document]) -> dict[int, Assignment]:
+    """Items of an archive, each among those of its own days."""
+    if not documents:
+        return {}
+    grouper = Grouper()
+    around = timedelta(seconds=WINDOW)
+    start = datetime.fromtimestamp(documents[0].time, tz=timezone.get_default_timezone())
+    end = datetime.fromtimestamp(documents[-1].time, tz=timezone.get_default_timezone())
+    _seed(grouper, lowest_id(start - around), lowest_id(end + around), MOST_NEIGHBOURS)
+    return _assign(grouper, documents)
+
+
+def _seed(grouper: Grouper, lowest: int, highest: int | None, most: int) -> None:
+    """Read the stories between two ids into memory, the newest where there are too many."""
+    items = Item.objects.filter(pk__gte=lowest).exclude(story=None)
+    if highest is not None:
+        items = items.filter(pk__lt=highest)
+    rows = list(items.newest_first().values_list(*_COLUMNS, "story_id")[:most])
+    documents = [(_document(row[:-1]), row[-1]) for row in reversed(rows)]
+    for document, _ in documents:
+        grouper.learn(document)
+    for document, story in documents:
+        grouper.put(document, story)
+
+
+@transaction.atomic
+def _write(found: dict[int, Assignment]) -> None:
+    """One transaction: stories first, as items refer to them."""
+    stories = {assignment.story for assignment in found.values()}
+    rows = [(one.story, one.copy_of, item) for item, one in found.items()]
+    with connection.cursor() as cursor:
+        cursor.executemany("UPDATE feeds_item SET story_id = %s, copy_of = %s WHERE id = %s", rows)
+    refresh_stories(stories)
+
+
+def repair_stories(now: datetime | None = None) -> int:
+    """Make the stories of the last days what they would be had all items been known.
+
+    Merged stories leave a redirect; what a person moved stays. Returns how many items
+    changed their story.
+    """
+    now = now or timezone.now()
+    group_new_items(now=now)
+    with grouping_lease() as held:
+        if held is None:
+            return 0
+        changed = _repair(held, now)
+        if changed:
+            _state.grouper = None
+    return changed
+
+
+def _repair(held: Held, now: datetime) -> int:
+    items = Item.objects.filter(pk__gte=lowest_id(now - REPAIRED)).exclude(story=None)
+    rows = list(items.values_list(*_COLUMNS, "story_id", "story_pinned"))
+    documents = [_document(row[:-2]) for row in rows]
+    current = {row[0]: row[-2] for row in rows}
+    pinned = {row[0] for row in rows if row[-1]}
+    groups = [[document.id for document in group] for group in group_all(documents)]
+    found = continue_stories(groups, current, pinned)
+    moved = {item: story for item, story in found.items() if current[item] != story}
+    if not moved or not held.renew():
+        return 0
+    move_items(moved, current)
+    logger.info("stories_repaired items=%s moved=%s", len(rows), len(moved))
+    return len(moved)
+
+
+@transaction.atomic
+def move_items(moved: dict[int, int], current: dict[int, int]) -> None:
+    """Write new stories of items. A story that lost all its items redirects to the one
+    that has most of them now."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE feeds_item SET story_id = %s WHERE id = %s",
+            [(story, item) for item, story in moved.items()],
+        )
+    StoryRedirect.objects.filter(old_id__in=set(moved.values())).delete()
+    before = {current[item] for item in moved if current.get(item)}
+    refresh_stories(before | set(moved.values()))
+    alive = set(Item.objects.filter(story__in=before).values_list("story", flat=True))
+    for story in before - alive:
+        heirs = [moved[item] for item, old in current.items() if old == story and item in moved]
+        redirect(story, max(sorted(set(heirs)), key=heirs.count))
+
+
+def redirect(old: int, story: int) -> None:
+    """Let the address of `old`, which has no items any more, lead to `story`."""
+    StoryRedirect.objects.filter(story=old).update(story=story)
+    StoryRedirect.objects.update_or_create(old_id=old, defaults={"story_id": story})
+    Story.objects.filter(pk=old).delete()

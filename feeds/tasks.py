@@ -1,0 +1,73 @@
+"""What the queue runs for feeds. The source rows hold the schedule; a message is a hint."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+from django_q.tasks import async_task
+
+from feeds.intake import take_in
+from feeds.models import FetchLog, MarkUndo, Source
+from feeds.stories.group import repair_stories
+
+__all__ = ["drop_old_rows", "ensure_schedules", "poll_batch", "poll_due", "repair_stories"]
+
+KEEP_FETCH_LOGS = timedelta(days=30)
+KEEP_UNDO = timedelta(days=1)
+MOST_WAITING = 8
+"""Batches in the queue beyond which no more are added: what is due stays due."""
+
+
+def ensure_schedules() -> None:
+    """Make the schedules of this app, once; what an admin changed stays."""
+    wanted: dict[str, dict[str, Any]] = {
+        "poll_due": {"schedule_type": Schedule.MINUTES, "minutes": 1},
+        "repair_stories": {"schedule_type": Schedule.HOURLY},
+        "drop_old_rows": {"schedule_type": Schedule.DAILY},
+    }
+    for name, when in wanted.items():
+        Schedule.objects.get_or_create(name=name, defaults={"func": f"feeds.tasks.{name}"} | when)
+
+
+def poll_due() -> int:
+    """Queue all sources that are due, in batches; how many sources were queued."""
+    room = MOST_WAITING - OrmQ.objects.count()
+    due = Source.objects.due().order_by("next_poll_at").values_list("pk", "url")
+    batches = make_batches(due[: max(room, 0) * settings.POLL_BATCH], settings.POLL_BATCH)
+    for batch in batches[: max(room, 0)]:
+        async_task("feeds.tasks.poll_batch", batch, q_options={"group": "poll"})
+    return sum(map(len, batches[: max(room, 0)]))
+
+
+def make_batches(sources: Iterable[tuple[int, str]], size: int) -> list[list[int]]:
+    """Ids of (id, url) in lists of about `size`. One host's sources stay together, as
+    their fetches must follow one another."""
+    hosts: defaultdict[str, list[int]] = defaultdict(list)
+    for pk, url in sources:
+        hosts[urlsplit(url).netloc.lower()].append(pk)
+    batches: list[list[int]] = []
+    for ids in sorted(hosts.values(), key=len, reverse=True):
+        if batches and len(batches[-1]) + len(ids) <= size:
+            batches[-1].extend(ids)
+        else:
+            batches.append(ids)
+    return batches
+
+
+def poll_batch(source_ids: list[int]) -> dict[str, int]:
+    """Poll these sources as far as they are still due."""
+    due = Source.objects.due().filter(pk__in=source_ids).values_list("pk", flat=True)
+    report = take_in(list(due))
+    return {"polled": len(report.outcomes), "new": report.new, "failed": len(report.failed)}
+
+
+def drop_old_rows() -> None:
+    """Fetch logs of a month ago, and marks that nobody will take back any more."""
+    now = timezone.now()
+    FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
+    MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
