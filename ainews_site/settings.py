@@ -134,7 +134,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 30,
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;"
-            "PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON"
+            "PRAGMA mmap_size=33554432; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON"
         ),
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,8 +1,9 @@
 """Group new items into stories as they arrive, and repair the stories every hour."""
 
 import logging
+import math
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -19,7 +20,7 @@ from feeds.stories.words import Document, make_document
 
 logger = logging.getLogger(__name__)
 
-BATCH = 2_000
+BATCH = 1_000
 RESIDENT = timedelta(days=7)
 """Stories of the last days stay in memory; what is older is grouped near its own time."""
 REPAIRED = timedelta(seconds=WINDOW)
@@ -30,7 +31,7 @@ _COLUMNS = ("pk", "published_at", "source_id", "title", "summary", "url")
 
 
 class _State:
-    """The resident stories, and up to when they were brought forward."""
+    """The resident stories of this process; None when they must be read."""
 
     def __init__(self) -> None:
         self.grouper: Grouper | None = None
@@ -52,22 +53,22 @@ def group_new_items(limit: int = BATCH, now: datetime | None = None) -> int:
             return 0
         if not held.was_mine:
             _state.grouper = None
-        while held.renew() and (grouped := _group_batch(limit, now)):
+        archive = _Archive()
+        while held.renew() and (grouped := _group_batch(limit, now, archive)):
             done += grouped
     return done
 
 
-def _group_batch(limit: int, now: datetime) -> int:
-    new = Item.objects.filter(story=None).order_by("seq")
+def _group_batch(limit: int, now: datetime, archive: "_Archive") -> int:
+    """The oldest items first: those of an archive come in the order of their time."""
+    new = Item.objects.filter(story=None).order_by("id")
     documents = [_document(row) for row in new.values_list(*_COLUMNS)[:limit]]
-    if not documents:
-        return 0
-    documents.sort(key=lambda document: (document.time, document.id))
     border = (now - RESIDENT).timestamp()
-    recent = [document for document in documents if document.time >= border]
     old = [document for document in documents if document.time < border]
-    found = _group_recent(recent, now) | _group_old(old)
-    _write(found)
+    recent = [document for document in documents if document.time >= border]
+    found = archive.assign(old) | _group_recent(recent, now)
+    if found:
+        _write(found)
     return len(documents)
 
 
@@ -94,16 +95,26 @@ def _assign(grouper: Grouper, documents: Sequence[Document]) -> dict[int, Assign
     return {document.id: grouper.assign(document) for document in documents}
 
 
-def _group_old(documents: Sequence[Document]) -> dict[int, Assignment]:
-    """Items of an archive, each among those of its own days."""
-    if not documents:
-        return {}
-    grouper = Grouper()
-    around = timedelta(seconds=WINDOW)
-    start = datetime.fromtimestamp(documents[0].time, tz=timezone.get_default_timezone())
-    end = datetime.fromtimestamp(documents[-1].time, tz=timezone.get_default_timezone())
-    _seed(grouper, lowest_id(start - around), lowest_id(end + around), MOST_NEIGHBOURS)
-    return _assign(grouper, documents)
+class _Archive:
+    """Groups old items in order of time, with the stories of a sliding window in memory."""
+
+    def __init__(self) -> None:
+        self._grouper = Grouper()
+        self._seeded = -math.inf
+
+    def assign(self, documents: Sequence[Document]) -> dict[int, Assignment]:
+        if not documents:
+            return {}
+        start, end = documents[0].time - WINDOW, documents[-1].time + WINDOW
+        self._grouper.forget_before(start)
+        lowest, highest = max(start, self._seeded), end
+        _seed(self._grouper, _id_at(lowest), _id_at(highest), MOST_NEIGHBOURS)
+        self._seeded = end
+        return _assign(self._grouper, documents)
+
+
+def _id_at(seconds: float) -> int:
+    return lowest_id(datetime.fromtimestamp(seconds, tz=UTC))
 
 
 def _seed(grouper: Grouper, lowest: int, highest: int | None, most: int) -> None:

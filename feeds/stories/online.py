@@ -3,8 +3,8 @@ words with it. Pure; the state stays in memory between calls."""
 
 import heapq
 import math
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 
 from feeds.stories.likeness import COPY, THRESHOLD, WINDOW, doubt, is_same_text
 from feeds.stories.words import Document, Rarity
@@ -106,15 +106,17 @@ class Grouper:
     def _candidates(self, vector: dict[str, float]) -> list[int]:
         """The stories that share the most weight of rare terms."""
         limit = max(_ALWAYS_RARE, _COMMON * len(self._stories))
-        shared: Counter[int] = Counter()
+        shared: dict[int, float] = {}
         for term, weight in vector.items():
             found = self._postings.get(term)
             if found and len(found) <= limit:
+                square = weight * weight
                 for number in found:
-                    shared[number] += weight * weight  # type: ignore[assignment]
+                    shared[number] = shared.get(number, 0.0) + square
         if len(shared) <= _MOST_CANDIDATES:
             return list(shared)
-        return heapq.nlargest(_MOST_CANDIDATES, shared, key=lambda n: (shared[n], -n))
+        best = heapq.nlargest(_MOST_CANDIDATES, zip(shared.values(), shared, strict=True))
+        return [number for _, number in best]
 
     def _copied(self, story: _Story, document: Document, vector: dict[str, float]) -> int | None:
         for other, theirs in story.recent:
@@ -127,15 +129,15 @@ class Grouper:
     def _add(self, document: Document, vector: dict[str, float], number: int) -> None:
         story = self._stories.get(number)
         if story is None:
-            story = self._stories[number] = _Story(number, document)
+            story = self._stories[number] = _Story(number, replace(document, terms={}))
         story.square += 1 + 2 * _product(vector, story.total)
-        for term, weight in vector.items():
-            if term not in story.total:
-                self._postings[term].add(number)
-            story.total[term] = story.total.get(term, 0.0) + weight
+        for term in vector.keys() - story.total.keys():
+            self._postings[term].add(number)
+        story.total = _sum(story.total, vector)
         story.start, story.end = min(story.start, document.time), max(story.end, document.time)
         story.sources.add(document.source)
-        story.recent = [*story.recent[-_MOST_RECENT + 1 :], (document, vector)]
+        kept = replace(document, terms={})  # the vector says the same, once weighted
+        story.recent = [*story.recent[-_MOST_RECENT + 1 :], (kept, vector)]
         for names, key in ((self._by_url, document.url), (self._by_title, document.title_key)):
             if key:
                 names[key] = number
@@ -143,6 +145,13 @@ class Grouper:
 
 def _in_time(story: _Story, document: Document) -> bool:
     return story.start - WINDOW <= document.time <= story.end + WINDOW
+
+
+def _sum(total: dict[str, float], vector: dict[str, float]) -> dict[str, float]:
+    """Most stories have one item: those share its vector instead of holding a copy."""
+    if not total:
+        return vector
+    return total | {term: total.get(term, 0.0) + weight for term, weight in vector.items()}
 
 
 def _product(one: dict[str, float], other: dict[str, float]) -> float:
