@@ -1,8 +1,7 @@
 """Choose what an edition tells: the day's stories of one reader, by rank and diversity."""
 
-import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,11 +12,10 @@ from accounts.models import User
 from digests.window import LATE, Window
 from feeds.ids import lowest_id
 from feeds.models import Item, ItemState, Story
+from feeds.stories.rank import Candidate, Facts, Reader, diversify, rank
 
 MOST_STORIES = 7
-MOST_OF_A_TOPIC = 3
 MOST_ALSO = 12
-INTEREST = {"more": 1.0, "less": -1.0}
 
 
 @dataclass(slots=True)
@@ -58,7 +56,7 @@ def choose(
     it knew: they are left out unless something arrived since, and then are updates.
     """
     candidates = _news(items_of(user, window), told, user.interests)
-    _score(candidates, user.interests, now)
+    _rank(candidates, user.interests, now)
     ranked = sorted(candidates, key=lambda c: (-c.score, -c.story.pk))
     main = _diverse(ranked)
     picked = {c.story.pk for c in main}
@@ -83,30 +81,25 @@ def _news(items: Iterable[Item], told: dict[int, int], interests: dict[str, Any]
     return chosen
 
 
-def _score(candidates: Sequence[Chosen], interests: dict[str, Any], now: datetime) -> None:
+def _rank(candidates: Iterable[Chosen], interests: dict[str, Any], now: datetime) -> None:
     for candidate in candidates:
-        newest = max(item.published_at for item in candidate.items)
-        hours = max(0.0, (now - newest).total_seconds() / 3600)
-        heat = min(1.0, math.log2(1 + len(candidate.source_ids)) / 3)
-        weight = max(item.source.weight for item in candidate.items)
-        candidate.score = weight * (0.5 * heat + 0.3 * 2 ** (-hours / 18)) + 0.2 * max(
-            (INTEREST.get(interests.get(t, ""), 0.0) for t in candidate.story.topics), default=0.0
+        originals = [item for item in candidate.items if item.copy_of is None] or candidate.items
+        newest = max(item.published_at for item in originals)
+        facts = Facts(
+            sources=len(candidate.source_ids),
+            age=max(0.0, (now - newest).total_seconds() / 3600),
+            topics=tuple(candidate.story.topics),
+            weight=max(item.source.weight for item in originals),
+            lead_source=candidate.items[0].source_id,
         )
+        candidate.score = rank(facts, Reader(interests)).score
 
 
-def _diverse(ranked: Sequence[Chosen]) -> list[Chosen]:
-    """The best, with at most three of a topic and at most two led by one source."""
-    topics: Counter[str] = Counter()
-    leads: Counter[int] = Counter()
-    picked: list[Chosen] = []
-    for candidate in ranked:
-        lead = candidate.items[0].source_id
-        first = next(iter(candidate.story.topics), "")
-        if leads[lead] >= 2 or (first and topics[first] >= MOST_OF_A_TOPIC):
-            continue
-        leads[lead] += 1
-        topics[first] += 1
-        picked.append(candidate)
-        if len(picked) == MOST_STORIES:
-            break
-    return picked
+def _diverse(ranked: Iterable[Chosen]) -> list[Chosen]:
+    """The best, mixed from topics and sources."""
+    by_id = {one.story.pk: one for one in ranked}
+    candidates = [
+        Candidate(pk, one.score, tuple(one.story.topics), one.items[0].source_id)
+        for pk, one in by_id.items()
+    ]
+    return [by_id[pk] for pk in diversify(candidates, MOST_STORIES)]

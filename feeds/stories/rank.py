@@ -7,7 +7,7 @@ from math import log2
 
 from feeds.topics import LABELS
 
-WEIGHTS = {"heat": 0.35, "freshness": 0.3, "interest": 0.2, "likeness": 0.1, "source": 0.05}
+WEIGHTS = {"heat": 0.3, "freshness": 0.25, "interest": 0.25, "likeness": 0.1, "source": 0.1}
 """What each term, itself in 0..1, adds to the score at most. They sum to 1."""
 HOTTEST = 15
 """Independent sources at which a story is as hot as any."""
