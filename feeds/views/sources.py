@@ -75,7 +75,7 @@ def source_add(request: ReaderRequest) -> HttpResponse:
 
 
 def _follow_found(request: ReaderRequest, url: str) -> HttpResponse:
-    from feeds.subscribe import add_source  # type: ignore[import-not-found,unused-ignore]
+    from feeds.subscribe import add_source
 
     try:
         folder = folder_at(request.user, request.POST.get("folder", ""))
@@ -190,14 +190,14 @@ def _change_for_all(user: User, found: Source, **changes: object) -> None:
 
 
 def _follow(request: ReaderRequest, found: Source) -> HttpResponse:
-    from feeds.subscribe import subscribe  # type: ignore[import-not-found,unused-ignore]
+    from feeds.subscribe import subscribe
 
     subscribe(request.user, found)
     return _say(request, found, f"You follow {found} now.")
 
 
 def _unsubscribe(request: ReaderRequest, found: Source) -> HttpResponse:
-    from feeds.subscribe import unsubscribe  # type: ignore[import-not-found,unused-ignore]
+    from feeds.subscribe import unsubscribe
 
     unsubscribe(request.user, found)
     messages.success(request, f"You no longer follow {found}.")
@@ -238,7 +238,7 @@ def _import_upload(request: ReaderRequest) -> object:
         raise FeedError("Choose an OPML file first.")
     if (upload.size or 0) > LARGEST_OPML:
         raise FeedError("The file is larger than 10 MiB; an OPML file is not.")
-    from feeds.subscribe import import_opml  # type: ignore[import-not-found,unused-ignore]
+    from feeds.subscribe import import_opml
 
     return import_opml(request.user, upload.read())
 
@@ -246,7 +246,7 @@ def _import_upload(request: ReaderRequest) -> object:
 @login_required
 @require_GET
 def opml_export(request: ReaderRequest) -> HttpResponse:
-    from feeds.subscribe import export_opml  # type: ignore[import-not-found,unused-ignore]
+    from feeds.subscribe import export_opml
 
     headers = {"Content-Disposition": 'attachment; filename="ai-news.opml"'}
     return HttpResponse(export_opml(request.user), content_type="text/x-opml", headers=headers)

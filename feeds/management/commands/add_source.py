@@ -1,0 +1,32 @@
+"""Follow a feed, or the feed of a page."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from feeds.ingest.discover import discover
+from feeds.ingest.errors import FeedError
+from feeds.management.readers import find_reader
+from feeds.subscribe import add_source
+
+
+class Command(BaseCommand):
+    help = "Follow the feed at or behind an address."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("url", help="address of a feed or of any page that has one")
+        parser.add_argument("--user", help="the reader who follows it; the first by default")
+        parser.add_argument("--title", default="", help="its name instead of the feed's own")
+
+    def handle(self, *, url: str, user: str | None, title: str, **_: Any) -> None:
+        reader = find_reader(user)
+        try:
+            candidates = discover(url).candidates
+            best = candidates[0]
+            source = add_source(best.url, user=reader, title=title or best.title)
+        except FeedError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{reader} follows {source} ({source.url}).")
+        for other in candidates[1:]:
+            self.stdout.write(f"  also there: {other.title or 'untitled'} ({other.url})")
+        self.stdout.write("Its items come with the next poll, or now with: manage.py poll")

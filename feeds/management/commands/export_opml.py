@@ -1,0 +1,27 @@
+"""Write a reader's sources as OPML."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from feeds.management.readers import find_reader
+from feeds.subscribe import export_opml
+
+
+class Command(BaseCommand):
+    help = "Write a reader's sources as OPML, to a file or the terminal."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, nargs="?")
+        parser.add_argument("--user", help="the reader; the first by default")
+
+    def handle(self, *, file: Path | None, user: str | None, **_: Any) -> None:
+        opml = export_opml(find_reader(user))
+        if file is None:
+            return self.stdout.write(opml.decode())
+        try:
+            file.write_bytes(opml)
+        except OSError as error:
+            raise CommandError(f"{file} cannot be written: {error}") from None
+        self.stdout.write(f"Written to {file}.")

@@ -1,0 +1,31 @@
+"""Follow all feeds of an OPML file."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from feeds.ingest.errors import FeedError
+from feeds.management.readers import find_reader
+from feeds.subscribe import import_opml
+
+
+class Command(BaseCommand):
+    help = "Follow all feeds of an OPML file, in its folders."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--user", help="the reader who follows them; the first by default")
+
+    def handle(self, *, file: Path, user: str | None, **_: Any) -> None:
+        reader = find_reader(user)
+        try:
+            report = import_opml(reader, file.read_bytes())
+        except (OSError, FeedError) as error:
+            raise CommandError(f"{file} cannot be imported: {error}") from None
+        for line, why in report.failed:
+            self.stdout.write(f"failed: {line[:200]}  {why}")
+        self.stdout.write(
+            f"{len(report.added)} added, {len(report.known)} known already, "
+            f"{len(report.failed)} failed."
+        )

@@ -1,0 +1,25 @@
+"""Load the starter catalogue."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.models import User
+from feeds.catalogue import catalogue_entries, load_catalogue, subscribe_to_packs
+
+
+class Command(BaseCommand):
+    help = "Make the sources of the starter catalogue; what a curator changed stays."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--subscribe", metavar="USER", help="let this reader follow them all")
+
+    def handle(self, *, subscribe: str | None, **_: Any) -> None:
+        new = load_catalogue()
+        self.stdout.write(f"{new} of {len(catalogue_entries())} sources were new.")
+        if subscribe:
+            try:
+                user = User.objects.get(username=subscribe)
+            except User.DoesNotExist:
+                raise CommandError(f"There is no account {subscribe}.") from None
+            self.stdout.write(f"{subscribe} follows {subscribe_to_packs(user)} more sources.")

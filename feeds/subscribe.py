@@ -1,0 +1,217 @@
+"""Follow sources and stop following them, one at a time or by OPML."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from feeds.ingest.errors import FeedError
+from feeds.ingest.fetch import Limits
+from feeds.ingest.links import canonical_url
+from feeds.ingest.opml import Outline, read_opml, write_opml
+from feeds.models import Folder, Source, Subscription
+
+LARGEST_OPML = 10 * 1024 * 1024
+_AT_ONCE = 500
+"""Addresses looked up by one query."""
+
+
+class SubscribeError(FeedError):
+    """The address cannot be followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """Addresses that were added and that were followed already; (line, why) of the rest."""
+
+    added: tuple[str, ...]
+    known: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+
+
+@transaction.atomic
+def add_source(
+    url: str,
+    *,
+    user: User | None = None,
+    title: str = "",
+    folder: Folder | None = None,
+    is_public: bool = False,
+) -> Source:
+    """The source with this address, new or known, followed by `user`. A new one is due now.
+
+    Raises FeedError, in words, for an address that must not be fetched.
+    """
+    address = checked_address(url)
+    source, _ = Source.objects.get_or_create(
+        url=address, defaults={"title": title[:300], "is_public": is_public}
+    )
+    if user is not None:
+        subscribe(user, source, folder)
+    return source
+
+
+def checked_address(url: str) -> str:
+    """Canonical; FeedError when it is none or leads where feeds are not fetched from."""
+    address = canonical_url(url.strip())
+    if not address or len(address) > 2048:
+        raise SubscribeError(f"{url[:200]!r} is no address of a feed.")
+    Limits.from_settings().guard.check_url(address)
+    return address
+
+
+@transaction.atomic
+def subscribe(user: User, source: Source, folder: Folder | None = None) -> Subscription:
+    """Follow a source; one that rested since nobody did is polled again."""
+    if folder is not None and folder.user_id != user.pk:
+        raise SubscribeError("That folder is not yours.")
+    subscription, is_new = Subscription.objects.get_or_create(
+        user=user, source=source, defaults={"folder": folder}
+    )
+    if not is_new and folder is not None and subscription.folder_id != folder.pk:
+        subscription.folder = folder
+        subscription.save(update_fields=["folder"])
+    if source.status == Source.Status.PAUSED and not source.is_public:
+        _wake([source.pk])
+    return subscription
+
+
+@transaction.atomic
+def unsubscribe(user: User, source: Source) -> None:
+    """Stop following. A source that nobody follows and that is not in the catalogue rests."""
+    Subscription.objects.filter(user=user, source=source).delete()
+    private = Source.objects.filter(pk=source.pk, is_public=False, subscriptions__isnull=True)
+    private.filter(status=Source.Status.ACTIVE).update(status=Source.Status.PAUSED)
+
+
+def _wake(pks: Iterable[int]) -> None:
+    resting = Source.objects.filter(
+        pk__in=list(pks), status=Source.Status.PAUSED, is_public=False, subscriptions__isnull=False
+    )
+    ids = list(resting.values_list("pk", flat=True))
+    Source.objects.filter(pk__in=ids).update(
+        status=Source.Status.ACTIVE, next_poll_at=timezone.now()
+    )
+
+
+def import_opml(user: User, data: bytes) -> ImportReport:
+    """Follow all feeds of an OPML file, in its folders.
+
+    Raises FeedError when it is none or too large; a line that cannot be followed is
+    reported and hinders no other.
+    """
+    if len(data) > LARGEST_OPML:
+        raise SubscribeError("The file is larger than 10 MiB; an OPML file is not.")
+    opml = read_opml(data)
+    outlines: dict[str, Outline] = {}
+    failed = list(opml.problems)
+    for outline in opml.outlines:
+        try:
+            outlines.setdefault(checked_address(outline.url), outline)
+        except FeedError as error:
+            failed.append((outline.url, str(error)))
+    added, known = _follow_all(user, outlines)
+    return ImportReport(tuple(added), tuple(known), tuple(failed))
+
+
+@transaction.atomic
+def _follow_all(user: User, outlines: dict[str, Outline]) -> tuple[list[str], list[str]]:
+    """The addresses that are new to the reader, and those that were followed already."""
+    sources = _sources_at(outlines)
+    followed = set(Subscription.objects.filter(user=user).values_list("source", flat=True))
+    known = [url for url in outlines if sources[url] in followed]
+    added = [url for url in outlines if sources[url] not in followed]
+    folders = _make_folders(user, {outlines[url].folder for url in added})
+    Subscription.objects.bulk_create(
+        [
+            Subscription(
+                user=user,
+                source_id=sources[url],
+                folder_id=folders.get(outlines[url].folder),
+            )
+            for url in added
+        ],
+        ignore_conflicts=True,
+    )
+    _wake(sources[url] for url in added)
+    return added, known
+
+
+def _sources_at(outlines: dict[str, Outline]) -> dict[str, int]:
+    """{url: id}; sources that did not exist are made."""
+    found = _find_sources(list(outlines))
+    new = [
+        Source(url=url, title=outline.title[:300], site_url=outline.site_url[:2048])
+        for url, outline in outlines.items()
+        if url not in found
+    ]
+    Source.objects.bulk_create(new, ignore_conflicts=True)
+    return found | _find_sources([source.url for source in new])
+
+
+def _find_sources(urls: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(urls), _AT_ONCE):
+        some = Source.objects.filter(url__in=urls[start : start + _AT_ONCE])
+        found |= dict(some.values_list("url", "pk"))
+    return found
+
+
+def _make_folders(user: User, paths: set[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
+    """{path: folder id} with the folders on the way, level by level."""
+    wanted = {path[:depth] for path in paths for depth in range(1, len(path) + 1)}
+    existing: dict[tuple[int | None, str], int] = {
+        (parent, name): pk
+        for pk, parent, name in Folder.objects.filter(user=user).values_list(
+            "pk", "parent_id", "name"
+        )
+    }
+    made: dict[tuple[str, ...], int] = {}
+    for path in sorted(wanted, key=lambda path: (len(path), path)):
+        parent, name = made.get(path[:-1]), path[-1][:100]
+        if (parent, name) not in existing:
+            folder = Folder.objects.create(user=user, parent_id=parent, name=name)
+            existing[parent, name] = folder.pk
+        made[path] = existing[parent, name]
+    return made
+
+
+def export_opml(user: User) -> bytes:
+    """The reader's subscriptions with their folders as OPML 2.0."""
+    folders = {folder.pk: folder for folder in Folder.objects.filter(user=user)}
+    subscriptions = Subscription.objects.filter(user=user).select_related("source")
+    outlines = [
+        Outline(
+            url=one.source.url,
+            title=one.title or one.source.title or one.source.url,
+            site_url=one.source.site_url,
+            folder=_path(one.folder_id, folders),
+        )
+        for one in subscriptions.order_by("source__title", "source__url")
+    ]
+    return write_opml(f"Sources of {user.get_username()}", outlines)
+
+
+def _path(folder_id: int | None, folders: dict[int, Folder]) -> tuple[str, ...]:
+    names: list[str] = []
+    while folder_id in folders and len(names) < 20:
+        names.insert(0, folders[folder_id].name)
+        folder_id = folders[folder_id].parent_id
+    return tuple(names)
+
+
+def subscribe_all(user: User, sources: Sequence[Source]) -> int:
+    """Follow many sources, in folders named after their packs; how many were new."""
+    packs = sorted({source.pack for source in sources if source.pack})
+    folders = _make_folders(user, {(pack.title(),) for pack in packs})
+    before = Subscription.objects.filter(user=user).count()
+    Subscription.objects.bulk_create(
+        [
+            Subscription(user=user, source=one, folder_id=folders.get((one.pack.title(),)))
+            for one in sources
+        ],
+        ignore_conflicts=True,
+    )
+    return Subscription.objects.filter(user=user).count() - before
