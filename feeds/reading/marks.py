@@ -1,0 +1,84 @@
+"""What readers do with items: read, save, hide, mark all read and take that back."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from feeds.models import Item, ItemKey, ItemState, MarkUndo, Subscription
+
+
+@transaction.atomic
+def set_state(
+    user: User,
+    item_ids: Iterable[int],
+    *,
+    read: bool | None = None,
+    saved: bool | None = None,
+    hidden: bool | None = None,
+) -> list[int]:
+    """Set what is not None for these items; the ids that were set.
+
+    Items that the reader cannot see are left out.
+    """
+    given: dict[str, Any] = {"is_read": read, "is_saved": saved, "is_hidden": hidden}
+    values = {name: value for name, value in given.items() if value is not None}
+    ids = _visible(user, set(item_ids))
+    if not values or not ids:
+        return ids
+    known = ItemState.objects.filter(user=user, item__in=ids)
+    touched = set(known.values_list("item", flat=True))
+    known.update(changed_at=timezone.now(), **values)
+    ItemState.objects.bulk_create(
+        ItemState(user=user, item_id=pk, **values) for pk in ids if pk not in touched
+    )
+    return ids
+
+
+def _visible(user: User, ids: set[int]) -> list[int]:
+    seen = set(Item.objects.visible_to(user).filter(pk__in=ids).values_list("pk", flat=True))
+    if rest := ids - seen:
+        kept = ItemState.objects.filter(user=user, item__in=rest, is_saved=True)
+        seen |= set(kept.values_list("item", flat=True))
+    return sorted(seen)
+
+
+@transaction.atomic
+def mark_all_read(user: User, source_ids: Iterable[int] | None, upto_seq: int) -> MarkUndo:
+    """Mark everything read that these sources (all, when None) had brought by `upto_seq`.
+
+    `upto_seq` is what the reader's page had seen: what arrived since stays unread. It
+    writes one row a source, however many items there are.
+    """
+    newest = ItemKey.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+    upto = min(upto_seq, newest)
+    behind = Subscription.objects.filter(user=user, read_up_to__lt=upto)
+    if source_ids is not None:
+        behind = behind.filter(source__in=list(source_ids))
+    marks = dict(behind.values_list("pk", "read_up_to"))
+    unread = ItemState.objects.filter(
+        user=user,
+        is_read=False,
+        item__seq__lte=upto,
+        item__source__in=Subscription.objects.filter(pk__in=marks).values("source"),
+    )
+    items = list(unread.values_list("item", flat=True))
+    undo = MarkUndo.objects.create(user=user, marks=marks, unread_items=items)
+    Subscription.objects.filter(pk__in=marks).update(read_up_to=upto)
+    ItemState.objects.filter(user=user, item__in=items).update(is_read=None)
+    return undo
+
+
+@transaction.atomic
+def undo_mark(user: User, undo_id: int) -> bool:
+    """Take a "mark all read" back; False when there is none of this reader's."""
+    undo = MarkUndo.objects.filter(pk=undo_id, user=user).first()
+    if undo is None:
+        return False
+    for pk, mark in undo.marks.items():
+        Subscription.objects.filter(pk=pk, user=user).update(read_up_to=mark)
+    ItemState.objects.filter(user=user, item__in=undo.unread_items).update(is_read=False)
+    undo.delete()
+    return True
