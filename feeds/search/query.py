@@ -1,0 +1,171 @@
+"""Read what a reader types into the search: words, "phrases", -not, OR and operators. Pure."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+
+OPERATORS = ("source", "folder", "topic", "before", "after", "is")
+STATES = ("unread", "read", "saved")
+LONGEST = 500
+MOST_TERMS = 30
+_TOKEN = re.compile(
+    r'(?P<minus>-)?(?:(?P<name>[A-Za-z]+):)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))'
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word, or the words of a phrase; `is_prefix` for `word*`."""
+
+    text: str
+    is_prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """All of `groups` must be found, of each group any term; none of `excluded`.
+
+    `before` and `after` are aware; `problems` are sentences about what was not understood.
+    """
+
+    groups: tuple[tuple[Term, ...], ...] = ()
+    excluded: tuple[Term, ...] = ()
+    sources: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    before: datetime | None = None
+    after: datetime | None = None
+    states: frozenset[str] = frozenset()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        filters = (self.sources, self.folders, self.topics, self.before, self.after, self.states)
+        return not (self.groups or self.excluded or any(filters))
+
+
+def parse_query(text: str) -> Query:
+    """What `text` asks for. Never fails: what is not understood is said in `problems`."""
+    parser = _Parser()
+    if len(text) > LONGEST:
+        parser.problems.append(f"Only the first {LONGEST} characters are searched for.")
+    for match in _TOKEN.finditer(_CONTROL.sub(" ", text[:LONGEST])):
+        parser.take(match)
+    return parser.query()
+
+
+class _Parser:
+    def __init__(self) -> None:
+        self.groups: list[list[Term]] = []
+        self.excluded: list[Term] = []
+        self.values: dict[str, list[str]] = {"source": [], "folder": [], "topic": []}
+        self.before: datetime | None = None
+        self.after: datetime | None = None
+        self.states: set[str] = set()
+        self.problems: list[str] = []
+        self._joins = False
+
+    def take(self, match: re.Match[str]) -> None:
+        name, is_phrase = match["name"], match["phrase"] is not None
+        value = match["phrase"] if is_phrase else match["word"]
+        if name:
+            known = name.lower()
+            if known in OPERATORS:
+                self._operator(known, value, bool(match["minus"]))
+                return
+            self._complain_of(known)
+            value = f"{name} {value}"
+        elif value == "OR" and not is_phrase:
+            self._joins = bool(self.groups)
+            return
+        for term in _terms(value, is_phrase or bool(name)):
+            self._term(term, bool(match["minus"]))
+
+    def _term(self, term: Term, is_excluded: bool) -> None:
+        if is_excluded:
+            self.excluded.append(term)
+        elif self._joins:
+            self.groups[-1].append(term)
+        else:
+            self.groups.append([term])
+        self._joins = False
+
+    def _operator(self, name: str, value: str, is_excluded: bool) -> None:
+        if is_excluded:
+            self.problems.append(f"-{name}: cannot be excluded; it was left out.")
+        elif not value:
+            self.problems.append(f"{name}: needs a value, such as {_EXAMPLES[name]}.")
+        elif name in self.values:
+            self.values[name].append(value)
+        elif name == "is":
+            self._state(value.lower())
+        else:
+            self._date(name, value)
+
+    def _state(self, value: str) -> None:
+        if value in STATES:
+            self.states.add(value)
+            return
+        close = get_close_matches(value, STATES, 1)
+        hint = f"did you mean is:{close[0]}?" if close else "is: knows unread, read and saved."
+        self.problems.append(f"is:{value[:40]} is not known; {hint}")
+
+    def _date(self, name: str, value: str) -> None:
+        moment = _read_date(value)
+        if moment is None:
+            words = f"{name}:{value[:40]} is no date; write it as {name}:2026-03-01."
+            self.problems.append(words)
+        elif name == "before":
+            self.before = moment
+        else:
+            self.after = moment
+
+    def _complain_of(self, name: str) -> None:
+        if close := get_close_matches(name, OPERATORS, 1, 0.7):
+            words = f"{name}: is not known; did you mean {close[0]}:? It was searched as words."
+            self.problems.append(words)
+
+    def query(self) -> Query:
+        if sum(map(len, self.groups)) + len(self.excluded) > MOST_TERMS:
+            self.problems.append(f"Only the first {MOST_TERMS} words are searched for.")
+        return Query(
+            groups=tuple(tuple(group) for group in self.groups[:MOST_TERMS]),
+            excluded=tuple(self.excluded[:MOST_TERMS]),
+            sources=tuple(self.values["source"]),
+            folders=tuple(self.values["folder"]),
+            topics=tuple(self.values["topic"]),
+            before=self.before,
+            after=self.after,
+            states=frozenset(self.states),
+            problems=tuple(dict.fromkeys(self.problems)),
+        )
+
+
+_EXAMPLES = {
+    "source": "source:openai",
+    "folder": 'folder:"Labs"',
+    "topic": "topic:agents",
+    "before": "before:2026-03-01",
+    "after": "after:2026-02-01",
+    "is": "is:unread",
+}
+
+
+def _terms(value: str, is_phrase: bool) -> list[Term]:
+    """A phrase or a word; nothing where there is no letter and no digit."""
+    if not any(character.isalnum() for character in value):
+        return []
+    return [Term(value, is_prefix=not is_phrase and value.endswith("*") and len(value) > 2)]
+
+
+def _read_date(value: str) -> datetime | None:
+    """A day, a month or a year; its start in UTC."""
+    for form in ("%Y-%m-%d", "%Y-%m", "%Y"):
+        try:
+            moment = datetime.strptime(value, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        return moment if 1970 <= moment.year < 2100 else None
+    return None

@@ -1,0 +1,71 @@
+"""Reading what a reader types into the search."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.search.query import LONGEST, Term, parse_query
+
+
+def words(text: str) -> list[list[str]]:
+    return [[term.text for term in group] for group in parse_query(text).groups]
+
+
+def test_words_are_all_wanted_and_phrases_stay_together() -> None:
+    assert words('open "large model" weights') == [["open"], ["large model"], ["weights"]]
+
+
+def test_or_joins_and_minus_excludes() -> None:
+    query = parse_query('gemini OR claude -sports -"press release"')
+    assert [[term.text for term in group] for group in query.groups] == [["gemini", "claude"]]
+    assert query.excluded == (Term("sports"), Term("press release"))
+    assert words("OR gemini") == [["gemini"]]
+
+
+def test_operators_are_read() -> None:
+    query = parse_query('source:openai folder:"My labs" topic:agents is:unread is:saved')
+    assert query.sources == ("openai",)
+    assert query.folders == ("My labs",)
+    assert query.topics == ("agents",)
+    assert query.states == {"unread", "saved"}
+    assert not query.problems
+
+
+def test_dates_may_be_days_months_or_years() -> None:
+    query = parse_query("after:2026-03 before:2027")
+    assert query.after == datetime(2026, 3, 1, tzinfo=UTC)
+    assert query.before == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("souce:openai", "did you mean source:?"),
+        ("is:unred", "did you mean is:unread?"),
+        ("is:xyz", "knows unread"),
+        ("before:2025-13-01", "is no date"),
+        ("after:yesterday", "write it as after:2026-03-01"),
+        ("-is:read", "cannot be excluded"),
+        ('source:""', "needs a value"),
+        ("x" * 600, "first 500 characters"),
+    ],
+)
+def test_what_is_not_understood_is_said(text: str, says: str) -> None:
+    assert says in " ".join(parse_query(text).problems)
+
+
+def test_a_colon_in_a_word_is_no_operator() -> None:
+    query = parse_query("https://example.org GPT:4")
+    assert not query.problems
+    assert query.groups
+
+
+def test_words_without_letters_are_left_out() -> None:
+    assert words("!!! -- ? «» 4") == [["4"]]
+
+
+@given(st.text(max_size=LONGEST + 20))
+def test_nothing_that_is_typed_breaks_it(text: str) -> None:
+    parse_query(text)

@@ -1,0 +1,141 @@
+"""Searching a real index."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.models import User
+from feeds.models import Folder, Item, ItemBody, Subscription
+from feeds.reading.marks import set_state
+from feeds.search.run import search_items
+from feeds.search.sqlite_index import ensure_index
+from tests.make import make_item, make_source, make_user
+
+pytestmark = pytest.mark.django_db
+ODD = 'ab"*-():^{}+%_\\\' \0ORANDNOTNEARis:before4é漢'
+
+
+@pytest.fixture
+def reader() -> User:
+    return make_user()
+
+
+def found(user: User, text: str) -> list[str]:
+    return [item.title for item in search_items(user, text).items]
+
+
+def test_words_phrases_exclusion_and_alternatives(reader: User) -> None:
+    source = make_source(reader=reader)
+    make_item(source, "Open weights", text="A large model for everyone")
+    make_item(source, "Closed weights", text="A model that is large and secret")
+    assert found(reader, "weights open") == ["Open weights"]
+    assert found(reader, '"large model"') == ["Open weights"]
+    assert found(reader, "weights -secret") == ["Open weights"]
+    assert set(found(reader, "everyone OR secret")) == {"Open weights", "Closed weights"}
+    assert found(reader, "-secret") == ["Open weights"]
+    assert found(reader, "secr*") == ["Closed weights"]
+    assert found(reader, "weigh") == []
+    assert len(found(reader, "weight")) == 2
+
+
+def test_a_match_in_the_title_comes_first(reader: User) -> None:
+    source = make_source(reader=reader)
+    make_item(source, "A quiet day", text="kestrel " + "other words " * 20)
+    make_item(source, "Kestrel is out", published=timezone.now() - timedelta(days=9), text="x")
+    assert found(reader, "kestrel") == ["Kestrel is out", "A quiet day"]
+
+
+def test_operators_narrow_the_search(reader: User) -> None:
+    folder = Folder.objects.create(user=reader, name="Labs")
+    lab, paper = make_source("lab", reader=reader), make_source("paper", reader=reader)
+    Subscription.objects.filter(source=lab).update(folder=folder)
+    old = timezone.now() - timedelta(days=20)
+    one = make_item(lab, "Model one", topics=["agents"])
+    two = make_item(paper, "Model two", published=old)
+    set_state(reader, [one.pk], read=True)
+    set_state(reader, [two.pk], saved=True)
+    assert found(reader, "model source:lab") == ["Model one"]
+    assert found(reader, "model folder:labs") == ["Model one"]
+    assert found(reader, "model topic:agents") == ["Model one"]
+    assert found(reader, "model is:unread") == ["Model two"]
+    assert found(reader, "model is:read") == ["Model one"]
+    assert found(reader, "is:saved") == ["Model two"]
+    week = (timezone.now() - timedelta(days=7)).date().isoformat()
+    assert found(reader, f"model after:{week}") == ["Model one"]
+    assert found(reader, f"model before:{week}") == ["Model two"]
+    results = search_items(reader, "model source:nowhere")
+    assert (results.items, results.problems) == ([], ("No source is called 'nowhere'.",))
+
+
+def test_matches_are_marked_and_everything_else_is_escaped(reader: User) -> None:
+    text = "say <script>alert(1)</script> to kestrel & co"
+    make_item(make_source(reader=reader), "The <b>Kestrel</b>", text=text)
+    (item,) = search_items(reader, "kestrel").items
+    assert item.marked_title == "The &lt;b&gt;<mark>Kestrel</mark>&lt;/b&gt;"  # type: ignore[attr-defined]
+    assert "<mark>kestrel</mark> &amp; co" in item.marked_snippet  # type: ignore[attr-defined]
+    assert "<script" not in item.marked_snippet  # type: ignore[attr-defined]
+
+
+def test_the_index_follows_updates_and_deletions(reader: User) -> None:
+    item = make_item(make_source(reader=reader), "Before", text="first")
+    Item.objects.filter(pk=item.pk).update(title="After")
+    ItemBody.objects.filter(pk=item.pk).update(text="second")
+    assert found(reader, "before") == found(reader, "first") == []
+    assert found(reader, "after") == found(reader, "second") == ["After"]
+    Item.objects.get(pk=item.pk).delete()
+    assert found(reader, "after") == []
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO feeds_search (feeds_search) VALUES ('integrity-check')")
+
+
+def test_lost_triggers_are_made_again_and_the_index_is_rebuilt(reader: User) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER feeds_search_insert")
+    make_item(make_source(reader=reader), "Missed")
+    assert found(reader, "missed") == []
+    assert ensure_index(connection)
+    assert found(reader, "missed") == ["Missed"]
+    assert not ensure_index(connection)
+
+
+def test_readers_find_only_what_they_may_see(reader: User) -> None:
+    make_item(make_source("private", reader=make_user("other")), "Secret plan")
+    make_item(make_source("public", is_public=True), "Public plan")
+    assert found(reader, "plan") == ["Public plan"]
+
+
+def test_pages_follow_one_another(reader: User) -> None:
+    source = make_source(reader=reader)
+    for number in range(5):
+        make_item(source, f"Plan {number}")
+    first = search_items(reader, "plan", limit=3)
+    second = search_items(reader, "plan", limit=3, page=first.next_page or 0)
+    assert (first.found, first.is_capped, second.next_page) == (5, False, None)
+    assert len({item.pk for item in first.items + second.items}) == 5
+
+
+def test_the_number_of_queries_does_not_depend_on_the_matches(reader: User) -> None:
+    source = make_source(reader=reader)
+    counts = []
+    for number in (1, 20):
+        for _ in range(number):
+            make_item(source, "Plan")
+        with CaptureQueriesContext(connection) as queries:
+            search_items(reader, "plan is:unread")
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 7
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.text(alphabet=st.sampled_from("ab\"*-():^{}+%_\\' \0ORANDNOTNEARis:before4é漢"), max_size=40)
+)
+def test_nothing_that_is_typed_is_an_error(reader: User, text: str) -> None:
+    search_items(reader, text)
