@@ -1,10 +1,12 @@
 """The feeds app: ingest, stories, search, reading."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
 from django.db import connections
-from django.db.models.signals import post_migrate
+from django.db.migrations import Migration
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class FeedsConfig(AppConfig):
@@ -12,11 +14,22 @@ class FeedsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        post_migrate.connect(remake_index, sender=self)
+        pre_migrate.connect(detach_search, sender=self)
+        post_migrate.connect(attach_search, sender=self)
 
 
-def remake_index(sender: AppConfig, using: str, **_: Any) -> None:
-    """A migration that alters a table on SQLite loses its triggers."""
+def detach_search(
+    sender: AppConfig, using: str, plan: Sequence[tuple[Migration, bool]] = (), **_: Any
+) -> None:
+    """SQLite remakes no table that the search's view or triggers read."""
+    from feeds.search.sqlite_index import detach_index
+
+    if any(migration.app_label == sender.label for migration, _ in plan):
+        detach_index(connections[using])
+
+
+def attach_search(sender: AppConfig, using: str, **_: Any) -> None:
+    """Make the index, or what a migration took of it."""
     from feeds.search.sqlite_index import ensure_index
 
     connection = connections[using]

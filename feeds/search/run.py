@@ -1,5 +1,6 @@
 """Search the items that a reader may see: ranked, with the matches marked."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,14 @@ from feeds.models import Folder, Item, Source
 from feeds.reading.river import attach_states
 from feeds.reading.sources import folders_below
 from feeds.search.query import Query, parse_query
-from feeds.search.sqlite_index import TITLE_WEIGHT, excluded_expression, match_expression
+from feeds.search.sqlite_index import WEIGHTS, excluded_expression, match_expression
 
 CANDIDATES = 1_000
 """Ranked are the newest matches: a common word is in more than anybody reads."""
 PAGE = 50
 _START, _END = "\x02", "\x03"
+_MARKED = re.compile("\x02([^\x02\x03]*)\x03")
+_MARKS = re.compile("[\x02\x03]")
 _SNIPPET_WORDS = 32
 
 
@@ -74,7 +77,7 @@ def _matches(user: User, query: Query) -> tuple[list[str], list[int]]:
     expression = match_expression(query)
     if expression:
         table = "feeds_search f CROSS JOIN feeds_item i ON i.id = f.rowid"
-        score, order = f"bm25(feeds_search, {TITLE_WEIGHT}, 1.0)", "f.rowid"
+        score, order = f"bm25(feeds_search, {WEIGHTS})", "f.rowid"
         conditions.add("feeds_search MATCH %s", expression)
     else:
         table, score, order = "feeds_item i", "0", "i.id"
@@ -101,8 +104,10 @@ class _Conditions:
         self.parameters: list[int | str] = []
         self._parts: list[str] = []
         self.add(
-            "i.source_id IN (SELECT id FROM feeds_source WHERE is_public UNION"
-            " SELECT source_id FROM feeds_subscription WHERE user_id = %s)",
+            "(i.source_id IN (SELECT id FROM feeds_source WHERE is_public UNION"
+            " SELECT source_id FROM feeds_subscription WHERE user_id = %s) OR i.id IN"
+            " (SELECT item_id FROM feeds_itemstate WHERE user_id = %s AND is_saved))",
+            user.pk,
             user.pk,
         )
 
@@ -173,20 +178,24 @@ def _mark(items: Sequence[Item], query: Query) -> None:
 
 
 def _marked_by_index(ids: Sequence[int], expression: str) -> dict[int, tuple[str, str]]:
+    """{id: (title, snippet)}; the snippet is of the summary where the text has no match."""
     if not ids or not expression:
         return {}
-    marks = ", ".join(["%s"] * len(ids))
+    snippet = f"snippet(feeds_search, {{}}, %s, %s, '…', {_SNIPPET_WORDS})"
     statement = (
         "SELECT rowid, highlight(feeds_search, 0, %s, %s),"  # noqa: S608 - no input
-        f" snippet(feeds_search, 1, %s, %s, '…', {_SNIPPET_WORDS})"
-        f" FROM feeds_search WHERE feeds_search MATCH %s AND rowid IN ({marks})"
+        f" {snippet.format(2)}, {snippet.format(1)} FROM feeds_search"
+        f" WHERE feeds_search MATCH %s AND rowid IN ({', '.join(['%s'] * len(ids))})"
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [_START, _END, _START, _END, expression, *ids])
-        return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
+        cursor.execute(statement, [*(_START, _END) * 3, expression, *ids])
+        return {
+            pk: (title, summary if _START in summary and _START not in text else text)
+            for pk, title, text, summary in cursor.fetchall()
+        }
 
 
 def _safe(text: str) -> SafeString:
-    """Everything escaped but our own marks."""
-    shown = escape(text).replace(_START, "<mark>").replace(_END, "</mark>")
-    return mark_safe(shown)  # noqa: S308 - escaped the line before
+    """Everything escaped but our own marks, and those only in pairs."""
+    shown = _MARKED.sub(r"<mark>\1</mark>", escape(text))
+    return mark_safe(_MARKS.sub("", shown))  # noqa: S308 - escaped the line before
