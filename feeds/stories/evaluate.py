@@ -5,6 +5,7 @@ Space Model", 1998.
 """
 
 import csv
+import math
 import time
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -23,6 +24,8 @@ HEADER = ["published", "publisher", "url", "title", "story"]
 REPAIR_EVERY = 12 * 3600.0
 """Seconds of the data's time. The product repairs hourly; a repair depends on the items of
 the window alone, so those in between change nothing of what the last one says."""
+
+FORGET_EVERY = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,15 @@ def read_labels(path: Path) -> tuple[list[Document], list[str]]:
 
     Raises ValueError in words, with the number of the line.
     """
-    with path.open(encoding="utf-8", newline="") as lines:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        header = next(rows, [])
-        if header != HEADER:
-            raise ValueError(f"The first line must be {' <tab> '.join(HEADER)}.")
-        found = sorted(_read_row(number, row) for number, row in enumerate(rows, 2) if row)
+        try:
+            header = next(rows, [])
+            if header != HEADER:
+                raise ValueError(f"The first line must be {' <tab> '.join(HEADER)}.")
+            found = sorted(_read_row(number, row) for number, row in enumerate(rows, 2) if row)
+        except csv.Error as error:
+            raise ValueError(f"Line {rows.line_num}: {error}.") from None
     if not found:
         raise ValueError("The file has no items.")
     sources: dict[str, int] = {}
@@ -105,8 +111,11 @@ def evaluate(documents: Sequence[Document], labels: Sequence[str]) -> Evaluation
 
 def group_online(documents: Sequence[Document]) -> list[int]:
     grouper, found = Grouper(), []
+    forgot = -math.inf
     for document in documents:
-        grouper.forget_before(document.time - WINDOW)
+        if document.time - forgot > FORGET_EVERY:
+            forgot = document.time
+            grouper.forget_before(forgot - WINDOW)
         grouper.learn(document)
         found.append(grouper.assign(document).story)
     return found

@@ -24,6 +24,12 @@ _STOP = frozenset(
     why will with would you your
     """.split()  # noqa: SIM905 - prose is easier to read and to change
 )
+_MONTHS = frozenset(
+    """
+    jan january feb february mar march apr april june jul july aug august sep sept september oct
+    october nov november dec december day week year
+    """.split()  # noqa: SIM905 - as above
+)
 _ENDINGS = (("sses", "ss"), ("ies", "y"), ("ing", ""), ("ed", ""), ("es", "e"), ("s", ""))
 
 
@@ -82,10 +88,10 @@ def title_key(title: str) -> str:
 
 
 def versions_in(title: str) -> dict[str, frozenset[str]]:
-    """The numbers that follow a name: {"gpt": {"5"}} of "GPT-5"."""
+    """The numbers that follow a name, dates apart: {"gpt": {"5"}} of "GPT-5"."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for name, number in _VERSION.findall(title.lower()):
-        if name not in _STOP:
+        if name not in _STOP and name not in _MONTHS:
             found[name].add(number)
     return {name: frozenset(numbers) for name, numbers in found.items()}
 
