@@ -1,7 +1,9 @@
-// Keeps the "4 new" pill in step with what arrives; comes again after a break.
+// Keeps the "4 new" pill in step with what arrives, and takes it in on a click.
 const pill = document.querySelector("#new-pill");
+const list = () => document.querySelector("#list");
 let seen = null;
 let wait = 1000;
+let socket = null;
 
 function show({ items, stories }) {
   const count = pill.dataset.counts === "items" ? items : stories || items;
@@ -9,17 +11,42 @@ function show({ items, stories }) {
   pill.hidden = count === 0;
 }
 
+function tell() {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ seq: seen }));
+}
+
+async function takeIn() {
+  pill.disabled = true;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector("#list");
+    if (!answer.ok || !fresh) throw new Error(answer.status);
+    list().replaceWith(document.adoptNode(fresh));
+    window.htmx?.process(fresh);
+    seen = Number(fresh.dataset.seq);
+    pill.hidden = true;
+    tell();
+    fresh.querySelector("[data-open]")?.focus({ preventScroll: true });
+    window.scrollTo({ top: 0 });
+  } catch {
+    location.reload();
+  } finally {
+    pill.disabled = false;
+  }
+}
+
 function connect() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(`${scheme}//${location.host}/ws/`);
+  socket = new WebSocket(`${scheme}//${location.host}/ws/`);
   socket.addEventListener("message", ({ data }) => {
     wait = 1000;
     const event = JSON.parse(data);
     if (event.kind === "new") show(event);
     if (event.kind !== "hello") return;
-    // The page knows what it was rendered with; else what it met first counts.
-    seen ??= Number(pill.dataset.seq || event.seq);
-    if (seen < event.seq) socket.send(JSON.stringify({ seq: seen }));
+    // The page says what it was rendered with; what came since then is new to it.
+    seen ??= Number(list()?.dataset.seq ?? event.seq);
+    tell();
   });
   socket.addEventListener("close", ({ code }) => {
     if (code === 4401) return;
@@ -28,4 +55,7 @@ function connect() {
   });
 }
 
-if (pill) connect();
+if (pill) {
+  pill.addEventListener("click", takeIn);
+  connect();
+}

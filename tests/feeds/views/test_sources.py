@@ -72,7 +72,7 @@ def test_the_number_of_queries_does_not_grow_with_the_sources(
         make_source(f"public{number}", is_public=True)
     Subscription.objects.update(folder=folder)
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert "s11" in text(page, "/sources/").lower()
 
 

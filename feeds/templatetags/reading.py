@@ -1,0 +1,63 @@
+"""Template helpers of the reading pages."""
+
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from feeds.topics import LABELS
+
+register = template.Library()
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString | str:
+    """A `<time>`: how long ago in short, the moment itself on hover."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    shown = local.strftime("%-d %B %Y, %H:%M")
+    words = short_age(local)
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), shown, words)
+
+
+def short_age(moment: datetime) -> str:
+    """As in "now", "5 min", "3 h", "2 d", then the day."""
+    seconds = int((timezone.now() - moment).total_seconds())
+    if seconds < 60:
+        return "now"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 86_400:
+        return f"{seconds // 3600} h"
+    if seconds < 7 * 86_400:
+        return f"{seconds // 86_400} d"
+    year = "" if moment.year == timezone.now().year else " %Y"
+    return moment.strftime(f"%-d %b{year}")
+
+
+@register.filter
+def clock(moment: datetime) -> SafeString:
+    """The hour and minute, the day on hover."""
+    local = timezone.localtime(moment)
+    day = local.strftime("%-d %B %Y, %H:%M")
+    text = local.strftime("%H:%M")
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), day, text)
+
+
+@register.filter
+def host(url: str) -> str:
+    """The host of an address, without www."""
+    try:
+        name = urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+    return name.removeprefix("www.")
+
+
+@register.filter
+def topic_label(slug: str) -> str:
+    return LABELS.get(slug, slug)

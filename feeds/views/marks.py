@@ -1,0 +1,70 @@
+"""What readers do with items and stories; works as a plain form and by htmx."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from accounts.types import ReaderRequest
+from feeds.models import Item
+from feeds.reading.marks import mark_all_read, set_state, undo_mark
+from feeds.reading.river import get_item
+from feeds.views.common import (
+    back,
+    is_htmx,
+    query_of,
+    read_filters,
+    read_number,
+    sources_meant,
+)
+
+_STATES = ("read", "saved", "hidden")
+
+
+@login_required
+@require_POST
+def item_state(request: ReaderRequest, pk: int) -> HttpResponse:
+    """Set `read`, `saved` or `hidden` to 1 or 0. By htmx, the item's buttons come back."""
+    if not set_state(request.user, [pk], **_wanted(request)):
+        raise Http404("There is no such item.")
+    if not is_htmx(request):
+        return back(request, reverse("river"))
+    return render(request, "feeds/actions.html", {"item": get_item(request.user, pk)})
+
+
+@login_required
+@require_POST
+def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
+    """The same for all that the reader sees of a story; `saved` is for its lead alone."""
+    items = Item.objects.visible_to(request.user).filter(story=pk)
+    ids = list(items.values_list("pk", flat=True))
+    if not ids:
+        raise Http404("There is no such story.")
+    set_state(request.user, ids, **_wanted(request))
+    return HttpResponse(status=204) if is_htmx(request) else back(request, reverse("stories"))
+
+
+def _wanted(request: ReaderRequest) -> dict[str, bool]:
+    return {name: request.POST[name] == "1" for name in _STATES if name in request.POST}
+
+
+@login_required
+@require_POST
+def mark_read(request: ReaderRequest) -> HttpResponse:
+    """Everything that the page showed, or would have further down; can be taken back."""
+    filters = read_filters(request)
+    upto = read_number(request.POST.get("seq")) or 0
+    undo = mark_all_read(request.user, sources_meant(request.user, filters), upto)
+    return redirect(reverse("river") + query_of(filters, undo=undo.pk))
+
+
+@login_required
+@require_POST
+def undo(request: ReaderRequest, pk: int) -> HttpResponse:
+    if undo_mark(request.user, pk):
+        messages.success(request, "They are unread again.")
+    else:
+        messages.error(request, "That cannot be taken back any more.")
+    return back(request, reverse("river"))

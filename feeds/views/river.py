@@ -1,0 +1,81 @@
+"""The river: every item, newest first; and one item to read."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from accounts.types import ReaderRequest
+from feeds.models import Item, MarkUndo
+from feeds.reading.filters import Filters
+from feeds.reading.marks import set_state
+from feeds.reading.river import get_item, neighbours, river
+from feeds.views.common import (
+    Link,
+    heading,
+    is_htmx,
+    page_seq,
+    query_of,
+    rail_groups,
+    read_filters,
+    read_number,
+)
+
+PAGE = 50
+
+
+@login_required
+@require_GET
+def river_page(request: ReaderRequest) -> HttpResponse:
+    seq = page_seq()
+    filters = read_filters(request)
+    items = river(request.user, filters, read_number(request.GET.get("before")), PAGE + 1)
+    more = query_of(filters, before=items[PAGE - 1].pk) if len(items) > PAGE else ""
+    context = {"items": items[:PAGE], "filters": filters, "more": more, "seq": seq}
+    if is_htmx(request) and "before" in request.GET:
+        return render(request, "feeds/river_rows.html", context)
+    groups = rail_groups(request.user, filters)
+    context |= {
+        "groups": groups,
+        "unread_total": sum(link.count for group in groups for link in group.sources),
+        "heading": heading(request.user, filters, "River"),
+        "chips": [
+            Link(
+                "All", query_of(filters, unread=0, saved=0), not (filters.unread or filters.saved)
+            ),
+            Link("Unread", query_of(filters, unread=1, saved=0), filters.unread),
+            Link("Saved", query_of(filters, unread=0, saved=1), filters.saved),
+        ],
+        "undo": _undo(request),
+        "query": query_of(filters),
+    }
+    return render(request, "feeds/river.html", context)
+
+
+def _chips(filters: Filters) -> list[Link]:
+    neither = not (filters.unread or filters.saved)
+    return [
+        Link("All", query_of(filters, unread=0, saved=0), neither),
+        Link("Unread", query_of(filters, unread=1, saved=0), filters.unread),
+        Link("Saved", query_of(filters, unread=0, saved=1), filters.saved),
+    ]
+
+
+def _undo(request: ReaderRequest) -> MarkUndo | None:
+    pk = read_number(request.GET.get("undo"))
+    return MarkUndo.objects.filter(pk=pk, user=request.user).first() if pk else None
+
+
+@login_required
+@require_GET
+def item(request: ReaderRequest, pk: int) -> HttpResponse:
+    """Opening an item reads it."""
+    try:
+        found = get_item(request.user, pk)
+    except Item.DoesNotExist:
+        raise Http404("There is no such item.") from None
+    if not found.is_read:  # type: ignore[attr-defined]
+        set_state(request.user, [pk], read=True)
+        found.is_read = True  # type: ignore[attr-defined]
+    newer, older = neighbours(request.user, pk)
+    return render(request, "feeds/item.html", {"item": found, "newer": newer, "older": older})
