@@ -17,8 +17,9 @@ AGES = 18.0
 NEW = 3.0
 PRIOR = 10
 """Saved and hidden items count little until there are about so many."""
-RELEVANCE = 0.7
-"""Lambda of maximal marginal relevance (Carbonell and Goldstein, 1998)."""
+RELEVANCE = 0.85
+"""Lambda of maximal marginal relevance (Carbonell and Goldstein, 1998); high, as scores lie
+near each other while likenesses fill 0..1."""
 MOST_COMPARED = 100
 MOST_LED_BY_A_SOURCE = 2
 MOST_OF_A_TOPIC = 3
@@ -131,11 +132,11 @@ class Candidate:
 
 
 def diversify(candidates: Iterable[Candidate], most: int) -> list[int]:
-    """The keys of the best, in order, by maximal marginal relevance.
+    """The keys of the best by maximal marginal relevance, in order of their scores.
 
     At most two are led by one source, and at most three have the same first topic.
     """
-    left = sorted(candidates, key=lambda one: (-one.score, -one.key))[:MOST_COMPARED]
+    left = sorted(candidates, key=_order)[:MOST_COMPARED]
     chosen: list[Candidate] = []
     sources: Counter[int] = Counter()
     topics: Counter[str] = Counter()
@@ -152,7 +153,11 @@ def diversify(candidates: Iterable[Candidate], most: int) -> list[int]:
             and sources[one.lead_source] < MOST_LED_BY_A_SOURCE
             and _first(one) not in full
         ]
-    return [one.key for one in chosen]
+    return [one.key for one in sorted(chosen, key=_order)]
+
+
+def _order(one: Candidate) -> tuple[float, int]:
+    return -one.score, -one.key
 
 
 def _marginal(one: Candidate, chosen: Iterable[Candidate]) -> float:

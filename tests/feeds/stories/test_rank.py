@@ -61,6 +61,14 @@ def test_the_best_are_mixed_from_sources_and_topics() -> None:
     assert len(chosen) == 5
 
 
+def test_what_was_chosen_stands_in_order_of_score() -> None:
+    candidates = [Candidate(n, n / 10, (f"topic-{n % 3}",), n % 4) for n in range(9)]
+
+    chosen = diversify(candidates, 5)
+
+    assert chosen == sorted(chosen, reverse=True)
+
+
 def test_choosing_does_not_depend_on_the_order_of_arrival() -> None:
     candidates = [Candidate(n, 0.5, ("agents",), n % 3) for n in range(9)]
 
