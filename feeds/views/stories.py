@@ -15,7 +15,7 @@ from feeds.stories.page import story_page
 from feeds.topics import LABELS
 from feeds.views.common import Link, page_seq, query_of, read_filters
 
-MOST_CHIPS = 10
+MOST_CHIPS = 7
 
 
 @login_required
