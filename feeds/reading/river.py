@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - all of the SQL is our own, values are parameters
 """The river: all items of a reader's sources, newest first.
 
 However large the table, a page costs the same: the index of source and time is walked
@@ -5,8 +6,10 @@ back from now, day by day, until the page is full.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -24,8 +27,6 @@ DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEWEST_ID = 1 << 62
 _WIDEST = timedelta(days=400)
-_TRIES = 8
-"""Walks down the river for a page, when filters leave little of what is read."""
 
 
 def river(
@@ -38,28 +39,17 @@ def river(
     """
     limit = max(1, min(limit, MOST))
     followed = followed_sources(user, folder_id=filters.folder_id, source_id=filters.source_id)
-    if filters.saved:
-        return _with_states(user, _saved(user, filters, before_id, limit), followed)
-    found: list[Item] = []
-    before, wanted = before_id or _NEWEST_ID, limit
-    for _ in range(_TRIES):
-        ids = _newest(user, followed, filters.unread, before, wanted)
-        items = _with_states(user, _items(ids), followed)
-        found += [item for item in items if _fits(item, filters)]
-        if len(ids) < wanted or len(found) >= limit:
-            break
-        before, wanted = ids[-1], min(wanted * 4, 4 * MOST)
-    return found[:limit]
-
-
-def _fits(item: Item, filters: Filters) -> bool:
-    if item.is_hidden or (filters.unread and item.is_read):  # type: ignore[attr-defined]
-        return False
-    return not filters.topic or filters.topic in item.topics
+    before = before_id or _NEWEST_ID
+    find = _saved if filters.saved else _newest
+    items = _with_states(user, _items(find(user, followed, filters, before, limit)), followed)
+    for item in items:
+        own = followed.get(item.source_id)
+        item.source_title = own.title if own else str(item.source)  # type: ignore[attr-defined]
+    return items
 
 
 def _newest(
-    user: User, followed: Iterable[int], unread: bool, before: int, limit: int
+    user: User, followed: Iterable[int], filters: Filters, before: int, limit: int
 ) -> list[int]:
     """The newest `limit` ids before an id, of the reader's subscriptions in `followed`.
 
@@ -67,31 +57,74 @@ def _newest(
     stops when it has enough: a busy reader's page comes from the last day, and three
     quiet sources cost a few steps in the index, whatever else the table holds.
     """
-    lowest = _lowest(settings.UNREAD_HORIZON_DAYS) if unread else 0
+    border = _lowest(settings.UNREAD_HORIZON_DAYS)
     top = min(before, lowest_id(timezone.now() + DAY))
-    arms: list[str] = []
-    parameters: list[int | str] = []
-    for high, low in _windows(top, lowest):
-        arms.append(f"SELECT id FROM ({_window_query(unread)}) AS days")  # noqa: S608 - no input
-        parameters += [user.pk, json.dumps(sorted(followed)), high, low, limit]
-    if not arms:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(f"{' UNION ALL '.join(arms)} LIMIT %s", [*parameters, limit])
-        return [row[0] for row in cursor.fetchall()]
+    conditions, values = _conditions(filters, border)
+    arms, parameters = [], []
+    for high, low in _windows(top, border if filters.unread else 0):
+        arms.append(f"SELECT id FROM ({_window_query(conditions)}) AS days")
+        parameters += [user.pk, json.dumps(sorted(followed)), *values, high, low, limit]
+    return _ids(" UNION ALL ".join(arms), parameters, limit) if arms else []
 
 
-def _window_query(unread: bool) -> str:
-    beyond = " AND i.seq > s.read_up_to" if unread else ""
-    chosen = {
-        "postgresql": "s.source_id IN (SELECT value::bigint FROM jsonb_array_elements(%s))",
-        "sqlite": "s.source_id IN (SELECT value FROM json_each(%s))",
-    }[connection.vendor]
+def _window_query(conditions: str) -> str:
     return (
-        "SELECT i.id FROM feeds_subscription s CROSS JOIN feeds_item i"  # noqa: S608 - no input
-        f" WHERE s.user_id = %s AND {chosen} AND i.source_id = s.source_id{beyond}"
-        " AND i.id < %s AND i.id >= %s ORDER BY i.id DESC LIMIT %s"
+        "SELECT i.id FROM feeds_subscription s CROSS JOIN feeds_item i"
+        " LEFT JOIN feeds_itemstate t ON t.user_id = s.user_id AND t.item_id = i.id"
+        f" WHERE s.user_id = %s AND {_among('s.source_id')} AND i.source_id = s.source_id"
+        f" AND {conditions} AND i.id < %s AND i.id >= %s ORDER BY i.id DESC LIMIT %s"
     )
+
+
+def _saved(
+    user: User, followed: Iterable[int], filters: Filters, before: int, limit: int
+) -> list[int]:
+    """Saved items, whether their source is still followed or not."""
+    conditions, values = _conditions(filters, _lowest(settings.UNREAD_HORIZON_DAYS))
+    query = (
+        "SELECT t.item_id FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
+        " LEFT JOIN feeds_subscription s ON s.user_id = t.user_id AND s.source_id = i.source_id"
+        f" WHERE t.user_id = %s AND t.is_saved AND t.item_id < %s AND {conditions}"
+    )
+    parameters: list[Any] = [user.pk, before, *values]
+    if filters.source_id is not None:
+        query += " AND i.source_id = %s"
+        parameters.append(filters.source_id)
+    if filters.folder_id is not None:
+        query += f" AND {_among('i.source_id')}"
+        parameters.append(json.dumps(sorted(followed)))
+    return _ids(f"{query} ORDER BY t.item_id DESC", parameters, limit)
+
+
+def _conditions(filters: Filters, border: int) -> tuple[str, list[Any]]:
+    """What `filters` ask of an item `i`, with state `t` and subscription `s` where there
+    are such rows. Hidden items are never wanted; unread means as in `attach_states`."""
+    conditions = ["NOT COALESCE(t.is_hidden, FALSE)"]
+    values: list[Any] = []
+    if filters.unread:
+        conditions.append(
+            "NOT COALESCE(t.is_read, i.id < %s OR i.seq <= COALESCE(s.read_up_to, 0))"
+        )
+        values.append(border)
+    if filters.topic:
+        conditions.append("CAST(i.topics AS text) LIKE %s ESCAPE '!'")
+        escaped = re.sub("([!%_])", r"!\1", json.dumps(filters.topic))
+        values.append(f"%{escaped}%")
+    return " AND ".join(conditions), values
+
+
+def _among(column: str) -> str:
+    """A list of ids as one parameter in JSON."""
+    return {
+        "postgresql": f"{column} IN (SELECT value::bigint FROM jsonb_array_elements(%s))",
+        "sqlite": f"{column} IN (SELECT value FROM json_each(%s))",
+    }[connection.vendor]
+
+
+def _ids(query: str, parameters: Sequence[Any], limit: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{query} LIMIT %s", [*parameters, limit])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _windows(top: int, lowest: int) -> Iterator[tuple[int, int]]:
@@ -106,21 +139,6 @@ def _windows(top: int, lowest: int) -> Iterator[tuple[int, int]]:
 
 def _lowest(days: int) -> int:
     return lowest_id(timezone.now() - timedelta(days=days))
-
-
-def _saved(user: User, filters: Filters, before_id: int | None, limit: int) -> list[Item]:
-    """Saved items, whether their source is still followed or not."""
-    states = ItemState.objects.filter(user=user, is_saved=True)
-    if before_id:
-        states = states.filter(item__lt=before_id)
-    if filters.source_id is not None:
-        states = states.filter(item__source=filters.source_id)
-    if filters.folder_id is not None:
-        sources = followed_sources(user, folder_id=filters.folder_id)
-        states = states.filter(item__source__in=list(sources))
-    ids = states.order_by("-item").values_list("item", flat=True)
-    items = _items(list(ids[: limit * 4 if filters.topic or filters.unread else limit]))
-    return [item for item in items if not filters.topic or filters.topic in item.topics][:limit]
 
 
 def _items(ids: Iterable[int]) -> list[Item]:
@@ -169,7 +187,7 @@ def get_item(user: User, pk: int) -> Item:
 def neighbours(user: User, pk: int) -> tuple[int | None, int | None]:
     """(newer, older): the ids of the items next to this one in the whole river."""
     followed = followed_sources(user)
-    older = _newest(user, followed, False, pk, 1)
+    older = _newest(user, followed, Filters(), pk, 1)
     newer = (
         Item.objects.filter(source__in=list(followed), pk__gt=pk)
         .order_by("pk")

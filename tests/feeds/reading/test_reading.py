@@ -1,5 +1,7 @@
 """The river, unread counts and marks of a reader."""
 
+import random
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -166,3 +168,45 @@ def test_neighbours_lead_through_the_river(reader: User) -> None:
     old, middle, new = (make_item(source, published=ago(hours=n)) for n in (9, 5, 1))
     assert neighbours(reader, middle.pk) == (new.pk, old.pk)
     assert neighbours(reader, new.pk) == (None, middle.pk)
+
+
+def test_an_item_marked_unread_again_is_in_the_unread_river(reader: User) -> None:
+    item = make_item(make_source(reader=reader), "Again")
+    mark_all_read(reader, None, item.seq)
+    assert titles(reader, Filters(unread=True)) == []
+    set_state(reader, [item.pk], read=False)
+    assert titles(reader, Filters(unread=True)) == ["Again"]
+
+
+def test_the_saved_river_obeys_the_other_filters(reader: User) -> None:
+    source = make_source(reader=reader)
+    read = make_item(source, "Read", topics=["chips"])
+    unread = make_item(source, "Unread", topics=["agents"], published=ago(hours=2))
+    set_state(reader, [read.pk, unread.pk], saved=True)
+    set_state(reader, [read.pk], read=True)
+    assert titles(reader, Filters(saved=True)) == ["Read", "Unread"]
+    assert titles(reader, Filters(saved=True, unread=True)) == ["Unread"]
+    assert titles(reader, Filters(saved=True, topic="chips")) == ["Read"]
+    assert titles(reader, Filters(topic="chip%")) == []
+
+
+def test_each_item_carries_the_reader_s_own_title_of_its_source(reader: User) -> None:
+    make_item(make_source("one", reader=reader))
+    Subscription.objects.update(title="My outlet")
+    (item,) = river(reader, Filters())
+    assert item.source_title == "My outlet"  # type: ignore[attr-defined]
+
+
+def test_the_unread_river_and_the_counts_agree(reader: User) -> None:
+    chance = random.Random(3)
+    sources = [make_source(f"s{number}", reader=reader) for number in range(3)]
+    items = [
+        make_item(chance.choice(sources), published=ago(days=chance.uniform(0, 45)))
+        for _ in range(60)
+    ]
+    for values in ({"read": True}, {"read": False}, {"hidden": True}, {"saved": True}):
+        set_state(reader, [item.pk for item in chance.sample(items, 12)], **values)
+    mark_all_read(reader, [sources[0].pk], items[40].seq)
+    shown = Counter(item.source_id for item in river(reader, Filters(unread=True), limit=200))
+    assert unread_counts(reader) == shown
+    assert all(not item.is_read for item in river(reader, Filters(unread=True)))  # type: ignore[attr-defined]
