@@ -21,6 +21,7 @@ from feeds.ingest.fetch import Limits, fetch_all
 from feeds.ingest.lease import claim, give_back, is_held, renew
 from feeds.ingest.move import adopt_address
 from feeds.ingest.parse import parse_feed
+from feeds.ingest.rows import adapt_time, insert_rows, update_rows
 from feeds.ingest.schedule import Asked, judge_move, next_poll, next_try
 from feeds.ingest.store import Stored, store_entries
 from feeds.ingest.types import FetchRequest, FetchResult, ParsedFeed
@@ -33,6 +34,7 @@ UNCONDITIONAL_AFTER = timedelta(hours=12)
 FLUSH_AFTER = 50
 RENEW_AFTER = 120.0
 GONE = 410
+_LOG_COLUMNS = ("source_id", "at", "status", "milliseconds", "size", "new", "updated", "error")
 WEEK = timedelta(days=7)
 CRASHED = "The feed could not be stored; the log says why. It is tried again."
 
@@ -149,12 +151,18 @@ class _Poll:
     @transaction.atomic
     def flush(self) -> None:
         """Write what the polls came to; a source that another took over is left alone."""
-        for outcome, changes in self._unwritten:
-            source = outcome.source
-            held = Source.objects.filter(pk=source.pk, lease_token=source.lease_token)
-            held.update(lease_until=None, **changes)
-        FetchLog.objects.bulk_create(
-            _log_line(outcome, self.now()) for outcome, _ in self._unwritten if outcome.source.pk
+        update_rows(
+            Source,
+            ("id", "lease_token"),
+            [
+                ({"lease_until": None} | changes, (outcome.source.pk, outcome.source.lease_token))
+                for outcome, changes in self._unwritten
+            ],
+        )
+        insert_rows(
+            FetchLog,
+            _LOG_COLUMNS,
+            [_log_line(one, self.now()) for one, _ in self._unwritten if one.source.pk],
         )
         for outcome, _ in self._unwritten:
             self.waiting.pop(outcome.source.pk, None)
@@ -345,14 +353,15 @@ def _describe(source: Source, feed: ParsedFeed, clean: CleanFeed) -> dict[str, A
     }
 
 
-def _log_line(outcome: Outcome, now: datetime) -> FetchLog:
-    return FetchLog(
-        source_id=outcome.source.pk,
-        at=now,
-        status=outcome.status,
-        milliseconds=outcome.milliseconds,
-        size=outcome.size,
-        new=len(outcome.stored.new_ids),
-        updated=len(outcome.stored.updated_ids),
-        error=outcome.error,
+def _log_line(outcome: Outcome, now: datetime) -> tuple[Any, ...]:
+    """The values of _LOG_COLUMNS."""
+    return (
+        outcome.source.pk,
+        adapt_time(now),
+        outcome.status,
+        outcome.milliseconds,
+        outcome.size,
+        len(outcome.stored.new_ids),
+        len(outcome.stored.updated_ids),
+        outcome.error,
     )

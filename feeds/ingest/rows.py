@@ -4,6 +4,7 @@
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,27 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
     table = quote(model._meta.db_table)
     with connection.cursor() as cursor:
         cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - our own names
+
+
+def update_rows(
+    model: type[Model], keys: Sequence[str], rows: Iterable[tuple[dict[str, Any], Sequence[Any]]]
+) -> None:
+    """UPDATE one row for each of `rows`: (columns to set, values of `keys` that find it)."""
+    quote = connection.ops.quote_name
+    where = " AND ".join(f"{quote(key)} = %s" for key in keys)
+    batches: defaultdict[tuple[str, ...], list[list[Any]]] = defaultdict(list)
+    for changes, found_by in rows:
+        values = [_adapted(value) for value in changes.values()]
+        batches[tuple(changes)].append([*values, *found_by])
+    with connection.cursor() as cursor:
+        for columns, values in batches.items():
+            assignments = ", ".join(f"{quote(column)} = %s" for column in columns)
+            table = quote(model._meta.db_table)
+            cursor.executemany(f"UPDATE {table} SET {assignments} WHERE {where}", values)  # noqa: S608 - our own names
+
+
+def _adapted(value: Any) -> Any:
+    return adapt_time(value) if isinstance(value, datetime) else value
 
 
 def adapt_time(moment: datetime) -> Any:
