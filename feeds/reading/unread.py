@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from accounts.models import User
 from feeds.ids import lowest_id
-from feeds.models import ItemState
 
 
 def unread_counts(user: User) -> dict[int, int]:
@@ -19,9 +18,8 @@ def unread_counts(user: User) -> dict[int, int]:
     """
     border = lowest_id(timezone.now() - timedelta(days=settings.UNREAD_HORIZON_DAYS))
     counts = _beyond_marks(user, border)
-    for source, seq, mark, is_read in _touched(user, border):
-        beyond = seq > mark
-        counts[source] = counts.get(source, 0) + (not is_read) - beyond
+    for source, difference in _corrections(user, border):
+        counts[source] += difference
     return {source: count for source, count in counts.items() if count > 0}
 
 
@@ -35,18 +33,20 @@ def _beyond_marks(user: User, border: int) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-def _touched(user: User, border: int) -> list[tuple[int, int, int, bool]]:
-    """(source, seq, mark, is_read) of the followed items whose state is told by a row.
+def _corrections(user: User, border: int) -> list[tuple[int, int]]:
+    """(source, what to add) for the items whose state is told by a row of their own.
 
     A hidden item counts as read.
     """
-    states = ItemState.objects.filter(
-        user=user, item__gte=border, item__source__subscriptions__user=user
-    ).exclude(is_read=None, is_hidden=False)
-    columns = ("item__source", "item__seq", "is_read", "is_hidden")
-    marks = dict(user.subscriptions.values_list("source_id", "read_up_to"))
-    return [
-        (source, seq, marks[source], bool(is_read) or is_hidden)
-        for source, seq, is_read, is_hidden in states.values_list(*columns)
-        if source in marks
-    ]
+    query = (
+        "SELECT s.source_id, SUM("
+        " CASE WHEN COALESCE(t.is_read, FALSE) OR t.is_hidden THEN 0 ELSE 1 END"
+        " - CASE WHEN i.seq > s.read_up_to THEN 1 ELSE 0 END)"
+        " FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
+        " JOIN feeds_subscription s ON s.user_id = t.user_id AND s.source_id = i.source_id"
+        " WHERE t.user_id = %s AND t.item_id >= %s AND (t.is_read IS NOT NULL OR t.is_hidden)"
+        " GROUP BY s.source_id"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, [user.pk, border])
+        return cursor.fetchall()  # type: ignore[no-any-return]
