@@ -1,13 +1,16 @@
 """What readers do with items: read, save, hide, mark all read and take that back."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
 from feeds.models import Item, ItemKey, ItemState, MarkUndo, Subscription
+
+UNDO_KEPT = timedelta(days=1)
 
 
 @transaction.atomic
@@ -77,8 +80,17 @@ def undo_mark(user: User, undo_id: int) -> bool:
     undo = MarkUndo.objects.filter(pk=undo_id, user=user).first()
     if undo is None:
         return False
-    for pk, mark in undo.marks.items():
-        Subscription.objects.filter(pk=pk, user=user).update(read_up_to=mark)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE feeds_subscription SET read_up_to = %s WHERE id = %s AND user_id = %s",
+            [(mark, int(pk), user.pk) for pk, mark in undo.marks.items()],
+        )
     ItemState.objects.filter(user=user, item__in=undo.unread_items).update(is_read=False)
     undo.delete()
     return True
+
+
+def drop_old_undo(now: datetime | None = None) -> int:
+    """Forget the marks that nobody took back within a day; how many."""
+    old = (now or timezone.now()) - UNDO_KEPT
+    return MarkUndo.objects.filter(created_at__lt=old).delete()[0]
