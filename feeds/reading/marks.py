@@ -1,7 +1,6 @@
 """What readers do with items: read, save, hide, mark all read and take that back."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -9,8 +8,6 @@ from django.utils import timezone
 
 from accounts.models import User
 from feeds.models import Item, ItemKey, ItemState, MarkUndo, Subscription
-
-UNDO_KEPT = timedelta(days=1)
 
 
 @transaction.atomic
@@ -88,9 +85,3 @@ def undo_mark(user: User, undo_id: int) -> bool:
     ItemState.objects.filter(user=user, item__in=undo.unread_items).update(is_read=False)
     undo.delete()
     return True
-
-
-def drop_old_undo(now: datetime | None = None) -> int:
-    """Forget the marks that nobody took back within a day; how many."""
-    old = (now or timezone.now()) - UNDO_KEPT
-    return MarkUndo.objects.filter(created_at__lt=old).delete()[0]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from feeds.models import Folder, Item, ItemState, Subscription
 from feeds.reading.filters import Filters
-from feeds.reading.marks import drop_old_undo, mark_all_read, set_state, undo_mark
+from feeds.reading.marks import mark_all_read, set_state, undo_mark
 from feeds.reading.river import get_item, neighbours, river
 from feeds.reading.unread import unread_counts
 from tests.make import make_item, make_source, make_user
@@ -223,11 +223,3 @@ def test_taking_a_mark_back_costs_the_same_for_any_number_of_sources(reader: Use
         counts.append(len(queries))
     assert counts[0] == counts[1]
     assert sum(unread_counts(reader).values()) == 13
-
-
-def test_marks_can_be_taken_back_for_a_day(reader: User) -> None:
-    make_item(make_source(reader=reader))
-    undo = mark_all_read(reader, None, 10**9)
-    assert drop_old_undo() == 0
-    assert drop_old_undo(timezone.now() + timedelta(hours=25)) == 1
-    assert not undo_mark(reader, undo.pk)
