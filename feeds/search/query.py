@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from itertools import chain
 
 OPERATORS = ("source", "folder", "topic", "before", "after", "is")
 STATES = ("unread", "read", "saved")
@@ -84,7 +85,11 @@ class _Parser:
             self._term(term, bool(match["minus"]))
 
     def _term(self, term: Term, is_excluded: bool) -> None:
-        if is_excluded:
+        if term in (self.excluded if is_excluded else chain(*self.groups)):
+            pass  # said before
+        elif sum(map(len, self.groups)) + len(self.excluded) == MOST_TERMS:
+            self.problems.append(f"Only the first {MOST_TERMS} words are searched for.")
+        elif is_excluded:
             self.excluded.append(term)
         elif self._joins:
             self.groups[-1].append(term)
@@ -128,11 +133,9 @@ class _Parser:
             self.problems.append(words)
 
     def query(self) -> Query:
-        if sum(map(len, self.groups)) + len(self.excluded) > MOST_TERMS:
-            self.problems.append(f"Only the first {MOST_TERMS} words are searched for.")
         return Query(
-            groups=tuple(tuple(group) for group in self.groups[:MOST_TERMS]),
-            excluded=tuple(self.excluded[:MOST_TERMS]),
+            groups=tuple(tuple(group) for group in self.groups),
+            excluded=tuple(self.excluded),
             sources=tuple(self.values["source"]),
             folders=tuple(self.values["folder"]),
             topics=tuple(self.values["topic"]),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.search.query import LONGEST, Term, parse_query
+from feeds.search.query import LONGEST, MOST_TERMS, Term, parse_query
 
 
 def words(text: str) -> list[list[str]]:
@@ -69,3 +69,12 @@ def test_words_without_letters_are_left_out() -> None:
 @given(st.text(max_size=LONGEST + 20))
 def test_nothing_that_is_typed_breaks_it(text: str) -> None:
     parse_query(text)
+
+
+def test_words_are_counted_wherever_they_stand_and_repetitions_are_not() -> None:
+    repeated = parse_query("a OR " * 90)
+    many = parse_query(" OR ".join(f"w{number}" for number in range(60)))
+
+    assert repeated.groups == ((Term("a"),),)
+    assert sum(map(len, many.groups)) == MOST_TERMS
+    assert many.problems == (f"Only the first {MOST_TERMS} words are searched for.",)
