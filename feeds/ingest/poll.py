@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -23,7 +23,7 @@ from feeds.ingest.move import adopt_address
 from feeds.ingest.parse import parse_feed
 from feeds.ingest.rows import adapt_time, insert_rows, update_rows
 from feeds.ingest.schedule import Asked, judge_move, next_poll, next_try
-from feeds.ingest.store import Stored, store_entries
+from feeds.ingest.store import CHUNK, Stored, store_entries
 from feeds.ingest.types import FetchRequest, FetchResult, ParsedFeed
 from feeds.models import FetchLog, Item, Source
 
@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 UNCONDITIONAL_AFTER = timedelta(hours=12)
 """Some servers answer 304 for ever; so often we ask for the whole document."""
 FLUSH_AFTER = 50
+IDLE = 0.5
+"""Seconds without a result after which what was read is written."""
 RENEW_AFTER = 120.0
 GONE = 410
 _LOG_COLUMNS = ("source_id", "at", "status", "milliseconds", "size", "new", "updated", "error")
@@ -106,8 +108,26 @@ def poll_sources(
     return PollReport(tuple(poll.outcomes), len(wanted) - len(sources), seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An answer that was read and waits to be written. `feed` is None when it holds nothing
+    to store; then `changes` are the source's columns already."""
+
+    source: Source
+    result: FetchResult
+    outcome: Outcome
+    changes: dict[str, Any]
+    feed: ParsedFeed | None = None
+    clean: CleanFeed | None = None
+
+    @property
+    def entries(self) -> int:
+        return len(self.clean.entries) if self.clean else 0
+
+
 class _Poll:
-    """One run over claimed sources. Outcomes are written some at a time, in one transaction."""
+    """One run over claimed sources. What was read is written some at a time, since a
+    commit costs as much as the entries of a small feed; none waits long for it."""
 
     def __init__(
         self,
@@ -118,7 +138,8 @@ class _Poll:
         self.waiting = {source.pk: source for source in sources}
         self.outcomes: list[Outcome] = []
         self._now, self._on_result = now, on_result
-        self._unwritten: list[tuple[Outcome, dict[str, Any]]] = []
+        self._unwritten: list[_Prepared] = []
+        self._entries = 0
 
     def now(self) -> datetime:
         return self._now or timezone.now()
@@ -128,7 +149,10 @@ class _Poll:
         renewed = time.monotonic()
         with closing(_fetched(requests, limits)) as results:
             for result in results:
-                self._take(result)
+                if result is None:
+                    self.flush()
+                else:
+                    self._take(result)
                 if time.monotonic() - renewed > RENEW_AFTER:
                     renew(list(self.waiting.values()), timezone.now())
                     renewed = time.monotonic()
@@ -136,51 +160,76 @@ class _Poll:
     def _take(self, result: FetchResult) -> None:
         source = self.waiting[result.source_id]
         try:
-            outcome, changes = handle(source, result, self.now())
+            prepared = prepare(source, result, self.now())
         except Exception:  # whatever one feed does to us, the others are polled
             logger.exception("poll_crashed source_id=%s", source.pk)
-            outcome = Outcome(source, result.status, error=CRASHED, crashed=True)
-            changes = _failure(source, result, CRASHED, self.now())
-        self.outcomes.append(outcome)
-        self._unwritten.append((outcome, changes))
-        if outcome.stored.new_ids or len(self._unwritten) >= FLUSH_AFTER:
+            prepared = _crashed(source, result, self.now())
+        self._unwritten.append(prepared)
+        self._entries += prepared.entries
+        if self._entries >= CHUNK or len(self._unwritten) >= FLUSH_AFTER:
             self.flush()
-        if self._on_result:
-            self._on_result(outcome)
 
-    @transaction.atomic
     def flush(self) -> None:
-        """Write what the polls came to; a source that another took over is left alone."""
-        update_rows(
-            Source,
-            ("id", "lease_token"),
-            [
-                ({"lease_until": None} | changes, (outcome.source.pk, outcome.source.lease_token))
-                for outcome, changes in self._unwritten
-            ],
-        )
-        insert_rows(
-            FetchLog,
-            _LOG_COLUMNS,
-            [_log_line(one, self.now()) for one, _ in self._unwritten if one.source.pk],
-        )
-        for outcome, _ in self._unwritten:
+        """Write what was read, in one transaction; one after another should that fail."""
+        batch, self._unwritten, self._entries = self._unwritten, [], 0
+        small = [one for one in batch if one.entries <= CHUNK]
+        large = [[one] for one in batch if one.entries > CHUNK]
+        for group in ([small] if small else []) + large:
+            for outcome in self._write(group):
+                self.outcomes.append(outcome)
+                if self._on_result:
+                    self._on_result(outcome)
+
+    def _write(self, batch: Sequence[_Prepared]) -> list[Outcome]:
+        try:
+            if len(batch) == 1:  # a large one commits as it goes
+                return self._record([finish(batch[0], self.now())])
+            with transaction.atomic():
+                return self._record([finish(one, self.now()) for one in batch])
+        except Exception:
+            if len(batch) > 1:
+                return [outcome for one in batch for outcome in self._write([one])]
+            source = batch[0].source
+            logger.exception("poll_crashed source_id=%s", source.pk)
+            crashed = _crashed(source, batch[0].result, self.now())
+            return self._record([(crashed.outcome, crashed.changes)])
+
+    @transaction.atomic(savepoint=False)
+    def _record(self, done: Sequence[tuple[Outcome, dict[str, Any]]]) -> list[Outcome]:
+        """Write sources and log; a source that another took over is left alone."""
+        rows = [
+            ({"lease_until": None} | changes, (outcome.source.pk, outcome.source.lease_token))
+            for outcome, changes in done
+        ]
+        update_rows(Source, ("id", "lease_token"), rows)
+        lines = [_log_line(outcome, self.now()) for outcome, _ in done if outcome.source.pk]
+        insert_rows(FetchLog, _LOG_COLUMNS, lines)
+        for outcome, _ in done:
             self.waiting.pop(outcome.source.pk, None)
-        self._unwritten.clear()
+        return [outcome for outcome, _ in done]
 
 
 def _fetched(
     requests: Sequence[FetchRequest], limits: Limits
-) -> Generator[FetchResult, None, None]:
-    """The results as they come. The network goes on in a thread of its own while one is
-    stored; the next is taken when the last was dealt with, which bounds the memory."""
+) -> Generator[FetchResult | None, None, None]:
+    """The results as they come, None when none came for a moment. The network goes on in a
+    thread of its own; the next result is taken when the last was read, which bounds the
+    memory."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="fetch", daemon=True)
     thread.start()
     results = fetch_all(requests, limits)
     try:
         for _ in requests:
-            yield asyncio.run_coroutine_threadsafe(anext(results), loop).result()
+            coming = asyncio.run_coroutine_threadsafe(anext(results), loop)
+            while True:
+                try:
+                    result = coming.result(IDLE)
+                except TimeoutError:
+                    yield None
+                else:
+                    break
+            yield result
     finally:
         asyncio.run_coroutine_threadsafe(_close(results), loop).result()
         loop.call_soon_threadsafe(loop.stop)
@@ -204,32 +253,54 @@ def _request(source: Source, now: datetime) -> FetchRequest:
     return FetchRequest(source.pk, source.url, source.etag, source.last_modified)
 
 
-def handle(source: Source, result: FetchResult, now: datetime) -> tuple[Outcome, dict[str, Any]]:
-    """Deal with one answer: (what it came to, the columns of the source to write)."""
+def prepare(source: Source, result: FetchResult, now: datetime) -> _Prepared:
+    """Read one answer, without the database."""
     if result.error:
         return _failed(source, result, result.error, now)
     if result.not_modified:
-        return _outcome(source, result), _unchanged(source, result, now)
+        return _same(source, result)
     digest = blake2b(result.body, digest_size=32).hexdigest()
+    changes = {"body_hash": digest, "last_full_fetch_at": now}
     if digest == source.body_hash:
-        changes = _unchanged(source, result, now) | {"last_full_fetch_at": now}
-        return _outcome(source, result), changes
+        return _same(source, result, changes)
     try:
         feed = parse_feed(result.body, result.content_type, result.final_url)
     except FeedError as error:
         return _failed(source, result, str(error), now)
-    return _store(source, result, feed, digest, now)
+    clean = clean_feed(feed, result.final_url, trusts_guid=source.trusts_guid, now=now)
+    outcome = _outcome(source, result)
+    result = replace(result, body=b"")
+    return _Prepared(source, result, outcome, changes, feed, clean)
+
+
+def finish(one: _Prepared, now: datetime) -> tuple[Outcome, dict[str, Any]]:
+    """Store what was read: (what the poll came to, the columns of the source to write)."""
+    if one.outcome.error:
+        return one.outcome, one.changes
+    if one.feed is None or one.clean is None:
+        return one.outcome, _unchanged(one.source, one.result, now) | one.changes
+    stored, changes = _store(one.source, one.result, one.feed, one.clean, now)
+    return replace(one.outcome, stored=stored), changes | one.changes
 
 
 def _outcome(source: Source, result: FetchResult, stored: Stored | None = None) -> Outcome:
     return Outcome(source, result.status, len(result.body), result.milliseconds, stored or Stored())
 
 
-def _failed(
-    source: Source, result: FetchResult, error: str, now: datetime
-) -> tuple[Outcome, dict[str, Any]]:
-    outcome = Outcome(source, result.status, len(result.body), result.milliseconds, error=error)
-    return outcome, _failure(source, result, error, now)
+def _same(source: Source, result: FetchResult, changes: dict[str, Any] | None = None) -> _Prepared:
+    outcome = _outcome(source, result)
+    return _Prepared(source, replace(result, body=b""), outcome, changes or {})
+
+
+def _failed(source: Source, result: FetchResult, error: str, now: datetime) -> _Prepared:
+    outcome = replace(_outcome(source, result), error=error)
+    result = replace(result, body=b"")
+    return _Prepared(source, result, outcome, _failure(source, result, error, now))
+
+
+def _crashed(source: Source, result: FetchResult, now: datetime) -> _Prepared:
+    failed = _failed(source, result, CRASHED, now)
+    return replace(failed, outcome=replace(failed.outcome, crashed=True))
 
 
 def _failure(source: Source, result: FetchResult, error: str, now: datetime) -> dict[str, Any]:
@@ -302,9 +373,8 @@ def _validators(result: FetchResult) -> dict[str, Any]:
 
 
 def _store(
-    source: Source, result: FetchResult, feed: ParsedFeed, digest: str, now: datetime
-) -> tuple[Outcome, dict[str, Any]]:
-    clean = clean_feed(feed, result.final_url, trusts_guid=source.trusts_guid, now=now)
+    source: Source, result: FetchResult, feed: ParsedFeed, clean: CleanFeed, now: datetime
+) -> tuple[Stored, dict[str, Any]]:
     stored = store_entries(
         source.pk,
         clean.entries,
@@ -315,10 +385,10 @@ def _store(
     )
     changes = _describe(source, feed, clean)
     changes |= _success(source, result, now, _rate(source, now), _asked(feed, result))
-    changes |= _validators(result) | {"body_hash": digest, "last_full_fetch_at": now}
+    changes |= _validators(result)
     if stored.new_ids:
         changes["last_new_at"] = now
-    return _outcome(source, result, stored), changes
+    return stored, changes
 
 
 def _rate(source: Source, now: datetime) -> float:

@@ -133,7 +133,7 @@ class _Chunk:
         self.source_id, self.entries, self.now = source_id, entries, now
         self.topics, self.language = tuple(topics), language
 
-    @transaction.atomic
+    @transaction.atomic(savepoint=False)  # FTS5 writes a segment at each savepoint
     def store(self, twice: frozenset[int]) -> Stored:
         """Look up, then insert and update. A key that is known without an item is a
         tombstone: its item was deleted or archived and does not come back."""

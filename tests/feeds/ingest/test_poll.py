@@ -5,15 +5,17 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import User
+from feeds.ingest import poll as poll_module
 from feeds.ingest.fetch import Limits
 from feeds.ingest.guard import Guard
 from feeds.ingest.lease import claim
-from feeds.ingest.poll import Outcome, PollReport, poll_sources
+from feeds.ingest.poll import Outcome, PollReport, _Poll, poll_sources
 from feeds.models import FetchLog, Item, Source
 from tests.feeds.ingest.server import Answer, Server, redirect, reply, serve
 from tests.make import make_source, make_user
@@ -115,22 +117,36 @@ def test_a_source_that_another_worker_holds_is_left_to_it() -> None:
 
 
 def test_a_worker_that_comes_too_late_does_not_overwrite_the_schedule() -> None:
-    def overtaken(handler: BaseHTTPRequestHandler) -> None:
-        feed("One")(handler)
-
-    with serve({"/": overtaken}) as server:
+    until = timezone.now() + timedelta(hours=1)
+    with serve({"/": reply(404)}) as server:
         source = source_at(server)
-        until = timezone.now() + timedelta(hours=1)
-
-        def take_over(outcome: Outcome) -> None:
-            Source.objects.filter(pk=source.pk).update(lease_token=99, lease_until=until)
-
-        other = source_at(server, "/other")
-        Source.objects.filter(pk=source.pk).update(url=server.url + "/missing")
-        poll([source, other], on_result=take_over)
+        late = _Poll(claim([source.pk], timezone.now()), None, None)
+        Source.objects.update(lease_token=99, lease_until=until)
+        late.run(LIMITS)
+        late.flush()
     source.refresh_from_db()
-    assert source.lease_until == until
-    assert source.failures == 0
+    assert (source.lease_until, source.failures) == (until, 0)
+
+
+def test_one_feed_that_cannot_be_stored_delays_none_of_its_neighbours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = poll_module.store_entries
+
+    def fail_for_one(source_id: int, *arguments: Any, **options: Any) -> Any:
+        if source_id == broken.pk:
+            raise RuntimeError("disk error")
+        return store(source_id, *arguments, **options)
+
+    monkeypatch.setattr(poll_module, "store_entries", fail_for_one)
+    with serve({"/": feed("One"), "/2": feed("Two"), "/3": feed("Three")}) as server:
+        broken, *others = (source_at(server, path) for path in ("/2", "/", "/3"))
+        report = poll([broken, *others])
+    assert [outcome.source for outcome in report.crashed] == [broken]
+    assert report.new == Item.objects.count() == 2
+    broken.refresh_from_db()
+    assert "could not be stored" in broken.error
+    assert (broken.body_hash, broken.failures) == ("", 1)
 
 
 @pytest.mark.parametrize(
