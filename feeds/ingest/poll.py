@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils import timezone
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 UNCONDITIONAL_AFTER = timedelta(hours=12)
 """Some servers answer 304 for ever; so often we ask for the whole document."""
+FEWEST_HOSTS = 5
+OFFLINE_PAUSE = timedelta(minutes=5)
 FLUSH_AFTER = 50
 IDLE = 0.5
 """Seconds without a result after which what was read is written."""
@@ -65,6 +68,8 @@ class PollReport:
     outcomes: tuple[Outcome, ...]
     busy: int
     seconds: float
+    offline: bool = False
+    """Not one host answered: it is our network that is missing."""
 
     @property
     def new(self) -> int:
@@ -104,8 +109,30 @@ def poll_sources(
     finally:
         poll.flush()
         give_back(poll.waiting.values())
+    offline = is_offline(poll.outcomes)
+    if offline:
+        _forgive(poll.outcomes, timezone.now())
     seconds = time.monotonic() - started
-    return PollReport(tuple(poll.outcomes), len(wanted) - len(sources), seconds)
+    return PollReport(tuple(poll.outcomes), len(wanted) - len(sources), seconds, offline)
+
+
+def is_offline(outcomes: Sequence[Outcome]) -> bool:
+    """Whether it is we who have no network: of many hosts not one answered."""
+    hosts = {urlsplit(outcome.source.url).netloc for outcome in outcomes}
+    return len(hosts) >= FEWEST_HOSTS and all(
+        outcome.error and not outcome.status and not outcome.crashed for outcome in outcomes
+    )
+
+
+def _forgive(outcomes: Iterable[Outcome], now: datetime) -> None:
+    """A laptop without a network must not find its sources backed off when it has one."""
+    rows = []
+    for outcome in outcomes:
+        source = outcome.source
+        before = {"failures": source.failures, "failing_since": source.failing_since}
+        due = _due(now + OFFLINE_PAUSE, now)
+        rows.append((before | due | {"error": source.error}, (source.pk, source.lease_token)))
+    update_rows(Source, ("id", "lease_token"), rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,29 @@
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
+import digests.tasks
+import digests.write
+import feeds.tasks
 from accounts.models import SigninToken, User
 from accounts.signin import signin_address
 from ainews_site.progress import say
 from ainews_site.serve import Child, port_problem, run
+from digests.models import Digest
+from feeds.catalogue import load_catalogue, subscribe_to_packs
+from feeds.demo.catalogue import catalogue_entries
+from feeds.ingest.guard import Guard
+from feeds.intake import take_in
 from feeds.models import Source, Subscription
 
 DEMO_PAUSE = 20.0
@@ -38,8 +47,10 @@ class Command(BaseCommand):
         user = first_reader()
         newsroom = [newsroom_child(newsroom_port)] if demo else []
         load_sources(user, f"http://127.0.0.1:{newsroom_port}" if demo else "")
-        _ensure_schedules()
+        feeds.tasks.ensure_schedules()
+        digests.tasks.ensure_schedules()
         self.last_poll = time.monotonic()
+        self.polling = threading.Thread()
         run(lambda: self.ready(user, demo), self.tick_demo if demo else lambda: None, newsroom)
 
     def ready(self, user: User, demo: bool) -> None:
@@ -49,17 +60,26 @@ class Command(BaseCommand):
             poll()
         else:
             say("No feed can be reached: is there a network? `make demo` works without one.")
+            if nearby := sources_nearby():
+                poll(*nearby)
+        write_digest(user)
         say("Running. Ctrl-C stops everything.")
 
     def tick_demo(self) -> None:
-        """The sample newsroom publishes every 20 s; one should see it arrive."""
-        if time.monotonic() - self.last_poll < DEMO_PAUSE:
+        """The sample newsroom publishes every 20 s; one should see it arrive. In a thread
+        of its own: a slow outlet must not keep the watch from looking."""
+        if time.monotonic() - self.last_poll < DEMO_PAUSE or self.polling.is_alive():
             return
-        import_module("feeds.ingest.poll").poll_sources(
-            list(Source.objects.values_list("pk", flat=True))
-        )
-        import_module("feeds.stories.group").group_new_items()
+        self.polling = threading.Thread(target=take_in_all, daemon=True)
+        self.polling.start()
         self.last_poll = time.monotonic()
+
+
+def take_in_all() -> None:
+    try:
+        take_in(Source.objects.values_list("pk", flat=True))
+    finally:
+        connection.close()
 
 
 def first_reader() -> User:
@@ -81,33 +101,35 @@ def load_sources(user: User, newsroom: str) -> None:
     """The starter catalogue, or the sample outlets; subscribed to on the first start alone."""
     if newsroom:
         return _load_sample(user, newsroom)
-    catalogue = import_module("feeds.catalogue")
-    catalogue.load_catalogue()
+    load_catalogue()
     if not user.subscriptions.exists():
-        catalogue.subscribe_to_packs(user)
+        subscribe_to_packs(user)
 
 
 def _load_sample(user: User, newsroom: str) -> None:
-    entries = import_module("feeds.demo.catalogue").catalogue_entries(newsroom)
-    for entry in entries:
+    for entry in catalogue_entries(newsroom):
         source, _ = Source.objects.get_or_create(
             url=entry["url"], defaults=entry | {"is_public": True}
         )
         Subscription.objects.get_or_create(user=user, source=source)
 
 
-def _ensure_schedules() -> None:
-    import_module("feeds.tasks").ensure_schedules()
-
-
 def is_online() -> bool:
-    """Whether any of a few sources' hosts can be reached; sources nearby count as reachable."""
-    if settings.FETCH_ALLOW_PRIVATE:
-        return True
+    """Whether any of a few sources' hosts can be reached."""
     urls = Source.objects.filter(status=Source.Status.ACTIVE).values_list("url", flat=True)
-    hosts = sorted({urlsplit(url).hostname or "" for url in urls})[::7][:8] or ["example.org"]
+    nearby = set(sources_nearby())
+    hosts = sorted({urlsplit(url).hostname or "" for url in urls if url not in nearby})[::7][:8]
+    if not hosts:
+        return bool(nearby)
     with ThreadPoolExecutor(len(hosts)) as pool:
         return any(pool.map(_connects, hosts))
+
+
+def sources_nearby() -> list[str]:
+    """Sources on this machine or in the operator's own network, which need no other."""
+    guard = Guard.of(settings.FETCH_ALLOW_PRIVATE, settings.FETCH_PORTS)
+    urls = Source.objects.filter(status=Source.Status.ACTIVE).values_list("url", flat=True)
+    return [url for url in urls if guard.is_allowed(urlsplit(url).hostname or "", 0)]
 
 
 def _connects(host: str) -> bool:
@@ -118,7 +140,13 @@ def _connects(host: str) -> bool:
     return True
 
 
-def poll() -> None:
-    """All sources at once, with the progress bar of the poll command."""
+def poll(*urls: str) -> None:
+    """All sources that are due at once, with the progress bar of the poll command."""
     manage = str(settings.BASE_DIR / "manage.py")
-    subprocess.run([sys.executable, manage, "poll"], check=False)  # noqa: S603 - our own
+    subprocess.run([sys.executable, manage, "poll", *urls], check=False)  # noqa: S603 - our own
+
+
+def write_digest(user: User) -> None:
+    """Today's first edition, so that a newcomer has one before its hour."""
+    if not Digest.objects.filter(user=user).exists() and user.subscriptions.exists():
+        digests.write.write_digest(user)

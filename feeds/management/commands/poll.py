@@ -29,6 +29,10 @@ class Command(BaseCommand):
             return self.stdout.write("No source is due. --all asks them whatever their schedule.")
         with tqdm(total=len(ids), unit="source", desc="Polling", leave=False) as bar:
             report = take_in(ids, on_result=lambda outcome: advance(bar, outcome))
+        if report.offline:
+            return self.stdout.write(
+                "No feed can be reached: is there a network? They are asked again in 5 minutes."
+            )
         self.tell(report)
         if report.crashed:
             raise SystemExit(1)

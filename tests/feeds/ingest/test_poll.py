@@ -3,6 +3,7 @@
 import gzip
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -288,3 +289,13 @@ def test_dates_of_1970_and_2099_are_not_believed() -> None:
     now = timezone.now()
     for item in Item.objects.all():
         assert now - timedelta(days=1) < item.published_at <= now
+
+
+def test_without_a_network_no_source_is_blamed() -> None:
+    sources = [make_source(f"dead{n}", url=f"http://127.0.0.{n}:9/feed") for n in range(1, 6)]
+    limits = replace(LIMITS, guard=Guard.of(["127.0.0.0/8"]))
+    report = poll_sources([source.pk for source in sources], limits=limits)
+    assert report.offline
+    sources[0].refresh_from_db()
+    assert (sources[0].failures, sources[0].failing_since, sources[0].error) == (0, None, "")
+    assert sources[0].next_poll_at < timezone.now() + timedelta(minutes=6)
