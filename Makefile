@@ -16,7 +16,7 @@ help:
 	@echo "make clean      remove what was built (your news in var/ stay)"
 
 run: setup
-	@exec $(BIN)/python manage.py start
+	@LOG_LEVEL="$${LOG_LEVEL:-WARNING}" exec $(BIN)/python manage.py start
 
 demo: setup
 	@DATA="$${DATA:-var/demo}" DATABASE_URL= REDIS_URL= FETCH_ALLOW_PRIVATE=127.0.0.1 \

@@ -22,14 +22,16 @@ def ensure_schedules() -> None:
 
 
 def write_due_digests() -> int:
-    """Write today's edition of every reader whose hour has come and who has none yet."""
+    """Write today's edition of every reader whose hour has come and who has none yet, or
+    had one before there was any news."""
     now = timezone.now()
     written = 0
     for reader in User.objects.filter(is_active=True, subscriptions__isnull=False).distinct():
         day = reader_today(reader.time_zone, now)
         if now.astimezone(reader_zone(reader.time_zone)).hour < reader.digest_hour:
             continue
-        if not Digest.objects.filter(user=reader, date=day).exists():
+        written_today = Digest.objects.filter(user=reader, date=day).first()
+        if written_today is None or not written_today.content["stories"]:
             write_digest(reader, day, now=now)
             written += 1
     return written

@@ -26,7 +26,7 @@ from feeds.catalogue import load_catalogue, subscribe_to_packs
 from feeds.demo.catalogue import catalogue_entries
 from feeds.ingest.guard import Guard
 from feeds.intake import take_in
-from feeds.models import Source, Subscription
+from feeds.models import Item, Source, Subscription
 
 DEMO_PAUSE = 20.0
 
@@ -148,5 +148,6 @@ def poll(*urls: str) -> None:
 
 def write_digest(user: User) -> None:
     """Today's first edition, so that a newcomer has one before its hour."""
-    if not Digest.objects.filter(user=user).exists() and user.subscriptions.exists():
+    has_news = Item.objects.subscribed_by(user).exists()
+    if has_news and not Digest.objects.filter(user=user).exists():
         digests.write.write_digest(user)

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         ids = list(chosen(urls, all).values_list("pk", flat=True))
         if not ids:
             return self.stdout.write("No source is due. --all asks them whatever their schedule.")
-        with tqdm(total=len(ids), unit="source", desc="Polling", leave=False) as bar:
+        with tqdm(total=len(ids), unit="source", desc="Polling", leave=False, disable=None) as bar:
             report = take_in(ids, on_result=lambda outcome: advance(bar, outcome))
         if report.offline:
             return self.stdout.write(
