@@ -61,7 +61,7 @@ class SourceAdmin(admin.ModelAdmin):
     list_editable = ("weight", "is_public")
     search_fields = ("title", "url", "site_url")
     readonly_fields = _OURS
-    actions = ("poll_soon", "pause", "resume")
+    actions = ("poll_soon", "pause", "resume", "make_public")
     inlines = (FetchLogInline,)
     fieldsets = (
         (None, {"fields": ("url", "title", "site_url", "description", "status", "is_public")}),
@@ -83,6 +83,11 @@ class SourceAdmin(admin.ModelAdmin):
     def resume(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = sources.update(status=Source.Status.ACTIVE, next_poll_at=timezone.now())
         self.message_user(request, f"{count} are polled again.")
+
+    @admin.action(description="Make public: show in everyone's catalogue")
+    def make_public(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
+        count = sources.update(is_public=True)
+        self.message_user(request, f"{count} are in the catalogue.")
 
 
 @admin.register(Item)

@@ -86,14 +86,22 @@ def unsubscribe(user: User, source: Source) -> None:
     private.filter(status=Source.Status.ACTIVE).update(status=Source.Status.PAUSED)
 
 
+@transaction.atomic
+def move_to_folder(user: User, source: Source, folder: Folder | None) -> None:
+    """File a followed source; None takes it out of its folder."""
+    if folder is not None and folder.user_id != user.pk:
+        raise SubscribeError("That folder is not yours.")
+    if not Subscription.objects.filter(user=user, source=source).update(folder=folder):
+        raise SubscribeError(f"You do not follow {source}.")
+
+
 def _wake(pks: Iterable[int]) -> None:
-    resting = Source.objects.filter(
-        pk__in=list(pks), status=Source.Status.PAUSED, is_public=False, subscriptions__isnull=False
-    )
-    ids = list(resting.values_list("pk", flat=True))
-    Source.objects.filter(pk__in=ids).update(
-        status=Source.Status.ACTIVE, next_poll_at=timezone.now()
-    )
+    """Batch by batch, as a database takes only so many values at once."""
+    wanted = list(pks)
+    for start in range(0, len(wanted), _AT_ONCE):
+        Source.objects.filter(
+            pk__in=wanted[start : start + _AT_ONCE], status=Source.Status.PAUSED, is_public=False
+        ).update(status=Source.Status.ACTIVE, next_poll_at=timezone.now())
 
 
 def import_opml(user: User, data: bytes) -> ImportReport:
@@ -109,9 +117,13 @@ def import_opml(user: User, data: bytes) -> ImportReport:
     failed = list(opml.problems)
     for outline in opml.outlines:
         try:
-            outlines.setdefault(checked_address(outline.url), outline)
+            address = checked_address(outline.url)
         except FeedError as error:
             failed.append((outline.url, str(error)))
+            continue
+        if address in outlines:
+            failed.append((outline.url, f"It is the same as {outlines[address].url}."))
+        outlines.setdefault(address, outline)
     added, known = _follow_all(user, outlines)
     return ImportReport(tuple(added), tuple(known), tuple(failed))
 
@@ -169,12 +181,17 @@ def _make_folders(user: User, paths: set[tuple[str, ...]]) -> dict[tuple[str, ..
         )
     }
     made: dict[tuple[str, ...], int] = {}
-    for path in sorted(wanted, key=lambda path: (len(path), path)):
-        parent, name = made.get(path[:-1]), path[-1][:100]
-        if (parent, name) not in existing:
-            folder = Folder.objects.create(user=user, parent_id=parent, name=name)
-            existing[parent, name] = folder.pk
-        made[path] = existing[parent, name]
+    for depth in range(1, max(map(len, wanted), default=0) + 1):
+        level = {
+            path: (made.get(path[:-1]), path[-1][:100]) for path in wanted if len(path) == depth
+        }
+        missing = [
+            Folder(user=user, parent_id=parent, name=name)
+            for parent, name in sorted({*level.values()} - existing.keys(), key=str)
+        ]
+        for folder in Folder.objects.bulk_create(missing):
+            existing[folder.parent_id, folder.name] = folder.pk
+        made |= {path: existing[key] for path, key in level.items()}
     return made
 
 

@@ -44,7 +44,13 @@ def _fill(source: Source, entry: dict[str, Any]) -> None:
 
 
 def subscribe_to_packs(user: User, packs: Sequence[str] | None = None) -> int:
-    """Follow the sources of these packs (all by default), in folders of their names."""
+    """Follow the sources of these packs, in folders of their names; how many were new.
+
+    Without packs: all of them, for a reader who follows nothing yet, so that what a
+    reader left does not come back.
+    """
+    if packs is None and user.subscriptions.exists():
+        return 0
     sources = Source.objects.filter(is_public=True, status=Source.Status.ACTIVE).exclude(pack="")
     if packs is not None:
         sources = sources.filter(pack__in=packs)

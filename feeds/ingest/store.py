@@ -163,9 +163,12 @@ class _Chunk:
             renamed = {row.alt_hash: row for row in rows if row.key_hash not in found}
             rows = [*found.values(), *renamed.values()]
             self._add_items(rows)
+            # Where most entries have a new guid, guids say nothing: the source makes new
+            # ones at each fetch.
+            is_unstable = len(renamed) > len(found)
             for entry in missing:
                 row = renamed.get(entry.alt_hash)
-                if row and _is_same(row, entry):
+                if row and (is_unstable or _is_same(row, entry)):
                     found[entry.key_hash] = renamed.pop(entry.alt_hash)
         else:
             self._add_items(found.values())

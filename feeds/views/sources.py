@@ -18,6 +18,14 @@ from accounts.types import ReaderRequest
 from feeds.ingest.discover import complete_address, discover
 from feeds.ingest.errors import FeedError
 from feeds.models import Folder, Source, Subscription
+from feeds.subscribe import (
+    ImportReport,
+    add_source,
+    export_opml,
+    import_opml,
+    subscribe,
+    unsubscribe,
+)
 
 LARGEST_OPML = 10 * 1024 * 1024
 LOG_LINES = 50
@@ -75,8 +83,6 @@ def source_add(request: ReaderRequest) -> HttpResponse:
 
 
 def _follow_found(request: ReaderRequest, url: str) -> HttpResponse:
-    from feeds.subscribe import add_source
-
     try:
         folder = folder_at(request.user, request.POST.get("folder", ""))
         source = add_source(complete_address(url), user=request.user, folder=folder)
@@ -190,15 +196,11 @@ def _change_for_all(user: User, found: Source, **changes: object) -> None:
 
 
 def _follow(request: ReaderRequest, found: Source) -> HttpResponse:
-    from feeds.subscribe import subscribe
-
     subscribe(request.user, found)
     return _say(request, found, f"You follow {found} now.")
 
 
 def _unsubscribe(request: ReaderRequest, found: Source) -> HttpResponse:
-    from feeds.subscribe import unsubscribe
-
     unsubscribe(request.user, found)
     messages.success(request, f"You no longer follow {found}.")
     return redirect("sources")
@@ -232,22 +234,18 @@ def opml_import(request: ReaderRequest) -> HttpResponse:
     return render(request, "sources/opml.html", context, status=422 if "error" in context else 200)
 
 
-def _import_upload(request: ReaderRequest) -> object:
+def _import_upload(request: ReaderRequest) -> ImportReport:
     upload = request.FILES.get("opml")
     if upload is None:
         raise FeedError("Choose an OPML file first.")
     if (upload.size or 0) > LARGEST_OPML:
         raise FeedError("The file is larger than 10 MiB; an OPML file is not.")
-    from feeds.subscribe import import_opml
-
     return import_opml(request.user, upload.read())
 
 
 @login_required
 @require_GET
 def opml_export(request: ReaderRequest) -> HttpResponse:
-    from feeds.subscribe import export_opml
-
     headers = {"Content-Disposition": 'attachment; filename="ai-news.opml"'}
     return HttpResponse(export_opml(request.user), content_type="text/x-opml", headers=headers)
 

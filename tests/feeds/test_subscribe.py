@@ -9,7 +9,14 @@ from feeds.catalogue import catalogue_entries, load_catalogue, subscribe_to_pack
 from feeds.ingest.errors import FeedError
 from feeds.ingest.opml import read_opml
 from feeds.models import Folder, Source, Subscription
-from feeds.subscribe import add_source, export_opml, import_opml, subscribe, unsubscribe
+from feeds.subscribe import (
+    add_source,
+    export_opml,
+    import_opml,
+    move_to_folder,
+    subscribe,
+    unsubscribe,
+)
 from feeds.topics import LABELS
 from tests.make import make_source, make_user
 
@@ -96,6 +103,39 @@ def test_five_thousand_lines_with_duplicates_and_nonsense() -> None:
     assert (len(again.added), len(again.known)) == (0, 4000)
 
 
+def test_a_folder_a_line_costs_no_query_a_line() -> None:
+    reader = make_user()
+    lines = [
+        f'<outline text="Folder {n}">{line(f"https://s{n}.example/feed")}</outline>'
+        for n in range(600)
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        report = import_opml(reader, opml(*lines))
+    assert len(report.added) == reader.folders.count() == 600
+    assert len(queries) < 40
+
+
+def test_two_spellings_of_an_address_are_reported_as_one() -> None:
+    lines = [line("https://a.example/feed"), line("https://a.example/feed#top")]
+    report = import_opml(make_user(), opml(*lines))
+    assert report.added == ("https://a.example/feed",)
+    assert report.failed == (
+        ("https://a.example/feed#top", "It is the same as https://a.example/feed."),
+    )
+
+
+def test_a_reader_files_what_they_follow_into_their_own_folders_alone() -> None:
+    reader, source = make_user(), make_source()
+    mine = Folder.objects.create(user=reader, name="Mine")
+    with pytest.raises(FeedError, match="do not follow"):
+        move_to_folder(reader, source, mine)
+    subscribe(reader, source)
+    move_to_folder(reader, source, mine)
+    assert Subscription.objects.get().folder == mine
+    with pytest.raises(FeedError, match="not yours"):
+        move_to_folder(reader, source, Folder.objects.create(user=make_user("other"), name="No"))
+
+
 def test_what_is_no_opml_is_said() -> None:
     with pytest.raises(FeedError, match="no OPML"):
         import_opml(make_user(), b"<html></html>")
@@ -136,6 +176,15 @@ def test_packs_are_followed_in_folders_of_their_names() -> None:
     assert subscribe_to_packs(reader, ["labs", "news"]) > 20
     assert {folder.name for folder in reader.folders.all()} == {"Labs", "News"}
     assert subscribe_to_packs(reader, ["labs"]) == 0
+
+
+def test_what_a_reader_left_does_not_come_back() -> None:
+    load_catalogue()
+    reader = make_user()
+    total = subscribe_to_packs(reader)
+    unsubscribe(reader, Source.objects.filter(pack="labs").first())  # type: ignore[arg-type]
+    assert subscribe_to_packs(reader) == 0
+    assert Subscription.objects.filter(user=reader).count() == total - 1
 
 
 def test_the_commands_speak_to_a_newcomer(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]

@@ -12,7 +12,9 @@ class Command(BaseCommand):
     help = "Make the sources of the starter catalogue; what a curator changed stays."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--subscribe", metavar="USER", help="let this reader follow them all")
+        parser.add_argument(
+            "--subscribe", metavar="USER", help="a new reader, who shall follow them all"
+        )
 
     def handle(self, *, subscribe: str | None, **_: Any) -> None:
         new = load_catalogue()
@@ -22,4 +24,7 @@ class Command(BaseCommand):
                 user = User.objects.get(username=subscribe)
             except User.DoesNotExist:
                 raise CommandError(f"There is no account {subscribe}.") from None
-            self.stdout.write(f"{subscribe} follows {subscribe_to_packs(user)} more sources.")
+            if user.subscriptions.exists():
+                self.stdout.write(f"{subscribe} follows sources already; those stay as they are.")
+            else:
+                self.stdout.write(f"{subscribe} follows {subscribe_to_packs(user)} sources now.")

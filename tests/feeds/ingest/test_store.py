@@ -86,6 +86,16 @@ def test_a_guid_that_changes_at_each_fetch_makes_no_second_item() -> None:
     assert ItemKey.objects.count() == 2
 
 
+def test_an_entry_with_a_new_guid_a_new_text_and_a_new_date_is_known_where_all_guids_change() -> (
+    None
+):
+    source = make_source()
+    store(source, entry(1, guid="a"), entry(2, guid="b"), entry(3, guid="c"))
+    edited = entry(1, guid="d", text="Edited", published=NOW - timedelta(days=9))
+    stored = store(source, edited, entry(2, guid="e"), entry(3, guid="f"))
+    assert (len(stored.new_ids), len(stored.updated_ids)) == (0, 1)
+
+
 def test_a_programme_that_repeats_title_and_link_keeps_its_parts_apart() -> None:
     source = make_source()
     same = {"title": "The Daily", "url": "https://outlet.example/"}

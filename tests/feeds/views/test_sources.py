@@ -1,6 +1,5 @@
 """The pages of sources, against a real database and real servers."""
 
-import importlib.util
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,9 +20,6 @@ needs_base = pytest.mark.skipif(
     reason="templates/base.html is not there",
 )
 pytestmark = [pytest.mark.django_db, needs_base]
-needs_subscribe = pytest.mark.skipif(
-    importlib.util.find_spec("feeds.subscribe") is None, reason="feeds.subscribe is not there"
-)
 FEED = b"""<rss version="2.0"><channel><title>The Lab</title>
 <item><title>A model</title><link>https://lab.example/1</link></item></channel></rss>"""
 
@@ -221,7 +217,6 @@ def test_an_import_without_a_file_is_said(page: Client) -> None:
     assert "Choose an OPML file" in answer.content.decode()
 
 
-@needs_subscribe
 def test_a_found_feed_is_followed_in_a_folder(page: Client, reader: User) -> None:
     page.post(
         "/sources/add/", {"url": "https://lab.example/feed", "step": "confirm", "folder": "Labs"}
@@ -233,7 +228,6 @@ def test_a_found_feed_is_followed_in_a_folder(page: Client, reader: User) -> Non
     assert subscription.folder.name == "Labs"
 
 
-@needs_subscribe
 def test_a_catalogue_source_is_followed_and_left_again(page: Client, reader: User) -> None:
     source = make_source("public", is_public=True)
 
@@ -245,7 +239,6 @@ def test_a_catalogue_source_is_followed_and_left_again(page: Client, reader: Use
     assert not Subscription.objects.exists()
 
 
-@needs_subscribe
 def test_opml_comes_in_with_a_report_and_goes_out(page: Client) -> None:
     opml = b"""<opml version="2.0"><body><outline text="Labs">
       <outline type="rss" text="Lab" xmlUrl="https://lab.example/feed"/>
