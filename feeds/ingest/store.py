@@ -165,7 +165,7 @@ class _Chunk:
             self._add_items(rows)
             # Where most entries have a new guid, guids say nothing: the source makes new
             # ones at each fetch.
-            is_unstable = len(renamed) > len(found)
+            is_unstable = len(renamed) > max(len(found), 2)
             for entry in missing:
                 row = renamed.get(entry.alt_hash)
                 if row and (is_unstable or _is_same(row, entry)):
