@@ -1,5 +1,20 @@
-"""Addresses of feeds/api."""
+"""Addresses of the REST API, below /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
 
-urlpatterns: list[URLPattern] = []
+from feeds.api import views
+
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("sources/", views.Sources.as_view(), name="api_sources"),
+    path("sources/<int:pk>/", views.OneSource.as_view(), name="api_source"),
+    path("items/", views.Items.as_view(), name="api_items"),
+    path("items/<int:pk>/", views.OneItem.as_view(), name="api_item"),
+    path("stories/", views.Stories.as_view(), name="api_stories"),
+    path("stories/<int:pk>/", views.OneStory.as_view(), name="api_story"),
+    path("states/", views.States.as_view(), name="api_states"),
+    path("mark-read/", views.MarkRead.as_view(), name="api_mark_read"),
+    path("undo/", views.Undo.as_view(), name="api_undo"),
+    path("search/", views.Search.as_view(), name="api_search"),
+]

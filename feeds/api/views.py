@@ -1,0 +1,304 @@
+"""The REST API: sources, items, stories, states and search of the reader who asks."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from django.db.models import Exists, OuterRef, Q
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers as fields
+from rest_framework import status
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from feeds.api import serializers
+from feeds.api.pages import flag, number, page, page_size, read_cursor
+from feeds.ingest.errors import FeedError
+from feeds.models import Folder, Item, Source, Story, Subscription
+from feeds.reading.filters import Filters
+from feeds.reading.marks import mark_all_read, set_state, undo_mark
+from feeds.reading.river import get_item, river
+from feeds.reading.unread import unread_counts
+from feeds.search.run import search_items
+from feeds.stories.page import story_page
+from feeds.subscribe import add_source, unsubscribe
+
+T = TypeVar("T")
+
+
+def _parameter(name: str, kind: Any, says: str) -> OpenApiParameter:
+    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=says)
+
+
+CURSOR = _parameter("cursor", OpenApiTypes.STR, "from `next` of the page before")
+LIMIT = _parameter("limit", OpenApiTypes.INT, "how many, 50 by default, at most 200")
+TOPIC = _parameter("topic", OpenApiTypes.STR, "slug of a topic")
+
+
+def _paged(serializer: type[Any]) -> Any:
+    name = serializer.__name__.removesuffix("Serializer")
+    return inline_serializer(
+        f"{name}Page",
+        {"next": fields.URLField(allow_null=True), "results": serializer(many=True)},
+    )
+
+
+class ReaderView(APIView):
+    """Knows that whoever asks is a reader."""
+
+    @property
+    def reader(self) -> User:
+        assert isinstance(self.request.user, User)
+        return self.request.user
+
+
+class Sources(ReaderView):
+    @extend_schema(
+        summary="Sources that the reader follows",
+        parameters=[_parameter("all", OpenApiTypes.BOOL, "the public catalogue too")],
+        responses=serializers.SourceSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        sources = Source.objects.visible_to(self.reader)
+        if not flag(request, "all"):
+            sources = sources.filter(subscriptions__user=self.reader)
+        shown = with_subscriptions(self.reader, list(sources))
+        return Response(serializers.SourceSerializer(shown, many=True).data)
+
+    @extend_schema(
+        summary="Follow a feed by its address",
+        request=serializers.NewSourceSerializer,
+        responses={201: serializers.SourceSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        wanted = _valid(serializers.NewSourceSerializer(data=request.data))
+        folder = None
+        if wanted["folder"] is not None:
+            folder = Folder.objects.filter(pk=wanted["folder"], user=self.reader).first()
+            if folder is None:
+                raise ValidationError({"folder": "You have no such folder."})
+        try:
+            source = add_source(
+                wanted["url"], user=self.reader, title=wanted["title"], folder=folder
+            )
+        except FeedError as error:
+            raise ValidationError({"url": str(error)}) from None
+        (shown,) = with_subscriptions(self.reader, [source])
+        return Response(serializers.SourceSerializer(shown).data, status.HTTP_201_CREATED)
+
+
+def with_subscriptions(user: User, sources: list[Source]) -> list[Source]:
+    """The sources with what the reader has of them: `is_followed`, `folder_id`, `unread`."""
+    rows = Subscription.objects.filter(user=user, source__in=sources)
+    folders = dict(rows.values_list("source_id", "folder_id"))
+    unread = unread_counts(user) if sources else {}
+    for source in sources:
+        source.is_followed = source.pk in folders  # type: ignore[attr-defined]
+        source.folder_id = folders.get(source.pk)  # type: ignore[attr-defined]
+        source.unread = unread.get(source.pk, 0)  # type: ignore[attr-defined]
+    return sources
+
+
+class OneSource(ReaderView):
+    @extend_schema(summary="One source", responses=serializers.SourceSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        (shown,) = with_subscriptions(self.reader, [self._find(pk)])
+        return Response(serializers.SourceSerializer(shown).data)
+
+    @extend_schema(summary="Stop following a source", responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        unsubscribe(self.reader, self._find(pk))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _find(self, pk: int) -> Source:
+        return _found(lambda: Source.objects.visible_to(self.reader).get(pk=pk))
+
+
+class Items(ReaderView):
+    @extend_schema(
+        operation_id="items_list",
+        summary="Items of the reader's sources, newest first",
+        parameters=[
+            _parameter("source", OpenApiTypes.INT, "id of a source"),
+            _parameter("folder", OpenApiTypes.INT, "id of a folder, with those within"),
+            TOPIC,
+            _parameter("unread", OpenApiTypes.BOOL, "unread ones alone"),
+            _parameter("saved", OpenApiTypes.BOOL, "saved ones alone"),
+            CURSOR,
+            LIMIT,
+        ],
+        responses=_paged(serializers.ItemSerializer),
+    )
+    def get(self, request: Request) -> Response:
+        filters = Filters(
+            folder_id=number(request, "folder"),
+            source_id=number(request, "source"),
+            topic=request.query_params.get("topic", ""),
+            unread=flag(request, "unread"),
+            saved=flag(request, "saved"),
+        )
+        cursor, size = read_cursor(request, 1), page_size(request)
+        items = river(self.reader, filters, cursor[0] if cursor else None, size)
+        shown = serializers.ItemSerializer(items, many=True).data
+        return page(request, shown, (items[-1].pk,) if len(items) == size else None)
+
+
+class OneItem(ReaderView):
+    @extend_schema(summary="One item with its body", responses=serializers.FullItemSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        item = _found(lambda: get_item(self.reader, pk))
+        item.source_title = str(item.source)  # type: ignore[attr-defined]
+        return Response(serializers.FullItemSerializer(item).data)
+
+
+class Stories(ReaderView):
+    @extend_schema(
+        operation_id="stories_list",
+        summary="Stories of the reader's sources, the last to be told first",
+        parameters=[
+            TOPIC,
+            _parameter("since", OpenApiTypes.DATETIME, "told of since then (ISO 8601)"),
+            CURSOR,
+            LIMIT,
+        ],
+        responses=_paged(serializers.StorySerializer),
+    )
+    def get(self, request: Request) -> Response:
+        mine = Item.objects.subscribed_by(self.reader).filter(story=OuterRef("pk"))
+        stories = Story.objects.filter(Exists(mine)).select_related("lead")
+        if topic := request.query_params.get("topic", ""):
+            stories = stories.filter(topics__icontains=f'"{topic}"')
+        if since := _moment(request, "since"):
+            stories = stories.filter(last_at__gte=since)
+        if cursor := read_cursor(request, 2):
+            last = datetime.fromtimestamp(cursor[0] / 1_000_000, UTC)
+            stories = stories.filter(Q(last_at__lt=last) | Q(last_at=last, pk__lt=cursor[1]))
+        size = page_size(request)
+        found = list(stories.order_by("-last_at", "-pk")[:size])
+        shown = serializers.StorySerializer(self._entitled(found), many=True).data
+        return page(request, shown, _story_cursor(found[-1]) if len(found) == size else None)
+
+    def _entitled(self, stories: list[Story]) -> list[Story]:
+        """With the headline and the counts that the reader may see: some of a story may be
+        told by sources of others alone."""
+        rows = Item.objects.visible_to(self.reader).filter(story__in=stories).order_by("pk")
+        seen: dict[int, list[Item]] = {}
+        for item in rows.only("pk", "story", "source", "title", "copy_of"):
+            seen.setdefault(item.story_id or 0, []).append(item)
+        for one in stories:
+            items = seen.get(one.pk, [])
+            if not items:
+                continue
+            lead = next((item for item in items if item.pk == one.lead_id), items[0])
+            one.shown_title = one.title if one.title_pinned else lead.title  # type: ignore[attr-defined]
+            one.item_count = len(items)
+            one.copy_count = sum(item.copy_of is not None for item in items)
+            one.source_count = len({i.source_id for i in items if i.copy_of is None}) or 1
+        return [one for one in stories if one.pk in seen]
+
+
+def _story_cursor(story: Story) -> tuple[int, int]:
+    moment = story.last_at
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond, story.pk
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    text = request.query_params.get(name, "")
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        raise ValidationError({name: f"{text[:40]!r} is no date (ISO 8601)."}) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class OneStory(ReaderView):
+    @extend_schema(
+        summary="One story with its coverage",
+        description="A story that was merged into another answers with the other: see `id`.",
+        responses=serializers.FullStorySerializer,
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        shown = _found(lambda: story_page(self.reader, pk))
+        if isinstance(shown, int):
+            target = shown
+            shown = _found(lambda: story_page(self.reader, target))
+        return Response(serializers.FullStorySerializer(shown).data)
+
+
+class States(ReaderView):
+    @extend_schema(
+        summary="Set items read, saved or hidden",
+        request=serializers.StatesSerializer,
+        responses=serializers.ChangedSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        wanted = _valid(serializers.StatesSerializer(data=request.data))
+        ids = [pk for pk in wanted.pop("items") if 0 <= pk < 2**62]
+        if not wanted:
+            raise ValidationError("Say what to set: read, saved or hidden.")
+        changed = set_state(self.reader, ids, **wanted)
+        return Response({"changed": changed, "unknown": sorted(set(ids) - set(changed))})
+
+
+class MarkRead(ReaderView):
+    @extend_schema(
+        summary="Mark all read that had arrived",
+        request=serializers.MarkReadSerializer,
+        responses=serializers.MarkedSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        wanted = _valid(serializers.MarkReadSerializer(data=request.data))
+        undo = mark_all_read(self.reader, wanted["sources"], wanted["upto_seq"])
+        return Response({"undo": undo.pk})
+
+
+class Undo(ReaderView):
+    @extend_schema(
+        summary="Take a mark back",
+        request=serializers.MarkedSerializer,
+        responses={204: None},
+    )
+    def post(self, request: Request) -> Response:
+        wanted = _valid(serializers.MarkedSerializer(data=request.data))
+        if not undo_mark(self.reader, wanted["undo"]):
+            raise Http404("That mark cannot be taken back any more.")
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class Search(ReaderView):
+    @extend_schema(
+        summary="Search what the reader may see",
+        parameters=[
+            _parameter("q", OpenApiTypes.STR, 'words, "phrases", -not, OR, source:, is:unread, …'),
+            _parameter("page", OpenApiTypes.INT, "1 by default"),
+            LIMIT,
+        ],
+        responses=serializers.SearchSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        text = request.query_params.get("q", "").strip()
+        if not text:
+            raise ValidationError({"q": "Say what to look for."})
+        wanted = min(number(request, "page") or 1, 1000)
+        results = search_items(self.reader, text, page_size(request), wanted)
+        return Response(serializers.SearchSerializer(results).data)
+
+
+def _valid(serializer: Any) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _found(find: Callable[[], T]) -> T:
+    """404 for what is not there, or not the reader's to see, or no possible id."""
+    try:
+        return find()
+    except (Item.DoesNotExist, Source.DoesNotExist, Story.DoesNotExist, OverflowError):
+        raise Http404("There is no such thing, or it is not yours to see.") from None
