@@ -1,0 +1,101 @@
+"""The pages in a real browser."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+PAGES = ["/", "/river/", "/digest/", "/sources/", "/search/?q=model", "/preferences/"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_fits_a_small_screen_in_the_dark(open_page: Any, path: str) -> None:
+    page = open_page(path, viewport={"width": 360, "height": 740}, color_scheme="dark")
+    expect(page.locator("h1")).to_have_count(1)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 360
+    assert page.locator(".mainnav a:visible").count() == 5
+
+
+def test_the_keyboard_moves_opens_and_saves(open_page: Any) -> None:
+    page = open_page("/river/")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    row = page.locator("#list > [data-row]").nth(1)
+    expect(row).to_have_class("row is-current")
+    page.keyboard.press("s")
+    expect(row.locator("[data-key=s]")).to_have_text("Saved")
+    page.keyboard.press("m")
+    expect(row).to_have_class("row is-current is-read")
+    title = row.locator("[data-open]").inner_text()
+    page.keyboard.press("o")
+    expect(page.locator("h1")).to_have_text(title)
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    expect(page.locator("h1")).to_have_text("Stories")
+    page.keyboard.press("?")
+    expect(page.locator("#keys-help")).to_be_visible()
+
+
+def test_keys_are_left_alone_while_one_types(open_page: Any) -> None:
+    page = open_page("/river/")
+    page.keyboard.press("/")
+    page.keyboard.type("jjs?")
+    assert page.locator("#top-q").input_value() == "jjs?"
+    assert page.locator(".is-current").count() == 0
+
+
+def test_coverage_unfolds_in_place(open_page: Any) -> None:
+    page = open_page("/")
+    more = page.locator("summary.row-more").first
+    more.click()
+    expect(page.locator(".coverage").first).to_be_visible()
+
+
+def test_marking_all_read_can_be_taken_back(open_page: Any) -> None:
+    page = open_page("/river/?unread=1")
+    before = page.locator("#list > [data-row]").count()
+    assert before
+    page.locator("[data-key-mark]").click()
+    expect(page.locator("#list > [data-row]")).to_have_count(0)
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.locator("#list > [data-row]").first).to_be_visible()
+
+
+def test_older_items_come_by_scrolling(open_page: Any) -> None:
+    page = open_page("/river/")
+    before = page.locator("#list > [data-row]").count()
+    page.mouse.wheel(0, 100_000)
+    expect(page.locator("#list > [data-row]").nth(before)).to_be_attached()
+
+
+def test_everything_works_without_javascript(open_page: Any) -> None:
+    page = open_page("/river/", java_script_enabled=False)
+    row = page.locator("#list > [data-row]").nth(3)
+    title = row.locator("[data-open]").inner_text()
+    row.locator("[data-key=s]").click()
+    page.get_by_role("link", name="Saved", exact=True).click()
+    expect(page.get_by_role("link", name=title, exact=True)).to_be_visible()
+    page.goto(page.url.split("?")[0])
+    page.get_by_role("link", name="Older items").click()
+    expect(page.locator("#list > [data-row]").first).to_be_visible()
+
+
+def test_what_arrives_shows_as_a_pill_and_comes_in_on_a_click(open_page: Any) -> None:
+    page = open_page("/river/")
+    pill = page.locator("#new-pill")
+    expect(pill).to_be_visible(timeout=60_000)
+    first = page.locator("#list [data-open]").first.inner_text()
+    pill.click()
+    expect(pill).to_be_hidden()
+    expect(page.locator("#list [data-open]").first).not_to_have_text(first)
+
+
+def test_the_theme_is_kept(open_page: Any) -> None:
+    page = open_page("/preferences/", color_scheme="light")
+    page.get_by_label("Theme").select_option("dark")
+    page.locator("#reading").get_by_role("button", name="Save").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.get_by_label("Theme").select_option("system")
+    page.locator("#reading").get_by_role("button", name="Save").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "system")
