@@ -1,0 +1,205 @@
+"""Stories, river, story, item, search and marks, as a reader's browser asks for them."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from feeds.models import Folder, ItemBody, ItemState, StoryRedirect, Subscription
+from feeds.reading.unread import unread_counts
+from tests.make import make_item, make_source, make_story, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def reader() -> User:
+    return make_user()
+
+
+@pytest.fixture
+def page(reader: User) -> Client:
+    client = Client()
+    client.force_login(reader)
+    return client
+
+
+def text(page: Client, path: str, status: int = 200) -> str:
+    answer = page.get(path)
+    assert answer.status_code == status
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/", "/river/", "/story/1/", "/item/1/", "/search/?q=x"])
+def test_a_stranger_is_asked_to_sign_in(path: str) -> None:
+    answer = Client().get(path)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/signin/")
+
+
+def test_stories_show_headline_sources_topics_and_why(page: Client, reader: User) -> None:
+    one, two = make_source("one", reader=reader), make_source("two", reader=reader)
+    lead = make_item(one, "Lead headline", text="What happened.", topics=["agents"])
+    make_story(lead, make_item(two, "Other headline"))
+    shown = text(page, "/")
+    for part in (
+        "Lead headline",
+        "+1 source",
+        "Other headline",
+        "Agents",
+        "Why?",
+        "What happened.",
+    ):
+        assert part in shown
+    assert "Lead headline" in text(page, "/?topic=agents")
+    assert "Lead headline" not in text(page, "/?topic=robotics")
+
+
+def test_an_empty_page_says_what_to_do(page: Client, reader: User) -> None:
+    assert "Choose sources" in text(page, "/")
+    assert "Choose sources" in text(page, "/river/")
+    make_source(reader=reader)
+    assert "No news in the last days" in text(page, "/")
+    assert "Nothing has arrived yet" in text(page, "/river/")
+
+
+def test_a_story_shows_its_coverage_and_a_merged_one_leads_there(
+    page: Client, reader: User
+) -> None:
+    one, two, three = (make_source(name, reader=reader) for name in ("one", "two", "three"))
+    now = timezone.now()
+    items = [
+        make_item(source, f"Headline of {source}", published=now - timedelta(hours=hours))
+        for source, hours in ((one, 9), (two, 5), (three, 1))
+    ]
+    copy = make_item(make_source("copy", reader=reader), "Headline of One")
+    story = make_story(*items, copy)
+    type(copy).objects.filter(pk=copy.pk).update(copy_of=items[0].pk)
+    shown = text(page, f"/story/{story.pk}/")
+    for part in ("3 sources", "First", "Copies of the same text", "Timeline", "Headline of Two"):
+        assert part in shown
+    StoryRedirect.objects.create(old_id=5, story=story)
+    answer = page.get("/story/5/")
+    assert (answer.status_code, answer["Location"]) == (301, f"/story/{story.pk}/")
+
+
+def test_readers_are_strangers_to_each_other(page: Client) -> None:
+    item = make_item(make_source("private", reader=make_user("other")))
+    story = make_story(item)
+    text(page, f"/item/{item.pk}/", 404)
+    text(page, f"/story/{story.pk}/", 404)
+    assert page.post(f"/item/{item.pk}/state/", {"saved": "1"}).status_code == 404
+    assert page.post(f"/story/{story.pk}/state/", {"read": "1"}).status_code == 404
+    assert not ItemState.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["/item/{}/", "/story/{}/", "/river/?before={}", "/?folder={}"])
+def test_ids_beyond_all_bounds_are_no_error(page: Client, path: str) -> None:
+    assert page.get(path.format(10**30)).status_code in (200, 404)
+    assert page.get(path.format(2**63 - 1)).status_code in (200, 404)
+
+
+def test_opening_an_item_reads_it(page: Client, reader: User) -> None:
+    source = make_source(reader=reader)
+    item = make_item(source, html="<p>The <b>body</b></p>")
+    assert "<p>The <b>body</b></p>" in text(page, f"/item/{item.pk}/")
+    assert unread_counts(reader) == {}
+
+
+def test_enclosures_can_be_played(page: Client, reader: User) -> None:
+    item = make_item(make_source(reader=reader))
+    sound = {"url": "https://cdn.example/a.mp3", "type": "audio/mpeg", "length": 2_000_000}
+    ItemBody.objects.filter(pk=item.pk).update(enclosures=[sound])
+    shown = text(page, f"/item/{item.pk}/")
+    assert "<audio controls" in shown
+    assert "1.9\xa0MB" in shown
+
+
+def test_titles_cannot_bring_markup(page: Client, reader: User) -> None:
+    item = make_item(make_source(reader=reader), "<script>alert(1)</script>")
+    make_story(item)
+    for path in ("/", "/river/", f"/item/{item.pk}/", "/search/?q=alert"):
+        assert "<script>alert" not in text(page, path)
+
+
+def test_the_river_pages_by_keyset(page: Client, reader: User) -> None:
+    source = make_source(reader=reader)
+    for number in range(55):
+        make_item(source, f"Item-{number}-", published=timezone.now() - timedelta(hours=number))
+    shown = text(page, "/river/")
+    assert "Item-49-" in shown
+    assert "Item-50-" not in shown
+    before = shown.split("?before=")[1].split('"')[0]
+    rest = page.get(f"/river/?before={before}", headers={"HX-Request": "true"}).content.decode()
+    assert "Item-50-" in rest
+    assert "<html" not in rest
+    assert "That is all there is" in rest
+
+
+def test_a_folder_narrows_the_river_and_its_mark(page: Client, reader: User) -> None:
+    folder = Folder.objects.create(user=reader, name="Labs")
+    lab, paper = make_source("lab", reader=reader), make_source("paper", reader=reader)
+    Subscription.objects.filter(source=lab).update(folder=folder)
+    make_item(lab, "From the lab")
+    last = make_item(paper, "From the paper")
+    shown = text(page, f"/river/?folder={folder.pk}")
+    assert "<h1>Labs</h1>" in shown
+    assert "From the paper</a>" not in shown
+    answer = page.post(f"/river/read/?folder={folder.pk}", {"seq": last.seq})
+    assert unread_counts(reader) == {paper.pk: 1}
+    assert "Take it back" in text(page, answer["Location"])
+    undo = answer["Location"].split("undo=")[1]
+    page.post(f"/undo/{undo}/")
+    assert len(unread_counts(reader)) == 2
+
+
+def test_buttons_work_as_forms_and_by_htmx(page: Client, reader: User) -> None:
+    item = make_item(make_source(reader=reader))
+    form = {"saved": "1", "next": "/river/?unread=1"}
+    answer = page.post(f"/item/{item.pk}/state/", form)
+    assert (answer.status_code, answer["Location"]) == (302, "/river/?unread=1")
+    answer = page.post(f"/item/{item.pk}/state/", {"read": "1"}, headers={"HX-Request": "true"})
+    assert "Mark unread" in answer.content.decode()
+    state = ItemState.objects.get()
+    assert (state.is_read, state.is_saved) == (True, True)
+
+
+def test_a_form_leads_to_no_other_site(page: Client, reader: User) -> None:
+    item = make_item(make_source(reader=reader))
+    for target in ("https://evil.example/", "//evil.example", "javascript:alert(1)"):
+        answer = page.post(f"/item/{item.pk}/state/", {"saved": "1", "next": target})
+        assert answer["Location"] == "/river/"
+
+
+def test_hiding_a_story_takes_it_off_the_page(page: Client, reader: User) -> None:
+    story = make_story(make_item(make_source(reader=reader), "Not again"))
+    page.post(f"/story/{story.pk}/state/", {"hidden": "1", "next": "/"})
+    assert "Not again" not in text(page, "/")
+
+
+def test_search_shows_matches_problems_and_help(page: Client, reader: User) -> None:
+    make_item(make_source(reader=reader), "A kestrel lands")
+    shown = text(page, "/search/?q=kestrel+souce:x")
+    assert "did you mean source:" in shown
+    shown = text(page, "/search/?q=kestrel")
+    assert "A <mark>kestrel</mark> lands" in shown
+    assert "1 match" in shown
+    assert "Nothing was found" in text(page, "/search/?q=nowhere")
+    assert "How to ask" in text(page, "/search/")
+
+
+def test_the_number_of_queries_does_not_depend_on_the_rows(
+    page: Client, reader: User, django_assert_max_num_queries: object
+) -> None:
+    for number in range(30):
+        source = make_source(f"s{number}", reader=reader)
+        make_story(make_item(source), make_item(source))
+    for path, most in (("/", 16), ("/river/", 16), ("/search/?q=model", 14)):
+        with django_assert_max_num_queries(most):  # type: ignore[operator]
+            page.get(path)
+
+
+def test_a_lost_page_is_said_kindly(page: Client) -> None:
+    assert "There is nothing here" in text(page, "/nowhere/", 404)
