@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from feeds.models import FetchLog, Folder, Item, Source, Story, Subscription
-from feeds.stories.edit import merge_stories, move_item, split_story
+from feeds.stories.edit import delete_items, merge_stories, move_item, split_story
 from feeds.stories.refresh import refresh_stories
 
 _OURS = (
@@ -112,6 +112,12 @@ class ItemAdmin(admin.ModelAdmin):
             before = form.initial.get("story")
             item.story_id, target = before, item.story
             move_item(item, target)
+
+    def delete_model(self, request: HttpRequest, item: Item) -> None:
+        delete_items([item])
+
+    def delete_queryset(self, request: HttpRequest, items: QuerySet[Item]) -> None:
+        delete_items(items)
 
     @admin.action(description="Split off into a story of their own")
     def split_off(self, request: HttpRequest, items: QuerySet[Item]) -> None:

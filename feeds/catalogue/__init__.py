@@ -38,7 +38,10 @@ def load_catalogue(entries: Iterable[dict[str, Any]] | None = None) -> int:
 
 
 def _fill(source: Source, entry: dict[str, Any]) -> None:
+    """A source that a reader added before the catalogue knew it joins its pack."""
     blank = {name: entry[name] for name in _FILLED if entry.get(name) and not getattr(source, name)}
+    if "pack" in blank:
+        blank["is_public"] = True
     if blank:
         Source.objects.filter(pk=source.pk).update(**blank)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from feeds.models import Item, Story
+from feeds.models import Item, ItemKey, Story
 from feeds.stories.group import redirect
 from feeds.stories.lease import forget_state
 from feeds.stories.refresh import refresh_stories
@@ -54,6 +54,20 @@ def move_item(item: Item, story: Story) -> None:
     refresh_stories([pk for pk in (old, story.pk) if pk])
     if old and old != story.pk and not Item.objects.filter(story=old).exists():
         redirect(old, story.pk)
+    forget_state()
+
+
+@transaction.atomic
+def delete_items(items: Iterable[Item]) -> None:
+    """Delete items for good: the ledger remembers them, so that they do not come back.
+    A story that is left empty goes with them."""
+    pks = [item.pk for item in items]
+    stories = set(Item.objects.filter(pk__in=pks).values_list("story", flat=True)) - {None}
+    ItemKey.objects.filter(item_id__in=pks).update(item_id=None)
+    Item.objects.filter(copy_of__in=pks).update(copy_of=None)
+    Item.objects.filter(pk__in=pks).delete()
+    Story.objects.filter(pk__in=stories, items=None).delete()
+    refresh_stories(stories)
     forget_state()
 
 

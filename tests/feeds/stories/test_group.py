@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from feeds.models import Item, Lease, Story, StoryRedirect
-from feeds.stories.edit import merge_stories, move_item, split_story
+from feeds.models import Item, ItemKey, Lease, Story, StoryRedirect
+from feeds.stories.edit import delete_items, merge_stories, move_item, split_story
 from feeds.stories.group import group_new_items, repair_stories
 from tests.make import make_item, make_source, make_story
 
@@ -175,3 +175,14 @@ def test_a_headline_written_by_a_person_stays() -> None:
     group_new_items()
     story.refresh_from_db()
     assert (story.title, story.item_count) == ("Kestrel is out", 4)
+
+
+def test_a_deleted_item_leaves_its_story_right_and_does_not_come_back() -> None:
+    items = make_news()
+    group_new_items()
+    story = Story.objects.get(pk=story_of(items[EVENT[0]]))
+    delete_items([items[EVENT[0]], items[OTHER[0]]])
+    story.refresh_from_db()
+    assert (story.item_count, story.lead) == (2, items[EVENT[1]])
+    assert not Story.objects.filter(items=None).exists()
+    assert ItemKey.objects.filter(item_id=None).count() == 2
