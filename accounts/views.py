@@ -92,11 +92,14 @@ def _forms(user: User, data: Any, section: str) -> dict[str, BaseForm]:
     password: type[Any] = (
         PasswordChangeForm if user.has_usable_password() else AdminPasswordChangeForm
     )
+    password_form = password(user, sent("password"))
+    for field in password_form.fields.values():  # Django would jump there on a page of many
+        field.widget.attrs.pop("autofocus", None)
     return {
         "reading": ReadingForm(sent("reading"), instance=user),
         "interests": InterestsForm(user, _topics(), sent("interests")),
         "digest": DigestForm(sent("digest"), instance=user),
-        "password": password(user, sent("password")),
+        "password": password_form,
         "token": TokenForm(sent("token")),
     }
 

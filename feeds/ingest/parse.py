@@ -127,8 +127,8 @@ def _refuse_page(body: bytes, url: str) -> None:
     if not start or re.search(rb"<(?:rss|feed|rdf:rdf)[\s>]", body[: start.start()], re.I):
         return
     alternates = _alternates(body, url)
-    hint = f" It names {len(alternates)} feed(s)." if alternates else " It names no feed."
-    raise ParseError("This is a web page, not a feed." + hint, alternates)
+    says = "a feed of its own: add the page to find it" if alternates else "no feed"
+    raise ParseError(f"This is a web page, not a feed. It names {says}.", alternates)
 
 
 def _alternates(body: bytes, url: str) -> tuple[str, ...]:
