@@ -12,7 +12,7 @@ from feeds.stories.words import Document, Rarity
 _COMMON = 0.02
 """Terms that stand in a larger share of the documents find no candidates; they still count."""
 _ALWAYS_RARE = 25
-_MOST_CANDIDATES = 12
+_MOST_CANDIDATES = 8
 _MOST_RECENT = 8
 """Documents of a story that a new one is compared with, for copies."""
 

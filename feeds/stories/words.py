@@ -109,24 +109,26 @@ class Rarity:
     def __init__(self, documents: Iterable[Document] = ()) -> None:
         self._documents = 0
         self._frequency: Counter[str] = Counter()
+        self._weights: dict[str, float] = {}
         for document in documents:
             self.add(document)
 
     def add(self, document: Document) -> None:
         self._documents += 1
         self._frequency.update(document.terms.keys())
-
-    def frequency(self, term: str) -> float:
-        """In which share of the documents the term stands."""
-        return self._frequency[term] / max(self._documents, 1)
+        self._weights.clear()
 
     def vector(self, document: Document) -> dict[str, float]:
         """The document's terms weighted by rarity, of unit length."""
-        total, frequency = self._documents + 1, self._frequency
+        weights = self._weights
+        for term in document.terms.keys() - weights.keys():
+            weights[term] = self._weight(term)
         weighted = {
-            term: weight * math.log(total / (frequency[term] + 0.5)) ** IDF_POWER
-            for term, weight in document.terms.items()
-            if total > frequency[term] + 0.5
+            term: often * weights[term] for term, often in document.terms.items() if weights[term]
         }
-        length = math.sqrt(sum(weight * weight for weight in weighted.values())) or 1.0
+        length = math.sqrt(sum([weight * weight for weight in weighted.values()])) or 1.0
         return {term: weight / length for term, weight in weighted.items()}
+
+    def _weight(self, term: str) -> float:
+        ratio: float = (self._documents + 1) / (self._frequency[term] + 0.5)
+        return math.log(ratio) ** IDF_POWER if ratio > 1 else 0.0
