@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from feeds.ids import id_time
-from feeds.models import Folder, Item, ItemState, Story, Subscription
+from feeds.models import Item, ItemState, Story, Subscription
 from feeds.models.item import ItemQuerySet
+from feeds.reading.sources import folders_below
 from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state, zone_of
 from feeds.stories.page import StoryPage, story_page
 from feeds.stories.rank import Candidate, Facts, Ranking, Reader, diversify, learn_taste, rank
@@ -143,24 +144,8 @@ def _weights(user: User, folder_id: int | None) -> dict[int, float]:
     """The trust in each source that the reader follows, in this folder and those within."""
     followed = Subscription.objects.filter(user=user)
     if folder_id is not None:
-        followed = followed.filter(folder__in=_with_children(user, folder_id))
+        followed = followed.filter(folder__in=folders_below(user, folder_id))
     return dict(followed.values_list("source_id", "source__weight"))
-
-
-def _with_children(user: User, folder_id: int) -> set[int]:
-    children: defaultdict[int | None, list[int]] = defaultdict(list)
-    known = set()
-    for pk, parent in Folder.objects.filter(user=user).values_list("pk", "parent_id"):
-        children[parent].append(pk)
-        known.add(pk)
-    found: set[int] = set()
-    left = [folder_id] if folder_id in known else []
-    while left:
-        folder = left.pop()
-        if folder not in found:
-            found.add(folder)
-            left += children[folder]
-    return found
 
 
 def _taste(user: User) -> dict[str, float]:
