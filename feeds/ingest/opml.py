@@ -12,6 +12,7 @@ from feeds.ingest.errors import ParseError
 from feeds.ingest.links import absolute_url
 from feeds.ingest.parse import refuse_entities
 from feeds.ingest.parse_tolerant import repair
+from feeds.ingest.safe_xml import safe_parser
 
 _LONGEST_URL = 2048
 _LONGEST_TITLE = 300
@@ -60,15 +61,7 @@ def read_opml(data: bytes) -> Opml:
 
 def _tree(body: bytes) -> tuple[Any, bool]:
     """The root, and whether it had to be recovered."""
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        recover=True,
-        resolve_entities=False,
-        no_network=True,
-        huge_tree=True,
-        remove_comments=True,
-        remove_pis=True,
-    )
+    parser = safe_parser(recover=True)
     try:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError):

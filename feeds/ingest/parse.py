@@ -12,6 +12,7 @@ from feeds.ingest.errors import ParseError
 from feeds.ingest.parse_fast import read_tree
 from feeds.ingest.parse_json import read_json
 from feeds.ingest.parse_tolerant import ENTRY_START, read_tolerantly, recover_tree, repair
+from feeds.ingest.safe_xml import safe_parser
 from feeds.ingest.sanitise import plain_title, to_text
 from feeds.ingest.types import ParsedFeed
 
@@ -87,14 +88,7 @@ def refuse_entities(body: bytes) -> None:
 
 def _strict_tree(body: bytes) -> tuple[Any, str]:
     """The tree of a well-formed document, or None and where it breaks."""
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        huge_tree=True,
-        remove_comments=True,
-        remove_pis=True,
-    )
+    parser = safe_parser()
     try:
         return etree.fromstring(body, parser), ""
     except (etree.XMLSyntaxError, ValueError) as error:

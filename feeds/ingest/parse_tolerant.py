@@ -13,6 +13,7 @@ import feedparser
 from lxml import etree
 
 from feeds.ingest.dates import parse_date
+from feeds.ingest.safe_xml import safe_parser
 from feeds.ingest.types import Enclosure, Entry, ParsedFeed
 
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]+|\xef\xbf[\xbe\xbf]")
@@ -56,15 +57,7 @@ def _allowed_reference(found: re.Match[bytes]) -> bytes:
 
 def recover_tree(body: bytes) -> Any:
     """What libxml2 can make of broken XML in linear time; None when nothing."""
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        recover=True,
-        resolve_entities=False,
-        no_network=True,
-        huge_tree=True,
-        remove_comments=True,
-        remove_pis=True,
-    )
+    parser = safe_parser(recover=True)
     try:
         return etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError):
