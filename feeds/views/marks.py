@@ -31,7 +31,9 @@ def item_state(request: ReaderRequest, pk: int) -> HttpResponse:
         raise Http404("There is no such item.")
     if not is_htmx(request):
         return back(request, reverse("river"))
-    return render(request, "feeds/actions.html", {"item": get_item(request.user, pk)})
+    # The form leads back to the page that it stands on, not to this address.
+    context = {"item": get_item(request.user, pk), "next": request.POST.get("next", "")}
+    return render(request, "feeds/actions.html", context)
 
 
 @login_required

@@ -72,7 +72,7 @@ class Product:
         self.process.wait(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
@@ -84,7 +84,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(product: Product) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -92,7 +92,7 @@ def browser(product: Product) -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def signed_in(product: Product, browser: Browser) -> Any:
     """The cookies of a reader who opened the printed link."""
     context = browser.new_context()

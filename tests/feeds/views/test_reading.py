@@ -160,8 +160,10 @@ def test_buttons_work_as_forms_and_by_htmx(page: Client, reader: User) -> None:
     form = {"saved": "1", "next": "/river/?unread=1"}
     answer = page.post(f"/item/{item.pk}/state/", form)
     assert (answer.status_code, answer["Location"]) == (302, "/river/?unread=1")
-    answer = page.post(f"/item/{item.pk}/state/", {"read": "1"}, headers={"HX-Request": "true"})
+    form = {"read": "1", "next": "/river/?unread=1"}
+    answer = page.post(f"/item/{item.pk}/state/", form, headers={"HX-Request": "true"})
     assert "Mark unread" in answer.content.decode()
+    assert 'value="/river/?unread=1"' in answer.content.decode()
     state = ItemState.objects.get()
     assert (state.is_read, state.is_saved) == (True, True)
 
