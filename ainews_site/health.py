@@ -1,5 +1,7 @@
 """Liveness: does this process answer, and does its database."""
 
+import os
+
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
@@ -11,4 +13,5 @@ def health(request: HttpRequest) -> JsonResponse:
             cursor.execute("SELECT 1")
     except Exception as error:  # noqa: BLE001 - whatever is wrong, the answer is 503
         return JsonResponse({"status": "unavailable", "error": type(error).__name__}, status=503)
-    return JsonResponse({"status": "ok"})
+    # Whoever started this server can tell it from another one at the same address.
+    return JsonResponse({"status": "ok"}, headers={"X-Run": os.environ.get("AINEWS_RUN", "")})

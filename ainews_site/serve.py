@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -21,6 +22,11 @@ from ainews_site.progress import say
 HEARTBEAT_PATIENCE = 30.0
 """Seconds without a heartbeat after which the worker counts as hanging."""
 GRACE = 5.0
+RUN = secrets.token_hex(8)
+"""What our own web server says at /health, so that another one's answer is not taken for it."""
+SHORT_LIFE = 10.0
+MOST_SHORT_LIVES = 3
+"""A web server that ends so soon so often will not live at the next try either."""
 
 
 class Child:
@@ -33,7 +39,11 @@ class Child:
     def start(self) -> None:
         self.started = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 - our own commands
-            self.command, cwd=settings.BASE_DIR, start_new_session=True, stdin=subprocess.DEVNULL
+            self.command,
+            cwd=settings.BASE_DIR,
+            env=os.environ | {"AINEWS_RUN": RUN},
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
         )
 
     @property
@@ -93,18 +103,20 @@ def worker_child() -> Child:
     return Child("worker", [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"])
 
 
-def answers(seconds: float = 30.0) -> bool:
-    """Waits until /health says ok."""
+def answers(web: Child, seconds: float = 30.0) -> bool:
+    """Waits until our own server says ok at /health; False when it ends or is silent."""
     host = "127.0.0.1" if settings.HOST in ("0.0.0.0", "::") else settings.HOST  # noqa: S104
     shown = f"[{host}]" if ":" in host else host
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while web.is_running and time.monotonic() < deadline:
         try:
             with opener.open(f"http://{shown}:{settings.PORT}/health", timeout=5) as answer:
-                return bool(answer.status == 200)
+                if answer.headers.get("X-Run") == RUN:
+                    return True
         except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+            pass
+        time.sleep(0.1)
     return False
 
 
@@ -165,8 +177,13 @@ def _raise_stopped(number: int, frame: Any) -> None:
 
 def watch(web: Child, watchdog: Watchdog, tick: Callable[[], None]) -> None:
     """Looks every two seconds, until stopped."""
+    short_lives = 0
     while True:
         if not web.is_running:
+            short_lives = short_lives + 1 if time.monotonic() - web.started < SHORT_LIFE else 0
+            if short_lives >= MOST_SHORT_LIVES:
+                say("The web server ends again and again; what it wrote above says why.")
+                raise SystemExit(1)
             say("Starting the web server again: it has ended.")
             web.restart()
         watchdog.look()
@@ -189,7 +206,7 @@ def run(
             caches["queue"].clear()  # heartbeats of before, in a place of our own
         children.append(web := web_child())
         children.append(worker := worker_child())
-        if not answers():
+        if not answers(web):
             say("The web server does not answer; what it wrote above says why.")
             raise SystemExit(1)
         ready()
