@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 
-@register()
+@register("ainews")
 def check_queue(**_: Any) -> list[CheckMessage]:
     """A retry that comes before the time-out runs a task twice."""
     queue = settings.Q_CLUSTER
@@ -15,7 +15,7 @@ def check_queue(**_: Any) -> list[CheckMessage]:
     return [Error("Q_CLUSTER retry must exceed timeout, or tasks run twice.", id="ainews.E001")]
 
 
-@register()
+@register("ainews")
 def check_secret_key(**_: Any) -> list[CheckMessage]:
     if len(settings.SECRET_KEY) >= 20:
         return []
@@ -23,7 +23,7 @@ def check_secret_key(**_: Any) -> list[CheckMessage]:
     return [Warning("SECRET_KEY is short enough to guess.", hint=hint, id="ainews.W001")]
 
 
-@register()
+@register("ainews")
 def check_port(**_: Any) -> list[CheckMessage]:
     if 0 < settings.PORT < 65536:
         return []

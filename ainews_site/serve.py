@@ -192,7 +192,10 @@ def watch(web: Child, watchdog: Watchdog, tick: Callable[[], None]) -> None:
 
 
 def run(
-    ready: Callable[[], None], tick: Callable[[], None] = lambda: None, extra: Sequence[Child] = ()
+    ready: Callable[[], None],
+    tick: Callable[[], None] = lambda: None,
+    extra: Sequence[Child] = (),
+    prepare: Callable[[], None] = lambda: None,
 ) -> None:
     """Starts web and worker, calls `ready` once the page answers, and watches until stopped.
 
@@ -206,6 +209,7 @@ def run(
             caches["queue"].clear()  # heartbeats of before, in a place of our own
         children.append(web := web_child())
         children.append(worker := worker_child())
+        prepare()
         if not answers(web):
             say("The web server does not answer; what it wrote above says why.")
             raise SystemExit(1)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import trafilatura
 from lxml import etree
 
 from feeds.ingest.encoding import to_utf8
@@ -36,6 +35,8 @@ def article_of(body: bytes, content_type: str, url: str) -> str:
 
 
 def _extract(page: str, url: str) -> str:
+    import trafilatura  # takes 0.4 s, and most readers never ask for whole articles
+
     options: dict[str, Any] = {
         "output_format": "html",
         "include_links": True,

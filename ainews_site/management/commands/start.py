@@ -33,6 +33,7 @@ DEMO_PAUSE = 20.0
 
 class Command(BaseCommand):
     help = "Prepares the database and runs web and worker; prints a sign-in link."
+    requires_system_checks = ("ainews",)  # the web server makes the others, at the same time
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="read the sample newsroom")
@@ -46,12 +47,21 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         user = first_reader()
         newsroom = [newsroom_child(newsroom_port)] if demo else []
-        load_sources(user, f"http://127.0.0.1:{newsroom_port}" if demo else "")
-        feeds.tasks.ensure_schedules()
-        digests.tasks.ensure_schedules()
+        address = f"http://127.0.0.1:{newsroom_port}" if demo else ""
         self.last_poll = time.monotonic()
         self.polling = threading.Thread()
-        run(lambda: self.ready(user, demo), self.tick_demo if demo else lambda: None, newsroom)
+        run(
+            lambda: self.ready(user, demo),
+            self.tick_demo if demo else lambda: None,
+            newsroom,
+            prepare=lambda: self.prepare(user, address),
+        )
+
+    def prepare(self, user: User, newsroom: str) -> None:
+        """While the web server starts."""
+        load_sources(user, newsroom)
+        feeds.tasks.ensure_schedules()
+        digests.tasks.ensure_schedules()
 
     def ready(self, user: User, demo: bool) -> None:
         say("AI News is ready. Open this link to sign in; it works once, for 15 minutes:")
