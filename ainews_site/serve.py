@@ -1,10 +1,7 @@
 """Runs web and worker of one machine as children, and starts again what died or hangs."""
 
-import errno
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,13 +14,13 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import caches
 
+from ainews_site import early
+from ainews_site.early import RUN, spawn, web_command
 from ainews_site.progress import say
 
 HEARTBEAT_PATIENCE = 30.0
 """Seconds without a heartbeat after which the worker counts as hanging."""
 GRACE = 5.0
-RUN = secrets.token_hex(8)
-"""What our own web server says at /health, so that another one's answer is not taken for it."""
 SHORT_LIFE = 10.0
 MOST_SHORT_LIVES = 3
 """A web server that ends so soon so often will not live at the next try either."""
@@ -32,19 +29,18 @@ MOST_SHORT_LIVES = 3
 class Child:
     """A process in a group of its own, so that it and what it forked end together."""
 
-    def __init__(self, name: str, command: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], process: "subprocess.Popen[bytes] | None" = None
+    ) -> None:
         self.name, self.command = name, list(command)
-        self.start()
+        if process is None:
+            self.start()
+        else:
+            self.started, self.process = time.monotonic(), process
 
     def start(self) -> None:
         self.started = time.monotonic()
-        self.process = subprocess.Popen(  # noqa: S603 - our own commands
-            self.command,
-            cwd=settings.BASE_DIR,
-            env=os.environ | {"AINEWS_RUN": RUN},
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-        )
+        self.process = spawn(self.command, settings.BASE_DIR)
 
     @property
     def is_running(self) -> bool:
@@ -74,29 +70,11 @@ class Child:
         self.start()
 
 
-def port_problem(host: str, port: int) -> str:
-    """Why nothing can listen there, in one sentence; empty when it can."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except PermissionError:
-            return f"Port {port} needs root; choose one above 1023, such as PORT=8000."
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                other = f"choose another, such as PORT={port + 1}"
-                return f"Port {port} is taken by another program; {other}."
-            return f"Nothing can listen on {host}:{port}: {error.strerror or error}."
-    return ""
-
-
 def web_child() -> Child:
-    address = ["-b", settings.HOST, "-p", str(settings.PORT)]
-    return Child(
-        "web",
-        [sys.executable, "-m", "daphne", *address, "-v", "0", "ainews_site.asgi:application"],
-    )
+    """The one that was started early, or a new one."""
+    command = web_command(settings.HOST, settings.PORT)
+    process, early.started = early.started, None
+    return Child("web", command, process)
 
 
 def worker_child() -> Child:
@@ -208,11 +186,11 @@ def run(
         if "queue" in settings.CACHES:
             caches["queue"].clear()  # heartbeats of before, in a place of our own
         children.append(web := web_child())
-        children.append(worker := worker_child())
         prepare()
         if not answers(web):
             say("The web server does not answer; what it wrote above says why.")
             raise SystemExit(1)
+        children.append(worker := worker_child())  # not before: the page is waited for
         ready()
         watch(web, Watchdog(worker), tick)
     except Stopped:

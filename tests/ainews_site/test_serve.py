@@ -9,7 +9,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-from ainews_site.serve import Child, port_problem
+from ainews_site.early import port_problem
+from ainews_site.serve import Child
 
 ROOT = Path(__file__).resolve().parents[2]
 

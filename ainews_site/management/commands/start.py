@@ -19,8 +19,10 @@ import digests.write
 import feeds.tasks
 from accounts.models import SigninToken, User
 from accounts.signin import signin_address
+from ainews_site import early
+from ainews_site.early import mark_ready, port_problem
 from ainews_site.progress import say
-from ainews_site.serve import Child, port_problem, run
+from ainews_site.serve import Child, run
 from digests.models import Digest
 from feeds.catalogue import load_catalogue, subscribe_to_packs
 from feeds.demo.catalogue import catalogue_entries
@@ -40,11 +42,13 @@ class Command(BaseCommand):
         parser.add_argument("--newsroom-port", type=int, default=8765)
 
     def handle(self, *, demo: bool, newsroom_port: int, **_: Any) -> None:
-        for port in (settings.PORT, newsroom_port) if demo else (settings.PORT,):
+        ports = [settings.PORT] if early.started is None else []
+        for port in [*ports, newsroom_port] if demo else ports:
             host = "127.0.0.1" if port != settings.PORT else settings.HOST
             if problem := port_problem(host, port):
                 raise CommandError(problem)
         call_command("migrate", verbosity=0)
+        mark_ready(settings.DATA, settings.BASE_DIR)
         user = first_reader()
         newsroom = [newsroom_child(newsroom_port)] if demo else []
         address = f"http://127.0.0.1:{newsroom_port}" if demo else ""
