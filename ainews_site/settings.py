@@ -51,7 +51,10 @@ for _name, (_kind, _) in env.scheme.items():
         ) from None
 
 DATA = Path(env("DATA")).expanduser().resolve()
-DATA.mkdir(parents=True, exist_ok=True)
+try:
+    DATA.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    raise SystemExit(f"DATA={DATA} cannot be made: {error.strerror}.") from None
 
 
 def _secret_key() -> str:
@@ -125,6 +128,8 @@ TEMPLATES = [
 
 DATABASE_URL = env("DATABASE_URL") or f"sqlite:///{DATA / 'ainews.sqlite3'}"
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+if DATABASES["default"].get("ENGINE", "").rpartition(".")[2] not in ("sqlite3", "postgresql"):
+    raise SystemExit("DATABASE_URL is no address of a database; see .env.example.")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         # A deferred transaction that turns to writing fails at once when another

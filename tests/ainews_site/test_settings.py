@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -17,3 +19,30 @@ def test_a_port_that_is_no_number_is_one_clear_sentence(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr.strip() == "PORT is no int: 'abc'; see .env.example."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("DATA", "/proc/nope", "cannot be made"),
+        ("DATABASE_URL", "nonsense", "no address of a database"),
+        ("DATABASE_URL", "foo://host/name", "no address of a database"),
+        ("FETCH_TIMEOUT", "soon", "FETCH_TIMEOUT is no float"),
+    ],
+)
+def test_each_bad_setting_is_one_clear_sentence(
+    tmp_path: Path, name: str, value: str, says: str
+) -> None:
+    env = os.environ | {"DATA": str(tmp_path), name: value}
+    command = [sys.executable, "manage.py", "check"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_value_means_the_default(tmp_path: Path) -> None:
+    env = os.environ | {"DATA": str(tmp_path), "PORT": "", "DATABASE_URL": ""}
+    command = [sys.executable, "manage.py", "check"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
