@@ -155,7 +155,7 @@ def _sources_at(outlines: dict[str, Outline]) -> dict[str, int]:
     """{url: id}; sources that did not exist are made."""
     found = _find_sources(list(outlines))
     new = [
-        Source(url=url, title=outline.title[:300], site_url=outline.site_url[:2048])
+        Source(url=url, title=outline.title[:300], site_url=canonical_url(outline.site_url)[:2048])
         for url, outline in outlines.items()
         if url not in found
     ]

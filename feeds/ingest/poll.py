@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from feeds.ids import lowest_id
-from feeds.ingest.clean import CleanFeed, clean_feed
+from feeds.ingest.clean import CleanFeed, canonical_url, clean_feed, plain_title
 from feeds.ingest.errors import FeedError
 from feeds.ingest.fetch import Limits, fetch_all
 from feeds.ingest.lease import claim, give_back, is_held, renew
@@ -434,7 +434,7 @@ def _store(
         language=source.language,
         is_first=source.last_succeeded_at is None,
     )
-    changes = _describe(source, feed, clean)
+    changes = _describe(source, result, feed, clean)
     changes |= _success(source, result, now, _rate(source, now), _asked(feed, result))
     changes |= _validators(result)
     if stored.new_ids:
@@ -458,12 +458,14 @@ def _asked(feed: ParsedFeed, result: FetchResult) -> Asked:
     )
 
 
-def _describe(source: Source, feed: ParsedFeed, clean: CleanFeed) -> dict[str, Any]:
+def _describe(
+    source: Source, result: FetchResult, feed: ParsedFeed, clean: CleanFeed
+) -> dict[str, Any]:
     """What the document says of itself; a curator's words are never overwritten."""
     said = {
         "title": feed.title[:300],
-        "site_url": feed.site_url[:2048],
-        "description": feed.description,
+        "site_url": canonical_url(feed.site_url, result.final_url)[:2048],
+        "description": plain_title(feed.description)[:2000],
         "language": clean.entries[0].language if clean.entries else "",
     }
     blank = {name: value for name, value in said.items() if value and not getattr(source, name)}

@@ -299,3 +299,9 @@ def test_without_a_network_no_source_is_blamed() -> None:
     sources[0].refresh_from_db()
     assert (sources[0].failures, sources[0].failing_since, sources[0].error) == (0, None, "")
     assert sources[0].next_poll_at < timezone.now() + timedelta(minutes=6)
+
+
+def test_a_feed_cannot_bring_a_script_as_its_site() -> None:
+    hostile = rss("One").replace(b"https://outlet.example/<", b"javascript:alert(1)<", 1)
+    source, _ = poll_answer(reply(200, hostile))
+    assert source.site_url == ""
