@@ -48,8 +48,22 @@ except ImportError:
 start = cpu(); report = poll_sources(ids)
 found["unchanged"] = cpu() - start
 assert all(outcome.status == 304 for outcome in report.outcomes)
-found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+found["peak"] = peak_pss[0]
 print(json.dumps(found))
+"""
+
+WATCH = """
+import threading, time
+peak_pss = [0]
+
+def watch_memory():
+    while True:
+        with open("/proc/self/smaps_rollup") as lines:
+            pss = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        peak_pss[0] = max(peak_pss[0], pss / 1024)
+        time.sleep(0.5)
+
+threading.Thread(target=watch_memory, daemon=True).start()
 """
 
 READER = """
@@ -71,7 +85,7 @@ found["first"] = cpu() - start
 found["items"] = reader.get_entry_counts().total
 start = cpu(); reader.update_feeds(workers=1, scheduled=False); reader.update_search()
 found["unchanged"] = cpu() - start
-found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+found["peak"] = peak_pss[0]
 print(json.dumps(found))
 """
 
@@ -86,7 +100,7 @@ def measure(script: str, *arguments: str, data: str) -> dict[str, float]:
         "PYTHONPATH": str(ROOT),
     }
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
+        [sys.executable, "-c", WATCH + script, *arguments],
         env=environment,
         cwd=ROOT,
         check=True,
@@ -105,7 +119,7 @@ def show(name: str, found: dict[str, float], feeds: int) -> None:
         both = found["first"] + found["group"]
         print(f"  … and grouped      {items / both:8,.0f} items per CPU second")
     print(f"  500 unchanged      {feeds / found['unchanged']:8,.0f} feeds per CPU second")
-    print(f"  peak memory (RSS)  {found['peak']:8,.0f} MiB")
+    print(f"  peak memory (PSS)  {found['peak']:8,.0f} MiB")
 
 
 def main() -> None:
