@@ -13,6 +13,9 @@ _COMMON = 0.02
 """Terms that stand in a larger share of the documents find no candidates; they still count."""
 _ALWAYS_RARE = 25
 _MOST_CANDIDATES = 8
+_LEAST_SHARED = 0.06
+"""The part of a document's weight, squared, that must lie in rare terms it shares with a
+story: two rare words of a hundred are chance."""
 _MOST_RECENT = 8
 """Documents of a story that a new one is compared with, for copies."""
 
@@ -113,10 +116,8 @@ class Grouper:
                 square = weight * weight
                 for number in found:
                     shared[number] = shared.get(number, 0.0) + square
-        if len(shared) <= _MOST_CANDIDATES:
-            return list(shared)
-        best = heapq.nlargest(_MOST_CANDIDATES, zip(shared.values(), shared, strict=True))
-        return [number for _, number in best]
+        alike = [(much, number) for number, much in shared.items() if much >= _LEAST_SHARED]
+        return [number for _, number in heapq.nlargest(_MOST_CANDIDATES, alike)]
 
     def _copied(self, story: _Story, document: Document, vector: dict[str, float]) -> int | None:
         for other, theirs in story.recent:
