@@ -12,8 +12,8 @@ from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
 from feeds.intake import take_in
-from feeds.models import FetchLog, MarkUndo, Source
-from feeds.stories.group import repair_stories
+from feeds.models import FetchLog, Item, MarkUndo, Source
+from feeds.stories.group import group_new_items, repair_stories
 
 __all__ = ["drop_old_rows", "ensure_schedules", "poll_batch", "poll_due", "repair_stories"]
 
@@ -35,7 +35,12 @@ def ensure_schedules() -> None:
 
 
 def poll_due() -> int:
-    """Queue all sources that are due, in batches; how many sources were queued."""
+    """Queue all sources that are due, in batches; how many sources were queued.
+
+    Items that were stored while another process ended its grouping are grouped here.
+    """
+    if Item.objects.filter(story=None).exists():
+        group_new_items()
     room = MOST_WAITING - OrmQ.objects.count()
     due = Source.objects.due().order_by("next_poll_at").values_list("pk", "url")
     batches = make_batches(due[: max(room, 0) * settings.POLL_BATCH], settings.POLL_BATCH)

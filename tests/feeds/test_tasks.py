@@ -8,7 +8,7 @@ from django_q.models import OrmQ, Schedule
 
 from feeds.models import FetchLog, MarkUndo, Source
 from feeds.tasks import MOST_WAITING, drop_old_rows, ensure_schedules, make_batches, poll_due
-from tests.make import make_source, make_user
+from tests.make import make_item, make_source, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -51,3 +51,10 @@ def test_old_rows_are_dropped() -> None:
     drop_old_rows()
     assert FetchLog.objects.count() == 1
     assert not MarkUndo.objects.exists()
+
+
+def test_items_that_nobody_grouped_are_grouped_with_the_next_minute() -> None:
+    item = make_item(make_source(next_poll_at=timezone.now() + timedelta(hours=1)))
+    poll_due()
+    item.refresh_from_db()
+    assert item.story is not None
