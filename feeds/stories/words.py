@@ -121,8 +121,9 @@ class Rarity:
     def vector(self, document: Document) -> dict[str, float]:
         """The document's terms weighted by rarity, of unit length."""
         weights = self._weights
-        for term in document.terms.keys() - weights.keys():
-            weights[term] = self._weight(term)
+        for term in document.terms:  # the difference of two key views walks all of the second
+            if term not in weights:
+                weights[term] = self._weight(term)
         weighted = {
             term: often * weights[term] for term, often in document.terms.items() if weights[term]
         }
