@@ -10,7 +10,7 @@ from lxml import etree
 from feeds.ingest.encoding import to_utf8
 from feeds.ingest.errors import ParseError
 from feeds.ingest.links import absolute_url
-from feeds.ingest.parse import refuse_entities
+from feeds.ingest.parse import without_doctype
 from feeds.ingest.parse_tolerant import repair
 from feeds.ingest.safe_xml import safe_parser
 
@@ -47,7 +47,7 @@ def read_opml(data: bytes) -> Opml:
     Broken XML is read as far as it can be recovered.
     """
     body, _ = to_utf8(data)
-    refuse_entities(body)
+    body = without_doctype(body)
     body = _DECLARATION.sub(b"", repair(body), count=1).strip()
     root, broken = _tree(body)
     if root is None or _local(root) != "opml":

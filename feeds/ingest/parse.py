@@ -19,6 +19,11 @@ from feeds.ingest.types import ParsedFeed
 _DECLARATION = re.compile(rb"\s*<\?xml[^>]{0,500}\?>", re.IGNORECASE)
 # Possessive by construction: no part can match what another one begins with.
 _PROLOGUE = re.compile(rb"\A(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+_DOCTYPE = re.compile(
+    rb"""<!DOCTYPE(?:"[^"]*"|'[^']*'|[^\["'>])*+
+    (?:\[(?P<subset>(?:<!--.*?-->|<\?.*?\?>|"[^"]*"|'[^']*'|[^\]"'])*+)\]\s*)?>""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
 _HTML_START = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
 _FEED_TYPES = frozenset(
     {
@@ -57,13 +62,13 @@ def parse_feed(body: bytes, content_type: str = "", url: str = "") -> ParsedFeed
 
 
 def _read_xml(body: bytes, url: str) -> ParsedFeed:
-    refuse_entities(body)
-    root, trouble = _strict_tree(body)
-    feed = None if root is None else read_tree(root, b"xml:base" in body)
-    if feed is not None and (feed.entries or not ENTRY_START.search(body)):
+    plain = without_doctype(body)
+    root, trouble = _strict_tree(plain)
+    feed = None if root is None else read_tree(root, b"xml:base" in plain)
+    if feed is not None and (feed.entries or not ENTRY_START.search(plain)):
         return feed
     _refuse_page(body, url)
-    saved = _save(body, trouble)
+    saved = _save(plain, trouble)
     if saved is not None and (saved.entries or feed is None):
         return saved
     if feed is not None:
@@ -71,19 +76,23 @@ def _read_xml(body: bytes, url: str) -> ParsedFeed:
     raise ParseError(_why_no_feed(root))
 
 
-def refuse_entities(body: bytes) -> None:
-    """Refuse declared entities before any parser could expand them (billion laughs, XXE).
+def without_doctype(body: bytes) -> bytes:
+    """The document without its DOCTYPE; ParseError when that declares entities.
 
-    The declarations stand before the outermost element and after nothing but
-    comments and instructions.
+    They are refused before any parser could expand them (billion laughs, XXE). Without a
+    DOCTYPE an undeclared `&nbsp;` is an error that can be repaired; with one, libxml2
+    takes it for declared elsewhere and loses it.
     """
-    prologue = _PROLOGUE.match(body.replace(b"\0", b"") if b"\0" in body[:4096] else body)
-    rest = prologue.string[prologue.end() :] if prologue else body
-    if rest[:9].upper() != b"<!DOCTYPE":
-        return
-    element = re.search(rb"<[A-Za-z_]", rest)
-    if b"<!ENTITY" in rest[: element.start() if element else None].upper():
+    plain = body.replace(b"\0", b"") if b"\0" in body[:4096] else body
+    prologue = _PROLOGUE.match(plain)
+    start = prologue.end() if prologue else 0
+    if plain[start : start + 9].upper() != b"<!DOCTYPE":
+        return body
+    found = _DOCTYPE.match(plain, start)
+    subset = (found["subset"] or b"") if found else plain[start:]
+    if b"<!ENTITY" in subset.upper():
         raise ParseError("The document declares XML entities, which is refused for safety.")
+    return plain[:start] + plain[found.end() :] if found else body
 
 
 def _strict_tree(body: bytes) -> tuple[Any, str]:

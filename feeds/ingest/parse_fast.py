@@ -123,7 +123,10 @@ def _markup(element: Any) -> str:
 def _inner_xml(element: Any) -> str:
     parts = [escape(element.text or "", quote=False)]
     for child in element:
-        parts.append(etree.tostring(_plain_copy(child), encoding="unicode", method="html"))
+        if isinstance(child.tag, str):
+            parts.append(etree.tostring(_plain_copy(child), encoding="unicode", method="html"))
+        else:  # an entity that nobody declared
+            parts.append(escape(child.tail or "", quote=False))
     return "".join(parts).strip()
 
 

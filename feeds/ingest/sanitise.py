@@ -1,6 +1,7 @@
 """Make the HTML of strangers safe to show, and turn it into plain text. Pure."""
 
 import re
+from collections import Counter
 from functools import lru_cache
 from html import escape, unescape
 from typing import Any
@@ -64,8 +65,12 @@ _PLAYER = re.compile(
 # Attributes are always quoted in what nh3 writes, and a quote in a value is escaped: these
 # patterns can neither end within a value nor begin in one that they need a quote of.
 _IMAGE = re.compile(r'<img((?: [\w-]+="[^"]*")*)>')
-_IFRAME = re.compile(r'<iframe((?: [\w-]+="[^"]*")*)>')
 _ATTRIBUTE = r'(?: [\w-]+="[^"]*")*'
+# What stands between the tags of a frame is no markup to a parser and is written as it came.
+# Other tags are matched whole, as "<iframe>" may stand in one of their values.
+_FRAME_OR_TAG = re.compile(
+    rf"<iframe(?P<frame>{_ATTRIBUTE})>.*?(?:</iframe>|\Z)|</?[a-z][a-z0-9]*{_ATTRIBUTE}>", re.DOTALL
+)
 _BLOCK_TAG = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS, key=len, reverse=True))}){_ATTRIBUTE}>")
 _TAG = re.compile(rf"</?[a-z][a-z0-9]*{_ATTRIBUTE}>")
 _PIXEL = re.compile(r' (?:width|height)="\s*[01](?:px)?\s*"')
@@ -85,7 +90,7 @@ LONGEST_HTML = 2_000_000
 _DEEPEST = 400
 _SHORT_ENOUGH = 10_000
 _NEEDS_NO_END = frozenset(_NO_END_NAMES.split())
-_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_ANY_TAG = re.compile(r"<(/?)([a-z][^\s/>]*)")
 
 
 def sanitise(html: str, base_url: str = "") -> str:
@@ -102,7 +107,7 @@ def sanitise(html: str, base_url: str = "") -> str:
     if "<img" in clean:
         clean = _IMAGE.sub(_keep_image, clean)
     if has_frames:
-        clean = _IFRAME.sub(_keep_frame, clean).replace("<></iframe>", "")
+        clean = _FRAME_OR_TAG.sub(_keep_frame, clean)
     return clean.strip()
 
 
@@ -115,12 +120,20 @@ def _bounded(html: str) -> str:
 
 
 def _is_too_deep(html: str) -> bool:
+    """Whether more elements may be open at once; an end tag closes only its own kind."""
     depth = 0
-    for end, name in _ANY_TAG.findall(html):
-        if name.lower() not in _NEEDS_NO_END:
-            depth = max(depth - 1, 0) if end else depth + 1
-            if depth > _DEEPEST:
-                return True
+    opened: Counter[str] = Counter()
+    for end, name in _ANY_TAG.findall(html.lower()):
+        if name in _NEEDS_NO_END:
+            continue
+        if not end:
+            opened[name] += 1
+            depth += 1
+        elif opened[name]:
+            opened[name] -= 1
+            depth -= 1
+        if depth > _DEEPEST:
+            return True
     return False
 
 
@@ -159,15 +172,19 @@ def _keep_image(found: re.Match[str]) -> str:
 
 
 def _keep_frame(found: re.Match[str]) -> str:
-    source = _SOURCE.search(found.group(1))
+    attributes = found["frame"]
+    if attributes is None:
+        return found.group()
+    source = _SOURCE.search(attributes)
     player = _PLAYER.match(source.group(1)) if source else None
     if not source or not player:
-        return "<>"
+        return ""
     if player["youtube"]:
         address = f"https://www.youtube-nocookie.com/embed/{player['youtube']}"
     else:
         address = f"https://player.vimeo.com/video/{player['vimeo']}?dnt=1"
-    return found.group().replace(source.group(), f' src="{address}"', 1)
+    kept = attributes.replace(source.group(), f' src="{address}"', 1)
+    return f"<iframe{kept}></iframe>"
 
 
 def first_image(clean_html: str) -> str:

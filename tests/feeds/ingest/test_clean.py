@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from lxml import html
 
 from feeds.ingest.clean import canonical_url, clean_feed, plain_title, sanitise, to_text
 from feeds.ingest.types import Enclosure, Entry, ParsedFeed
@@ -88,6 +89,10 @@ def test_a_canonical_link_is_its_own_canonical_link(url: str) -> None:
         '<img width="1" height="1" src=x alt="&gt;<script>alert(1)</script>">',
         "<math><mtext><img src=x onerror=alert(1)></mtext></math>",
         "<p style='position:fixed'>x</p>",
+        "<iframe src=x><img src=x onerror=alert(1)></iframe>",
+        "<IFRAME src=x><script>alert(1)</script></IFRAME>",
+        "<iframe src=x><script>alert(1)</script>",
+        "<iframe src='//www.youtube.com/embed/a'><style>p{}</style></iframe>",
     ],
 )
 def test_what_could_harm_is_gone(html: str) -> None:
@@ -143,6 +148,34 @@ def test_any_text_can_be_sanitised_and_read(html: str) -> None:
 
     assert "<script" not in safe
     assert "<" not in to_text(safe) or "&lt;" in safe
+
+
+_PIECES = (
+    "<iframe", "</iframe>", " src=//www.youtube.com/embed/a", "<img src=x onerror=a>", "<p",
+    " title='", ' title="', "'", '"', ">", "<!--", "-->", "<svg>", "</svg>", "<textarea>",
+    "<div hx-post=/x hx-trigger=load>", "<b>", "</b>", "&lt;", "<math>", "<noscript>", "a=",
+)  # fmt: skip
+_HARMLESS = {
+    "src", "title", "alt", "width", "height", "loading", "decoding", "referrerpolicy", "sandbox",
+    "allow",
+}  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
+def test_no_pieces_of_markup_add_up_to_harm(markup: str) -> None:
+    safe = sanitise(markup, FEED)
+
+    tree = html.fragment_fromstring(safe, create_parent="article")
+    for element in tree.iterdescendants():
+        assert element.tag in {"p", "b", "img", "div", "iframe"}, safe
+        assert set(element.keys()) <= _HARMLESS, safe
+
+
+@pytest.mark.parametrize("filling", ["<div></x>", "<b></x>", "<x-a></x-b>"])
+def test_stray_end_tags_do_not_hide_the_depth(filling: str) -> None:
+    assert "<" not in sanitise(filling * 5_000)
+    assert sanitise("<div><b>x</b></div>" * 5_000).count("<div>") == 5_000
 
 
 def test_text_has_its_blocks_on_lines() -> None:

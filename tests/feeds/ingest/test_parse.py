@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from feeds.ingest.clean import clean_feed
+from feeds.ingest.clean import clean_feed, plain_title
 from feeds.ingest.errors import ParseError
 from feeds.ingest.parse import parse_feed
 from feeds.ingest.parse_tolerant import read_tolerantly
@@ -176,6 +176,8 @@ def test_a_web_page_is_named_as_such_with_its_feeds() -> None:
     "doctype",
     [
         b'<!DOCTYPE rss [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]>',
+        b'<!DOCTYPE rss [<!-- <a --> <!ENTITY e "x">]>',
+        b"""<!DOCTYPE rss [<!ATTLIST rss a CDATA "]><a"> <!ENTITY e "x">]>""",
         b'<!-- <rss> --><!doctype rss [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
     ],
 )
@@ -322,3 +324,15 @@ def test_no_entry_of_a_large_document_of_unbalanced_markup_is_lost() -> None:
 
     assert [entry.guid for entry in feed.entries] == [str(n) for n in range(600)]
     assert "600 entries were saved" in feed.complaint
+
+
+def test_entities_of_a_doctype_that_is_elsewhere_are_read() -> None:
+    feed = parse_feed(
+        b'<?xml version="1.0"?><!DOCTYPE rss PUBLIC "-//Netscape Communications//DTD RSS 0.91//EN"'
+        b' "http://my.netscape.com/publish/formats/rss-0.91.dtd">'
+        b"<rss version='0.91'><channel><title>A</title><item><title>Caf&eacute;&nbsp;x</title>"
+        b"<link>http://a.example/?a=1&copy;</link><description>b&nbsp;c</description></item>"
+        b"</channel></rss>"
+    )
+
+    assert [plain_title(entry.title) for entry in feed.entries] == ["Café x"]
