@@ -1,8 +1,11 @@
-"""Response headers that every page carries."""
+"""What is the same for every page: the reader's clock and the response's headers."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts.zones import zone_named
 
 POLICY = (
     "default-src 'self'; img-src 'self' https: http: data:; media-src https: http:; "
@@ -22,3 +25,16 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
+
+
+class TimeZoneMiddleware:
+    """Pages show the hours of the reader's own time zone."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return self.get_response(request)
+        with timezone.override(zone_named(request.user.time_zone)):
+            return self.get_response(request)

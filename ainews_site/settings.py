@@ -62,9 +62,12 @@ def _secret_key() -> str:
     if env("SECRET_KEY"):
         return str(env("SECRET_KEY"))
     kept = DATA / "secret_key"
-    if not kept.exists():
-        kept.touch(mode=0o600)
-        kept.write_text(secrets.token_urlsafe(50))
+    if not kept.exists() or not kept.read_text().strip():
+        # Whole or not at all: a start that is killed here must not leave an empty key.
+        made = DATA / f"secret_key.{os.getpid()}"
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(50))
+        made.replace(kept)
     return kept.read_text().strip()
 
 
@@ -101,6 +104,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "ainews_site.middleware.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "ainews_site.middleware.ContentSecurityPolicyMiddleware",

@@ -4,8 +4,9 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from accounts.models import User
+from accounts.zones import zone_named
 from digests.models import Digest
-from digests.window import reader_today, reader_zone
+from digests.window import reader_today
 from digests.write import write_digest
 
 
@@ -28,7 +29,7 @@ def write_due_digests() -> int:
     written = 0
     for reader in User.objects.filter(is_active=True, subscriptions__isnull=False).distinct():
         day = reader_today(reader.time_zone, now)
-        if now.astimezone(reader_zone(reader.time_zone)).hour < reader.digest_hour:
+        if now.astimezone(zone_named(reader.time_zone)).hour < reader.digest_hour:
             continue
         written_today = Digest.objects.filter(user=reader, date=day).first()
         if written_today is None or not written_today.content["stories"]:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from accounts.zones import zone_named
 
 LATE = timedelta(days=2)
 """Feeds bring news late: what arrived in the window may be dated this much earlier."""
@@ -14,21 +15,13 @@ class Window:
     end: datetime
 
 
-def reader_zone(name: str) -> ZoneInfo:
-    """The zone called `name`, UTC where it is not known."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
-
-
 def reader_today(zone_name: str, now: datetime) -> date:
-    return now.astimezone(reader_zone(zone_name)).date()
+    return now.astimezone(zone_named(zone_name)).date()
 
 
 def window_of(day: date, zone_name: str, now: datetime) -> Window:
     """The whole of `day`; for today, the 24 hours before `now`."""
-    zone = reader_zone(zone_name)
+    zone = zone_named(zone_name)
     if day >= now.astimezone(zone).date():
         return Window(now - timedelta(hours=24), now)
     start = datetime.combine(day, time.min, zone).astimezone(UTC)

@@ -10,6 +10,7 @@ from feeds.ingest.errors import FetchError
 
 MAX_WINDOW = 8 * 1024 * 1024
 """What RFC 9659 grants zstd over HTTP."""
+_GZIP = b"\x1f\x8b"
 
 
 def decode(raw: bytes, encoding: str, limit: int) -> bytes:
@@ -29,7 +30,7 @@ def too_large(limit: int) -> FetchError:
 def _decode_one(raw: bytes, name: str, limit: int) -> bytes:
     try:
         if name in ("gzip", "x-gzip"):
-            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(raw, limit + 1)
+            return _gunzip(raw, limit)
         if name == "deflate":
             return _inflate(raw, limit)
         if name == "br":
@@ -42,6 +43,18 @@ def _decode_one(raw: bytes, name: str, limit: int) -> bytes:
     if name == "identity":
         return raw
     raise FetchError(f"The server used a compression that is not known here: {name[:20]}.")
+
+
+def _gunzip(raw: bytes, limit: int) -> bytes:
+    """All members of the file; what follows the last one is no part of it."""
+    body, rest = b"", raw
+    while rest and len(body) <= limit and (rest is raw or rest.startswith(_GZIP)):
+        decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        body += decoder.decompress(rest, limit + 1 - len(body))
+        if not decoder.eof and len(body) <= limit:
+            raise FetchError("The server's gzip body breaks off before its end.")
+        rest = decoder.unused_data
+    return body
 
 
 def _inflate(raw: bytes, limit: int) -> bytes:

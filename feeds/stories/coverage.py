@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import BooleanField, DateTimeField, Exists, F, OuterRef, Q, Subquery
 from django.db.models.expressions import ExpressionWrapper
@@ -57,11 +56,3 @@ def lead_first(story: Story, items: list[Item]) -> list[Item]:
 def headline_for(story: Story, lead: Item) -> str:
     """The story's headline unless it was taken from an item that the reader may not see."""
     return story.title if story.title_pinned or lead.pk == story.lead_id else lead.title
-
-
-def zone_of(user: User) -> ZoneInfo:
-    """The reader's time zone, UTC where its name is not known."""
-    try:
-        return ZoneInfo(user.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.zones import zone_named
 from feeds.ids import id_time
 from feeds.models import Item, ItemState, Story, Subscription
 from feeds.models.item import ItemQuerySet
 from feeds.reading.sources import folders_below
-from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state, zone_of
+from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state
 from feeds.stories.page import StoryPage, story_page
 from feeds.stories.rank import Candidate, Facts, Ranking, Reader, diversify, learn_taste, rank
 
@@ -107,7 +108,7 @@ def home_sections(
     for by `topic`; hidden items are left out always.
     """
     now = now or timezone.now()
-    zone = zone_of(user)
+    zone = zone_named(user.time_zone)
     ranked = ranked_stories(user, topic=topic, folder_id=folder_id, now=now)
     top = _top(ranked, now) if not topic else []
     best = {one.story.pk for one in top}

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from accounts.models import User
+from accounts.zones import zone_named
 from feeds.ids import lowest_id
 from feeds.models import Item, ItemState, Story, StoryRedirect
-from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state, zone_of
+from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state
 from feeds.stories.words import terms_of
 
 RELATED = 3
@@ -107,7 +108,7 @@ def _visible_items(user: User, story: Story) -> list[Item]:
 
 
 def _timeline(items: Iterable[Item], user: User) -> list[Day]:
-    zone = zone_of(user)
+    zone = zone_named(user.time_zone)
     days: dict[date, Day] = {}
     for item in items:
         day = item.published_at.astimezone(zone).date()

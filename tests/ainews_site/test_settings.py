@@ -46,3 +46,15 @@ def test_an_empty_value_means_the_default(tmp_path: Path) -> None:
     command = [sys.executable, "manage.py", "check"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_first_start_that_was_killed_leaves_no_empty_key(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").touch()
+    env = os.environ | {"DATA": str(tmp_path), "SECRET_KEY": ""}
+
+    command = [sys.executable, "manage.py", "check"]
+    subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=True)
+
+    assert len((tmp_path / "secret_key").read_text()) > 40
+    assert [path.name for path in tmp_path.glob("secret_key*")] == ["secret_key"]
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0

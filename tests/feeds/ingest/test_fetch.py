@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import itertools
+import random
 import socket
 import time
 import tracemalloc
@@ -130,6 +131,13 @@ def test_a_bomb_within_a_bomb_stops_too() -> None:
 def test_an_unknown_or_damaged_compression_is_said() -> None:
     assert "not known here: rot13" in fetch(reply(200, FEED, Content_Encoding="rot13")).error
     assert "damaged gzip" in fetch(reply(200, FEED, Content_Encoding="gzip")).error
+
+
+def test_a_gzip_file_of_two_members_is_read_and_half_a_one_refused() -> None:
+    both = gzip.compress(FEED[:40]) + gzip.compress(FEED[40:])
+    assert fetch(reply(200, both, Content_Encoding="gzip")).body == FEED
+    half = gzip.compress(random.Random(1).randbytes(50_000))[:25_000]
+    assert "breaks off" in fetch(reply(200, half, Content_Encoding="gzip")).error
 
 
 def test_an_endless_body_stops_at_the_limit() -> None:
