@@ -10,10 +10,13 @@ from accounts.models import User
 from feeds.ingest.errors import FeedError
 from feeds.ingest.fetch import Limits
 from feeds.ingest.links import canonical_url
+from feeds.ingest.move import current_source
 from feeds.ingest.opml import Outline, read_opml, write_opml
 from feeds.models import Folder, Source, Subscription
 
 LARGEST_OPML = 10 * 1024 * 1024
+MOST_FEEDS = 10_000
+"""Feeds that one file may bring: all of them are polled from then on."""
 _AT_ONCE = 500
 """Addresses looked up by one query."""
 
@@ -42,14 +45,19 @@ def add_source(
 ) -> Source:
     """The source with this address, new or known, followed by `user`. A new one is due now.
 
+    `title` is the reader's own name for it, or that of the catalogue without a reader:
+    readers are strangers, and none names a source for all.
+
     Raises FeedError, in words, for an address that must not be fetched.
     """
     address = checked_address(url)
+    named = title[:300] if user is None else ""
     source, _ = Source.objects.get_or_create(
-        url=address, defaults={"title": title[:300], "is_public": is_public}
+        url=address, defaults={"title": named, "is_public": is_public}
     )
+    source = current_source(source)
     if user is not None:
-        subscribe(user, source, folder)
+        subscribe(user, source, folder, _own_title(title, source))
     return source
 
 
@@ -63,19 +71,27 @@ def checked_address(url: str) -> str:
 
 
 @transaction.atomic
-def subscribe(user: User, source: Source, folder: Folder | None = None) -> Subscription:
+def subscribe(
+    user: User, source: Source, folder: Folder | None = None, title: str = ""
+) -> Subscription:
     """Follow a source; one that rested since nobody did is polled again."""
     if folder is not None and folder.user_id != user.pk:
         raise SubscribeError("That folder is not yours.")
     subscription, is_new = Subscription.objects.get_or_create(
-        user=user, source=source, defaults={"folder": folder}
+        user=user, source=source, defaults={"folder": folder, "title": title}
     )
     if not is_new and folder is not None and subscription.folder_id != folder.pk:
         subscription.folder = folder
         subscription.save(update_fields=["folder"])
-    if source.status == Source.Status.PAUSED and not source.is_public:
+    if source.status != Source.Status.ACTIVE and not source.is_public:
         _wake([source.pk])
     return subscription
+
+
+def _own_title(title: str, source: Source) -> str:
+    """What a reader calls a source, "" where that is its name anyway."""
+    title = title.strip()[:300]
+    return "" if title in (source.title, source.url) else title
 
 
 @transaction.atomic
@@ -99,9 +115,10 @@ def _wake(pks: Iterable[int]) -> None:
     """Batch by batch, as a database takes only so many values at once."""
     wanted = list(pks)
     for start in range(0, len(wanted), _AT_ONCE):
-        Source.objects.filter(
-            pk__in=wanted[start : start + _AT_ONCE], status=Source.Status.PAUSED, is_public=False
-        ).update(status=Source.Status.ACTIVE, next_poll_at=timezone.now())
+        resting = Source.objects.filter(
+            pk__in=wanted[start : start + _AT_ONCE], moved_to="", is_public=False
+        ).exclude(status=Source.Status.ACTIVE)
+        resting.update(status=Source.Status.ACTIVE, next_poll_at=timezone.now())
 
 
 def import_opml(user: User, data: bytes) -> ImportReport:
@@ -115,7 +132,9 @@ def import_opml(user: User, data: bytes) -> ImportReport:
     opml = read_opml(data)
     outlines: dict[str, Outline] = {}
     failed = list(opml.problems)
-    for outline in opml.outlines:
+    for outline in opml.outlines[MOST_FEEDS:]:
+        failed.append((outline.url, f"A file may bring {MOST_FEEDS} feeds; this is beyond them."))
+    for outline in opml.outlines[:MOST_FEEDS]:
         try:
             address = checked_address(outline.url)
         except FeedError as error:
@@ -133,41 +152,38 @@ def _follow_all(user: User, outlines: dict[str, Outline]) -> tuple[list[str], li
     """The addresses that are new to the reader, and those that were followed already."""
     sources = _sources_at(outlines)
     followed = set(Subscription.objects.filter(user=user).values_list("source", flat=True))
-    known = [url for url in outlines if sources[url] in followed]
-    added = [url for url in outlines if sources[url] not in followed]
+    known = [url for url in outlines if sources[url].pk in followed]
+    added = [url for url in outlines if sources[url].pk not in followed]
     folders = _make_folders(user, {outlines[url].folder for url in added})
     Subscription.objects.bulk_create(
         [
             Subscription(
                 user=user,
-                source_id=sources[url],
+                source=sources[url],
                 folder_id=folders.get(outlines[url].folder),
+                title=_own_title(outlines[url].title, sources[url]),
             )
             for url in added
         ],
         ignore_conflicts=True,
     )
-    _wake(sources[url] for url in added)
+    _wake(sources[url].pk for url in added)
     return added, known
 
 
-def _sources_at(outlines: dict[str, Outline]) -> dict[str, int]:
-    """{url: id}; sources that did not exist are made."""
+def _sources_at(outlines: dict[str, Outline]) -> dict[str, Source]:
+    """{url: source}; those that did not exist are made. Their titles come with the feed."""
     found = _find_sources(list(outlines))
-    new = [
-        Source(url=url, title=outline.title[:300], site_url=canonical_url(outline.site_url)[:2048])
-        for url, outline in outlines.items()
-        if url not in found
-    ]
+    new = [Source(url=url) for url in outlines if url not in found]
     Source.objects.bulk_create(new, ignore_conflicts=True)
     return found | _find_sources([source.url for source in new])
 
 
-def _find_sources(urls: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _find_sources(urls: Sequence[str]) -> dict[str, Source]:
+    found: dict[str, Source] = {}
     for start in range(0, len(urls), _AT_ONCE):
         some = Source.objects.filter(url__in=urls[start : start + _AT_ONCE])
-        found |= dict(some.values_list("url", "pk"))
+        found |= {source.url: current_source(source) for source in some}
     return found
 
 

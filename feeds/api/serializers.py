@@ -6,8 +6,10 @@ from feeds.models import Source, Story
 
 
 class SourceSerializer(serializers.ModelSerializer[Source]):
-    """A source. `state` is new, ok, failing, paused or gone; `error` says why in words."""
+    """A source. `title` is the reader's own name for it where they gave one; `state` is new,
+    ok, failing, paused or gone; `error` says why in words."""
 
+    title = serializers.CharField(read_only=True, source="shown_title")
     state = serializers.CharField(source="state_word", read_only=True)
     is_followed = serializers.BooleanField(read_only=True)
     folder = serializers.IntegerField(read_only=True, allow_null=True, source="folder_id")

@@ -93,13 +93,16 @@ class Sources(ReaderView):
 
 
 def with_subscriptions(user: User, sources: list[Source]) -> list[Source]:
-    """The sources with what the reader has of them: `is_followed`, `folder_id`, `unread`."""
+    """The sources with what the reader has of them: `is_followed`, `folder_id`, `unread`,
+    `shown_title`."""
     rows = Subscription.objects.filter(user=user, source__in=sources)
-    folders = dict(rows.values_list("source_id", "folder_id"))
+    followed = {row.source_id: row for row in rows}
     unread = unread_counts(user) if sources else {}
     for source in sources:
-        source.is_followed = source.pk in folders  # type: ignore[attr-defined]
-        source.folder_id = folders.get(source.pk)  # type: ignore[attr-defined]
+        own = followed.get(source.pk)
+        source.is_followed = own is not None  # type: ignore[attr-defined]
+        source.folder_id = own.folder_id if own else None  # type: ignore[attr-defined]
+        source.shown_title = (own.title if own else "") or source.title  # type: ignore[attr-defined]
         source.unread = unread.get(source.pk, 0)  # type: ignore[attr-defined]
     return sources
 

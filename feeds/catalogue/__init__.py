@@ -32,7 +32,8 @@ def load_catalogue(entries: Iterable[dict[str, Any]] | None = None) -> int:
     new = [Source(**entry, is_public=True) for entry in entries if entry["url"] not in known]
     Source.objects.bulk_create(new)
     for entry in entries:
-        if source := known.get(entry["url"]):
+        source = known.get(entry["url"])
+        if source and source.status != Source.Status.GONE:  # that one has moved, or ended
             _fill(source, entry)
     return len(new)
 

@@ -1,47 +1,91 @@
 """Follow a feed that has moved for good; two sources that turn out to be one are merged."""
 
-from django.db import transaction
+from typing import Any
+from urllib.parse import urlsplit
 
-from feeds.models import FetchLog, Item, ItemKey, ItemState, Source, Subscription
+from django.db import transaction
+from django.utils import timezone
+
+from feeds.models import Item, ItemKey, ItemState, Source, Subscription
+
+MOST_HOPS = 10
+_CARRIED = ("title", "site_url", "topics", "language", "pack")
 
 
 @transaction.atomic
 def adopt_address(source: Source, url: str) -> Source:
     """Give `source` its new address; when a source has it already, merge into that one.
 
-    Returns the source that lives on. Nothing of the other is lost: its readers, their
-    states and the items that only it had move along.
+    Returns the source that lives on. The old address stays known, as a source that is
+    gone and says where to: see `current_source`.
     """
     known = Source.objects.filter(url=url).exclude(pk=source.pk).first()
     if known is None:
-        Source.objects.filter(pk=source.pk).update(url=url, moved_to="", moved_since=None)
-        source.url, source.moved_to, source.moved_since = url, "", None
+        _leave_word(source, url)
         return source
     _move_readers(source, known)
-    _move_items(source, known)
-    FetchLog.objects.filter(source=source).delete()
-    source.delete()
+    twins = _twins(source, known)
+    _copy_states(twins)
+    if _is_same_publisher(source.url, url):
+        _move_items(source, known, twins)
+    _carry_over(source, known)
+    gone = Source.Status.GONE
+    Source.objects.filter(pk=source.pk).update(status=gone, is_public=False, moved_to=url)
     return known
+
+
+def current_source(source: Source) -> Source:
+    """The source that lives on where this one has moved; itself where it has not."""
+    for _ in range(MOST_HOPS):
+        if source.status != Source.Status.GONE or not source.moved_to:
+            break
+        following = Source.objects.filter(url=source.moved_to).first()
+        if following is None:
+            break
+        source = following
+    return source
+
+
+def _leave_word(source: Source, url: str) -> None:
+    """Another row keeps the old address, or the catalogue would make its source anew."""
+    old = source.url
+    Source.objects.filter(pk=source.pk).update(url=url, moved_to="", moved_since=None)
+    source.url, source.moved_to, source.moved_since = url, "", None
+    Source.objects.create(url=old, title=source.title, status=Source.Status.GONE, moved_to=url)
 
 
 def _move_readers(source: Source, known: Source) -> None:
     theirs = Subscription.objects.filter(source=known).values("user")
-    Subscription.objects.filter(source=source).exclude(user__in=theirs).update(source=known)
+    followers = Subscription.objects.filter(source=source)
+    followers.filter(user__in=list(theirs.values_list("user", flat=True))).delete()
+    followers.update(source=known)
 
 
-def _move_items(source: Source, known: Source) -> None:
-    """Items of the ledger's keys that `known` lacks; of the others, the states alone."""
+def _carry_over(source: Source, known: Source) -> None:
+    """What the catalogue and the readers knew of the old one; it is polled if anyone reads it."""
+    changes: dict[str, Any] = {
+        name: getattr(source, name)
+        for name in _CARRIED
+        if getattr(source, name) and not getattr(known, name)
+    }
+    if source.is_public and not known.is_public:
+        changes |= {"is_public": True, "weight": source.weight}
+    is_read = source.is_public or known.subscriptions.exists()
+    if known.status == Source.Status.PAUSED and not known.is_public and is_read:
+        changes |= {"status": Source.Status.ACTIVE, "next_poll_at": timezone.now()}
+    if changes:
+        Source.objects.filter(pk=known.pk).update(**changes)
+
+
+def _twins(source: Source, known: Source) -> dict[int, int]:
+    """{item of the old source: the same entry of the other}, by the ledger's keys."""
     theirs = dict(ItemKey.objects.filter(source=known).values_list("key_hash", "item_id"))
-    rows = ItemKey.objects.filter(source=source).values_list("seq", "key_hash", "item_id")
-    own: list[tuple[int, int | None]] = []
-    twins: dict[int, int] = {}
-    for seq, key, item_id in rows:
-        if key not in theirs:
-            own.append((seq, item_id))
-        elif item_id and (twin := theirs[key]):
-            twins[item_id] = twin
-    ItemKey.objects.filter(seq__in=[seq for seq, _ in own]).update(source=known)
-    Item.objects.filter(pk__in=[pk for _, pk in own if pk]).update(source=known)
+    rows = ItemKey.objects.filter(source=source, item_id__isnull=False)
+    found = ((pk, theirs.get(key)) for key, pk in rows.values_list("key_hash", "item_id"))
+    return {pk: twin for pk, twin in found if pk and twin}
+
+
+def _copy_states(twins: dict[int, int]) -> None:
     for state in ItemState.objects.filter(item__in=list(twins)):
         ItemState.objects.get_or_create(
             user_id=state.user_id,
@@ -52,3 +96,25 @@ def _move_items(source: Source, known: Source) -> None:
                 "is_hidden": state.is_hidden,
             },
         )
+
+
+def _is_same_publisher(one: str, other: str) -> bool:
+    """Whether both addresses are of one host. Anybody can redirect to anybody: what a
+    stranger's feed once held is not put under another's name."""
+    hosts = {(urlsplit(url).hostname or "").removeprefix("www.") for url in (one, other)}
+    return len(hosts) == 1
+
+
+def _move_items(source: Source, known: Source, twins: dict[int, int]) -> None:
+    """Items that only the old source had become the other's; of twins one is enough."""
+    from feeds.stories.edit import delete_items
+    from feeds.stories.refresh import refresh_stories
+
+    delete_items(Item.objects.filter(pk__in=list(twins)))
+    theirs = ItemKey.objects.filter(source=known).values("key_hash")
+    own = ItemKey.objects.filter(source=source).exclude(key_hash__in=theirs)
+    own.update(source=known)
+    moved = Item.objects.filter(source=source)
+    stories = set(moved.values_list("story", flat=True)) - {None}
+    moved.update(source=known)
+    refresh_stories(stories)

@@ -402,11 +402,11 @@ def _success(
 
 
 def _adopt(source: Source, url: str) -> dict[str, Any]:
-    """The move's own columns; a source that was merged away has none to write any more."""
+    """The move's own columns; a source that was merged away keeps saying where to."""
     pk = source.pk
     survivor = adopt_address(source, url)
     logger.info("source_moved source_id=%s survivor_id=%s", pk, survivor.pk)
-    return {"moved_to": "", "moved_since": None}
+    return {"moved_to": "" if survivor.pk == pk else url, "moved_since": None}
 
 
 def _unchanged(source: Source, result: FetchResult, now: datetime) -> dict[str, Any]:

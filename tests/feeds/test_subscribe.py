@@ -201,3 +201,33 @@ def test_the_commands_speak_to_a_newcomer(tmp_path, capsys) -> None:  # type: ig
         call_command("import_opml", str(tmp_path / "missing.opml"))
     with pytest.raises(CommandError, match="no account bob"):
         call_command("export_opml", user="bob")
+
+
+def test_no_reader_names_a_source_for_another() -> None:
+    one, other = make_user("one"), make_user("other")
+    import_opml(
+        one,
+        b"<opml><body><outline text='SPAM' xmlUrl='https://bank.example/feed'"
+        b" htmlUrl='https://phish.example/'/></body></opml>",
+    )
+    add_source("https://own.example/feed", user=one, title="Mine")
+    for url, title in (("https://bank.example/feed", "SPAM"), ("https://own.example/feed", "Mine")):
+        source = add_source(url, user=other)
+        assert (source.title, source.site_url) == ("", "")
+        assert one.subscriptions.get(source=source).title == title
+        assert other.subscriptions.get(source=source).title == ""
+
+
+def test_a_reader_s_own_names_survive_export_and_import() -> None:
+    one, other = make_user("one"), make_user("other")
+    source = make_source("lab")
+    subscribe(one, source, title="My lab")
+    import_opml(other, export_opml(one))
+    assert other.subscriptions.get().title == "My lab"
+
+
+def test_a_source_that_ended_is_tried_again_for_who_follows_it_anew() -> None:
+    source = make_source("lab", status=Source.Status.GONE)
+    add_source(source.url, user=make_user())
+    source.refresh_from_db()
+    assert source.status == Source.Status.ACTIVE

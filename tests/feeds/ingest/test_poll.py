@@ -16,6 +16,7 @@ from feeds.ingest import poll as poll_module
 from feeds.ingest.fetch import Limits
 from feeds.ingest.guard import Guard
 from feeds.ingest.lease import claim
+from feeds.ingest.move import current_source
 from feeds.ingest.poll import Outcome, PollReport, _Poll, poll_sources
 from feeds.models import FetchLog, Item, Source
 from tests.feeds.ingest.server import Answer, Server, redirect, reply, serve
@@ -247,7 +248,9 @@ def test_a_move_to_a_known_source_merges_the_two() -> None:
         assert Item.objects.count() == 4
         Source.objects.update(moved_since=timezone.now() - timedelta(days=8))
         poll([old])
-    assert list(Source.objects.all()) == [known]
+    old.refresh_from_db()
+    assert (old.status, old.moved_to) == (Source.Status.GONE, known.url)
+    assert current_source(old) == known
     assert known.subscriptions.get().user == reader
     assert Item.objects.count() == 2
 

@@ -1,0 +1,89 @@
+"""A feed that moved takes its readers along, and brings nothing under a stranger's name."""
+
+from typing import Any
+
+import pytest
+
+from feeds.catalogue import load_catalogue
+from feeds.ingest.move import adopt_address, current_source
+from feeds.models import Item, ItemKey, ItemState, Source, Story, Subscription
+from feeds.stories.refresh import refresh_stories
+from feeds.subscribe import add_source
+from tests.make import make_item, make_source, make_user
+
+pytestmark = pytest.mark.django_db
+GONE, PAUSED, ACTIVE = Source.Status.GONE, Source.Status.PAUSED, Source.Status.ACTIVE
+
+
+def source_at(url: str, **overrides: Any) -> Source:
+    return make_source(url=url, **overrides)
+
+
+def test_a_stranger_s_items_stay_under_the_stranger_s_name() -> None:
+    evil = source_at("https://evil.example/feed")
+    fake = make_item(evil, "Fake")
+    real = source_at("https://real.example/feed")
+    assert adopt_address(evil, real.url) == real
+    fake.refresh_from_db()
+    assert fake.source == evil
+    assert not ItemKey.objects.filter(source=real).exists()
+
+
+def test_a_publisher_s_items_move_and_twins_become_one() -> None:
+    reader = make_user()
+    old = source_at("http://lab.example/feed", reader=reader)
+    new = source_at("https://www.lab.example/feed")
+    alone, twin, kept = make_item(old, "Alone"), make_item(old, "Twin"), make_item(new, "Twin")
+    key = ItemKey.objects.get(item_id=twin.pk).key_hash
+    ItemKey.objects.filter(item_id=kept.pk).update(key_hash=key)
+    ItemState.objects.create(user=reader, item=twin, is_saved=True)
+    story = Story.objects.create(
+        pk=1, title="T", first_at=alone.published_at, last_at=alone.published_at
+    )
+    Item.objects.update(story=story)
+    refresh_stories([1])
+
+    adopt_address(old, new.url)
+
+    assert set(Item.objects.filter(source=new)) == {alone, kept}
+    assert Item.objects.count() == 2
+    assert ItemState.objects.get(user=reader).item == kept
+    assert ItemState.objects.get(user=reader).is_saved
+    story.refresh_from_db()
+    assert (story.item_count, story.source_count) == (2, 1)
+    assert Subscription.objects.get().source == new
+
+
+def test_what_the_catalogue_knew_is_carried_over_and_a_resting_source_wakes() -> None:
+    public = source_at("http://cat.example/feed", is_public=True, weight=2.0, pack="labs")
+    resting = source_at("https://cat.example/feed", status=PAUSED)
+    adopt_address(public, resting.url)
+    resting.refresh_from_db()
+    assert (resting.status, resting.is_public, resting.pack) == (ACTIVE, True, "labs")
+    assert resting.weight == 2.0
+    public.refresh_from_db()
+    assert (public.status, public.is_public) == (GONE, False)
+
+
+def test_the_catalogue_does_not_make_a_moved_source_anew() -> None:
+    entry = {"url": "http://c.example/feed", "title": "C", "pack": "labs"}
+    load_catalogue([entry])
+    source = Source.objects.get()
+    adopt_address(source, "https://c.example/feed")
+    assert load_catalogue([entry]) == 0
+    assert Source.objects.get(is_public=True).url == "https://c.example/feed"
+    assert current_source(Source.objects.get(url=entry["url"])) == source
+
+
+def test_who_adds_an_old_address_follows_where_it_went() -> None:
+    source = source_at("http://c.example/feed")
+    adopt_address(source, "https://c.example/feed")
+    reader = make_user()
+    assert add_source("http://c.example/feed", user=reader) == source
+    assert reader.subscriptions.get().source == source
+
+
+def test_sources_that_moved_in_a_circle_end_somewhere() -> None:
+    source_at("http://a.example/", status=GONE, moved_to="http://b.example/")
+    there = source_at("http://b.example/", status=GONE, moved_to="http://a.example/")
+    assert current_source(there).url.endswith(".example/")
