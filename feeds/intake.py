@@ -1,6 +1,8 @@
 """Take in what sources have to say: poll, complete texts from article pages, group."""
 
 import logging
+import math
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -16,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 MOST_PAGES = 20
 """Article pages asked for a source and poll; older entries keep the feed's text."""
+LONGEST_TEXTS = 90.0
+"""Seconds for the pages of all sources of a batch: the next batch waits for them."""
 
 
 def take_in(
@@ -23,12 +27,14 @@ def take_in(
     *,
     now: datetime | None = None,
     on_result: Callable[[Outcome], None] | None = None,
+    seconds: float = math.inf,
 ) -> PollReport:
-    """Poll these sources and put what is new into stories."""
-    report = poll_sources(source_ids, now=now, on_result=on_result)
+    """Poll these sources, for as many `seconds`, and put what is new into stories."""
+    report = poll_sources(source_ids, now=now, on_result=on_result, seconds=seconds)
+    until = time.monotonic() + LONGEST_TEXTS
     for outcome in report.outcomes:
         if outcome.source.full_text and outcome.stored.new_ids:
-            complete_texts(outcome.stored.new_ids)
+            complete_texts(outcome.stored.new_ids, until)
     group_new_items()
     _refresh_updated(report)
     return report
@@ -42,11 +48,14 @@ def _refresh_updated(report: PollReport) -> None:
         refresh_stories(items.values_list("story_id", flat=True).distinct())
 
 
-def complete_texts(item_ids: Iterable[int]) -> int:
-    """Take the newest items' whole texts from their pages; how many were got."""
+def complete_texts(item_ids: Iterable[int], until: float = math.inf) -> int:
+    """Take the newest items' whole texts from their pages, up to a monotonic time; how many
+    were got."""
     items = Item.objects.filter(pk__in=list(item_ids)).exclude(url="").newest_first()
     done = 0
     for item in items[:MOST_PAGES]:
+        if time.monotonic() > until:
+            break
         try:
             html = extract_full_text(item.url)
         except FeedError as error:

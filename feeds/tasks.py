@@ -19,6 +19,8 @@ __all__ = ["drop_old_rows", "ensure_schedules", "poll_batch", "poll_due", "repai
 
 KEEP_FETCH_LOGS = timedelta(days=30)
 KEEP_UNDO = timedelta(days=1)
+LONGEST_POLL = 240.0
+"""Seconds of one batch, well within the queue's time-out; what is left stays due."""
 MOST_WAITING = 8
 """Batches in the queue beyond which no more are added: what is due stays due."""
 
@@ -41,7 +43,7 @@ def poll_due() -> int:
     """
     if Item.objects.filter(story=None).exists():
         group_new_items()
-    room = MOST_WAITING - OrmQ.objects.count()
+    room = MOST_WAITING - _waiting()
     due = Source.objects.due().order_by("next_poll_at").values_list("pk", "url")
     batches = make_batches(due[: max(room, 0) * settings.POLL_BATCH], settings.POLL_BATCH)
     for batch in batches[: max(room, 0)]:
@@ -49,14 +51,20 @@ def poll_due() -> int:
     return sum(map(len, batches[: max(room, 0)]))
 
 
+def _waiting() -> int:
+    """Messages that a worker may still take. One that a killed worker held stays locked for
+    an hour and is none: its sources are due again when their lease runs out."""
+    return int(OrmQ.objects.filter(lock__lte=timezone.now()).count())
+
+
 def make_batches(sources: Iterable[tuple[int, str]], size: int) -> list[list[int]]:
-    """Ids of (id, url) in lists of about `size`. One host's sources stay together, as
-    their fetches must follow one another."""
+    """Ids of (id, url) in lists of at most `size`. One host's sources stay together, as
+    their fetches must follow one another; more than `size` of them wait for the next time."""
     hosts: defaultdict[str, list[int]] = defaultdict(list)
     for pk, url in sources:
         hosts[urlsplit(url).netloc.lower()].append(pk)
     batches: list[list[int]] = []
-    for ids in sorted(hosts.values(), key=len, reverse=True):
+    for ids in sorted((ids[:size] for ids in hosts.values()), key=len, reverse=True):
         if batches and len(batches[-1]) + len(ids) <= size:
             batches[-1].extend(ids)
         else:
@@ -67,7 +75,7 @@ def make_batches(sources: Iterable[tuple[int, str]], size: int) -> list[list[int
 def poll_batch(source_ids: list[int]) -> dict[str, int]:
     """Poll these sources as far as they are still due."""
     due = Source.objects.due().filter(pk__in=source_ids).values_list("pk", flat=True)
-    report = take_in(list(due))
+    report = take_in(list(due), seconds=LONGEST_POLL)
     return {"polled": len(report.outcomes), "new": report.new, "failed": len(report.failed)}
 
 

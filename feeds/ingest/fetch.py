@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 REDIRECTS = (301, 302, 303, 307, 308)
 PERMANENT = (301, 308)
 SLOW_DOWN = (429, 503)
+MOST_SILENCES = 3
+"""Of one host in a row: after them its other feeds are not waited for."""
 MOST_REDIRECTS = 5
 ALLOWED_HOST_WIDTH = 8
 SMALL = 256 * 1024
@@ -159,6 +161,7 @@ class _FanOut:
     async def host(self, requests: list[FetchRequest], pause: float) -> None:
         """Fetch one after another what one host serves."""
         refusal: FetchResult | None = None
+        silent = 0
         for number, request in enumerate(requests):
             if refusal:  # a public host that wants peace is not asked for its other feeds
                 spared = replace(refusal, source_id=request.source_id, url=request.url)
@@ -171,7 +174,11 @@ class _FanOut:
                 fetch = _Fetch(self._client, self._limits, self._large, request)
                 result = await fetch.run()
                 await self._results.put((result, fetch.is_large))
-            if pause and result.status in SLOW_DOWN and result.retry_after:
+            slow = result.milliseconds >= self._limits.connect_timeout * 900
+            silent = silent + 1 if slow and result.error and not result.status else 0
+            if silent == MOST_SILENCES or (
+                pause and result.status in SLOW_DOWN and result.retry_after
+            ):
                 refusal = result
 
 
@@ -206,7 +213,9 @@ class _Fetch:
         except httpx.InvalidURL:
             result = replace(result, error=f"The address {request.url[:200]!r} cannot be read.")
         except (httpx.HTTPError, OSError) as error:
-            result = replace(result, error=_in_words(error, request.url))
+            is_ours = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | OSError)
+            words = _in_words(error, request.url)
+            result = replace(result, error=words, unreachable=is_ours)
         except Exception:  # whatever one server does, the others are fetched
             logger.exception("fetch_crashed source_id=%s", request.source_id)
             result = replace(result, error="The answer could not be understood.")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
@@ -34,6 +35,7 @@ UNCONDITIONAL_AFTER = timedelta(hours=12)
 """Some servers answer 304 for ever; so often we ask for the whole document."""
 FEWEST_HOSTS = 5
 OFFLINE_PAUSE = timedelta(minutes=5)
+LATELY = timedelta(minutes=10)
 FLUSH_AFTER = 50
 IDLE = 0.5
 """Seconds without a result after which what was read is written."""
@@ -57,6 +59,7 @@ class Outcome:
     stored: Stored = field(default_factory=Stored)
     error: str = ""
     crashed: bool = False
+    unreachable: bool = False
 
     @property
     def is_unchanged(self) -> bool:
@@ -96,18 +99,20 @@ def poll_sources(
     now: datetime | None = None,
     on_result: Callable[[Outcome], None] | None = None,
     limits: Limits | None = None,
+    seconds: float = math.inf,
 ) -> PollReport:
     """Poll those of `source_ids` that no other worker holds, whatever their schedule.
 
-    `now` stands for the present in a replay. Any process may die at any moment:
-    leases run out, and storing again what was stored changes nothing.
+    `now` stands for the present in a replay. What is not fetched within `seconds` is given
+    back and stays due. Any process may die at any moment: leases run out, and storing
+    again what was stored changes nothing.
     """
     started = time.monotonic()
     wanted = list(source_ids)
     sources = claim(wanted, timezone.now())
     poll = _Poll(sources, now, on_result)
     try:
-        poll.run(limits or Limits.from_settings())
+        poll.run(limits or Limits.from_settings(), started + seconds)
     finally:
         poll.flush()
         give_back(poll.waiting.values())
@@ -119,21 +124,24 @@ def poll_sources(
 
 
 def is_offline(outcomes: Sequence[Outcome]) -> bool:
-    """Whether it is we who have no network: of many hosts not one answered."""
+    """Whether it is we who have no network: no connection to any of many hosts, and not one
+    source that was read of late."""
     hosts = {urlsplit(outcome.source.url).netloc for outcome in outcomes}
-    return len(hosts) >= FEWEST_HOSTS and all(
-        outcome.error and not outcome.status and not outcome.crashed for outcome in outcomes
-    )
+    if len(hosts) < FEWEST_HOSTS or not all(outcome.unreachable for outcome in outcomes):
+        return False
+    lately = timezone.now() - LATELY
+    return not Source.objects.filter(last_succeeded_at__gte=lately).exists()
 
 
 def _forgive(outcomes: Iterable[Outcome], now: datetime) -> None:
-    """A laptop without a network must not find its sources backed off when it has one."""
+    """A laptop without a network must not find its sources backed off when it has one; why
+    nothing comes is said all the same."""
     rows = []
     for outcome in outcomes:
         source = outcome.source
         before = {"failures": source.failures, "failing_since": source.failing_since}
         due = _due(now + OFFLINE_PAUSE, now)
-        rows.append((before | due | {"error": source.error}, (source.pk, source.lease_token)))
+        rows.append((before | due, (source.pk, source.lease_token)))
     update_rows(Source, ("id", "lease_token"), rows)
 
 
@@ -173,7 +181,8 @@ class _Poll:
     def now(self) -> datetime:
         return self._now or timezone.now()
 
-    def run(self, limits: Limits) -> None:
+    def run(self, limits: Limits, until: float = math.inf) -> None:
+        """`until` is the monotonic time after which no more results are awaited."""
         requests = [_request(source, self.now()) for source in self.waiting.values()]
         renewed = time.monotonic()
         with closing(_fetched(requests, limits)) as results:
@@ -182,6 +191,8 @@ class _Poll:
                     self.flush()
                 else:
                     self._take(result)
+                if time.monotonic() > until:
+                    break
                 if time.monotonic() - renewed > RENEW_AFTER:
                     renew(list(self.waiting.values()), timezone.now())
                     renewed = time.monotonic()
@@ -344,7 +355,7 @@ def _same(source: Source, result: FetchResult, changes: dict[str, Any] | None = 
 
 
 def _failed(source: Source, result: FetchResult, error: str, now: datetime) -> _Prepared:
-    outcome = replace(_outcome(source, result), error=error)
+    outcome = replace(_outcome(source, result), error=error, unreachable=result.unreachable)
     result = replace(result, body=b"")
     return _Prepared(source, result, outcome, _failure(source, result, error, now))
 

@@ -20,7 +20,8 @@ class FetchResult:
 
     `status` is the HTTP status of the last hop, 0 when there was no answer.
     `retry_after` and `max_age` are seconds, already capped at 24 h.
-    `permanent_url` is set when every hop of the redirect was permanent.
+    `permanent_url` is set when every hop of the redirect was permanent; `unreachable` when
+    no connection came about, be it for the host or for our own network.
     """
 
     source_id: int
@@ -37,6 +38,7 @@ class FetchResult:
     max_age: int | None = None
     milliseconds: int = 0
     error: str = ""
+    unreachable: bool = False
 
     @property
     def not_modified(self) -> bool:

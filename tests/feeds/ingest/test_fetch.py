@@ -133,6 +133,17 @@ def test_an_unknown_or_damaged_compression_is_said() -> None:
     assert "damaged gzip" in fetch(reply(200, FEED, Content_Encoding="gzip")).error
 
 
+def test_a_host_that_keeps_silent_is_not_waited_for_again_and_again() -> None:
+    limits = replace(LIMITS, timeout=0.3, connect_timeout=0.3)
+    with serve({"/": stream(b"x", pause=0.1, endless=True)}) as server:
+        requests = [FetchRequest(n, server.url + "/") for n in range(30)]
+        started = time.monotonic()
+        results = fetch_many(requests, limits)
+    assert time.monotonic() - started < 3
+    assert all("within 0.3 seconds" in result.error for result in results)
+    assert {result.source_id for result in results} == set(range(30))
+
+
 def test_a_gzip_file_of_two_members_is_read_and_half_a_one_refused() -> None:
     both = gzip.compress(FEED[:40]) + gzip.compress(FEED[40:])
     assert fetch(reply(200, both, Content_Encoding="gzip")).body == FEED

@@ -300,8 +300,42 @@ def test_without_a_network_no_source_is_blamed() -> None:
     report = poll_sources([source.pk for source in sources], limits=limits)
     assert report.offline
     sources[0].refresh_from_db()
-    assert (sources[0].failures, sources[0].failing_since, sources[0].error) == (0, None, "")
+    assert (sources[0].failures, sources[0].failing_since) == (0, None)
+    assert "cannot be reached" in sources[0].error
     assert sources[0].next_poll_at < timezone.now() + timedelta(minutes=6)
+
+
+def test_dead_hosts_are_blamed_where_others_answer() -> None:
+    make_source("alive", last_succeeded_at=timezone.now())
+    sources = [make_source(f"dead{n}", url=f"http://127.0.0.{n}:9/feed") for n in range(1, 6)]
+    limits = replace(LIMITS, guard=Guard.of(["127.0.0.0/8"]))
+    assert not poll_sources([source.pk for source in sources], limits=limits).offline
+    sources[0].refresh_from_db()
+    assert sources[0].failures == 1
+
+
+def test_what_we_refuse_ourselves_is_no_missing_network() -> None:
+    sources = [make_source(f"inner{n}", url=f"http://127.0.0.{n}:9/feed") for n in range(1, 7)]
+    limits = replace(LIMITS, guard=Guard.of([]))
+    assert not poll_sources([source.pk for source in sources], limits=limits).offline
+    sources[0].refresh_from_db()
+    assert (sources[0].failures, bool(sources[0].error)) == (1, True)
+
+
+def test_what_does_not_come_in_time_is_given_back_and_stays_due() -> None:
+    def silence(_: BaseHTTPRequestHandler) -> None:
+        time.sleep(8)
+
+    with serve({"/": silence}) as tar_pit, serve({"/": feed("One")}) as server:
+        slow, quick = source_at(tar_pit), source_at(server)
+        limits = replace(LIMITS, timeout=20)
+        started = time.monotonic()
+        report = poll_sources([slow.pk, quick.pk], limits=limits, seconds=1)
+        assert time.monotonic() - started < 5
+    assert [outcome.source for outcome in report.outcomes] == [quick]
+    slow.refresh_from_db()
+    assert slow.lease_until is None
+    assert slow in Source.objects.due()
 
 
 def test_a_feed_cannot_bring_a_script_as_its_site() -> None:
