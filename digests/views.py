@@ -14,6 +14,8 @@ from digests.read import todays_digest
 from digests.window import reader_today
 from digests.write import write_digest
 
+FIRST_YEAR = 1995
+
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,6 +34,8 @@ def digest_day(request: ReaderRequest, day: date) -> HttpResponse:
     today = reader_today(request.user.time_zone, timezone.now())
     if day > today:
         raise Http404("That day has not come yet.")
+    if day.year < FIRST_YEAR:
+        raise Http404("No feed is that old.")
     digest = Digest.objects.filter(user=request.user, date=day).first()
     if request.method == "POST":
         if digest is None:

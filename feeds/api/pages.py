@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 PAGE = 50
 MOST = 200
+NO_CURSOR = "Take the cursor from `next` of the page before."
 
 
 def page_size(request: Request) -> int:
@@ -47,7 +48,7 @@ def read_cursor(request: Request, parts: int) -> tuple[int, ...] | None:
     except (ValueError, binascii.Error):
         found = ()
     if len(found) != parts or any(not 0 <= value < 2**62 for value in found):
-        raise ValidationError({"cursor": "Take the cursor from `next` of the page before."})
+        raise ValidationError({"cursor": NO_CURSOR})
     return found
 
 

@@ -152,7 +152,11 @@ class MarkReadSerializer(serializers.Serializer[object]):
 
     upto_seq = serializers.IntegerField(min_value=0)
     sources = serializers.ListField(
-        child=serializers.IntegerField(), required=False, allow_null=True, default=None
+        child=serializers.IntegerField(min_value=0, max_value=2**62),
+        max_length=10_000,
+        required=False,
+        allow_null=True,
+        default=None,
     )
 
 

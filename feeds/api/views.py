@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from feeds.api import serializers
-from feeds.api.pages import flag, number, page, page_size, read_cursor
+from feeds.api.pages import NO_CURSOR, flag, number, page, page_size, read_cursor
 from feeds.ingest.errors import FeedError
 from feeds.models import Folder, Item, Source, Story, Subscription
 from feeds.reading.filters import Filters
@@ -179,7 +179,7 @@ class Stories(ReaderView):
         if since := _moment(request, "since"):
             stories = stories.filter(last_at__gte=since)
         if cursor := read_cursor(request, 2):
-            last = datetime.fromtimestamp(cursor[0] / 1_000_000, UTC)
+            last = _cursor_time(cursor[0])
             stories = stories.filter(Q(last_at__lt=last) | Q(last_at=last, pk__lt=cursor[1]))
         size = page_size(request)
         found = list(stories.order_by("-last_at", "-pk")[:size])
@@ -210,15 +210,22 @@ def _story_cursor(story: Story) -> tuple[int, int]:
     return int(moment.timestamp()) * 1_000_000 + moment.microsecond, story.pk
 
 
+def _cursor_time(microseconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ValidationError({"cursor": NO_CURSOR}) from None
+
+
 def _moment(request: Request, name: str) -> datetime | None:
     text = request.query_params.get(name, "")
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValidationError({name: f"{text[:40]!r} is no date (ISO 8601)."}) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class OneStory(ReaderView):

@@ -38,6 +38,7 @@ def set_state(
 
 
 def _visible(user: User, ids: set[int]) -> list[int]:
+    ids = {pk for pk in ids if 0 <= pk < 1 << 63}
     seen = set(Item.objects.visible_to(user).filter(pk__in=ids).values_list("pk", flat=True))
     if rest := ids - seen:
         kept = ItemState.objects.filter(user=user, item__in=rest, is_saved=True)
@@ -54,15 +55,16 @@ def mark_all_read(user: User, source_ids: Iterable[int] | None, upto_seq: int) -
     """
     newest = ItemKey.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
     upto = min(upto_seq, newest)
-    behind = Subscription.objects.filter(user=user, read_up_to__lt=upto)
+    meant = Subscription.objects.filter(user=user)
     if source_ids is not None:
-        behind = behind.filter(source__in=list(source_ids))
-    marks = dict(behind.values_list("pk", "read_up_to"))
+        meant = meant.filter(source__in=list(source_ids))
+    marks = dict(meant.filter(read_up_to__lt=upto).values_list("pk", "read_up_to"))
+    # Marked unread by hand, also where the mark of the source is further already.
     unread = ItemState.objects.filter(
         user=user,
         is_read=False,
         item__seq__lte=upto,
-        item__source__in=Subscription.objects.filter(pk__in=marks).values("source"),
+        item__source__in=meant.values("source"),
     )
     items = list(unread.values_list("item", flat=True))
     undo = MarkUndo.objects.create(user=user, marks=marks, unread_items=items)

@@ -52,6 +52,11 @@ def read_number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
+def can_mark_all(filters: Filters) -> bool:
+    """A mark is a source's: what is shown by topic, or because it is saved, has none."""
+    return not (filters.topic or filters.saved)
+
+
 def query_of(filters: Filters, **changes: object) -> str:
     """The filters as the query of an address, `?` included; empty for none."""
     values: dict[str, object] = {

@@ -2,17 +2,18 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from accounts.types import ReaderRequest
-from feeds.models import Item
+from feeds.models import Item, Story
 from feeds.reading.marks import mark_all_read, set_state, undo_mark
 from feeds.reading.river import get_item
 from feeds.views.common import (
     back,
+    can_mark_all,
     is_htmx,
     query_of,
     read_filters,
@@ -31,20 +32,29 @@ def item_state(request: ReaderRequest, pk: int) -> HttpResponse:
         raise Http404("There is no such item.")
     if not is_htmx(request):
         return back(request, reverse("river"))
+    try:
+        item = get_item(request.user, pk)
+    except Item.DoesNotExist:  # not saved any more, and its source is not followed
+        return HttpResponse()
     # The form leads back to the page that it stands on, not to this address.
-    context = {"item": get_item(request.user, pk), "next": request.POST.get("next", "")}
+    context = {"item": item, "next": request.POST.get("next", "")}
     return render(request, "feeds/actions.html", context)
 
 
 @login_required
 @require_POST
 def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
-    """The same for all that the reader sees of a story; `saved` is for its lead alone."""
-    items = Item.objects.visible_to(request.user).filter(story=pk)
-    ids = list(items.values_list("pk", flat=True))
-    if not ids:
+    """The same for all that the reader sees of a story; saved is its lead alone."""
+    story = Story.objects.filter(pk__in=[pk] if pk < 1 << 63 else []).first()
+    items = Item.objects.visible_to(request.user).filter(story=story).exclude(story=None)
+    ids = list(items.order_by("pk").values_list("pk", flat=True))
+    if story is None or not ids:
         raise Http404("There is no such story.")
-    set_state(request.user, ids, **_wanted(request))
+    wanted = _wanted(request)
+    if wanted.get("saved"):
+        set_state(request.user, [story.lead_id if story.lead_id in ids else ids[0]], saved=True)
+        del wanted["saved"]
+    set_state(request.user, ids, **wanted)
     return HttpResponse(status=204) if is_htmx(request) else back(request, reverse("stories"))
 
 
@@ -57,6 +67,8 @@ def _wanted(request: ReaderRequest) -> dict[str, bool]:
 def mark_read(request: ReaderRequest) -> HttpResponse:
     """Everything that the page showed, or would have further down; can be taken back."""
     filters = read_filters(request)
+    if not can_mark_all(filters):
+        return HttpResponseBadRequest("Only whole sources and folders can be marked read.")
     upto = read_number(request.POST.get("seq")) or 0
     undo = mark_all_read(request.user, sources_meant(request.user, filters), upto)
     return redirect(reverse("river") + query_of(filters, undo=undo.pk))

@@ -41,7 +41,7 @@ def test_a_day_without_an_edition_offers_to_write_it(signed_in: Client) -> None:
     assert signed_in.get(f"/digest/{day}/").status_code == 200
 
 
-@pytest.mark.parametrize("day", ["2999-01-01", "2026-02-31", "yesterday"])
+@pytest.mark.parametrize("day", ["2999-01-01", "2026-02-31", "0001-01-01", "yesterday"])
 def test_a_day_that_cannot_be_is_not_found(signed_in: Client, day: str) -> None:
     assert signed_in.get(f"/digest/{day}/").status_code == 404
 

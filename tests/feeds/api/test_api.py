@@ -164,6 +164,9 @@ def test_todays_digest_is_there(api: Client, reader: User) -> None:
         "/items/?limit=-1",
         "/stories/?since=yesterday",
         "/stories/?cursor=MQ==",
+        "/stories/?cursor=NDYxMTY4NjAxODQyNzM4NzkwMy4x",  # the year 148,098
+        "/stories/?since=0001-01-01T00:00:00%2B14:00",
+        "/stories/?since=9999-12-31T23:59:59-14:00",
         "/search/?q=x&page=x",
     ],
 )
@@ -175,6 +178,8 @@ def test_ids_beyond_all_bounds_are_not_there(api: Client) -> None:
     for kind in ("items", "stories", "sources"):
         get(api, f"/{kind}/{10**30}/", 404)
     post(api, "/states/", {"items": [10**30, -1], "read": True})
+    post(api, "/mark-read/", {"upto_seq": 1, "sources": [10**30]}, 400)
+    post(api, "/mark-read/", {"upto_seq": 1, "sources": [1] * 20_000}, 400)
 
 
 def test_the_number_of_queries_does_not_depend_on_the_rows(api: Client, reader: User) -> None:

@@ -223,3 +223,14 @@ def test_taking_a_mark_back_costs_the_same_for_any_number_of_sources(reader: Use
         counts.append(len(queries))
     assert counts[0] == counts[1]
     assert sum(unread_counts(reader).values()) == 13
+
+
+def test_marking_all_read_takes_what_was_marked_unread_by_hand(reader: User) -> None:
+    item = make_item(make_source("one", reader=reader))
+    mark_all_read(reader, None, item.seq)
+    set_state(reader, [item.pk], read=False)
+    assert sum(unread_counts(reader).values()) == 1
+    undo = mark_all_read(reader, None, item.seq)
+    assert not unread_counts(reader)
+    assert undo_mark(reader, undo.pk)
+    assert sum(unread_counts(reader).values()) == 1

@@ -205,3 +205,34 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(
 
 def test_a_lost_page_is_said_kindly(page: Client) -> None:
     assert "There is nothing here" in text(page, "/nowhere/", 404)
+
+
+def test_only_whole_sources_and_folders_are_marked_read(page: Client, reader: User) -> None:
+    make_item(make_source("one", reader=reader), topics=["agents"])
+    for query in ("?topic=agents", "?saved=1"):
+        assert "Mark all read" not in text(page, f"/river/{query}")
+        assert page.post(f"/river/read/{query}", {"seq": 99}).status_code == 400
+    assert sum(unread_counts(reader).values()) == 1
+
+
+def test_saving_a_story_saves_its_lead(page: Client, reader: User) -> None:
+    source = make_source("one", reader=reader)
+    lead = make_item(source, "Lead")
+    story = make_story(lead, make_item(source, "Other"))
+    page.post(f"/story/{story.pk}/state/", {"saved": "1"})
+    assert ItemState.objects.get(is_saved=True).item == lead
+    page.post(f"/story/{story.pk}/state/", {"saved": "0"})
+    assert not ItemState.objects.filter(is_saved=True).exists()
+
+
+def test_what_is_saved_no_more_and_not_followed_vanishes(page: Client, reader: User) -> None:
+    item = make_item(make_source("one"))
+    ItemState.objects.create(user=reader, item=item, is_saved=True)
+    address = f"/item/{item.pk}/state/"
+    answer = page.post(address, {"saved": "0"}, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_numbers_beyond_all_bounds_are_not_there(page: Client) -> None:
+    for kind in ("item", "story"):
+        assert page.post(f"/{kind}/{10**25}/state/", {"read": "1"}).status_code == 404
