@@ -240,12 +240,13 @@ class _Fetch:
         raise FetchError(f"The address redirects more than {MOST_REDIRECTS} times.")
 
     def _conditions(self) -> dict[str, str]:
-        sent = {}
-        if self._request.etag:
-            sent["If-None-Match"] = self._request.etag
-        if self._request.last_modified:
-            sent["If-Modified-Since"] = self._request.last_modified
-        return sent
+        kept = {
+            "If-None-Match": self._request.etag,
+            "If-Modified-Since": self._request.last_modified,
+        }
+        # Rows of earlier versions may hold values that cannot be sent.
+        checked = {name: response_headers.validator(kept[name], 1000) for name in kept}
+        return {name: value for name, value in checked.items() if value}
 
     def _http_timeout(self) -> httpx.Timeout:
         return httpx.Timeout(self._limits.timeout, connect=self._limits.connect_timeout)
@@ -260,8 +261,10 @@ class _Fetch:
             status=status,
             headers=dict(response.headers),
             content_type=response.headers.get("content-type", ""),
-            etag=response.headers.get("etag", "")[:1000],
-            last_modified=response.headers.get("last-modified", "")[:200],
+            etag=response_headers.validator(response.headers.get("etag", ""), 1000),
+            last_modified=response_headers.validator(
+                response.headers.get("last-modified", ""), 200
+            ),
             permanent_url=moved,
             retry_after=response_headers.retry_after(response.headers, now),
             max_age=response_headers.max_age(response.headers, now),

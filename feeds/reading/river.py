@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count
 from django.utils import timezone
 
 from accounts.models import User
@@ -34,14 +35,15 @@ def river(
 ) -> list[Item]:
     """A page of items older than `before_id`, newest first.
 
-    Each has its source, and the reader's state as `is_read`, `is_saved` and
-    `source_title`. The number of queries does not depend on the number of items.
+    Each has its source, and for the reader `is_read`, `is_saved`, `source_title` and
+    `tellers`. The number of queries does not depend on the number of items.
     """
     limit = max(1, min(limit, MOST))
     followed = followed_sources(user, folder_id=filters.folder_id, source_id=filters.source_id)
     before = before_id or _NEWEST_ID
     find = _saved if filters.saved else _newest
     items = _with_states(user, _items(find(user, followed, filters, before, limit)), followed)
+    _attach_tellers(user, items)
     for item in items:
         own = followed.get(item.source_id)
         item.source_title = own.title if own else str(item.source)  # type: ignore[attr-defined]
@@ -174,6 +176,17 @@ def attach_states(
     return items
 
 
+def _attach_tellers(user: User, items: Sequence[Item]) -> None:
+    """`tellers`: how many sources tell the item's story, of those that the reader may see."""
+    told = {one.story_id for one in items if one.story and one.story.source_count > 1}
+    counts: dict[int | None, int] = {}
+    if told:
+        tellings = Item.objects.visible_to(user).filter(story__in=told, copy_of=None).order_by()
+        counts = dict(tellings.values_list("story").annotate(Count("source", distinct=True)))
+    for item in items:
+        item.tellers = counts.get(item.story_id, 1)  # type: ignore[attr-defined]
+
+
 def get_item(user: User, pk: int) -> Item:
     """One item with its body and the reader's state. Item.DoesNotExist when it is not
     visible to the reader; what they saved stays visible."""
@@ -181,6 +194,7 @@ def get_item(user: User, pk: int) -> Item:
         pk__in=ItemState.objects.filter(user=user, item=pk, is_saved=True).values("item")
     )
     item = visible.select_related("source", "body", "story").get(pk=pk)
+    _attach_tellers(user, [item])
     return attach_states(user, [item])[0]
 
 

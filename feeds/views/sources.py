@@ -270,7 +270,11 @@ def _folder_names(user: User) -> list[str]:
 
 
 def folder_at(user: User, path: str) -> Folder | None:
-    """The folder at `path`, made where there is none; None for no path."""
+    """The folder at `path`, made where there is none; None for no path. A name may hold a
+    slash of its own, so what is there is looked for as it is shown."""
+    for pk, shown in folder_paths(user).items():
+        if shown == path.strip():
+            return Folder.objects.get(pk=pk)
     names = [name.strip() for name in path.split(PATH.strip()) if name.strip()]
     if any(len(name) > 100 for name in names) or len(names) > 10:
         raise FeedError("A folder's name has at most 100 characters, and ten lie in each other.")

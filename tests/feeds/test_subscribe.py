@@ -18,6 +18,7 @@ from feeds.subscribe import (
     unsubscribe,
 )
 from feeds.topics import LABELS
+from feeds.views.sources import folder_at, folder_paths
 from tests.make import make_source, make_user
 
 pytestmark = pytest.mark.django_db
@@ -231,3 +232,11 @@ def test_a_source_that_ended_is_tried_again_for_who_follows_it_anew() -> None:
     add_source(source.url, user=make_user())
     source.refresh_from_db()
     assert source.status == Source.Status.ACTIVE
+
+
+def test_a_folder_whose_name_has_a_slash_is_found_again() -> None:
+    reader = make_user()
+    subscribe(reader, make_source(), Folder.objects.create(user=reader, name="AI/ML"))
+    (path,) = folder_paths(reader).values()
+    assert folder_at(reader, path) == Folder.objects.get()
+    assert Folder.objects.count() == 1

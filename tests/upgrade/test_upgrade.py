@@ -1,16 +1,23 @@
 """A reader's database of every release so far survives the upgrade to this one."""
 
 import gzip
+import importlib
 import json
 import os
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings
+from django.db import connection
+
+from feeds.models import ItemBody
+from tests.make import make_item, make_source
 
 RELEASES = sorted(Path(__file__).parent.glob("*.sqlite3.gz"))
 KEPT_TABLES = (
@@ -102,3 +109,13 @@ def test_nothing_is_lost_by_the_upgrade(release: Path, tmp_path: Path) -> None:
 
 def test_there_is_a_release_to_upgrade_from() -> None:
     assert RELEASES
+
+
+@pytest.mark.django_db
+def test_frames_that_were_left_open_are_closed() -> None:
+    hostile = make_item(make_source("one"), html="<p>a</p><><img src=x onerror=alert(1)></iframe>")
+    harmless = make_item(make_source("two"), html="<p>a &lt;&gt; b</p>")
+    migration = importlib.import_module("feeds.migrations.0003_sanitise_frames")
+    migration.sanitise_again(apps, SimpleNamespace(connection=connection))
+    assert ItemBody.objects.get(pk=hostile.pk).html == "<p>a</p>"
+    assert ItemBody.objects.get(pk=harmless.pk).html == "<p>a &lt;&gt; b</p>"

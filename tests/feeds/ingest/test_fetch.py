@@ -367,3 +367,19 @@ def test_many_hosts_of_every_kind_each_get_a_result() -> None:
     assert sorted(result.source_id for result in results) == list(range(len(urls)))
     assert [result.url for result in results if not result.error] == [server.url + "/ok"]
     assert all(result.error.endswith(".") or not result.error for result in results)
+
+
+def test_headers_beyond_ascii_are_as_good_as_none() -> None:
+    odd = {"ETag": '"caf\xe9"', "Last_Modified": "\xe9", "Retry_After": "\xb2"}
+    result = fetch(reply(200, FEED, **odd, Cache_Control="max-age=\xb2"))
+
+    assert (result.error, result.body) == ("", FEED)
+    assert (result.etag, result.last_modified) == ("", "")
+    assert (result.retry_after, result.max_age) == (None, None)
+
+
+def test_a_validator_that_cannot_be_sent_is_left_out() -> None:
+    with serve({"/": reply(200, FEED)}) as server:
+        result = fetch_one(server.url + "/", LIMITS, etag='"caf\xe9"', last_modified="\xe9")
+    assert (result.error, result.body) == ("", FEED)
+    assert "if-none-match" not in server.requests[0][2]

@@ -15,7 +15,7 @@ from feeds.reading.filters import Filters
 from feeds.reading.marks import mark_all_read, set_state, undo_mark
 from feeds.reading.river import get_item, neighbours, river
 from feeds.reading.unread import unread_counts
-from tests.make import make_item, make_source, make_user
+from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -234,3 +234,11 @@ def test_marking_all_read_takes_what_was_marked_unread_by_hand(reader: User) -> 
     assert not unread_counts(reader)
     assert undo_mark(reader, undo.pk)
     assert sum(unread_counts(reader).values()) == 1
+
+
+def test_sources_of_strangers_are_not_counted(reader: User) -> None:
+    mine, public = make_source("mine", reader=reader), make_source("public", is_public=True)
+    item = make_item(mine)
+    make_story(item, make_item(public), make_item(make_source("foreign", reader=make_user("x"))))
+    assert [one.tellers for one in river(reader, Filters())] == [2]
+    assert get_item(reader, item.pk).tellers == 2
