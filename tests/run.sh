@@ -4,12 +4,22 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 tests/install.sh dev
 
-if ! command -v chromium >/dev/null && command -v apt-get >/dev/null; then
+needs=()
+command -v chromium >/dev/null || needs+=(chromium)
+[ -x /usr/lib/postgresql/15/bin/postgres ] || needs+=(postgresql-15)
+for name in redis-server pgbouncer nginx; do
+    PATH="$PATH:/usr/sbin" command -v "$name" >/dev/null || needs+=("$name")
+done
+if [ ${#needs[@]} -gt 0 ] && command -v apt-get >/dev/null; then
     as_root=""
     [ "$(id -u)" = 0 ] || as_root="sudo -n"
+    # The tests start servers of their own on free ports; the packages' must not start too.
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee /usr/sbin/policy-rc.d >/dev/null &&
+        $as_root chmod +x /usr/sbin/policy-rc.d || true
     $as_root apt-get update -qq >/dev/null 2>&1 &&
-        DEBIAN_FRONTEND=noninteractive $as_root apt-get install -qq -y chromium >/dev/null 2>&1 ||
-        echo "Chromium could not be installed; the browser tests say so."
+        DEBIAN_FRONTEND=noninteractive $as_root apt-get install -qq -y "${needs[@]}" >/dev/null 2>&1 ||
+        echo "Could not install ${needs[*]}; the tests that need them say so."
+    $as_root rm -f /usr/sbin/policy-rc.d || true
 fi
 
 .venv/bin/ruff check .
@@ -17,8 +27,7 @@ fi
 .venv/bin/mypy .
 .venv/bin/lint-imports
 .venv/bin/python manage.py makemigrations --check --dry-run
-if [ -n "${FULL:-}" ]; then
-    .venv/bin/python -m pytest "$@"
-else
-    .venv/bin/python -m pytest -m "not slow" "$@"
-fi
+
+only=(-m "not slow")
+[ -z "${FULL:-}" ] || only=()
+.venv/bin/python -m pytest "${only[@]}" "$@"

@@ -1,0 +1,31 @@
+"""Services that several tests share, each started at most once a run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services import PgBouncer, Postgres, Redis, missing
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of its own, ready to be replicated and to archive; its databases are made
+    by the tests that need them."""
+    if gone := missing():
+        pytest.skip(f"not installed: {', '.join(gone)}")
+    with Postgres(wal_level="replica", max_wal_senders="5") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    if gone := missing():
+        pytest.skip(f"not installed: {', '.join(gone)}")
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres: Postgres) -> Iterator[PgBouncer]:
+    with PgBouncer(postgres) as server:
+        yield server

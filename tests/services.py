@@ -1,0 +1,270 @@
+"""Real servers for tests and benchmarks: PostgreSQL, Redis and PgBouncer, each on a free
+port with its files in a folder that goes with it.
+
+`python -m tests.services postgres -- COMMAND` runs a command with DATABASE_URL set.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+BINARIES = Path("/usr/lib/postgresql/15/bin")
+FASTER = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""For tests that kill processes but never the machine."""
+PATIENCE = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _servant() -> str | None:
+    """Whom a server runs as: PostgreSQL and PgBouncer refuse root."""
+    return "postgres" if os.geteuid() == 0 else None
+
+
+class Server:
+    """A process with a folder. `with` starts it and leaves nothing behind."""
+
+    name = ""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"ainews-{self.name}-"))
+        self.process: subprocess.Popen[bytes] | None = None
+        if user := _servant():
+            shutil.chown(self.folder, user)
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def start(self) -> Self:
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(),
+                user=_servant(),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait(lambda: is_open(self.port))
+        return self
+
+    def _wait(self, is_ready: Callable[[], bool]) -> None:
+        until = time.monotonic() + PATIENCE
+        while not is_ready():
+            assert self.process is not None
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{self.name} did not start: {self.log()[-2000:]}")
+            time.sleep(0.05)
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """SIGINT is PostgreSQL's fast shutdown; the others end as well."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Postgres(Server):
+    """PostgreSQL 15 with a superuser `ainews` (trusted on loopback) and a database of that
+    name. `standby_of` makes it a streaming standby of another one."""
+
+    name = "postgres"
+
+    def __init__(
+        self, standby_of: "Postgres | None" = None, password: str = "", **options: str
+    ) -> None:
+        super().__init__()
+        self.primary, self.password = standby_of, password
+        self.options = FASTER | {"max_connections": "60", "shared_buffers": "128MB"} | options
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def url(self, database: str = "ainews") -> str:
+        secret = f":{self.password}" if self.password else ""
+        return f"postgres://ainews{secret}@127.0.0.1:{self.port}/{database}"
+
+    def tool(self, name: str, *arguments: str, check: bool = True) -> str:
+        """Run one of PostgreSQL's programs; what it printed."""
+        done = subprocess.run(
+            [str(BINARIES / name), *arguments],
+            user=_servant(),
+            cwd=self.folder,
+            env=os.environ | {"PGPASSWORD": self.password},
+            capture_output=True,
+            text=True,
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{name}: {done.stderr}")
+        return done.stdout
+
+    def command(self) -> list[str]:
+        settings = {"port": str(self.port), "listen_addresses": "127.0.0.1"} | self.options
+        settings["unix_socket_directories"] = str(self.folder)
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [str(BINARIES / "postgres"), "-D", str(self.data), *flags]
+
+    def start(self) -> Self:
+        is_new = not self.data.exists()
+        if is_new and self.primary:
+            at = ("-h", "127.0.0.1", "-p", str(self.primary.port), "-U", "ainews")
+            self.tool("pg_basebackup", *at, "-D", str(self.data), "-R", "-c", "fast")
+        elif is_new:
+            self._make_cluster()
+        super().start()
+        self._wait(lambda: self.tool("pg_isready", *self._at(), check=False).count("accepting") > 0)
+        if is_new and not self.primary:
+            self.tool("createdb", *self._at(), "-U", "ainews", "ainews")
+        return self
+
+    def _make_cluster(self) -> None:
+        secret = self.folder / "secret"
+        secret.write_text(f"{self.password or 'unused'}\n")
+        if user := _servant():
+            shutil.chown(secret, user)
+        auth = "scram-sha-256" if self.password else "trust"
+        self.tool(
+            "initdb",
+            *("-D", str(self.data), "-U", "ainews", "-A", auth, f"--pwfile={secret}"),
+            *("-E", "UTF8", "--locale=C.UTF-8", "--no-sync"),
+        )
+        secret.unlink()
+
+    def _at(self) -> tuple[str, ...]:
+        return ("-h", "127.0.0.1", "-p", str(self.port))
+
+    def sql(self, statement: str, database: str = "ainews") -> str:
+        """What psql prints of it, unaligned and without headings."""
+        flags = ("-U", "ainews", "-d", database, "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1")
+        return self.tool("psql", *self._at(), *flags, "-c", statement).strip()
+
+
+class Redis(Server):
+    name = "redis"
+
+    def __init__(self, **options: str) -> None:
+        super().__init__()
+        self.options = {"save": "", "appendonly": "no"} | options
+
+    @property
+    def url(self) -> str:
+        secret = self.options.get("requirepass")
+        return f"redis://{f':{secret}@' if secret else ''}127.0.0.1:{self.port}/0"
+
+    def command(self) -> list[str]:
+        settings = {"port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder)}
+        flags = [
+            part
+            for name, value in (settings | self.options).items()
+            for part in (f"--{name}", value)
+        ]
+        return ["redis-server", *flags]
+
+
+class PgBouncer(Server):
+    """A pooler in transaction mode before `postgres`."""
+
+    name = "pgbouncer"
+
+    def __init__(self, postgres: Postgres) -> None:
+        super().__init__()
+        self.postgres = postgres
+
+    def url(self, database: str = "ainews") -> str:
+        return f"postgres://ainews@127.0.0.1:{self.port}/{database}"
+
+    def command(self) -> list[str]:
+        users, config = self.folder / "users.txt", self.folder / "pgbouncer.ini"
+        users.write_text('"ainews" ""\n')
+        config.write_text(
+            "[databases]\n"
+            f"* = host=127.0.0.1 port={self.postgres.port}\n"
+            "[pgbouncer]\n"
+            f"listen_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
+            f"auth_type = trust\nauth_file = {users}\n"
+            "pool_mode = transaction\ndefault_pool_size = 5\nmax_client_conn = 200\n"
+        )
+        return [shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", str(config)]
+
+
+def is_root_or_alone() -> bool:
+    """Whether servers can be started here: as root there must be somebody to run them as."""
+    try:
+        return _servant() is None or bool(pwd.getpwnam("postgres"))
+    except KeyError:
+        return False
+
+
+def missing() -> list[str]:
+    """Programs that the tests need and that are not installed."""
+    wanted = {
+        "postgresql-15": (BINARIES / "postgres").exists() and is_root_or_alone(),
+        "redis-server": shutil.which("redis-server"),
+        "pgbouncer": shutil.which("pgbouncer") or Path("/usr/sbin/pgbouncer").exists(),
+    }
+    return [name for name, there in wanted.items() if not there]
+
+
+def main(arguments: Sequence[str]) -> int:
+    names, command = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
+    environment = dict(os.environ)
+    with ExitStack() as stack:
+        if "postgres" in names:
+            environment["DATABASE_URL"] = stack.enter_context(Postgres()).url()
+        if "redis" in names:
+            environment["REDIS_URL"] = stack.enter_context(Redis()).url
+        return subprocess.run(command, env=environment).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
