@@ -24,14 +24,21 @@ def detach_search(
     """SQLite remakes no table that the search's view or triggers read."""
     from feeds.search.sqlite_index import detach_index
 
-    if any(migration.app_label == sender.label for migration, _ in plan):
-        detach_index(connections[using])
+    connection = connections[using]
+    if connection.vendor == "sqlite" and any(one.app_label == sender.label for one, _ in plan):
+        detach_index(connection)
 
 
 def attach_search(sender: AppConfig, using: str, **_: Any) -> None:
-    """Make the index, or what a migration took of it."""
-    from feeds.search.sqlite_index import ensure_index
+    """Make the partitions of the next months, and the index or what a migration took of it."""
+    from feeds import partitions
+    from feeds.search import postgres_index, sqlite_index
 
     connection = connections[using]
-    if "feeds_itembody" in connection.introspection.table_names():
-        ensure_index(connection)
+    if "feeds_itembody" not in connection.introspection.table_names():
+        return
+    if connection.vendor == "sqlite":
+        sqlite_index.ensure_index(connection)
+    else:
+        postgres_index.ensure_index(connection)
+        partitions.ensure_months_ahead()

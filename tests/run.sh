@@ -31,3 +31,8 @@ fi
 only=(-m "not slow")
 [ -z "${FULL:-}" ] || only=()
 .venv/bin/python -m pytest "${only[@]}" "$@"
+# The same answers on PostgreSQL: what reads, ingests, groups and searches runs there too.
+if [ $# -eq 0 ] && [ -x /usr/lib/postgresql/15/bin/postgres ]; then
+    .venv/bin/python -m tests.services postgres -- \
+        .venv/bin/python -m pytest "${only[@]}" tests/accounts tests/digests tests/feeds
+fi

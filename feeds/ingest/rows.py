@@ -14,13 +14,25 @@ from django.db.models import Model
 
 
 def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """INSERT `rows`, whose values stand in the order of `columns` (of the database)."""
+    """INSERT `rows` (on PostgreSQL by COPY), whose values stand in the order of `columns`, which
+    are the database's."""
     quote = connection.ops.quote_name
     names = ", ".join(map(quote, columns))
     marks = ", ".join(["%s"] * len(columns))
     table = quote(model._meta.db_table)
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with connection.wrap_database_errors:
+                _copy(cursor, f"COPY {table} ({names}) FROM STDIN", rows)
+            return
         cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - our own names
+
+
+def _copy(cursor: Any, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    """One statement for all rows: triggers that run once a statement see them together."""
+    with cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def update_rows(

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from feeds.ids import TAIL_BITS, TAIL_MASK, make_id
+from feeds.ids import TAIL_BITS, TAIL_MASK, lowest_id, make_id
 from feeds.ingest.rows import adapt_time, insert_rows, to_json
 from feeds.ingest.types import CleanEntry
 from feeds.models import Item, ItemBody, ItemKey
+from feeds.partitions import ensure_partitions
 
 CHUNK = 500
 """Entries a transaction: other writers wait for one, so it stays short."""
@@ -87,6 +88,7 @@ def store_entries(
     twice = _told_twice(entries)
     # Oldest first: the ledger's order of arrival follows the order of events.
     ordered = sorted(dated, key=lambda entry: entry.published or now)
+    ensure_partitions({lowest_id(entry.published or now) for entry in ordered})
     stored = Stored()
     for start in range(0, len(ordered), CHUNK):
         chunk = _Chunk(source_id, ordered[start : start + CHUNK], now, topics, language)

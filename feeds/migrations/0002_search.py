@@ -5,11 +5,12 @@ from typing import Any
 
 from django.db import migrations
 
-from feeds.search import sqlite_index
+from feeds.search import postgres_index, sqlite_index
 
 
 def drop(apps: Any, schema_editor: Any) -> None:
-    sqlite_index.drop_index(schema_editor.connection)
+    index = sqlite_index if schema_editor.connection.vendor == "sqlite" else postgres_index
+    index.drop_index(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

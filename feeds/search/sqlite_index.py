@@ -9,10 +9,6 @@ a migration and `ensure_index` after it.
 
 from typing import Any
 
-from feeds.search.query import Query, Term
-
-WEIGHTS = "5.0, 2.0, 1.0"
-"""Of title, summary and text in the ranking."""
 _INDEX = (
     "CREATE VIRTUAL TABLE feeds_search USING fts5(title, summary, text,"
     " content='feeds_search_rows', content_rowid='id',"
@@ -76,8 +72,6 @@ def ensure_index(connection: Any) -> bool:
 
     A part that is missing or different means that rows may have changed unseen.
     """
-    if connection.vendor != "sqlite":
-        return False
     with connection.cursor() as cursor:
         marks = ", ".join(["%s"] * len(_PARTS))
         cursor.execute(f"SELECT name, sql FROM sqlite_master WHERE name IN ({marks})", list(_PARTS))
@@ -94,8 +88,6 @@ def ensure_index(connection: Any) -> bool:
 
 def detach_index(connection: Any) -> None:
     """Drop all that reads the tables; the index itself stays, out of step."""
-    if connection.vendor != "sqlite":
-        return
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"
@@ -106,29 +98,6 @@ def detach_index(connection: Any) -> None:
 
 
 def drop_index(connection: Any) -> None:
-    if connection.vendor != "sqlite":
-        return
     detach_index(connection)
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS feeds_search")
-
-
-def match_expression(query: Query) -> str:
-    """The query in FTS5's own language; "" when it has no words to look for."""
-    found = " AND ".join(
-        "(" + " OR ".join(_quoted(term) for term in group) + ")" for group in query.groups
-    )
-    if not found or not query.excluded:
-        return found
-    return f"({found}) NOT ({excluded_expression(query)})"
-
-
-def excluded_expression(query: Query) -> str:
-    return " OR ".join(_quoted(term) for term in query.excluded)
-
-
-def _quoted(term: Term) -> str:
-    """Quoted, nothing in it is an operator of FTS5."""
-    text = term.text.rstrip("*") if term.is_prefix else term.text
-    quoted = '"' + text.replace('"', '""') + '"'
-    return quoted + ("*" if term.is_prefix else "")

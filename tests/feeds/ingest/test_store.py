@@ -142,7 +142,8 @@ def test_the_number_of_queries_does_not_grow_with_the_entries() -> None:
             store(source, *changed)
         return len(first) + len(second)
 
-    assert queries(make_source("few"), 2) == queries(make_source("many"), 50) < 22
+    store(make_source("first"), entry(0), entry(50))  # makes the months of PostgreSQL
+    assert queries(make_source("few"), 2) == queries(make_source("many"), 50) < 25
 
 
 def test_a_thousand_entries_are_stored_in_short_transactions() -> None:

@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
-from feeds.models import Folder, Item, ItemBody, Subscription
+from feeds.models import Folder, Subscription
 from feeds.reading.marks import set_state
 from feeds.search.run import search_items
-from feeds.search.sqlite_index import ensure_index
 from tests.make import make_item, make_source, make_user
 
 pytestmark = pytest.mark.django_db
@@ -81,28 +80,6 @@ def test_matches_are_marked_and_everything_else_is_escaped(reader: User) -> None
     assert "<script" not in item.marked_snippet  # type: ignore[attr-defined]
 
 
-def test_the_index_follows_updates_and_deletions(reader: User) -> None:
-    item = make_item(make_source(reader=reader), "Before", text="first")
-    Item.objects.filter(pk=item.pk).update(title="After", summary="")
-    ItemBody.objects.filter(pk=item.pk).update(text="second")
-    assert found(reader, "before") == found(reader, "first") == []
-    assert found(reader, "after") == found(reader, "second") == ["After"]
-    Item.objects.get(pk=item.pk).delete()
-    assert found(reader, "after") == []
-    with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO feeds_search (feeds_search) VALUES ('integrity-check')")
-
-
-def test_lost_triggers_are_made_again_and_the_index_is_rebuilt(reader: User) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER feeds_search_insert")
-    make_item(make_source(reader=reader), "Missed")
-    assert found(reader, "missed") == []
-    assert ensure_index(connection)
-    assert found(reader, "missed") == ["Missed"]
-    assert not ensure_index(connection)
-
-
 def test_readers_find_only_what_they_may_see(reader: User) -> None:
     make_item(make_source("private", reader=make_user("other")), "Secret plan")
     make_item(make_source("public", is_public=True), "Public plan")
@@ -128,7 +105,8 @@ def test_the_number_of_queries_does_not_depend_on_the_matches(reader: User) -> N
         with CaptureQueriesContext(connection) as queries:
             search_items(reader, "plan is:unread")
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 7
+    most = 7 if connection.vendor == "sqlite" else 10  # the words' stems, partitions, statistics
+    assert counts[0] == counts[1] <= most
 
 
 @settings(
