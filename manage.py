@@ -12,8 +12,19 @@ def main() -> None:
 
         start_web()
     from django.core.management import execute_from_command_line
+    from django.db import Error
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except Error as error:
+        from django.conf import settings
+
+        from ainews_site.failures import in_words
+
+        said = in_words(error, settings.DATABASES["default"])
+        if not said or "--traceback" in sys.argv:
+            raise
+        raise SystemExit(said) from None
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts.database import try_to_write
 from accounts.models import ApiToken, User, hash_token
 
 
@@ -23,7 +24,8 @@ class ApiTokenAuthentication(BaseAuthentication):
         now = timezone.now()
         # Once a minute is enough to say when it was used, and spares a write a request.
         if found.last_used_at is None or now - found.last_used_at > timedelta(minutes=1):
-            ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
+            own = ApiToken.objects.filter(pk=found.pk)
+            try_to_write(lambda: own.update(last_used_at=now))
         return found.user, found
 
     def authenticate_header(self, request: Request) -> str:

@@ -7,4 +7,6 @@ class SiteConfig(AppConfig):
     name = "ainews_site"
 
     def ready(self) -> None:
-        from ainews_site import checks  # noqa: F401 - registers them
+        from ainews_site import checks, in_hand  # noqa: F401 - registers the checks
+
+        in_hand.connect()

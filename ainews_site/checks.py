@@ -1,18 +1,48 @@
 """System checks: what is configured wrongly, in a sentence each."""
 
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from ainews_site.queue import LONGEST_HIDDEN, clusters, longest_hold
+
 
 @register("ainews")
 def check_queue(**_: Any) -> list[CheckMessage]:
-    """A retry that comes before the time-out runs a task twice."""
-    queue = settings.Q_CLUSTER
-    if queue["retry"] > queue["timeout"]:
+    """A message that is handed out again before its task has ended runs the task twice."""
+    return [
+        message
+        for name, cluster in clusters(settings.Q_CLUSTER).items()
+        for message in _check_cluster(name, cluster)
+    ]
+
+
+def _check_cluster(name: str, cluster: dict[str, Any]) -> list[CheckMessage]:
+    if cluster["workers"] < 1:
+        said = f"WORKERS must be at least 1, not {cluster['workers']}."
+        return [Error(said, id="ainews.E004")]
+    hold, retry = longest_hold(cluster), cluster["retry"]
+    if retry <= hold:
+        said = (
+            f"The queue {name} hands a message out again after {retry} s, while its task may "
+            f"wait and run for {hold} s: it would run twice."
+        )
+        hint = f"Set retry above {hold} in Q_CLUSTER, or timeout ({cluster['timeout']}) lower."
+        return [Error(said, hint=hint, id="ainews.E001")]
+    if "sqs" in cluster and retry > LONGEST_HIDDEN:
+        said = f"SQS hides a message for 12 hours at most: retry of {name} must not be {retry} s."
+        return [Error(said, id="ainews.E003")]
+    return []
+
+
+@register("ainews")
+def check_sqs(**_: Any) -> list[CheckMessage]:
+    if "sqs" not in settings.Q_CLUSTER or find_spec("boto3"):
         return []
-    return [Error("Q_CLUSTER retry must exceed timeout, or tasks run twice.", id="ainews.E001")]
+    hint = "Install requirements/server.txt, or leave QUEUE_URL empty."
+    return [Error("QUEUE_URL names SQS, but boto3 is not installed.", hint=hint, id="ainews.E005")]
 
 
 @register("ainews")

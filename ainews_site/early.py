@@ -53,12 +53,14 @@ def web_command(host: str, port: int) -> list[str]:
     return [sys.executable, "-m", "daphne", *address, "-v", "0", "ainews_site.asgi:application"]
 
 
-def spawn(command: list[str], folder: Path) -> "subprocess.Popen[bytes]":
+def spawn(
+    command: list[str], folder: Path, environment: dict[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
     """In a group of its own, so that it and what it forked end together."""
     return subprocess.Popen(  # noqa: S603 - our own commands
         command,
         cwd=folder,
-        env=os.environ | {"AINEWS_RUN": RUN},
+        env=os.environ | {"AINEWS_RUN": RUN} | (environment or {}),
         start_new_session=True,
         stdin=subprocess.DEVNULL,
     )

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -16,12 +17,17 @@ from django.core.cache import caches
 
 from ainews_site import early
 from ainews_site.early import RUN, spawn, web_command
+from ainews_site.in_hand import VARIABLE, Quiet, lock_file
 from ainews_site.progress import say
+from ainews_site.queue import FAST
 
 HEARTBEAT_PATIENCE = 30.0
 """Seconds without a heartbeat after which the worker counts as hanging."""
 GRACE = 5.0
 SHORT_LIFE = 10.0
+LONGEST_PAUSE = 15.0
+LONGEST_QUIET = 5.0
+"""Seconds in which an idle cluster ends when it can; one that lost a process cannot."""
 MOST_SHORT_LIVES = 3
 """A web server that ends so soon so often will not live at the next try either."""
 
@@ -30,9 +36,14 @@ class Child:
     """A process in a group of its own, so that it and what it forked end together."""
 
     def __init__(
-        self, name: str, command: Sequence[str], process: "subprocess.Popen[bytes] | None" = None
+        self,
+        name: str,
+        command: Sequence[str],
+        process: "subprocess.Popen[bytes] | None" = None,
+        environment: dict[str, str] | None = None,
     ) -> None:
-        self.name, self.command = name, list(command)
+        self.name, self.command, self.environment = name, list(command), environment
+        self.in_hand: Path | None = None
         if process is None:
             self.start()
         else:
@@ -40,7 +51,7 @@ class Child:
 
     def start(self) -> None:
         self.started = time.monotonic()
-        self.process = spawn(self.command, settings.BASE_DIR)
+        self.process = spawn(self.command, settings.BASE_DIR, self.environment)
 
     @property
     def is_running(self) -> bool:
@@ -60,10 +71,23 @@ class Child:
     def stop(self, grace: float = GRACE) -> None:
         """Asks, waits `grace` seconds, then kills whatever of the group is left."""
         self.ask_to_stop()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(grace)
+        self.wait(grace)
         self.signal(signal.SIGKILL)
         self.process.wait()
+
+    def wait(self, seconds: float) -> None:
+        """Until it has ended, or does nothing for a while where that can be seen."""
+        until, quiet = time.monotonic() + seconds, Quiet(self.in_hand) if self.in_hand else None
+        while self.is_running and (left := until - time.monotonic()) > 0:
+            if quiet and quiet.seconds() > LONGEST_QUIET:
+                return
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(min(left, 0.2))
+
+    def forget(self) -> None:
+        """Remove what tells that it works."""
+        if self.in_hand:
+            self.in_hand.unlink(missing_ok=True)
 
     def restart(self, grace: float = GRACE) -> None:
         self.stop(grace)
@@ -77,8 +101,18 @@ def web_child() -> Child:
     return Child("web", command, process)
 
 
-def worker_child() -> Child:
-    return Child("worker", [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"])
+def worker_child(queue: str = "", processes: int = 0) -> Child:
+    """A cluster that takes the one queue, or both where none is named."""
+    own = {"Q_CLUSTER_NAME": queue} if queue else {}
+    if processes:
+        own["WORKERS"] = str(processes)
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
+    in_hand = lock_file(queue or "both")
+    own[VARIABLE] = str(in_hand)
+    name = "fast worker" if queue == FAST else f"{queue} worker".strip()
+    child = Child(name, command, environment=own)
+    child.in_hand = in_hand
+    return child
 
 
 def answers(web: Child, seconds: float = 30.0) -> bool:
@@ -106,40 +140,42 @@ def heartbeats() -> list[Any]:
 
 
 class Watchdog:
-    """Sees a worker that is dead, silent, or lost a process of its pool.
+    """Sees a worker that is dead, silent, or lost one of its processes.
 
-    A killed pool process takes a lock of the queue along: its successor waits for
-    ever while the heartbeat goes on, so a change in the pool restarts the cluster.
+    A killed process takes a lock of the queue along: its successor waits for ever while
+    the heartbeat goes on, so whatever the cluster had to replace restarts it whole.
     """
 
-    def __init__(self, child: Child) -> None:
-        self.child = child
-        self._forget()
-
-    def _forget(self) -> None:
+    def __init__(self, child: Child, grace: float = GRACE) -> None:
+        self.child, self.grace = child, grace
         self.last_seen = time.monotonic()
-        self.pool: list[int] = []
+        self.pause = 0.0
 
     def complaint(self) -> str:
         """What is wrong now, in words; empty when all is well."""
         if not self.child.is_running:
-            return "the worker has ended"
+            return "it has ended"
         mine = [stat for stat in heartbeats() if stat.pid == self.child.process.pid]
         if mine and mine[0].workers:
-            return self._compare(mine[0].workers)
+            self.last_seen = time.monotonic()
+            return "a process of it died" if mine[0].reincarnations else ""
         silent = time.monotonic() - self.last_seen > HEARTBEAT_PATIENCE
-        return "the worker gives no sign" if silent else ""
-
-    def _compare(self, workers: list[int]) -> str:
-        self.last_seen = time.monotonic()
-        before, self.pool = self.pool, workers
-        return "a process of the worker died" if before and before != workers else ""
+        return "it gives no sign" if silent else ""
 
     def look(self) -> None:
-        if complaint := self.complaint():
-            say(f"Starting the worker again: {complaint}.")
-            self.child.restart()
-            self._forget()
+        if (complaint := self.complaint()) and self._may_start():
+            say(f"Starting the {self.child.name} again: {complaint}.")
+            self.child.restart(self.grace)
+            self.last_seen = time.monotonic()
+
+    def _may_start(self) -> bool:
+        """What ends as soon as it starts is started ever more seldom."""
+        age = time.monotonic() - self.child.started
+        if age < self.pause:
+            return False
+        is_short = not self.child.is_running and age < self.pause + SHORT_LIFE
+        self.pause = min(2 * self.pause + 1, LONGEST_PAUSE) if is_short else 0.0
+        return True
 
 
 class Stopped(Exception):
@@ -200,3 +236,4 @@ def run(
             child.ask_to_stop()
         for child in children:
             child.stop()
+            child.forget()

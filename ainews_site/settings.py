@@ -5,15 +5,25 @@ The process environment wins over `.env`; `.env.example` documents every name.
 
 import os
 import secrets
+import sys
 from pathlib import Path
+from typing import Any
 
 import environ
+
+from ainews_site.machine import measure, sizes_for
+from ainews_site.queue import cluster_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env(
     DATA=(str, str(BASE_DIR / "var")),
+    ARCHIVE_AFTER_DAYS=(int, 0),
+    ARCHIVE_DIR=(str, ""),
     DATABASE_URL=(str, ""),
+    DATABASE_POOL=(int, 10),
+    DATABASE_REPLICA_URLS=(list, []),
+    DATABASE_REPLICA_LAG=(float, 10.0),
     REDIS_URL=(str, ""),
     SECRET_KEY=(str, ""),
     DEBUG=(bool, False),
@@ -24,7 +34,7 @@ env = environ.Env(
     TIME_ZONE=(str, "UTC"),
     LOG_LEVEL=(str, "INFO"),
     FETCH_ALLOW_PRIVATE=(list, []),
-    FETCH_CONCURRENCY=(int, 50),
+    FETCH_CONCURRENCY=(int, 0),
     FETCH_CONNECT_TIMEOUT=(float, 10.0),
     FETCH_TIMEOUT=(float, 20.0),
     FETCH_MAX_BYTES=(int, 15 * 1024 * 1024),
@@ -33,9 +43,12 @@ env = environ.Env(
     FETCH_CONTACT_URL=(str, "https://github.com/ainews/ainews"),
     FETCH_FROM=(str, ""),
     FETCH_PORTS=(list, ["80", "443", "8080", "8443"]),
-    POLL_BATCH=(int, 50),
+    POLL_BATCH=(int, 0),
+    LEASE_SECONDS=(int, 900),
+    POLL_WAITING=(int, 8),
+    QUEUE_URL=(str, ""),
     UNREAD_HORIZON_DAYS=(int, 30),
-    WORKERS=(int, 1),
+    WORKERS=(int, 0),
 )
 environ.Env.read_env(BASE_DIR / ".env")  # never overrides what the process was given
 for _name in env.scheme:
@@ -131,7 +144,7 @@ TEMPLATES = [
 ]
 
 DATABASE_URL = env("DATABASE_URL") or f"sqlite:///{DATA / 'ainews.sqlite3'}"
-DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASES: dict[str, Any] = {"default": environ.Env.db_url_config(DATABASE_URL)}
 if DATABASES["default"].get("ENGINE", "").rpartition(".")[2] not in ("sqlite3", "postgresql"):
     raise SystemExit("DATABASE_URL is no address of a database; see .env.example.")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -141,14 +154,81 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
         "init_command": (
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;"
-            "PRAGMA mmap_size=33554432; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON"
+            # The first works on a new file only: what is deleted is given back in steps.
+            "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+            "PRAGMA cache_size=-32000; PRAGMA mmap_size=33554432; PRAGMA temp_store=MEMORY;"
+            "PRAGMA foreign_keys=ON"
         ),
     }
+
+
+def _replica(number: int, url: str) -> dict[str, Any]:
+    """What Django wants to know of a replica. The address is not shown: it has a password."""
+    is_ours = url.partition("://")[0] in ("postgres", "postgresql")
+    try:
+        replica = dict(environ.Env.db_url_config(url)) if is_ours else {}
+    except ValueError:
+        replica = {}
+    if not replica.get("NAME"):
+        raise SystemExit(
+            f"DATABASE_REPLICA_URLS: address {number} is no postgres://user:password@host/name;"
+            " see .env.example."
+        )
+    return replica | {"TEST": {"MIRROR": "default"}}
+
+
+REPLICAS = {
+    f"replica{number}": _replica(number, url.strip())
+    for number, url in enumerate(env("DATABASE_REPLICA_URLS"), 1)
+}
+if REPLICAS:
+    if not DATABASES["default"]["ENGINE"].endswith(".postgresql"):
+        raise SystemExit(
+            "DATABASE_REPLICA_URLS needs PostgreSQL in DATABASE_URL: SQLite has no replicas."
+        )
+    DATABASES |= REPLICAS
+    DATABASE_ROUTERS = ["accounts.database.ReplicaRouter"]
+    for _database in DATABASES.values():
+        # A server that is gone must be found out soon, and before a reader's query.
+        _database["CONN_HEALTH_CHECKS"] = True
+        _database["OPTIONS"] = {"connect_timeout": 2} | _database.get("OPTIONS", {})
+    # Outside the session's, which reads at the beginning and writes at the very end.
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("django.contrib.sessions.middleware.SessionMiddleware"),
+        "ainews_site.replicas.ReplicaMiddleware",
+    )
+DATABASE_REPLICA_LAG = env("DATABASE_REPLICA_LAG")
+# A pool does not survive the forks of the queue's clusters, so only what was started as a web
+# server has one. It tries no longer than that to connect: the next request begins anew.
+_SERVES_PAGES = {"ainews_site.asgi", "ainews_site.wsgi"} & sys.modules.keys()
+if _SERVES_PAGES and env("DATABASE_POOL") > 0:
+    for _database in DATABASES.values():
+        if _database["ENGINE"].endswith(".postgresql"):
+            _database["CONN_HEALTH_CHECKS"] = True
+            _database["OPTIONS"] = _database.get("OPTIONS", {}) | {
+                "pool": {
+                    "min_size": 1,
+                    "max_size": env("DATABASE_POOL"),
+                    "timeout": 3,
+                    "reconnect_timeout": 4,
+                }
+            }
+for _database in DATABASES.values():
+    # PgBouncer in transaction mode may give each fetch another server.
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+CACHES: dict[str, dict[str, str]] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # The workers' heartbeats, for the watchdog on the same machine: a cache in process would
+    # hide them, rows would keep the disk busy, and Redis may be away while the work goes on.
+    "queue": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": str(DATA / "queue"),
+    },
+}
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES["default"] = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
@@ -156,36 +236,13 @@ if REDIS_URL:
         }
     }
 else:
-    CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-        "queue": {
-            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-            "LOCATION": str(DATA / "queue"),
-        },
-    }
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
-Q_CLUSTER = {
-    "name": "ainews",
-    "orm": "default",
-    "workers": env("WORKERS"),
-    "bulk": 1,
-    "queue_limit": 4,
-    "timeout": 600,
-    # django-q2 starts the retry clock when a task is prefetched, so it must
-    # exceed the time-out plus the longest wait in the local queue.
-    "retry": 3600,
-    "max_attempts": 3,
-    "save_limit": -1,
-    "poll": 1,
-    "catch_up": False,
-    # Without Redis the heartbeat is a small file in DATA: a cache in process would
-    # hide it from the watchdog, and rows would keep the database's disk busy.
-    "cache": "default" if REDIS_URL else "queue",
-    "guard_cycle": 2,
-    "recycle": 10_000,
-    "label": "Queue",
-}
+SIZES = sizes_for(measure(), sqlite=DATABASES["default"]["ENGINE"].endswith("sqlite3"))
+try:
+    Q_CLUSTER = cluster_settings(env("QUEUE_URL"), env("WORKERS") or SIZES.workers, cache="queue")
+except ValueError:
+    raise SystemExit("QUEUE_URL is no sqs://region/name; see .env.example.") from None
 
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -206,6 +263,9 @@ CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+ARCHIVE_DIR = Path(env("ARCHIVE_DIR") or DATA / "archive")
+ARCHIVE_AFTER_DAYS = env("ARCHIVE_AFTER_DAYS")
 
 INTEREST_TOPICS = "feeds.topics.TOPICS"
 
@@ -246,7 +306,7 @@ LOGGING = {
 }
 
 FETCH_ALLOW_PRIVATE = env("FETCH_ALLOW_PRIVATE")
-FETCH_CONCURRENCY = env("FETCH_CONCURRENCY")
+FETCH_CONCURRENCY = env("FETCH_CONCURRENCY") or SIZES.fetch_concurrency
 FETCH_CONNECT_TIMEOUT = env("FETCH_CONNECT_TIMEOUT")
 FETCH_TIMEOUT = env("FETCH_TIMEOUT")
 FETCH_MAX_BYTES = env("FETCH_MAX_BYTES")
@@ -255,5 +315,7 @@ FETCH_HOST_PAUSE = env("FETCH_HOST_PAUSE")
 FETCH_CONTACT_URL = env("FETCH_CONTACT_URL")
 FETCH_FROM = env("FETCH_FROM")
 FETCH_PORTS = env("FETCH_PORTS")
-POLL_BATCH = env("POLL_BATCH")
+LEASE_SECONDS = env("LEASE_SECONDS")
+POLL_BATCH = env("POLL_BATCH") or SIZES.poll_batch
+POLL_WAITING = env("POLL_WAITING")
 UNREAD_HORIZON_DAYS = env("UNREAD_HORIZON_DAYS")

@@ -8,16 +8,18 @@ from accounts.zones import zone_named
 from digests.models import Digest
 from digests.window import reader_today
 from digests.write import write_digest
+from feeds.tasks import SLOW, ensure_schedule
 
 
 def ensure_schedules() -> None:
     """Make the schedule that writes digests, once."""
-    Schedule.objects.get_or_create(
-        name="write_due_digests",
-        defaults={
+    ensure_schedule(
+        "write_due_digests",
+        {
             "func": "digests.tasks.write_due_digests",
             "schedule_type": Schedule.MINUTES,
             "minutes": 10,
+            "kwargs": repr(SLOW),
         },
     )
 

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from feeds.models import FetchLog, Folder, Item, Source, Story, Subscription
+from feeds.models import ArchivePart, FetchLog, Folder, Item, Source, Story, Subscription
 from feeds.stories.edit import delete_items, merge_stories, move_item, split_story
 from feeds.stories.refresh import refresh_stories
 
@@ -88,6 +88,22 @@ class SourceAdmin(admin.ModelAdmin):
     def make_public(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = sources.update(is_public=True)
         self.message_user(request, f"{count} are in the catalogue.")
+
+
+@admin.register(ArchivePart)
+class ArchivePartAdmin(admin.ModelAdmin):
+    """What lies in files; `manage.py archive` and `restore_archive` change it."""
+
+    list_display = ("name", "items", "size", "state", "made_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ArchivePart | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ArchivePart | None = None) -> bool:
+        return False
 
 
 @admin.register(Item)

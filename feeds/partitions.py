@@ -122,11 +122,17 @@ def ensure_partitions(ids: Iterable[int]) -> list[Span]:
 
 
 def ensure_months_ahead(now: datetime | None = None) -> list[Span]:
-    """This month's partition and the next ones: made while nobody waits for them."""
+    """This month's partition and the next ones, made while nobody waits for them, and those
+    of what lies in DEFAULT, which is moved there."""
+    if connection.vendor != "postgresql":
+        return []
     now = now or timezone.now()
     months = [lowest_id(now)]
     for _ in range(MONTHS_AHEAD):
         months.append(month_of(id_time(months[-1])).high)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM feeds_item_default")
+        months += [pk for (pk,) in cursor.fetchall()]
     return ensure_partitions(months)
 
 
@@ -156,13 +162,18 @@ def make_partitions(wanted: Iterable[Span], tables: Iterable[str] = tuple(KEYS))
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        lock(cursor)
         for table in tables:
             there = _spans_of(cursor, table)
             for span in wanted:
                 if not any(span.overlaps(other) for other in there):
                     _make(cursor, table, span)
                     bring_states_back(cursor)
+
+
+def lock(cursor: Any) -> None:
+    """One process at a time changes partitions; until the end of the transaction."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _make(cursor: Any, table: str, span: Span) -> None:
@@ -199,6 +210,31 @@ def bring_states_back(cursor: Any) -> None:
     if cursor.fetchone()[0]:
         cursor.execute("INSERT INTO feeds_itemstate SELECT * FROM states_aside")
         cursor.execute("DROP TABLE states_aside")
+
+
+def keep_only(cursor: Any, span: Span, condition: str) -> None:
+    """Leave in the partitions of a range the rows for which `condition` holds, in which {key}
+    is their id, and drop the partitions when there is none. Readers wait for a moment."""
+    cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+    set_states_aside(cursor, f"item_id >= {span.low} AND item_id < {span.high}")
+    items = span.table("feeds_item")
+    is_needed = has_rows(cursor, items, condition.format(key=f"{items}.id"))
+    for table, key in KEYS.items():
+        name = span.table(table)
+        cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {name}")
+        if is_needed:
+            cursor.execute(f"ALTER TABLE {name} RENAME TO {name}_old")
+            cursor.execute(
+                f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE)"
+            )
+            where = condition.format(key=f"{name}_old.{key}")
+            cursor.execute(f"INSERT INTO {name} SELECT * FROM {name}_old WHERE {where}")  # noqa: S608
+            name = f"{name}_old"
+        cursor.execute(f"DROP TABLE {name}")
+        if is_needed:
+            attach(cursor, table, span)
+    bring_states_back(cursor)
+    _known.discard(span)
 
 
 def _has_default(cursor: Any, table: str) -> bool:

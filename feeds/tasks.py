@@ -3,37 +3,60 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
+from logging import getLogger
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils import timezone
-from django_q.models import OrmQ, Schedule
+from django_q.brokers import get_broker
+from django_q.models import Schedule
 from django_q.tasks import async_task
 
+from feeds.archive.store import archive_months
 from feeds.intake import take_in
 from feeds.models import FetchLog, Item, MarkUndo, Source
+from feeds.partitions import ensure_months_ahead
 from feeds.stories.group import group_new_items, repair_stories
 
-__all__ = ["drop_old_rows", "ensure_schedules", "poll_batch", "poll_due", "repair_stories"]
+__all__ = [
+    "archive_old_months",
+    "drop_old_rows",
+    "ensure_schedules",
+    "make_partitions",
+    "poll_batch",
+    "poll_due",
+    "repair_stories",
+]
+
+logger = getLogger(__name__)
 
 KEEP_FETCH_LOGS = timedelta(days=30)
 KEEP_UNDO = timedelta(days=1)
 LONGEST_POLL = 240.0
 """Seconds of one batch, well within the queue's time-out; what is left stays due."""
-MOST_WAITING = 8
-"""Batches in the queue beyond which no more are added: what is due stays due."""
+SLOW = {"q_options": {"cluster": "slow"}}
+"""What takes long goes to the queue of that name, so that it never delays a poll."""
 
 
 def ensure_schedules() -> None:
     """Make the schedules of this app, once; what an admin changed stays."""
     wanted: dict[str, dict[str, Any]] = {
         "poll_due": {"schedule_type": Schedule.MINUTES, "minutes": 1},
-        "repair_stories": {"schedule_type": Schedule.HOURLY},
-        "drop_old_rows": {"schedule_type": Schedule.DAILY},
+        "repair_stories": {"schedule_type": Schedule.HOURLY, "kwargs": repr(SLOW)},
+        "drop_old_rows": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
+        "make_partitions": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
+        "archive_old_months": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
     }
     for name, when in wanted.items():
-        Schedule.objects.get_or_create(name=name, defaults={"func": f"feeds.tasks.{name}"} | when)
+        ensure_schedule(name, {"func": f"feeds.tasks.{name}"} | when)
+
+
+def ensure_schedule(name: str, wanted: dict[str, Any]) -> None:
+    """Make it once; one from before there were two queues learns which is its own."""
+    schedule, _ = Schedule.objects.get_or_create(name=name, defaults=wanted)
+    if not schedule.kwargs and wanted.get("kwargs"):
+        Schedule.objects.filter(pk=schedule.pk).update(kwargs=wanted["kwargs"])
 
 
 def poll_due() -> int:
@@ -43,18 +66,19 @@ def poll_due() -> int:
     """
     if Item.objects.filter(story=None).exists():
         group_new_items()
-    room = MOST_WAITING - _waiting()
+    room = settings.POLL_WAITING - _waiting()
     due = Source.objects.due().order_by("next_poll_at").values_list("pk", "url")
     batches = make_batches(due[: max(room, 0) * settings.POLL_BATCH], settings.POLL_BATCH)
+    fast = settings.Q_CLUSTER["name"]
     for batch in batches[: max(room, 0)]:
-        async_task("feeds.tasks.poll_batch", batch, q_options={"group": "poll"})
+        async_task("feeds.tasks.poll_batch", batch, q_options={"group": "poll", "cluster": fast})
     return sum(map(len, batches[: max(room, 0)]))
 
 
 def _waiting() -> int:
     """Messages that a worker may still take. One that a killed worker held stays locked for
     an hour and is none: its sources are due again when their lease runs out."""
-    return int(OrmQ.objects.filter(lock__lte=timezone.now()).count())
+    return int(get_broker(settings.Q_CLUSTER["name"]).queue_size())
 
 
 def make_batches(sources: Iterable[tuple[int, str]], size: int) -> list[list[int]]:
@@ -84,3 +108,16 @@ def drop_old_rows() -> None:
     now = timezone.now()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
+
+
+def make_partitions() -> int:
+    """The partitions of the months to come, where there are partitions; how many were made."""
+    return len(ensure_months_ahead())
+
+
+def archive_old_months() -> int:
+    """The months before ARCHIVE_AFTER_DAYS, where it is set; how many went."""
+    if not settings.ARCHIVE_AFTER_DAYS:
+        return 0
+    moment = timezone.now() - timedelta(days=settings.ARCHIVE_AFTER_DAYS)
+    return len(archive_months(settings.ARCHIVE_DIR, moment, logger.info))

@@ -13,11 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import pytest
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 FASTER = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -40,6 +42,25 @@ def is_open(port: int) -> bool:
 def _servant() -> str | None:
     """Whom a server runs as: PostgreSQL and PgBouncer refuse root."""
     return "postgres" if os.geteuid() == 0 else None
+
+
+@contextmanager
+def free_place(size: int) -> Iterator[tuple[Path, Callable[[int], None]]]:
+    """A folder on a disk of so many bytes, and what makes it larger; skips who may not mount."""
+    folder = Path(tempfile.mkdtemp(prefix="ainews-disk-"))
+    command = ["mount", "-t", "tmpfs", "-o"]
+    if subprocess.run([*command, f"size={size}", "tmpfs", folder], capture_output=True).returncode:
+        folder.rmdir()
+        pytest.skip("a small disk needs the right to mount one")
+
+    def grow(size: int) -> None:
+        subprocess.run([*command, f"remount,size={size}", "tmpfs", folder], check=True)
+
+    try:
+        yield folder, grow
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+        folder.rmdir()
 
 
 class Server:

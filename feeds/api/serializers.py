@@ -182,4 +182,7 @@ class SearchSerializer(serializers.Serializer[object]):
     next_page = serializers.IntegerField(allow_null=True)
     milliseconds = serializers.IntegerField()
     problems = serializers.ListField(child=serializers.CharField())
+    archived = serializers.CharField(
+        source="archived.note", default=None, allow_null=True, help_text="what was not searched"
+    )
     results = FoundSerializer(many=True, source="items")

@@ -7,12 +7,16 @@ lease ran out and another took over, finds a greater token and writes nothing.
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q
 
 from feeds.models import Source
 
-LEASE = timedelta(minutes=15)
+
+def lease() -> timedelta:
+    """How long a claim lasts: so much later others poll what a killed worker held."""
+    return timedelta(seconds=settings.LEASE_SECONDS)
 
 
 @transaction.atomic
@@ -24,11 +28,12 @@ def claim(source_ids: Iterable[int], now: datetime) -> list[Source]:
     if connection.features.has_select_for_update_skip_locked:
         free = free.select_for_update(skip_locked=True)
     sources = list(free)
+    until = now + lease()
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(
-        lease_until=now + LEASE, lease_token=F("lease_token") + 1
+        lease_until=until, lease_token=F("lease_token") + 1
     )
     for source in sources:
-        source.lease_until, source.lease_token = now + LEASE, source.lease_token + 1
+        source.lease_until, source.lease_token = until, source.lease_token + 1
     return sources
 
 
@@ -36,7 +41,7 @@ def renew(sources: Sequence[Source], now: datetime) -> None:
     """Hold on to sources whose turn has not come yet."""
     for source in sources:
         held = Source.objects.filter(pk=source.pk, lease_token=source.lease_token)
-        held.update(lease_until=now + LEASE)
+        held.update(lease_until=now + lease())
 
 
 def is_held(source: Source) -> bool:

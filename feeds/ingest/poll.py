@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -41,7 +42,8 @@ IDLE = 0.5
 """Seconds without a result after which what was read is written."""
 MOMENT = 0.005
 MOST_TAKEN = 16
-RENEW_AFTER = 120.0
+RENEWALS = 7.5
+"""How often a lease is renewed in the time it lasts."""
 GONE = 410
 _LOG_COLUMNS = ("source_id", "at", "status", "milliseconds", "size", "new", "updated", "error")
 WEEK = timedelta(days=7)
@@ -184,7 +186,7 @@ class _Poll:
     def run(self, limits: Limits, until: float = math.inf) -> None:
         """`until` is the monotonic time after which no more results are awaited."""
         requests = [_request(source, self.now()) for source in self.waiting.values()]
-        renewed = time.monotonic()
+        renewed, renew_after = time.monotonic(), settings.LEASE_SECONDS / RENEWALS
         with closing(_fetched(requests, limits)) as results:
             for result in results:
                 if result is None:
@@ -193,7 +195,7 @@ class _Poll:
                     self._take(result)
                 if time.monotonic() > until:
                     break
-                if time.monotonic() - renewed > RENEW_AFTER:
+                if time.monotonic() - renewed > renew_after:
                     renew(list(self.waiting.values()), timezone.now())
                     renewed = time.monotonic()
 

@@ -36,7 +36,9 @@ class ItemQuerySet(models.QuerySet["Item"]):
 class Item(models.Model):
     id = models.BigIntegerField(primary_key=True, help_text="time-ordered, see feeds.ids")
     seq = models.BigIntegerField(help_text="the ledger's number: order of arrival")
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="items")
+    source = models.ForeignKey(
+        Source, on_delete=models.CASCADE, related_name="items", db_index=False
+    )
     story = models.ForeignKey(
         "feeds.Story", null=True, blank=True, on_delete=models.SET_NULL, related_name="items"
     )
@@ -89,7 +91,9 @@ class ItemKey(models.Model):
     """
 
     seq = models.BigAutoField(primary_key=True)
-    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="keys")
+    source = models.ForeignKey(
+        Source, on_delete=models.CASCADE, related_name="keys", db_index=False
+    )
     key_hash = models.BigIntegerField(help_text="signed 64 bits of BLAKE2b of guid, link or text")
     alt_hash = models.BigIntegerField(help_text="the same of link and title")
     item_id = models.BigIntegerField(null=True, help_text="null when deleted or archived")

@@ -38,7 +38,10 @@ class Folder(models.Model):
 
 class Subscription(models.Model):
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="subscriptions"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="subscriptions",
+        db_index=False,
     )
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="subscriptions")
     folder = models.ForeignKey(
@@ -61,7 +64,10 @@ class ItemState(models.Model):
     """Only for items that the reader touched. `is_read` null: the mark decides."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="item_states"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="item_states",
+        db_index=False,
     )
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="states")
     is_read = models.BooleanField(null=True)

@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
 
+from accounts.database import reading_connection
 from accounts.models import User
 from feeds.ids import lowest_id
 from feeds.models import Item, ItemState
@@ -124,7 +125,7 @@ def _among(column: str) -> str:
 
 
 def _ids(query: str, parameters: Sequence[Any], limit: int) -> list[int]:
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(f"{query} LIMIT %s", [*parameters, limit])
         return [row[0] for row in cursor.fetchall()]
 

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
+from accounts.database import reading_connection
 from accounts.models import User
 from feeds.ids import lowest_id
 
@@ -28,7 +28,7 @@ def _beyond_marks(user: User, border: int) -> dict[int, int]:
         "SELECT s.source_id, (SELECT count(*) FROM feeds_item i WHERE i.source_id = s.source_id"
         " AND i.id >= %s AND i.seq > s.read_up_to) FROM feeds_subscription s WHERE s.user_id = %s"
     )
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(query, [border, user.pk])
         return dict(cursor.fetchall())
 
@@ -47,6 +47,6 @@ def _corrections(user: User, border: int) -> list[tuple[int, int]]:
         " WHERE t.user_id = %s AND t.item_id >= %s AND (t.is_read IS NOT NULL OR t.is_hidden)"
         " GROUP BY s.source_id"
     )
-    with connection.cursor() as cursor:
+    with reading_connection().cursor() as cursor:
         cursor.execute(query, [user.pk, border])
         return cursor.fetchall()  # type: ignore[no-any-return]

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import connection
-
+from accounts.database import reading_connection
 from feeds import partitions
 from feeds.partitions import Span
 from feeds.search.conditions import HIGHEST, Conditions
@@ -36,7 +35,7 @@ class Finder:
 
     def find(self, conditions: Conditions) -> list[Match]:
         """The newest matches; a lower score is better. Without words, the newest items."""
-        with connection.cursor() as cursor:
+        with reading_connection().cursor() as cursor:
             self._wanted, unwanted = _expressions(cursor, self.query)
             if self._wanted:
                 expression = f"({self._wanted}) & !({unwanted})" if unwanted else self._wanted
@@ -58,7 +57,7 @@ class Finder:
             return {}
         marks = f'StartSel="{START}", StopSel="{END}"'
         whole, part = f"{marks}, HighlightAll=true", f"{marks}, {SNIPPET}"
-        with connection.cursor() as cursor:
+        with reading_connection().cursor() as cursor:
             cursor.execute(
                 "SELECT id, ts_headline(titles, title, wanted, %s),"
                 " ts_headline(reading, summary, wanted, %s),"

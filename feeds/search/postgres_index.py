@@ -6,11 +6,16 @@ weighed A, summary B, text C. Words are stemmed by the item's language without a
 stop words are kept of titles alone, for queries that have no other words.
 """
 
-from collections.abc import Callable
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from hashlib import blake2b
+from multiprocessing import get_context
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from feeds import partitions
 
@@ -52,6 +57,8 @@ LONGEST = 200_000
 PENDING = 1024
 """kB of new entries that GIN keeps in a list before sorting them in: storing is faster with
 more, searching with less."""
+ORPHAN_AFTER = 0.5
+"""Seconds after which a process notices that the one it works for was killed."""
 ALIKE = 60
 """A summary that begins like the text, for so many characters, says nothing of its own."""
 _WORDS = "hword, hword_part, word, asciihword, hword_asciipart, asciiword"
@@ -169,23 +176,31 @@ VERSION = blake2b(
 ).hexdigest()
 
 
-def ensure_index(connection: Any, on_span: Callable[[str], None] = lambda name: None) -> bool:
+def ensure_index(database: Any, on_span: Callable[[str], None] = lambda name: None) -> bool:
     """Make the index as it is described here; True when it had to be built from the items.
 
     A part that is missing or different means that rows may have changed unseen.
     """
-    with connection.cursor() as cursor:
+    with database.cursor() as cursor:
         if _is_whole(cursor):
             return False
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+    with transaction.atomic(using=database.alias), database.cursor() as cursor:
         make_empty(cursor)
         for span in partitions.spans():
-            rebuild(cursor, span)
+            make_apart(cursor, span)
+            put_in_place(cursor, span)
             on_span(span.name)
-        _add_default(cursor)
-        attach_triggers(cursor)
-        cursor.execute(f"COMMENT ON TABLE feeds_search IS 'AI News {VERSION}'")
+        finish(cursor)
     return True
+
+
+def finish(cursor: Any) -> None:
+    """When all partitions are made: what lies in none, and the triggers that keep it in step."""
+    if partitions.has_rows(cursor, "feeds_item_default"):
+        cursor.execute("TRUNCATE feeds_search_default")
+        _fill(cursor, "feeds_search_default", "feeds_item_default", "feeds_itembody")
+    attach_triggers(cursor)
+    cursor.execute(f"COMMENT ON TABLE feeds_search IS 'AI News {VERSION}'")
 
 
 def _is_whole(cursor: Any) -> bool:
@@ -218,16 +233,66 @@ def detach_triggers(cursor: Any) -> None:
         cursor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
 
 
-def rebuild(cursor: Any, span: partitions.Span) -> None:
-    """Make the vectors of one partition anew and put them in its place at the end."""
-    name = span.table("feeds_search")
-    cursor.execute(f"DROP TABLE IF EXISTS {name}_made")
-    cursor.execute(f"CREATE TABLE {name}_made (LIKE feeds_search INCLUDING STORAGE)")
-    _fill(cursor, f"{name}_made", f"i.id >= {span.low} AND i.id < {span.high}")
-    cursor.execute(f"ALTER TABLE {name}_made ADD PRIMARY KEY (item_id)")
+def rebuild_many(spans: Sequence[partitions.Span]) -> Iterator[partitions.Span]:
+    """Make the vectors of these partitions anew, each in a transaction of its own, in a process
+    for each CPU; what is done, as it gets done. Nobody may write meanwhile."""
+    with connection.cursor() as cursor:
+        # Now, or two processes would wait for each other's line.
+        cursor.execute(
+            "INSERT INTO feeds_search_stemmers SELECT DISTINCT feeds_search_stemmer(language)"
+            " FROM (SELECT DISTINCT language FROM feeds_item) known ON CONFLICT DO NOTHING"
+        )
+    connection.close()  # not for the processes to share
+    with ProcessPoolExecutor(
+        os.cpu_count() or 2, get_context("fork"), initializer=_end_with, initargs=(os.getpid(),)
+    ) as pool:
+        parts = {pool.submit(_rebuild, span): span for span in spans}
+        for part in as_completed(parts):
+            part.result()
+            yield parts[part]
+
+
+def _end_with(parent: int) -> None:
+    """Let this process of the pool end when `parent` was killed: it would wait for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_AFTER)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _rebuild(span: partitions.Span) -> None:
+    with connection.cursor() as cursor:
+        with transaction.atomic():
+            cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
+            make_apart(cursor, span)
+        with transaction.atomic():
+            put_in_place(cursor, span)
+    connection.close()
+
+
+def make_apart(cursor: Any, span: partitions.Span) -> None:
+    """Make the vectors of a partition with their indexes in a table of their own.
+
+    From the partitions themselves: several processes may do one each at a time.
+    """
+    made = f"{span.table('feeds_search')}_made"
+    cursor.execute(f"DROP TABLE IF EXISTS {made}")
+    cursor.execute(f"CREATE TABLE {made} (LIKE feeds_search INCLUDING STORAGE)")
+    _fill(cursor, made, span.table("feeds_item"), span.table("feeds_itembody"))
+    cursor.execute(f"ALTER TABLE {made} ADD PRIMARY KEY (item_id)")
     cursor.execute(
-        f"CREATE INDEX ON {name}_made USING gin (vector) WITH (gin_pending_list_limit = {PENDING})"
+        f"CREATE INDEX ON {made} USING gin (vector) WITH (gin_pending_list_limit = {PENDING})"
     )
+
+
+def put_in_place(cursor: Any, span: partitions.Span) -> None:
+    """Let what was made apart be the partition. Two may not do so at once: call it in a short
+    transaction of its own."""
+    partitions.lock(cursor)
+    name = span.table("feeds_search")
     cursor.execute(f"DROP TABLE IF EXISTS {name}")
     cursor.execute(f"ALTER TABLE {name}_made RENAME TO {name}")
     cursor.execute(f"ALTER INDEX {name}_made_pkey RENAME TO {name}_pkey")
@@ -235,26 +300,20 @@ def rebuild(cursor: Any, span: partitions.Span) -> None:
     partitions.attach(cursor, "feeds_search", span)
 
 
-def _add_default(cursor: Any) -> None:
-    if partitions.has_rows(cursor, "feeds_item_default"):
-        _fill(cursor, "feeds_search_default", "i.tableoid = 'feeds_item_default'::regclass")
-
-
-def _fill(cursor: Any, table: str, condition: str) -> None:
-    rows = f"feeds_item i JOIN feeds_itembody b ON b.item_id = i.id WHERE {condition}"
+def _fill(cursor: Any, table: str, items: str, bodies: str) -> None:
     cursor.execute(
         "INSERT INTO feeds_search_stemmers SELECT DISTINCT feeds_search_stemmer(language)"
-        f" FROM feeds_item i WHERE {condition} ON CONFLICT DO NOTHING"
+        f" FROM {items} ON CONFLICT DO NOTHING"
     )
     cursor.execute(
         f"INSERT INTO {table} (item_id, source_id, vector) SELECT i.id, i.source_id,"
         " feeds_search_vector(feeds_search_stemmer(i.language), i.title, i.summary, b.text)"
-        f" FROM {rows} ORDER BY i.id"
+        f" FROM {items} i JOIN {bodies} b ON b.item_id = i.id ORDER BY i.id"
     )
 
 
-def drop_index(connection: Any) -> None:
-    with connection.cursor() as cursor:
+def drop_index(database: Any) -> None:
+    with database.cursor() as cursor:
         detach_triggers(cursor)
         cursor.execute("DROP TABLE IF EXISTS feeds_search, feeds_search_stemmers")
         for name in ("stemmer(text)", "words(text)", "vector(text, text, text, text)"):

@@ -10,6 +10,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
+from feeds.archive.notes import Archived, archived
 from feeds.models import Item, Source
 from feeds.reading.river import attach_states
 from feeds.search import postgres_find, sqlite_find
@@ -25,10 +26,12 @@ _MARKS = re.compile("[\x02\x03]")
 @dataclass(slots=True)
 class SearchResults:
     """A page of results. `items` carry `marked_title` and `marked_snippet` (safe HTML with
-    `<mark>` alone) and the reader's state. `problems` are sentences about the query."""
+    `<mark>` alone) and the reader's state. `problems` are sentences about the query;
+    `archived` says what lies where it does not look."""
 
     items: list[Item] = field(default_factory=list)
     problems: tuple[str, ...] = ()
+    archived: Archived | None = None
     found: int = 0
     is_capped: bool = False
     next_page: int | None = None
@@ -42,6 +45,7 @@ def search_items(user: User, text: str, limit: int = PAGE, page: int = 1) -> Sea
     results = SearchResults(problems=query.problems)
     if not query.is_empty:
         _search(user, query, results, max(1, min(limit, 200)), max(1, page))
+        results.archived = archived()
     results.milliseconds = round((time.perf_counter() - started) * 1000)
     return results
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.db import connection
-
+from accounts.database import reading_connection
 from feeds.search.conditions import Conditions
 from feeds.search.query import Query, Term
 from feeds.search.types import CANDIDATES, END, START, Match
@@ -35,7 +34,7 @@ class Finder:
             f"SELECT i.id, {score} FROM {table} WHERE {conditions.sql}"  # noqa: S608 - no input
             f" ORDER BY {order} DESC LIMIT {CANDIDATES}"
         )
-        with connection.cursor() as cursor:
+        with reading_connection().cursor() as cursor:
             cursor.execute(statement, conditions.parameters)
             return [Match(*row) for row in cursor.fetchall()]
 
@@ -50,7 +49,7 @@ class Finder:
             f" {snippet.format(2)}, {snippet.format(1)} FROM feeds_search"
             f" WHERE feeds_search MATCH %s AND rowid IN ({', '.join(['%s'] * len(ids))})"
         )
-        with connection.cursor() as cursor:
+        with reading_connection().cursor() as cursor:
             cursor.execute(statement, [*(START, END) * 3, self.expression, *ids])
             return {
                 pk: (title, summary if START in summary and START not in text else text)

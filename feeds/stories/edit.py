@@ -1,4 +1,8 @@
-"""What a person corrects by hand in the stories; it stays, whatever is grouped later."""
+"""What a person corrects by hand in the stories; it stays, whatever is grouped later.
+
+Each takes the right to group away first, as whoever groups writes with that row locked:
+in another order the two would wait for each other.
+"""
 
 from collections.abc import Iterable
 
@@ -13,13 +17,13 @@ from feeds.stories.refresh import refresh_stories
 @transaction.atomic
 def merge_stories(target: Story, others: Iterable[Story]) -> None:
     """Put the items of `others` into `target`; their addresses lead there."""
+    forget_state()
     gone = [story.pk for story in others if story.pk != target.pk]
     Item.objects.filter(story__in=gone).update(story=target, story_pinned=True)
     Item.objects.filter(story=target).update(story_pinned=True)
     for pk in gone:
         redirect(pk, target.pk)
     refresh_stories([target.pk])
-    forget_state()
 
 
 @transaction.atomic
@@ -28,6 +32,7 @@ def split_story(story: Story, items: Iterable[Item]) -> Story:
 
     Raises ValueError when they are none of its items, or all of them.
     """
+    forget_state()
     pks = sorted(item.pk for item in items if item.story_id == story.pk)
     rest = Item.objects.filter(story=story).exclude(pk__in=pks)
     if not pks:
@@ -41,7 +46,6 @@ def split_story(story: Story, items: Iterable[Item]) -> Story:
     rest.update(story_pinned=True)
     Item.objects.filter(pk__in=pks).update(story=new, story_pinned=True)
     refresh_stories([story.pk, new.pk])
-    forget_state()
     new.refresh_from_db()
     return new
 
@@ -49,18 +53,19 @@ def split_story(story: Story, items: Iterable[Item]) -> Story:
 @transaction.atomic
 def move_item(item: Item, story: Story) -> None:
     """Put one item into another story; a story that is left empty leads there."""
+    forget_state()
     old = item.story_id
     Item.objects.filter(pk=item.pk).update(story=story, story_pinned=True)
     refresh_stories([pk for pk in (old, story.pk) if pk])
     if old and old != story.pk and not Item.objects.filter(story=old).exists():
         redirect(old, story.pk)
-    forget_state()
 
 
 @transaction.atomic
 def delete_items(items: Iterable[Item]) -> None:
     """Delete items for good: the ledger remembers them, so that they do not come back.
     A story that is left empty goes with them."""
+    forget_state()
     pks = [item.pk for item in items]
     stories = set(Item.objects.filter(pk__in=pks).values_list("story", flat=True)) - {None}
     ItemKey.objects.filter(item_id__in=pks).update(item_id=None)
@@ -68,7 +73,6 @@ def delete_items(items: Iterable[Item]) -> None:
     Item.objects.filter(pk__in=pks).delete()
     Story.objects.filter(pk__in=stories, items=None).delete()
     refresh_stories(stories)
-    forget_state()
 
 
 def _free_id(item_ids: Iterable[int]) -> int:

@@ -9,9 +9,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from feeds.ids import lowest_id
+from feeds.lease import Held
 from feeds.models import Item, Story, StoryRedirect
 from feeds.stories.continuity import continue_stories
-from feeds.stories.lease import Held, grouping_lease
+from feeds.stories.lease import grouping_lease
 from feeds.stories.likeness import WINDOW
 from feeds.stories.online import Assignment, Grouper
 from feeds.stories.refresh import refresh_stories
@@ -53,12 +54,12 @@ def group_new_items(limit: int = BATCH, now: datetime | None = None) -> int:
         if not held.was_mine:
             _state.grouper = None
         archive = _Archive()
-        while held.renew() and (grouped := _group_batch(limit, now, archive)):
+        while held.renew() and (grouped := _group_batch(limit, now, archive, held)):
             done += grouped
     return done
 
 
-def _group_batch(limit: int, now: datetime, archive: "_Archive") -> int:
+def _group_batch(limit: int, now: datetime, archive: "_Archive", held: Held) -> int:
     """The oldest items first: those of an archive come in the order of their time."""
     new = Item.objects.filter(story=None).order_by("id")
     documents = [_document(row) for row in new.values_list(*_COLUMNS)[:limit]]
@@ -66,8 +67,8 @@ def _group_batch(limit: int, now: datetime, archive: "_Archive") -> int:
     old = [document for document in documents if document.time < border]
     recent = [document for document in documents if document.time >= border]
     found = archive.assign(old) | _group_recent(recent, now)
-    if found:
-        _write(found)
+    if found and not _write(found, held):
+        return 0
     return len(documents)
 
 
@@ -130,13 +131,17 @@ def _seed(grouper: Grouper, lowest: int, highest: int | None, most: int) -> None
 
 
 @transaction.atomic
-def _write(found: dict[int, Assignment]) -> None:
-    """One transaction: stories first, as items refer to them."""
+def _write(found: dict[int, Assignment], held: Held) -> bool:
+    """One transaction, which keeps the lease to its end; False when another has it now."""
+    if not held.renew():
+        _state.grouper = None  # it knows of stories that nobody wrote
+        return False
     stories = {assignment.story for assignment in found.values()}
     rows = [(one.story, one.copy_of, item) for item, one in found.items()]
     with connection.cursor() as cursor:
         cursor.executemany("UPDATE feeds_item SET story_id = %s, copy_of = %s WHERE id = %s", rows)
     refresh_stories(stories)
+    return True
 
 
 def repair_stories(now: datetime | None = None) -> int:
@@ -168,9 +173,10 @@ def _repair(held: Held, now: datetime) -> int:
     groups = [[document.id for document in group] for group in group_all(documents)]
     found = continue_stories(groups, current, pinned)
     moved = {item: story for item, story in found.items() if current[item] != story}
-    if not moved or not held.renew():
-        return 0
-    move_items(moved, current)
+    with transaction.atomic():
+        if not moved or not held.renew():
+            return 0
+        move_items(moved, current)
     logger.info("stories_repaired items=%s moved=%s", len(rows), len(moved))
     return len(moved)
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.models import User
+from feeds.archive.notes import why_missing
 from feeds.live.news import latest_seq
 from feeds.models import Folder
 from feeds.reading.filters import Filters
@@ -136,6 +137,11 @@ def back(request: HttpRequest, default: str) -> HttpResponseRedirect:
 
 def is_htmx(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"
+
+
+def not_found(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page of what has no such id here; what was archived says so."""
+    return render(request, "404.html", {"missing": why_missing(pk)}, status=404)
 
 
 def no_content() -> HttpResponse:

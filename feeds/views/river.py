@@ -1,10 +1,11 @@
 """The river: every item, newest first; and one item to read."""
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from accounts.database import try_to_write
 from accounts.types import ReaderRequest
 from feeds.models import Item, MarkUndo
 from feeds.reading.filters import Filters
@@ -14,6 +15,7 @@ from feeds.views.common import (
     Link,
     heading,
     is_htmx,
+    not_found,
     page_seq,
     query_of,
     rail_groups,
@@ -69,13 +71,13 @@ def _undo(request: ReaderRequest) -> MarkUndo | None:
 @login_required
 @require_GET
 def item(request: ReaderRequest, pk: int) -> HttpResponse:
-    """Opening an item reads it."""
+    """Opening an item reads it. Where that cannot be written, it is shown all the same."""
     try:
         found = get_item(request.user, pk)
     except Item.DoesNotExist:
-        raise Http404("There is no such item.") from None
+        return not_found(request, pk)
     if not found.is_read:  # type: ignore[attr-defined]
-        set_state(request.user, [pk], read=True)
-        found.is_read = True  # type: ignore[attr-defined]
+        is_marked = try_to_write(lambda: set_state(request.user, [pk], read=True))
+        found.is_read = is_marked  # type: ignore[attr-defined]
     newer, older = neighbours(request.user, pk)
     return render(request, "feeds/item.html", {"item": found, "newer": newer, "older": older})

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
@@ -13,7 +13,7 @@ from feeds.models import Folder, Source, Story
 from feeds.stories.home import Section, home_sections
 from feeds.stories.page import story_page
 from feeds.topics import LABELS
-from feeds.views.common import Link, page_seq, query_of, read_filters
+from feeds.views.common import Link, not_found, page_seq, query_of, read_filters
 
 MOST_CHIPS = 7
 
@@ -86,7 +86,7 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
     try:
         page = story_page(request.user, pk)
     except Story.DoesNotExist:
-        raise Http404("There is no such story.") from None
+        return not_found(request, pk)
     if isinstance(page, int):
         return redirect("story", pk=page, permanent=True)
     first = page.first.pk if len(page.coverage) > 1 else None

@@ -4,6 +4,7 @@ const list = () => document.querySelector("#list");
 let seen = null;
 let wait = 1000;
 let socket = null;
+let position = "";
 
 function show({ items, stories }) {
   const count = pill.dataset.counts === "items" ? items : stories || items;
@@ -18,7 +19,9 @@ function tell() {
 async function takeIn() {
   pill.disabled = true;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const headers = { Accept: "text/html" };
+    if (position) headers["X-Position"] = position;
+    const answer = await fetch(location.href, { headers });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("#list");
     if (!answer.ok || !fresh) throw new Error(answer.status);
@@ -42,7 +45,11 @@ function connect() {
   socket.addEventListener("message", ({ data }) => {
     wait = 1000;
     const event = JSON.parse(data);
-    if (event.kind === "new") show(event);
+    if (event.kind === "new") {
+      // How far the database had come: a replica that is behind must not answer.
+      position = event.position ?? "";
+      show(event);
+    }
     if (event.kind !== "hello") return;
     // The page says what it was rendered with; what came since then is new to it.
     seen ??= Number(list()?.dataset.seq ?? event.seq);

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from feeds.models import FetchLog, MarkUndo, Source
-from feeds.tasks import MOST_WAITING, drop_old_rows, ensure_schedules, make_batches, poll_due
+from feeds.tasks import drop_old_rows, ensure_schedules, make_batches, poll_due
 from tests.make import make_item, make_source, make_user
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +19,7 @@ def test_the_schedules_are_made_once_and_left_to_the_admin() -> None:
     Schedule.objects.filter(name="poll_due").update(minutes=5)
     ensure_schedules()
     assert Schedule.objects.get(name="poll_due").minutes == 5
-    assert Schedule.objects.count() == 3
+    assert Schedule.objects.count() == 5
 
 
 def test_sources_of_one_host_stay_in_one_batch() -> None:
@@ -37,16 +38,16 @@ def test_what_is_due_is_queued_and_the_queue_does_not_overflow() -> None:
     make_source("paused", status=Source.Status.PAUSED)
     assert poll_due() == 1
     assert OrmQ.objects.count() == 1
-    for _ in range(2 * MOST_WAITING):
+    for _ in range(2 * settings.POLL_WAITING):
         poll_due()
-    assert OrmQ.objects.count() <= MOST_WAITING
+    assert OrmQ.objects.count() <= settings.POLL_WAITING
 
 
 def test_what_a_killed_worker_held_does_not_stop_the_others() -> None:
     make_source("due")
     locked = timezone.now() + timedelta(hours=1)
     OrmQ.objects.bulk_create(
-        OrmQ(key="ainews", payload="x", lock=locked) for _ in range(MOST_WAITING)
+        OrmQ(key="ainews", payload="x", lock=locked) for _ in range(settings.POLL_WAITING)
     )
     assert poll_due() == 1
 

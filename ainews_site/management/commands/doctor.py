@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
@@ -13,11 +14,18 @@ from django.core.management.base import BaseCommand
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+from django_q.brokers import get_broker
 
+from ainews_site.failures import in_words
+from ainews_site.queue import SLOW
 from ainews_site.serve import heartbeats
-from feeds.models import Source
+from feeds.ids import lowest_id
+from feeds.models import FetchLog, Source
+from feeds.partitions import spans, strays
 
 LEAST_FREE = 500 * 1024 * 1024
+LATELY = timedelta(minutes=15)
+MOST_WAITING = 20
 
 
 class Command(BaseCommand):
@@ -38,7 +46,10 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _report(self, name: str, look: Callable[[], str]) -> bool:
-        problem = look()
+        try:
+            problem = look()
+        except Exception as error:  # noqa: BLE001 - whatever is missing is the finding
+            problem = f"it cannot be looked at ({error})."
         self.stdout.write(f"{'!!' if problem else 'ok'}  {name}{': ' + problem if problem else ''}")
         return bool(problem)
 
@@ -52,9 +63,23 @@ def database() -> str:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             return "it lacks the latest tables; run manage.py migrate."
-        return _sqlite_problem() if connection.vendor == "sqlite" else ""
+        return _sqlite_problem() if connection.vendor == "sqlite" else _partition_problem()
     except Error as error:
-        return f"it does not answer ({error}); check DATABASE_URL."
+        said = in_words(error, settings.DATABASES["default"])
+        return said or f"it does not answer ({error}); check DATABASE_URL."
+
+
+def _partition_problem() -> str:
+    """Rows that came unforeseen, and months that nobody has made."""
+    if found := strays():
+        return (
+            f"{found} items lie in the DEFAULT partition, where they are slow to find; run"
+            " manage.py migrate, which moves them."
+        )
+    ahead = lowest_id(timezone.now() + timedelta(days=28))
+    if not any(ahead in span for span in spans()):
+        return "next month has no partition yet; run manage.py migrate, and keep a worker running."
+    return ""
 
 
 def _sqlite_problem() -> str:
@@ -83,7 +108,14 @@ def cache_works() -> str:
 
 
 def queue() -> str:
-    return "" if heartbeats() else "no worker gives a sign; run make run, or manage.py serve."
+    """Workers of this machine give a sign; those of others show by what they fetch."""
+    fetched = FetchLog.objects.filter(at__gte=timezone.now() - LATELY)
+    if not heartbeats() and not fetched.exists():
+        return "no worker gives a sign; run make run, or manage.py worker."
+    waiting = get_broker(SLOW).queue_size()
+    if waiting > MOST_WAITING:
+        return f"{waiting} slow tasks wait for a worker; run manage.py worker --queue slow."
+    return ""
 
 
 def disk() -> str:

@@ -14,15 +14,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-import digests.tasks
 import digests.write
-import feeds.tasks
 from accounts.models import SigninToken, User
 from accounts.signin import signin_address
 from ainews_site import early
 from ainews_site.early import mark_ready, port_problem
 from ainews_site.progress import say
 from ainews_site.serve import Child, run
+from ainews_site.tasks import ensure_schedules
 from digests.models import Digest
 from feeds.catalogue import load_catalogue, subscribe_to_packs
 from feeds.demo.catalogue import catalogue_entries
@@ -64,8 +63,7 @@ class Command(BaseCommand):
     def prepare(self, user: User, newsroom: str) -> None:
         """While the web server starts."""
         load_sources(user, newsroom)
-        feeds.tasks.ensure_schedules()
-        digests.tasks.ensure_schedules()
+        ensure_schedules()
 
     def ready(self, user: User, demo: bool) -> None:
         say("AI News is ready. Open this link to sign in; it works once, for 15 minutes:")

@@ -1,0 +1,36 @@
+"""`manage.py backup`: a copy of the whole database, checked."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
+
+from ainews_site.backup import BackupError, make_backup
+from ainews_site.failures import in_words
+
+
+class Command(BaseCommand):
+    help = "Makes a copy of the whole database while AI News runs, and checks it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        folder = settings.DATA / "backups"
+        parser.add_argument("--folder", type=Path, default=folder, help="default: %(default)s")
+        parser.add_argument(
+            "--keep", type=int, default=0, metavar="N", help="delete all but the newest N"
+        )
+
+    def handle(self, *, folder: Path, keep: int, **_: Any) -> None:
+        if keep < 0:
+            raise CommandError("--keep must be 0, which keeps all, or more.")
+        try:
+            path = make_backup(folder, keep=keep)
+        except BackupError as error:
+            raise CommandError(str(error)) from error
+        except Error as error:
+            said = in_words(error, settings.DATABASES["default"]) or str(error)
+            raise CommandError(f"No back-up was made: {said}") from error
+        size = path.stat().st_size / 2**20
+        self.stdout.write(f"{path}: {size:,.1f} MB, checked. manage.py restore {path.name}")
+        self.stdout.write("Not in it: the archive's files, SECRET_KEY and .env.")

@@ -1,0 +1,42 @@
+"""`manage.py restore FILE`: puts a back-up in the place of the database."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error, connection
+
+from ainews_site.backup import BackupError, make_backup, read_backup, restore_backup
+from ainews_site.failures import in_words
+
+
+class Command(BaseCommand):
+    help = "Puts a back-up in the place of the database. Stop AI News before."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, help="in the folder of the back-ups, or its path")
+        parser.add_argument(
+            "--replace",
+            action="store_true",
+            help="even where the database has rows; a back-up of them is made before",
+        )
+
+    def handle(self, *, file: Path, replace: bool, **_: Any) -> None:
+        folder = settings.DATA / "backups"
+        path = file if file.exists() else folder / file
+        try:
+            read_backup(path)
+            if replace and "feeds_itemstate" in connection.introspection.table_names():
+                self.stdout.write(f"What was there is in {make_backup(folder / 'replaced')}.")
+            manifest = restore_backup(path, replace=replace)
+        except BackupError as error:
+            raise CommandError(str(error)) from error
+        except Error as error:
+            said = in_words(error, settings.DATABASES["default"]) or str(error)
+            raise CommandError(f"Nothing was restored: {said}") from error
+        call_command("migrate", verbosity=0)
+        items = manifest.rows["feeds_item"]
+        self.stdout.write(f"Restored the state of {manifest.made_at[:19]} UTC: {items:,} items.")

@@ -1,0 +1,106 @@
+"""`manage.py worker`: works off the queue, on as many machines as one likes."""
+
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error, connection
+
+from ainews_site.progress import say
+from ainews_site.queue import FAST, SLOW
+from ainews_site.serve import Child, Stopped, Watchdog, worker_child
+from ainews_site.tasks import ensure_schedules
+
+FINISH = 300.0
+"""Seconds that tasks in hand have to end when we are stopped; polls end within."""
+GRACE = 30.0
+"""Seconds they have when one process of the cluster died and all must start anew."""
+PAUSE = 2.0
+
+
+class Command(BaseCommand):
+    help = "Works off the queue, starts again what dies or hangs; SIGTERM ends what is in hand."
+    requires_system_checks = ("ainews",)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--queue",
+            choices=("fast", "slow", "all"),
+            default="all",
+            help="fast polls and groups, slow has digests and repairs; all, the default, is both",
+        )
+        parser.add_argument(
+            "--processes",
+            type=int,
+            default=settings.Q_CLUSTER["workers"],
+            help="tasks at a time, %(default)s by WORKERS; of slow ones one with --queue all",
+        )
+
+    def handle(self, *, queue: str, processes: int, **_: Any) -> None:
+        if processes < 1:
+            raise CommandError("--processes must be at least 1.")
+        try:
+            ensure_schedules()
+        except Error as error:
+            said = f"The database is not ready ({error}); is it up, and is it migrated?"
+            raise CommandError(said.replace("\n", " ")) from None
+        connection.close()
+        work(queues(queue, processes))
+
+
+def queues(queue: str, processes: int) -> dict[str, int]:
+    """How many processes each cluster has: slow work is seldom, and one is enough for it."""
+    if queue == "all":
+        return {FAST: processes, SLOW: 1}
+    return {FAST if queue == "fast" else SLOW: processes}
+
+
+def work(wanted: dict[str, int]) -> None:
+    """Runs the clusters until stopped, then lets them end what they have in hand."""
+    children: list[Child] = []
+    try:
+        expect_stop()
+        children.extend(worker_child(name, processes) for name, processes in wanted.items())
+        say("Working. SIGTERM or Ctrl-C ends what is in hand; a second one stops at once.")
+        watch([Watchdog(child, GRACE) for child in children])
+    except Stopped:
+        say("Stopping: what is in hand is finished first.")
+        finish(children)
+    finally:
+        for child in children:
+            child.stop(0)
+            child.forget()
+
+
+def watch(watchdogs: Sequence[Watchdog]) -> None:
+    while True:
+        for watchdog in watchdogs:
+            watchdog.look()
+        time.sleep(PAUSE)
+
+
+def finish(children: Sequence[Child]) -> None:
+    """Until all have ended, the time is up, or somebody is in a hurry."""
+    until = time.monotonic() + FINISH
+    with suppress(Stopped):
+        expect_stop()
+        for child in children:
+            child.ask_to_stop()
+        for child in children:
+            child.wait(max(until - time.monotonic(), 0))
+
+
+def expect_stop() -> None:
+    signal.signal(signal.SIGINT, raise_stopped)
+    signal.signal(signal.SIGTERM, raise_stopped)
+
+
+def raise_stopped(number: int, frame: Any) -> None:
+    # What the first signal began must not be interrupted before it can be.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stopped

@@ -1,0 +1,158 @@
+"""Requests that only read may be answered by a replica, and what happens when the primary
+is away. In use only where DATABASE_REPLICA_URLS names replicas."""
+
+import logging
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, InterfaceError, connections
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
+
+from accounts.database import (
+    Reading,
+    current_reading,
+    is_primary_lost,
+    read_position,
+    reading_as,
+    signed_position,
+)
+from accounts.models import hash_token
+from accounts.replicas import PRIMARY, primary, replicas
+
+READING = ("GET", "HEAD", "OPTIONS")
+KEPT = 3600
+"""Seconds that a position is kept. A replica that is fit has passed it long before."""
+COOKIE, HEADER = "position", "X-Position"
+RETRY_AFTER = 10
+NO_WRITES = (
+    "Nothing can be changed just now: the database for it does not answer. Reading works."
+    " Look in a moment whether your change was kept, and send it again if not."
+)
+NO_ANSWER = "The database does not answer just now. Try again in a moment."
+ALL_POSITIONS = 1 << 63
+
+logger = logging.getLogger(__name__)
+
+
+class ReplicaMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._read(request) if request.method in READING else self._write(request)
+
+    def _write(self, request: HttpRequest) -> HttpResponse:
+        if not primary().opens():
+            return unavailable(request)
+        response = self.get_response(request)
+        if _is_cut_off(response):
+            return unavailable(request)
+        return with_position(request, response)
+
+    def _read(self, request: HttpRequest) -> HttpResponse:
+        known = known_position(request)
+        reading, response = self._answer(request, Reading(known, _reader(request)))
+        if reading.is_by_replica and not reading.has_written:
+            if _has_failed(reading, response):
+                reading, response = self._answer(request, Reading(known, _reader(request)))
+            elif _is_doubtful(request, response) and primary().opens():
+                reading, response = self._answer(request, Reading(alias=PRIMARY))
+        if not reading.is_by_primary:
+            return response
+        if _is_cut_off(response):
+            return unavailable(request)
+        # What came from the primary once, the next page must not lack.
+        return with_position(request, response)
+
+    def _answer(self, request: HttpRequest, reading: Reading) -> tuple[Reading, HttpResponse]:
+        with reading_as(reading):
+            return reading, self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """503 in words when it is the primary that failed; all else is as ever."""
+        reading = current_reading()
+        by_replica = reading is not None and reading.is_by_replica and not reading.has_written
+        if by_replica or not is_primary_lost(error):
+            return None
+        return unavailable(request)
+
+
+def _is_cut_off(response: HttpResponse) -> bool:
+    """Whether the primary failed outside a view, where no exception is handed to us."""
+    return response.status_code == 500 and not primary().opens()
+
+
+def _has_failed(reading: Reading, response: HttpResponse) -> bool:
+    """Whether the replica broke off: it is left alone for a while, and another one asked."""
+    if response.status_code != 500 or not connections[reading.alias].errors_occurred:
+        return False
+    next(one for one in replicas() if one.alias == reading.alias).lose()
+    return True
+
+
+def _is_doubtful(request: HttpRequest, response: HttpResponse) -> bool:
+    """Whether a replica did not find what the primary may have: a page, a token, a session."""
+    if response.status_code in (301, 302):
+        signin = response.headers["Location"].startswith(resolve_url(settings.LOGIN_URL))
+        return signin and settings.SESSION_COOKIE_NAME in request.COOKIES
+    return response.status_code in (401, 403, 404)
+
+
+def known_position(request: HttpRequest) -> int:
+    """The furthest that this reader knows of, by cookie, by header or by API token."""
+    signed = [request.COOKIES.get(COOKIE, ""), request.headers.get(HEADER, "")]
+    if key := _token_key(request):
+        try:
+            signed.append(cache.get(key, ""))
+        except Exception:
+            logger.exception("The cache did not say how far a token's reader is.")
+            return ALL_POSITIONS
+    return max(map(read_position, signed))
+
+
+def with_position(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """The response with the primary's position; programs that keep no cookies have it
+    kept for them."""
+    try:
+        position = signed_position() if primary().opens() else ""
+    except (DatabaseError, InterfaceError):
+        position = ""
+    if not position:  # the primary has gone meanwhile
+        return response
+    if not (key := _token_key(request)):
+        response.set_cookie(
+            COOKIE, position, KEPT, secure=request.is_secure(), httponly=True, samesite="Lax"
+        )
+        return response
+    response.headers[HEADER] = position
+    try:
+        cache.set(key, position, KEPT)
+    except Exception:
+        logger.exception("The cache did not keep how far a token's reader is.")
+    return response
+
+
+def _token_key(request: HttpRequest) -> str:
+    token = request.headers.get("Authorization", "")
+    return f"position-{hash_token(token)}" if token else ""
+
+
+def _reader(request: HttpRequest) -> str:
+    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    return session or request.headers.get("Authorization", "")
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """503 in plain words, as a page or as JSON."""
+    says = NO_ANSWER if request.method in READING else NO_WRITES
+    logger.warning("%s %s: the primary does not answer.", request.method, request.path)
+    response: HttpResponse
+    if request.path.startswith("/api/"):
+        response = JsonResponse({"detail": says}, status=503)
+    else:
+        response = HttpResponse(render_to_string("503.html", {"says": says}), status=503)
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response

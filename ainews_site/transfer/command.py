@@ -1,0 +1,99 @@
+"""What the two commands of a move share: their addresses, and what they say."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any, ClassVar
+
+import environ
+import psycopg
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error, connections
+
+from ainews_site.failures import in_words
+from ainews_site.transfer.run import Transfer, TransferError
+
+_SQLITE_OPTIONS = {
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=-64000;"
+    "PRAGMA temp_store=MEMORY"
+}
+_NAMES = {"sqlite3": "SQLite", "postgresql": "PostgreSQL"}
+
+
+class TransferCommand(BaseCommand):
+    goal: ClassVar[str]
+    goal_example: ClassVar[str]
+    origin: ClassVar[str]
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--from",
+            dest="origin_url",
+            default=settings.DATABASE_URL,
+            help="the address of the source, DATABASE_URL when left out",
+        )
+        parser.add_argument(
+            "--to",
+            dest="goal_url",
+            required=True,
+            help=f"the address of the target, {self.goal_example}",
+        )
+
+    def handle(self, *, origin_url: str, goal_url: str, **_: Any) -> None:
+        origin = _database(origin_url, self.origin, "--from")
+        goal = _database(goal_url, self.goal, "--to")
+        if origin["ENGINE"].endswith("sqlite3") and not _exists(origin["NAME"]):
+            raise CommandError(f"--from: there is no file {origin['NAME']}.")
+        _make_default(goal)
+        transfer = Transfer(origin, goal, self.stdout.write)
+        try:
+            transfer.run()
+        except TransferError as error:
+            raise CommandError(str(error)) from None
+        except (Error, sqlite3.Error, psycopg.Error) as error:
+            raise CommandError(self._explained(error, origin, goal)) from error
+        spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in transfer.seconds.items())
+        self.stdout.write(f"Done: {spent}.")
+        self.stdout.write(
+            f"Now set DATABASE_URL={_without_password(goal_url)} in .env and start AI News anew."
+            " The source was not changed; keep it until you are content."
+        )
+
+    @staticmethod
+    def _explained(error: Exception, origin: dict[str, Any], goal: dict[str, Any]) -> str:
+        is_of_source = isinstance(error, sqlite3.Error) == origin["ENGINE"].endswith("sqlite3")
+        said = in_words(error, origin if is_of_source else goal) or " ".join(str(error).split())
+        end = "" if said.endswith(".") else "."
+        return f"{said}{end} The source was not changed; the same command goes on from here."
+
+
+def _database(url: str, engine: str, option: str) -> dict[str, Any]:
+    try:
+        found = dict(environ.Env.db_url_config(url))
+    except ValueError:
+        found = {}
+    if found.get("ENGINE", "").rpartition(".")[2] != engine or not found.get("NAME"):
+        raise CommandError(f"{option} is no address of {_NAMES[engine]}; see --help.")
+    return found
+
+
+def _exists(name: str) -> bool:
+    return Path(name).is_file()
+
+
+def _make_default(goal: dict[str, Any]) -> None:
+    """All of the program works on the default database: for this command that is the target."""
+    if goal["ENGINE"].endswith("sqlite3"):
+        goal = goal | {"OPTIONS": _SQLITE_OPTIONS}
+    connections["default"].close()
+    for alias in set(connections.databases) - {"default"}:
+        del connections.databases[alias]
+    settings.DATABASE_ROUTERS = []
+    connections.databases["default"] = connections.configure_settings({"default": goal})["default"]
+    del connections["default"]
+
+
+def _without_password(url: str) -> str:
+    head, at, rest = url.rpartition("@")
+    return f"{head.rpartition(':')[0]}:…{at}{rest}" if at and head.count(":") > 1 else url

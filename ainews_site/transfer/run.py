@@ -1,0 +1,264 @@
+"""The move itself: copy, compare, make indexes and the search; each step goes on where it was
+when the process was killed."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.migrations.loader import MigrationLoader
+
+from ainews_site.transfer.sides import Side, open_side
+from ainews_site.transfer.tables import Table, fingerprint, tables
+from feeds import partitions
+from feeds.ids import TAIL_BITS
+from feeds.search import postgres_index, sqlite_index
+
+CHUNK = 5_000
+"""Rows a transaction: what a kill undoes."""
+SHOWN = 0.5
+_TRIES = 2
+
+
+class TransferError(Exception):
+    """Why nothing can be moved, in a sentence that says what to do."""
+
+
+@dataclass
+class Transfer:
+    """Moves what lies in the database of `origin` to that of `goal`, which Django must know as
+    its default one. Both are as in settings.DATABASES."""
+
+    origin: dict[str, Any]
+    goal: dict[str, Any]
+    say: Callable[[str], None]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> None:
+        source = open_side(self.origin, is_source=True)
+        try:
+            self._check_source(source)
+            target = self._prepared()
+            try:
+                self._move(source, target)
+            finally:
+                target.close()
+        finally:
+            source.close()
+
+    def _check_source(self, source: Side) -> None:
+        if not source.has("django_migrations"):
+            raise TransferError("The source holds no AI News: it has no tables of it.")
+        done = {(app, name) for app, name in source.rows("SELECT app, name FROM django_migrations")}
+        known = set(MigrationLoader(None).disk_migrations or ())
+        if missing := sorted(known - done):
+            raise TransferError(
+                f"The source is older than this program: it lacks {len(missing)} migrations, the"
+                f" first {'.'.join(missing[0])}. Run manage.py migrate on it first; here it is"
+                " only read."
+            )
+        if newer := sorted(
+            name for name in done - known if name[0] in {"feeds", "accounts", "digests"}
+        ):
+            raise TransferError(
+                f"The source was made by a newer program: {'.'.join(newer[0])} is unknown here."
+            )
+
+    def _prepared(self) -> Side:
+        """The target with all tables, and either empty or of an unfinished move of this source."""
+        target = open_side(self.goal, is_source=False)
+        try:
+            begun = target.noted("begun")
+            if begun is None:
+                self._refuse_what_is_used(target)
+        finally:
+            target.commit()
+            target.close()
+        if begun is None:
+            self._timed("tables", lambda: call_command("migrate", verbosity=0))
+        elif begun["source"] != self._name(self.origin):
+            raise TransferError(
+                f"An unfinished move from {begun['source']} lies in the target. Finish that one,"
+                " or give an empty database."
+            )
+        else:
+            self.say("Going on where the last run stopped.")
+        return open_side(self.goal, is_source=False)
+
+    def _refuse_what_is_used(self, target: Side) -> None:
+        """Rows that every new database has do not count."""
+        own = {"django_content_type", "auth_permission", "django_q_schedule", "feeds_lease"}
+        for table in tables():
+            if table.name in own or not target.has(table.name):
+                continue
+            if rows := target.count(table):
+                raise TransferError(
+                    f"The target is not empty: {table.name} has {rows} rows. Give a new database;"
+                    " nothing was changed."
+                )
+
+    @staticmethod
+    def _name(config: dict[str, Any]) -> str:
+        is_file = config["ENGINE"].endswith("sqlite3")
+        place = "" if is_file else f"{config.get('HOST') or ''}:{config.get('PORT') or ''}/"
+        return f"{place}{config['NAME']}"
+
+    def _move(self, source: Side, target: Side) -> None:
+        if target.noted("begun") is None:
+            self._clear(target)
+        wanted = tables()
+        if target.noted("copied") is None:
+            self._timed("copying", lambda: self._copy_all(source, target, wanted))
+            target.note("copied", True)
+        if target.noted("compared") is None:
+            self._timed("comparing", lambda: self._compare_all(source, target, wanted))
+            target.note("compared", True)
+        self._timed("indexes", lambda: self._put_on(target))
+        target.set_sequences()
+        if said := target.dangling():
+            raise TransferError(f"The source is damaged: {said}")
+        target.commit()
+        self._timed("search", lambda: self._make_search(target))
+        target.forget()
+
+    def _clear(self, target: Side) -> None:
+        """Nothing but the tables: what is in the way of fast writing is noted and dropped."""
+        with connection.cursor() as cursor, transaction.atomic():
+            if connection.vendor == "postgresql":
+                postgres_index.make_empty(cursor)
+        if connection.vendor == "sqlite":
+            sqlite_index.drop_index(connection)
+        connection.close()
+        remake = target.take_off()
+        for table in tables():
+            target.empty(table)
+        target.note("begun", {"source": self._name(self.origin), "remake": remake})  # commits all
+
+    def _copy_all(self, source: Side, target: Side, wanted: list[Table]) -> None:
+        if target.vendor == "postgresql":
+            day = f"(id >> {TAIL_BITS}) / 86400"
+            days = source.rows(f"SELECT DISTINCT {day} FROM feeds_item")  # noqa: S608 - our own
+            partitions.ensure_partitions(row[0] * 86400 << TAIL_BITS for row in days)
+            connection.close()
+        progress = Progress(self.say, sum(source.count(table) for table in wanted))
+        for table in wanted:
+            self._copy(source, target, table, progress)
+        progress.end(f"Copied {progress.done:,} rows of {len(wanted)} tables")
+
+    def _copy(self, source: Side, target: Side, table: Table, progress: "Progress") -> None:
+        after = target.last_key(table)
+        if there := target.count(table):
+            progress.skip(there)
+        for rows in _chunks(source, table, after):
+            target.write(table, rows)
+            target.commit()
+            progress.step(len(rows), table.name)
+
+    def _compare_all(self, source: Side, target: Side, wanted: list[Table]) -> None:
+        progress = Progress(self.say, 2 * sum(source.count(table) for table in wanted))
+        for table in wanted:
+            for attempt in range(_TRIES):
+                ours, theirs = (_sum(side, table, progress) for side in (source, target))
+                if ours == theirs:
+                    break
+                if attempt == _TRIES - 1:
+                    raise TransferError(
+                        f"{table.name} differs: {ours[0]} rows in the source, {theirs[0]} in the"
+                        " target, or other contents. Stop AI News and run this again."
+                    )
+                # The source was written to between a run that was killed and this one.
+                target.empty(table)
+                target.commit()
+                self._copy(source, target, table, Progress(lambda _: None, 0))
+        progress.end(f"Compared {progress.done // 2:,} rows: counts and contents are the same")
+
+    def _put_on(self, target: Side) -> None:
+        remake = target.noted("remake")
+        if remake is None:
+            remake = target.noted("begun")["remake"]
+        while remake:
+            try:
+                target.run(remake[0])
+            except Exception as error:
+                raise TransferError(
+                    f"The source is damaged: {' '.join(str(error).split())}. Run manage.py doctor"
+                    " on it, mend it, and begin with an empty target."
+                ) from error
+            remake = remake[1:]
+            target.note("remake", remake)  # commits both
+
+    def _make_search(self, target: Side) -> None:
+        if target.vendor == "postgresql":
+            done = set(target.noted("searchable") or [])
+            spans = [span for span in partitions.spans() if span.name not in done]
+            progress = Progress(self.say, len(spans))
+            for span in postgres_index.rebuild_many(spans):
+                done.add(span.name)
+                target.note("searchable", sorted(done))
+                progress.step(1, span.name)
+            progress.end("")
+            with transaction.atomic(), connection.cursor() as cursor:
+                postgres_index.finish(cursor)
+        else:
+            sqlite_index.ensure_index(connection)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+
+    def _timed(self, name: str, act: Callable[[], object]) -> None:
+        started = time.perf_counter()
+        act()
+        self.seconds[name] = time.perf_counter() - started
+
+
+def _chunks(side: Side, table: Table, after: Any) -> Iterator[list[Any]]:
+    while rows := side.chunk(table, after, CHUNK):
+        yield rows
+        after = rows[-1][table.key_at]
+
+
+def _sum(side: Side, table: Table, progress: "Progress") -> tuple[int, int]:
+    """(rows, fingerprint) of a table."""
+    count = total = 0
+    for rows in _chunks(side, table, "" if table.has_text_key else -(1 << 63)):
+        count += len(rows)
+        total = (total + fingerprint(table, rows)) % (1 << 128)
+        progress.step(len(rows), table.name)
+    return count, total
+
+
+class Progress:
+    """A line that says how far it is; on a terminal it is written over."""
+
+    def __init__(self, say: Callable[[str], None], total: int) -> None:
+        self.say, self.total, self.done, self.skipped = say, total, 0, 0
+        self.started = self.shown = time.monotonic()
+        self.is_terminal = sys.stderr.isatty()
+
+    def skip(self, count: int) -> None:
+        self.skipped += count
+
+    def step(self, count: int, name: str) -> None:
+        self.done += count
+        now = time.monotonic()
+        if now < self.shown + SHOWN or not self.is_terminal:
+            return
+        self.shown = now
+        share = (self.done + self.skipped) / max(self.total, 1)
+        rate = self.done / (now - self.started)
+        left = max(self.total - self.done - self.skipped, 0) / max(rate, 0.01)
+        filled = int(share * 24)
+        sys.stderr.write(
+            f"\r[{'#' * filled}{'.' * (24 - filled)}] {share:4.0%}  {rate:,.0f}/s,"
+            f" {left:.0f} s left  {name:24.24}"
+        )
+        sys.stderr.flush()
+
+    def end(self, sentence: str) -> None:
+        if self.is_terminal:
+            sys.stderr.write("\r" + " " * 78 + "\r")
+        if sentence:
+            spent = time.monotonic() - self.started
+            self.say(f"{sentence}, {self.done / max(spent, 0.001):,.0f}/s.")

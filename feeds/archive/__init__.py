@@ -1,0 +1,1 @@
+"""Months of long ago in files of their own, and back."""

@@ -1,0 +1,33 @@
+"""`manage.py restore_archive 2025-03`: brings archived months back."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from feeds.archive.files import ArchiveError
+from feeds.archive.restore import restore_part
+
+
+class Command(BaseCommand):
+    help = "Brings archived months back into the database. Their files stay."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("names", nargs="+", metavar="NAME", help="2025-03; see archive --list")
+        parser.add_argument(
+            "--folder", type=Path, default=settings.ARCHIVE_DIR, help="default: %(default)s"
+        )
+
+    def handle(self, *, names: list[str], folder: Path, **_: Any) -> None:
+        for name in names:
+            try:
+                found = restore_part(folder, name)
+            except ArchiveError as error:
+                raise CommandError(str(error)) from error
+            said = f"{name}: {found.items:,} items are back"
+            if found.there:
+                said += f", {found.there:,} were there"
+            if found.orphans:
+                said += f", {found.orphans:,} left out as their sources were deleted"
+            self.stdout.write(f"{said}.")
