@@ -1,0 +1,162 @@
+"""A library of made-up news of any size, the same at each making.
+
+500 sources, some busy and most quiet, over 24 months; texts of five words to 3,000 with the
+word frequencies of a language; 1,000 readers with 100 sources each, marks and states. Some
+words are planted, so that a search for them has a known share of the texts.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+SOURCES, MONTHS, READERS, FOLLOWED, STATES = 500, 24, 1_000, 100, 500
+PLANTED = {
+    "zanzibar": 50_000,
+    "samarkand": 50_000,
+    "timbuktu": 1_000,
+    "harbour": 100,
+    "lighthouse": 100,
+    "harbour lighthouse": 2_000,
+}
+"""Words and the number of texts of which one has them."""
+VOCABULARY = 200_000
+FUNCTION_WORDS = (
+    "the of and to in a is that for it as was with be by on not he his but at are this have from "
+    "or had an they which one you were all her she there would their we him been has when who "
+    "will no more if out so up said what its about than into them can only other time new some "
+    "could these two may first then do any like my now over such our me even most"
+)
+MEDIAN_WORDS, SPREAD_OF_LENGTH, LONGEST = 70, 0.95, 3_000
+"""A text has 110 words on the average."""
+CHUNK = 20_000
+DAY = 86_400
+_TABLE = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An item, its body and its line of the ledger."""
+
+    seq: int
+    id: int
+    source: int
+    story: int
+    published: datetime
+    language: str
+    title: str
+    summary: str
+    text: str
+
+
+class Words:
+    """Draws words by Zipf and Mandelbrot: the n-th has 1 / (n + 2.7) of the share."""
+
+    def __init__(self) -> None:
+        chance = np.random.default_rng(1)
+        consonants, vowels = list("bcdfghklmnprstvz"), list("aeiou")
+        made: dict[str, None] = dict.fromkeys(FUNCTION_WORDS.split())
+        while len(made) < VOCABULARY:
+            count = int(chance.integers(2, 5))
+            made[
+                "".join(
+                    str(chance.choice(consonants)) + str(chance.choice(vowels))
+                    for _ in range(count)
+                )
+                + str(chance.choice(consonants))
+            ] = None
+        self.words = list(made)
+        share = 1 / (np.arange(VOCABULARY) + 2.7)
+        edges = np.cumsum(share / share.sum())
+        self.table = np.searchsorted(edges, (np.arange(_TABLE) + 0.5) / _TABLE).astype(np.int32)
+
+    def draw(self, chance: np.random.Generator, count: int) -> list[str]:
+        drawn = self.table[chance.integers(0, _TABLE, count)].tolist()
+        return list(map(self.words.__getitem__, drawn))
+
+
+@dataclass(frozen=True)
+class Library:
+    """`items` items up to `end`."""
+
+    items: int
+    end: datetime
+
+    def published(self, number: Any) -> Any:
+        """Seconds since 1970 at which the item of this number was published."""
+        length = MONTHS * 30 * DAY
+        end = int(self.end.timestamp()) - 60
+        return end - length + np.asarray(number, dtype=np.int64) * length // self.items
+
+    def rows(self, words: Words, first: int, last: int) -> Iterator[list[Row]]:
+        """The items of these numbers, in chunks. The parts of a library may be made apart."""
+        for start in range(first, last, CHUNK):
+            yield self._chunk(words, start, min(start + CHUNK, last))
+
+    def _chunk(self, words: Words, first: int, last: int) -> list[Row]:
+        chance = np.random.default_rng(first + 7)
+        count = last - first
+        lengths = np.exp(np.log(MEDIAN_WORDS) + SPREAD_OF_LENGTH * chance.standard_normal(count))
+        sizes = np.clip(lengths, 5, LONGEST).astype(int).tolist()
+        drawn = words.draw(chance, sum(sizes))
+        sources = self.sources_of(chance, count)
+        # One item in seven tells what another of the last hundred has told.
+        tells = chance.random(count) < 1 / 7
+        back = chance.integers(1, 100, count)
+        seqs = np.arange(first + 1, last + 1)
+        times = self.published(seqs)
+        ids = (times << 20) | (seqs & ((1 << 20) - 1))
+        stories = ids.copy()
+        for n in np.flatnonzero(tells).tolist():
+            if n >= back[n]:
+                stories[n] = stories[n - back[n]]
+        planted = {
+            word: set(np.flatnonzero(chance.integers(0, every, count) == 0).tolist())
+            for word, every in PLANTED.items()
+        }
+        languages = chance.choice(["en", "de", "fr"], count, p=[0.9, 0.05, 0.05]).tolist()
+        rows = []
+        starts = [0, *accumulate(sizes)]
+        for n in range(count):
+            own = drawn[starts[n] : starts[n + 1]]
+            own += [word for word, where in planted.items() if n in where]
+            text = " ".join(own)
+            rows.append(
+                Row(
+                    int(seqs[n]),
+                    int(ids[n]),
+                    sources[n],
+                    int(stories[n]),
+                    datetime.fromtimestamp(int(times[n]), UTC),
+                    languages[n],
+                    " ".join(own[:9]).capitalize(),
+                    text[:300],
+                    text,
+                )
+            )
+        return rows
+
+    def number_at(self, edge: int) -> int:
+        """How many items were published before the second of this id."""
+        return bisect_left(range(1, self.items + 1), edge >> 20, key=self.published)
+
+    @staticmethod
+    def sources_of(chance: np.random.Generator, count: int) -> list[int]:
+        """Sources 1 to 500; the first brings a hundred times what the last one does."""
+        share = 1 / (np.arange(SOURCES) + 5)
+        drawn = np.searchsorted(np.cumsum(share / share.sum()), chance.random(count))
+        return (np.minimum(drawn, SOURCES - 1) + 1).tolist()  # type: ignore[no-any-return]
+
+    def follows(self, reader: int) -> list[int]:
+        """The sources of a reader; the first reader's are spread from busy to quiet."""
+        if reader == 1:
+            return list(range(3, SOURCES + 1, SOURCES // FOLLOWED))
+        chance = np.random.default_rng(reader)
+        return sorted((chance.permutation(SOURCES)[:FOLLOWED] + 1).tolist())
+
+    def day(self, days_ago: float) -> datetime:
+        return self.end - timedelta(days=days_ago)

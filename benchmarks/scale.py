@@ -1,0 +1,138 @@
+"""Make a large library and time what a reader waits for.
+
+    python benchmarks/scale.py postgres --items 10000000 [--folder DIR]
+    python benchmarks/scale.py sqlite --items 500000 [--folder DIR]
+
+500 sources over 24 months, realistic lengths and word frequencies, 1,000 readers with 100
+sources each, marks and states. Prints what making it took, the bytes an item and where they
+are, then p50, p95 and the slowest of each act, once as the call and once as the whole request
+(session, query, template) in one process, and requests a second of eight clients. With
+`--folder` the library is kept there and only measured the next time.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.library import Library  # noqa: E402
+from tests.services import Postgres  # noqa: E402
+
+SERVER = {
+    "shared_buffers": "4GB",
+    "effective_cache_size": "14GB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "1GB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "15min",
+}
+"""What docs/scaling.md advises for a machine of 24 GiB that runs nothing but PostgreSQL."""
+SAFE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+"""For measuring; filling needs no safety."""
+
+
+class Kept(Postgres):
+    """A server whose data stay in a folder of ours."""
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        super().__init__(**options)
+        self.folder.rmdir()
+        self.folder = folder
+
+    def __exit__(self, *_: Any) -> None:
+        self.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("kind", choices=("postgres", "sqlite"))
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, help="keep the library there")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="ainews-scale-") as made:
+        folder = asked.folder or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+        (_with_postgres if asked.kind == "postgres" else _with_sqlite)(asked.items, folder)
+
+
+def _with_postgres(items: int, folder: Path) -> None:
+    place = folder / f"postgres-{items}"
+    is_new = not (place / "filled").exists()
+    if is_new:
+        place.mkdir(exist_ok=True)
+        _give_to_postgres(place)
+        with Kept(place, **SERVER, autovacuum="off") as server:
+            _start_django(folder, server.url())
+            _show_steps(_fill_postgres(Library(items, datetime.now(UTC))))
+        (place / "filled").touch()
+    with Kept(place, **SERVER, **SAFE) as server:
+        # A process of its own: the settings know the server's port from the start.
+        _run_measuring(folder, server.url())
+
+
+def _with_sqlite(items: int, folder: Path) -> None:
+    place = folder / f"sqlite-{items}"
+    place.mkdir(exist_ok=True)
+    if not (place / "filled").exists():
+        _start_django(place, "")
+        from benchmarks.fill_sqlite import fill
+
+        _show_steps(fill(Library(items, datetime.now(UTC))))
+        (place / "filled").touch()
+    _run_measuring(place, "")
+
+
+def _give_to_postgres(place: Path) -> None:
+    if os.geteuid() == 0:
+        shutil.chown(place, "postgres")
+
+
+def _fill_postgres(library: Library) -> dict[str, float]:
+    from benchmarks.fill_postgres import fill
+
+    return fill(library)
+
+
+def _run_measuring(data: Path, url: str) -> None:
+    env = os.environ | _environment(data, url) | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-m", "benchmarks.measure"], cwd=ROOT, env=env, check=True)
+
+
+def _environment(data: Path, url: str) -> dict[str, str]:
+    return {
+        "DATA": str(data),
+        "DATABASE_URL": url,
+        "REDIS_URL": "",
+        "DATABASE_REPLICA_URLS": "",
+        "DJANGO_SETTINGS_MODULE": "ainews_site.settings",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def _start_django(data: Path, url: str) -> None:
+    os.environ.update(_environment(data, url))
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def _show_steps(seconds: dict[str, float]) -> None:
+    for step, spent in seconds.items():
+        print(f"{step:45} {spent:8.0f} s")
+
+
+if __name__ == "__main__":
+    main()
