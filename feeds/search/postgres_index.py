@@ -114,9 +114,11 @@ _FUNCTIONS = [
       || setweight(to_tsvector(reading, feeds_search_words(summary)), 'B')
       || setweight(to_tsvector(reading, feeds_search_words(left(body, {LONGEST}))), 'C');
     END $$""",
-    # Nested loops: the planner knows nothing of how few rows a statement brings.
+    # Index by index: the plan is kept while a partition grows, and the planner, who saw it empty
+    # and knows nothing of how few rows a statement brings, would read all of it for each row.
     """CREATE OR REPLACE FUNCTION feeds_search_add() RETURNS trigger
-    LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    LANGUAGE plpgsql
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
     BEGIN
     INSERT INTO feeds_search_stemmers SELECT DISTINCT feeds_search_stemmer(i.language)
       FROM added a JOIN feeds_item i ON i.id = a.item_id ON CONFLICT DO NOTHING;
@@ -127,7 +129,7 @@ _FUNCTIONS = [
     RETURN NULL;
     END $$""",
     """CREATE OR REPLACE FUNCTION feeds_search_renew() RETURNS trigger
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET enable_seqscan = off AS $$
     DECLARE wanted bigint;
     BEGIN
     IF TG_ARGV[0] = 'item' THEN wanted := NEW.id; ELSE wanted := NEW.item_id; END IF;
