@@ -41,13 +41,7 @@ def river_page(request: ReaderRequest) -> HttpResponse:
         "groups": groups,
         "unread_total": sum(link.count for group in groups for link in group.sources),
         "heading": heading(request.user, filters, "River"),
-        "chips": [
-            Link(
-                "All", query_of(filters, unread=0, saved=0), not (filters.unread or filters.saved)
-            ),
-            Link("Unread", query_of(filters, unread=1, saved=0), filters.unread),
-            Link("Saved", query_of(filters, unread=0, saved=1), filters.saved),
-        ],
+        "chips": _chips(filters),
         "undo": _undo(request),
         "query": query_of(filters),
     }
