@@ -10,6 +10,7 @@ from feeds.ingest.errors import FeedError
 from feeds.ingest.fulltext import extract_full_text
 from feeds.ingest.poll import Outcome, PollReport, poll_sources
 from feeds.ingest.sanitise import to_text
+from feeds.markup import beyond_text
 from feeds.models import Item, ItemBody
 from feeds.stories.group import group_new_items
 from feeds.stories.refresh import refresh_stories
@@ -63,5 +64,5 @@ def complete_texts(item_ids: Iterable[int], until: float = math.inf) -> int:
             continue
         text = to_text(html)
         body = ItemBody.objects.filter(pk=item.pk)
-        done += body.update(html=html, text=text, is_full_text=True)
+        done += body.update(html=beyond_text(html, text), text=text, is_full_text=True)
     return done

@@ -79,7 +79,7 @@ class EnclosureSerializer(serializers.Serializer[object]):
 class FullItemSerializer(ItemSerializer):
     """One item with its body: `html` is sanitised, `text` plain."""
 
-    html = serializers.CharField(source="body.html")
+    html = serializers.CharField(source="body.shown_html")
     text = serializers.CharField(source="body.text")
     enclosures = EnclosureSerializer(source="body.enclosures", many=True)
 

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from feeds.ids import TAIL_BITS, TAIL_MASK, lowest_id, make_id
 from feeds.ingest.rows import adapt_time, insert_rows, to_json
 from feeds.ingest.types import CleanEntry
+from feeds.markup import beyond_text
 from feeds.models import Item, ItemBody, ItemKey
 from feeds.partitions import ensure_partitions
 
@@ -281,7 +282,7 @@ class _Chunk:
         bodies = list(ItemBody.objects.filter(pk__in=list(entries), is_full_text=False))
         for body in bodies:
             entry = entries[body.pk]
-            body.html, body.text = entry.html, entry.text
+            body.html, body.text = beyond_text(entry.html, entry.text), entry.text
             body.enclosures = _enclosures(entry)
         ItemBody.objects.bulk_update(bodies, ["html", "text", "enclosures"])
 
@@ -321,7 +322,8 @@ def _exists(pk: int) -> bool:
 
 def _body(pk: int, entry: CleanEntry) -> tuple[object, ...]:
     """The values of BODY_COLUMNS."""
-    return (pk, entry.html, entry.text, to_json(_enclosures(entry)), False)
+    html = beyond_text(entry.html, entry.text)
+    return (pk, html, entry.text, to_json(_enclosures(entry)), False)
 
 
 def _enclosures(entry: CleanEntry) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from feeds.ids import lowest_id
+from feeds.markup import plain_html
 from feeds.models.source import Source
 
 
@@ -75,12 +76,18 @@ class ItemBody(models.Model):
     item = models.OneToOneField(
         Item, primary_key=True, on_delete=models.CASCADE, related_name="body"
     )
+    # Empty where it would say no more than the text; see shown_html.
     html = models.TextField(blank=True, help_text="sanitised")
     text = models.TextField(blank=True, help_text="plain, what the search indexes")
     enclosures = models.JSONField(
         default=list, blank=True, help_text="[{url, type, length}], length in bytes or null"
     )
     is_full_text = models.BooleanField(default=False, help_text="taken from the article's page")
+
+    @property
+    def shown_html(self) -> str:
+        """What a reader sees of it."""
+        return self.html or plain_html(self.text)
 
 
 class ItemKey(models.Model):
