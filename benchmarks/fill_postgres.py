@@ -198,7 +198,7 @@ def _item(row: Row) -> str:
 
 
 def _body(row: Row) -> str:
-    return f"{row.id}\t<p>{row.text}</p>\t{row.text}\t[]\tf\n"
+    return f"{row.id}\t{row.html}\t{row.text}\t[]\tf\n"
 
 
 def _key(row: Row) -> str:

@@ -44,7 +44,7 @@ def _insert(rows: list[Row]) -> None:
         url = f"https://outlet{row.source}.example/news/{row.seq}"
         told = (url, row.title, "A. Writer", row.summary, "", TOPICS[row.seq % 5], own)
         items.append((row.id, row.seq, row.source, at, at, row.language, False, *told, row.story))
-        bodies.append((row.id, f"<p>{row.text}</p>", row.text, json.dumps([]), False))
+        bodies.append((row.id, row.html, row.text, json.dumps([]), False))
     stories = [
         Story(
             pk=row.story,

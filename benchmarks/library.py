@@ -1,8 +1,11 @@
 """A library of made-up news of any size, the same at each making.
 
-500 sources, some busy and most quiet, over 24 months; texts of five words to 3,000 with the
-word frequencies of a language; 1,000 readers with 100 sources each, marks and states. Some
-words are planted, so that a search for them has a known share of the texts.
+500 sources, some busy and most quiet, over 24 months; texts of five words to 3,000; 1,000 readers
+with 100 sources each, marks and states. Some words are planted, so that a search for them has a
+known share of the texts.
+
+Texts are like those of 41 real AI feeds: about 6.2 characters a word, a third stop words, half
+as many different stems as words, and one text in five with markup of its own.
 """
 
 from bisect import bisect_left
@@ -25,6 +28,10 @@ PLANTED = {
 }
 """Words and the number of texts of which one has them."""
 VOCABULARY = 200_000
+REPEATED = 0.3
+"""The share of words that a text takes from what it said before."""
+MARKED_UP = 5
+"""One text in so many has links and emphasis."""
 FUNCTION_WORDS = (
     "the of and to in a is that for it as was with be by on not he his but at are this have from "
     "or had an they which one you were all her she there would their we him been has when who "
@@ -51,6 +58,7 @@ class Row:
     title: str
     summary: str
     text: str
+    html: str
 
 
 class Words:
@@ -61,7 +69,9 @@ class Words:
         consonants, vowels = list("bcdfghklmnprstvz"), list("aeiou")
         made: dict[str, None] = dict.fromkeys(FUNCTION_WORDS.split())
         while len(made) < VOCABULARY:
-            count = int(chance.integers(2, 5))
+            # Frequent words are short.
+            longest = 4 if len(made) < 3_000 else 5
+            count = int(chance.integers(1 if longest == 4 else 2, longest))
             made[
                 "".join(
                     str(chance.choice(consonants)) + str(chance.choice(vowels))
@@ -77,6 +87,16 @@ class Words:
     def draw(self, chance: np.random.Generator, count: int) -> list[str]:
         drawn = self.table[chance.integers(0, _TABLE, count)].tolist()
         return list(map(self.words.__getitem__, drawn))
+
+
+def marked_up(words: list[str]) -> str:
+    """Paragraphs of forty words with a link and a word in bold each."""
+    return "".join(
+        f"<p><b>{words[n]}</b> {' '.join(words[n + 1 : n + 36])}"
+        f' <a href="https://outlet.example/{words[n]}" rel="noopener noreferrer nofollow">'
+        f"{' '.join(words[n + 36 : n + 40])}</a></p>"
+        for n in range(0, len(words), 40)
+    )
 
 
 @dataclass(frozen=True)
@@ -103,6 +123,8 @@ class Library:
         lengths = np.exp(np.log(MEDIAN_WORDS) + SPREAD_OF_LENGTH * chance.standard_normal(count))
         sizes = np.clip(lengths, 5, LONGEST).astype(int).tolist()
         drawn = words.draw(chance, sum(sizes))
+        again = chance.random(len(drawn)) < REPEATED
+        place = chance.random(len(drawn))
         sources = self.sources_of(chance, count)
         # One item in seven tells what another of the last hundred has told.
         tells = chance.random(count) < 1 / 7
@@ -123,6 +145,8 @@ class Library:
         starts = [0, *accumulate(sizes)]
         for n in range(count):
             own = drawn[starts[n] : starts[n + 1]]
+            for at in np.flatnonzero(again[starts[n] : starts[n + 1]]).tolist():
+                own[at] = own[int(place[starts[n] + at] * at)]
             own += [word for word, where in planted.items() if n in where]
             text = " ".join(own)
             rows.append(
@@ -136,6 +160,7 @@ class Library:
                     " ".join(own[:9]).capitalize(),
                     text[:300],
                     text,
+                    marked_up(own) if seqs[n] % MARKED_UP == 0 else "",
                 )
             )
         return rows
