@@ -9,7 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.models import User
 from feeds.models import ArchivePart, FetchLog, Folder, Item, Source, Story, Subscription
+from feeds.revisions import CONTENT, GROUPING, revise
 from feeds.stories.edit import delete_items, merge_stories, move_item, split_story
 from feeds.stories.refresh import refresh_stories
 
@@ -69,6 +71,18 @@ class SourceAdmin(admin.ModelAdmin):
         ("Polling", {"fields": ("next_poll_at", *_OURS), "classes": ("collapse",)}),
     )
 
+    def save_model(self, request: HttpRequest, source: Source, form: Any, change: bool) -> None:
+        super().save_model(request, source, form, change)
+        revise(CONTENT)
+
+    def delete_model(self, request: HttpRequest, source: Source) -> None:
+        super().delete_model(request, source)
+        revise(CONTENT, GROUPING)
+
+    def delete_queryset(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
+        super().delete_queryset(request, sources)
+        revise(CONTENT, GROUPING)
+
     @admin.action(description="Poll soon")
     def poll_soon(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = sources.update(next_poll_at=timezone.now())
@@ -87,6 +101,7 @@ class SourceAdmin(admin.ModelAdmin):
     @admin.action(description="Make public: show in everyone's catalogue")
     def make_public(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = sources.update(is_public=True)
+        revise(CONTENT)
         self.message_user(request, f"{count} are in the catalogue.")
 
 
@@ -124,6 +139,7 @@ class ItemAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, item: Item, form: Any, change: bool) -> None:
         super().save_model(request, item, form, change)
+        revise(CONTENT, GROUPING)
         if "story" in form.changed_data and item.story is not None:
             before = form.initial.get("story")
             item.story_id, target = before, item.story
@@ -178,6 +194,7 @@ class StoryAdmin(admin.ModelAdmin):
         if "title" in form.changed_data:
             story.title_pinned = True
         super().save_model(request, story, form, change)
+        revise(CONTENT)
         if "title_pinned" in form.changed_data and not story.title_pinned:
             refresh_stories([story.pk])
 
@@ -196,6 +213,19 @@ class FolderAdmin(admin.ModelAdmin):
     list_display = ("name", "user", "parent")
     list_select_related = ("user", "parent")
 
+    def save_model(self, request: HttpRequest, folder: Folder, form: Any, change: bool) -> None:
+        super().save_model(request, folder, form, change)
+        folder.user.has_acted()
+
+    def delete_model(self, request: HttpRequest, folder: Folder) -> None:
+        super().delete_model(request, folder)
+        folder.user.has_acted()
+
+    def delete_queryset(self, request: HttpRequest, folders: QuerySet[Folder]) -> None:
+        readers = list(folders.values_list("user", flat=True))
+        super().delete_queryset(request, folders)
+        User.have_changed(readers)
+
 
 @admin.register(Subscription)
 class SubscriptionAdmin(admin.ModelAdmin):
@@ -203,3 +233,16 @@ class SubscriptionAdmin(admin.ModelAdmin):
     list_select_related = ("source", "user", "folder")
     raw_id_fields = ("source", "folder")
     search_fields = ("source__title", "user__username")
+
+    def save_model(self, request: HttpRequest, one: Subscription, form: Any, change: bool) -> None:
+        super().save_model(request, one, form, change)
+        one.user.has_acted()
+
+    def delete_model(self, request: HttpRequest, one: Subscription) -> None:
+        super().delete_model(request, one)
+        one.user.has_acted()
+
+    def delete_queryset(self, request: HttpRequest, some: QuerySet[Subscription]) -> None:
+        readers = list(some.values_list("user", flat=True))
+        super().delete_queryset(request, some)
+        User.have_changed(readers)

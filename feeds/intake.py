@@ -11,6 +11,7 @@ from feeds.ingest.fulltext import extract_full_text
 from feeds.ingest.poll import Outcome, PollReport, poll_sources
 from feeds.ingest.sanitise import to_text
 from feeds.models import Item, ItemBody
+from feeds.revisions import GROUPING, revise
 from feeds.stories.group import group_new_items
 from feeds.stories.refresh import refresh_stories
 
@@ -41,7 +42,9 @@ def take_in(
 
 
 def _refresh_updated(report: PollReport) -> None:
-    """A corrected title changes the headline of its story."""
+    """A corrected title changes the headline of its story; other topics its rank."""
+    if any(outcome.stored.has_other_topics for outcome in report.outcomes):
+        revise(GROUPING)
     updated = [pk for outcome in report.outcomes for pk in outcome.stored.updated_ids]
     if updated:
         items = Item.objects.filter(pk__in=updated).exclude(story=None).order_by()

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
 from feeds.models import Item, ItemKey, ItemState, Source, Subscription
 
 MOST_HOPS = 10
@@ -58,7 +59,9 @@ def _move_readers(source: Source, known: Source) -> None:
     theirs = Subscription.objects.filter(source=known).values("user")
     followers = Subscription.objects.filter(source=source)
     followers.filter(user__in=list(theirs.values_list("user", flat=True))).delete()
+    readers = list(followers.values_list("user", flat=True))
     followers.update(source=known)
+    User.have_changed(readers)
 
 
 def _carry_over(source: Source, known: Source) -> None:
