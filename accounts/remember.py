@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-from accounts.cache import CacheAway, asked
+from accounts.cache import CacheAway, asked, circuit
 
 T = TypeVar("T")
 
@@ -35,6 +35,7 @@ class _Kept:
 
 _near: dict[str, tuple[float, _Kept]] = {}
 """In this process: what is too large to be fetched for each request."""
+_claims: dict[str, float] = {}
 
 
 def remembered(
@@ -56,7 +57,8 @@ def remembered(
     held = _near.get(key)
     if held and time.monotonic() < held[0] and held[1].is_fresh(fresh, stamp):
         return cast(T, held[1].value)
-    found = _fetch(key)
+    # An old one that is near still serves where the cache is away.
+    found = _fetch(key) or (held[1] if held else None)
     if not (found and found.is_fresh(fresh, stamp)):
         found = _renew(key, compute, found, fresh, kept, stamp)
     if near:
@@ -108,22 +110,27 @@ def _hold(key: str, found: _Kept, near: float) -> None:
 
 
 def _claim(key: str) -> bool:
-    """Whether this caller is the one who computes. A guard against many at once, no lock:
-    two who compute the same do no harm."""
+    """Whether this caller is the one who computes; without a cache, of those in this process.
+    A guard against many at once, no lock: two who compute the same do no harm."""
     try:
         return asked(lambda cache: cache.add(f"{key}:claim", 1, COMPUTES))
     except CacheAway:
-        return True
+        now = time.monotonic()
+        is_free = _claims.get(key, 0.0) < now
+        if is_free:
+            _claims[key] = now + COMPUTES
+        return is_free
 
 
 def _give_up(key: str) -> None:
+    _claims.pop(key, None)
     with suppress(CacheAway):
         asked(lambda cache: cache.delete(f"{key}:claim"))
 
 
 def _wait(key: str) -> _Kept | None:
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+    while not circuit.problem and time.monotonic() < until:
         time.sleep(PAUSE)
         if found := _fetch(key):
             return found
