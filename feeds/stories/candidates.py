@@ -75,10 +75,13 @@ def recent_tellings(user: User, sources: Collection[int], now: datetime) -> list
     """Those of `sources` that the reader did not hide, the newest first."""
     since = now - timedelta(days=SHOWN_DAYS)
     lowest = lowest_id(since)
-    kept = _shared(since, news_for(user))
+    news = news_for(user)
+    kept = _shared(since, news)
     hidden = _hidden(user, lowest)
-    asked = _ask(sources, lowest, kept.upto)[: MOST_ITEMS + len(hidden)]
-    fresh = [one for one in map(Telling._make, asked) if one.id not in hidden]
+    fresh: list[Telling] = []
+    if news.seq > kept.upto:
+        asked = _ask(sources, lowest, kept.upto)[: MOST_ITEMS + len(hidden)]
+        fresh = [one for one in map(Telling._make, asked) if one.id not in hidden]
     old = takewhile(lambda one: one.id >= lowest, kept.of(sources))
     shown = islice((one for one in old if one.id not in hidden), MOST_ITEMS)
     return sorted([*fresh, *shown], key=lambda one: -one.id)[:MOST_ITEMS]
