@@ -5,7 +5,7 @@ written in the transaction of the change, so that no process can miss one.
 """
 
 import secrets
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from accounts.database import reading_connection
 from accounts.models import User
@@ -34,6 +34,12 @@ def revise(*names: str) -> None:
         unique_fields=["name"],
         update_fields=["number"],
     )
+
+
+def revise_if_there(name: str, database: Any) -> None:
+    """The same while an old database is being migrated, step by step."""
+    if Revision._meta.db_table in database.introspection.table_names():
+        revise(name)
 
 
 def news_for(user: User) -> News:
