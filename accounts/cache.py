@@ -72,7 +72,7 @@ class Circuit:
             return act(django_cache)
         except Exception as error:
             if _is_of_server(error):
-                self._lose(error)
+                self.lose(error)
             else:  # a value that this release cannot read is none
                 logger.exception("What the cache kept cannot be read.")
             raise CacheAway(self.problem or "keeps what cannot be read") from error
@@ -90,10 +90,11 @@ class Circuit:
             django_cache.set("look", "1", 10)
             self._regain()
         except Exception as error:  # noqa: BLE001 - whatever the backend raises is the finding
-            self._lose(error)
+            self.lose(error)
         return self.problem
 
-    def _lose(self, error: BaseException) -> None:
+    def lose(self, error: BaseException) -> None:
+        """Ask it no more for a while: it has just failed."""
         before, self.problem = self.problem, in_words(error)
         self._asked = time.monotonic()
         if before != self.problem:

@@ -242,7 +242,11 @@ if REDIS_URL:
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [{"address": REDIS_URL, **_patience}], "prefix": "ainews-live"},
+            "CONFIG": {
+                # It waits five seconds for an event before it asks again.
+                "hosts": [{"address": REDIS_URL, **_patience, "socket_timeout": 6.0}],
+                "prefix": "ainews-live",
+            },
         }
     }
 else:

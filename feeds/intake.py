@@ -10,6 +10,7 @@ from feeds.ingest.errors import FeedError
 from feeds.ingest.fulltext import extract_full_text
 from feeds.ingest.poll import Outcome, PollReport, poll_sources
 from feeds.ingest.sanitise import to_text
+from feeds.live.announce import announce_news
 from feeds.models import Item, ItemBody
 from feeds.revisions import GROUPING, revise
 from feeds.stories.group import group_new_items
@@ -38,6 +39,8 @@ def take_in(
             complete_texts(outcome.stored.new_ids, until)
     group_new_items()
     _refresh_updated(report)
+    if report.new:
+        announce_news()
     return report
 
 
