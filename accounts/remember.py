@@ -20,7 +20,6 @@ COMPUTES = 30
 """Seconds after which one who began to compute is given up."""
 PATIENCE, PAUSE = 2.0, 0.05
 """Seconds that one who has nothing waits for one who computes."""
-MOST_NEAR = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +103,11 @@ def _fetch(key: str) -> _Kept | None:
 
 
 def _hold(key: str, found: _Kept, near: float) -> None:
-    while len(_near) >= MOST_NEAR:
-        _near.pop(next(iter(_near)), None)
-    _near[key] = (time.monotonic() + near, found)
+    now = time.monotonic()
+    for other, (until, _) in list(_near.items()):
+        if until + KEPT < now:
+            _near.pop(other, None)
+    _near[key] = (now + near, found)
 
 
 def _claim(key: str) -> bool:

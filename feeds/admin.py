@@ -5,6 +5,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -37,6 +38,12 @@ _OURS = (
     "kind",
 )
 """What polling writes; shown, not edited."""
+
+
+def _revise_after(*names: str) -> None:
+    """After the commit of the page's transaction: whoever groups takes the locks in another
+    order."""
+    transaction.on_commit(lambda: revise(*names))
 
 
 class FetchLogInline(admin.TabularInline):
@@ -73,15 +80,15 @@ class SourceAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, source: Source, form: Any, change: bool) -> None:
         super().save_model(request, source, form, change)
-        revise(CONTENT)
+        _revise_after(CONTENT)
 
     def delete_model(self, request: HttpRequest, source: Source) -> None:
         super().delete_model(request, source)
-        revise(CONTENT, GROUPING)
+        _revise_after(CONTENT, GROUPING)
 
     def delete_queryset(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         super().delete_queryset(request, sources)
-        revise(CONTENT, GROUPING)
+        _revise_after(CONTENT, GROUPING)
 
     @admin.action(description="Poll soon")
     def poll_soon(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
@@ -101,7 +108,7 @@ class SourceAdmin(admin.ModelAdmin):
     @admin.action(description="Make public: show in everyone's catalogue")
     def make_public(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = sources.update(is_public=True)
-        revise(CONTENT)
+        _revise_after(CONTENT)
         self.message_user(request, f"{count} are in the catalogue.")
 
 
@@ -139,7 +146,7 @@ class ItemAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, item: Item, form: Any, change: bool) -> None:
         super().save_model(request, item, form, change)
-        revise(CONTENT, GROUPING)
+        _revise_after(CONTENT, GROUPING)
         if "story" in form.changed_data and item.story is not None:
             before = form.initial.get("story")
             item.story_id, target = before, item.story
@@ -194,7 +201,7 @@ class StoryAdmin(admin.ModelAdmin):
         if "title" in form.changed_data:
             story.title_pinned = True
         super().save_model(request, story, form, change)
-        revise(CONTENT)
+        _revise_after(CONTENT)
         if "title_pinned" in form.changed_data and not story.title_pinned:
             refresh_stories([story.pk])
 
@@ -215,16 +222,16 @@ class FolderAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, folder: Folder, form: Any, change: bool) -> None:
         super().save_model(request, folder, form, change)
-        folder.user.has_acted()
+        transaction.on_commit(folder.user.has_acted)
 
     def delete_model(self, request: HttpRequest, folder: Folder) -> None:
         super().delete_model(request, folder)
-        folder.user.has_acted()
+        transaction.on_commit(folder.user.has_acted)
 
     def delete_queryset(self, request: HttpRequest, folders: QuerySet[Folder]) -> None:
         readers = list(folders.values_list("user", flat=True))
         super().delete_queryset(request, folders)
-        User.have_changed(readers)
+        transaction.on_commit(lambda: User.have_changed(readers))
 
 
 @admin.register(Subscription)
@@ -236,13 +243,13 @@ class SubscriptionAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, one: Subscription, form: Any, change: bool) -> None:
         super().save_model(request, one, form, change)
-        one.user.has_acted()
+        transaction.on_commit(one.user.has_acted)
 
     def delete_model(self, request: HttpRequest, one: Subscription) -> None:
         super().delete_model(request, one)
-        one.user.has_acted()
+        transaction.on_commit(one.user.has_acted)
 
     def delete_queryset(self, request: HttpRequest, some: QuerySet[Subscription]) -> None:
         readers = list(some.values_list("user", flat=True))
         super().delete_queryset(request, some)
-        User.have_changed(readers)
+        transaction.on_commit(lambda: User.have_changed(readers))

@@ -18,6 +18,6 @@ def grouping_lease() -> AbstractContextManager[Held | None]:
 
 def forget_state() -> None:
     """Somebody changes stories: whoever grouped last must read them anew, as must who
-    remembers them."""
-    revise(GROUPING)
+    remembers them. In this order, as whoever groups takes the two rows in it."""
     Lease.objects.filter(name=NAME).update(holder="", token=F("token") + 1)
+    revise(GROUPING)
