@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from accounts.database import reading_connection
 from accounts.models import User
-from feeds.models import Revision
+from feeds.models import ItemKey, Revision
 
 CONTENT, GROUPING = "content", "grouping"
 """Items or stories that were corrected, or grouped; items that were taken out of their story,
@@ -36,9 +36,11 @@ def revise(*names: str) -> None:
     )
 
 
-def revise_if_there(name: str, database: Any) -> None:
-    """The same while an old database is being migrated, step by step."""
-    if Revision._meta.db_table in database.introspection.table_names():
+def revise_if_any(name: str, database: Any) -> None:
+    """The same while a database is migrated: an old one lacks the table as yet, and a new one
+    has nothing that could be remembered."""
+    has_table = Revision._meta.db_table in database.introspection.table_names()
+    if has_table and ItemKey.objects.using(database.alias).exists():
         revise(name)
 
 
