@@ -5,6 +5,7 @@ waits for it, and a thread of its own asks it every few seconds, until it answer
 """
 
 import logging
+import os
 import re
 import threading
 import time
@@ -62,6 +63,11 @@ class Circuit:
     def __init__(self) -> None:
         self.problem = ""
         self._asked = 0.0
+        self._lock = threading.Lock()
+        # The thread that held it is not there in a fork.
+        os.register_at_fork(after_in_child=self._unlock)
+
+    def _unlock(self) -> None:
         self._lock = threading.Lock()
 
     def ask(self, act: Callable[[BaseCache], T]) -> T:
