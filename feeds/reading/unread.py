@@ -44,7 +44,8 @@ def _count(user: User, border: int, upto: int) -> tuple[int, dict[int, int]]:
     """
     counts = _beyond_marks(user, border, upto)
     for source, difference in _corrections(user, border, upto):
-        counts[source] += difference
+        # 0 for a source that the reader followed between the two queries.
+        counts[source] = counts.get(source, 0) + difference
     return upto, {source: count for source, count in counts.items() if count}
 
 
