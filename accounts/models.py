@@ -2,12 +2,26 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils import timezone
+
+
+def new_version() -> int:
+    """By chance, so that none comes again: not by two at once, nor with a restored back-up."""
+    return secrets.randbits(62)
+
+
+class VersionField(models.BigIntegerField):  # type: ignore[type-arg]
+    """Saving a whole row, read before somebody changed the version, leaves it alone."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        return super().pre_save(model_instance, add) if add else models.F(self.attname)
 
 
 class User(AbstractUser):
@@ -36,6 +50,23 @@ class User(AbstractUser):
     interests = models.JSONField(
         default=dict, blank=True, help_text="{topic: mute | less | normal | more}"
     )
+    version = VersionField(
+        default=new_version, editable=False, help_text="another one after each action of theirs"
+    )
+
+    def has_acted(self) -> None:
+        """Another version: what was kept for this reader holds no longer.
+
+        To be called last in the transaction of the action. As it is a row and no key of the
+        cache, all processes and replicas see it together with what was done.
+        """
+        self.version = new_version()
+        User.objects.filter(pk=self.pk).update(version=self.version)
+
+    @classmethod
+    def have_changed(cls, readers: Iterable[int]) -> None:
+        """The same for readers to whom something was done."""
+        cls.objects.filter(pk__in=readers).update(version=new_version())
 
 
 def hash_token(token: str) -> str:

@@ -77,6 +77,7 @@ def _save(
         token = ApiToken.issue(request.user, form.cleaned_data["name"])
         return _page(request, forms | {"token": TokenForm()}, new_token=token)
     form.save()
+    request.user.has_acted()
     if section == "password":
         update_session_auth_hash(request, request.user)
     return redirect(f"/preferences/?saved={section}#{section}")

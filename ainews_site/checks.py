@@ -46,6 +46,16 @@ def check_sqs(**_: Any) -> list[CheckMessage]:
 
 
 @register("ainews")
+def check_redis(**_: Any) -> list[CheckMessage]:
+    if not settings.REDIS_URL or find_spec("channels_redis"):
+        return []
+    hint = "Install requirements/server.txt, or leave REDIS_URL empty."
+    return [
+        Error("REDIS_URL is set, but channels-redis is not installed.", hint=hint, id="ainews.E006")
+    ]
+
+
+@register("ainews")
 def check_secret_key(**_: Any) -> list[CheckMessage]:
     if len(settings.SECRET_KEY) >= 20:
         return []

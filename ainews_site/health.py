@@ -1,4 +1,4 @@
-"""Liveness: does this process answer, and does its database."""
+"""Liveness: does this process answer, does its database, and does Redis."""
 
 import os
 from typing import Any
@@ -7,16 +7,22 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
+from accounts.cache import circuit
 from accounts.replicas import NO_ANSWER, replicas
 
 
 def health(request: HttpRequest) -> JsonResponse:
-    """200 `{"status": "ok"}` when the database answers, else 503. With replicas also how
-    each is; `degraded` with 200 as long as pages can be read."""
+    """200 `{"status": "ok"}` when the database answers, else 503. With replicas and
+    Redis also how each is; `degraded` with 200 as long as pages can be read."""
     error = _primary_error()
     said: dict[str, Any] = {"status": "unavailable", "error": error} if error else {"status": "ok"}
     if settings.REPLICAS:
         said |= _replicas(error)
+    if settings.REDIS_URL:
+        problem = circuit.problem_now()
+        said["redis"] = problem or "ok"
+        if problem and said["status"] == "ok":
+            said["status"] = "degraded"
     if said["status"] == "unavailable":
         return JsonResponse(said, status=503)
     # Whoever started this server can tell it from another one at the same address.

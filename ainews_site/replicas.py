@@ -3,14 +3,17 @@ is away. In use only where DATABASE_REPLICA_URLS names replicas."""
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import BaseCache
 from django.db import DatabaseError, InterfaceError, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 
+from accounts.cache import CacheAway, asked
 from accounts.database import (
     Reading,
     current_reading,
@@ -106,9 +109,8 @@ def known_position(request: HttpRequest) -> int:
     signed = [request.COOKIES.get(COOKIE, ""), request.headers.get(HEADER, "")]
     if key := _token_key(request):
         try:
-            signed.append(cache.get(key, ""))
-        except Exception:
-            logger.exception("The cache did not say how far a token's reader is.")
+            signed.append(asked(partial(_kept_position, key)))
+        except CacheAway:
             return ALL_POSITIONS
     return max(map(read_position, signed))
 
@@ -128,11 +130,16 @@ def with_position(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         )
         return response
     response.headers[HEADER] = position
-    try:
-        cache.set(key, position, KEPT)
-    except Exception:
-        logger.exception("The cache did not keep how far a token's reader is.")
+    with suppress(CacheAway):  # then nobody can say how far it is, and the primary answers
+        asked(lambda cache: cache.set(key, position, KEPT))
     return response
+
+
+def _kept_position(key: str, cache: BaseCache) -> str:
+    """Where another process kept it. A full cache reads but kept none of late: it shows by a
+    write that it does not take."""
+    cache.add(key, "", KEPT)
+    return str(cache.get(key, ""))
 
 
 def _token_key(request: HttpRequest) -> str:

@@ -13,6 +13,7 @@ import environ
 
 from ainews_site.machine import measure, sizes_for
 from ainews_site.queue import cluster_settings
+from ainews_site.redis_url import address_problem
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -218,7 +219,7 @@ for _database in DATABASES.values():
     _database["DISABLE_SERVER_SIDE_CURSORS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES: dict[str, dict[str, str]] = {
+CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     # The workers' heartbeats, for the watchdog on the same machine: a cache in process would
     # hide them, rows would keep the disk busy, and Redis may be away while the work goes on.
@@ -228,11 +229,24 @@ CACHES: dict[str, dict[str, str]] = {
     },
 }
 if REDIS_URL:
-    CACHES["default"] = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}
-    CHANNEL_LAYERS = {
+    if problem := address_problem(REDIS_URL):
+        raise SystemExit(f"REDIS_URL {problem}; see .env.example.")
+    # On one machine or near it: what takes longer than that is slower than to do without.
+    _patience = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
+    CACHES["default"] = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "ainews",
+        "OPTIONS": {"CONNECTION_POOL_KWARGS": _patience},
+    }
+    CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL]},
+            "CONFIG": {
+                # It waits five seconds for an event before it asks again.
+                "hosts": [{"address": REDIS_URL, **_patience, "socket_timeout": 6.0}],
+                "prefix": "ainews-live",
+            },
         }
     }
 else:

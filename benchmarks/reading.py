@@ -172,15 +172,18 @@ def _acts(user: Any) -> dict[str, Callable[[], object]]:
 
 def _timed(act: Callable[[], object]) -> tuple[float, int]:
     """(milliseconds, queries) of one run."""
+    from django.core.cache import cache
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
+    cache.clear()
     before = getattr(act, "before", None)
     if before:
         before()
     started = time.perf_counter()
     act()
     spent = (time.perf_counter() - started) * 1000
+    cache.clear()
     if before:
         before()
     with CaptureQueriesContext(connection) as queries:

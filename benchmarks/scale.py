@@ -5,9 +5,10 @@
 
 500 sources over 24 months, realistic lengths and word frequencies, 1,000 readers with 100
 sources each, marks and states. Prints what making it took, the bytes an item and where they
-are, then p50, p95 and the slowest of each act, once as the call and once as the whole request
-(session, query, template) in one process, and requests a second of eight clients. With
-`--folder` the library is kept there and only measured the next time.
+are, then p50, p95 and the slowest of each act, once as the call, with nothing remembered of the
+reader, and once as the whole request (session, query, template) in one process, and requests a
+second of eight clients. With `--folder` the library is kept there and only measured the next
+time.
 """
 
 import argparse

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 from accounts.models import User
 from digests.models import Digest
 from digests.read import todays_digest
+from feeds.api.conditional import unless_same
 
 
 class DigestSerializer(serializers.ModelSerializer[Digest]):
@@ -19,6 +20,7 @@ class DigestSerializer(serializers.ModelSerializer[Digest]):
 
 class DigestToday(APIView):
     @extend_schema(summary="Today's digest", responses=DigestSerializer)
+    @unless_same
     def get(self, request: Request) -> Response:
         assert isinstance(request.user, User)
         return Response(DigestSerializer(todays_digest(request.user)).data)

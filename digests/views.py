@@ -1,13 +1,17 @@
 """The digest's pages."""
 
+import zlib
 from datetime import date, timedelta
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import get_template
 from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_http_methods
 
+from accounts.remember import KEPT, remembered
 from accounts.types import ReaderRequest
 from digests.models import Digest
 from digests.read import todays_digest
@@ -52,6 +56,7 @@ def _page(request: ReaderRequest, digest: Digest) -> HttpResponse:
     context = {
         "digest": digest,
         "edition": digest.content,
+        "told": _told(digest),
         "number": editions.filter(date__lte=digest.date).count(),
         "is_today": digest.date == today,
         "previous": digest.date - timedelta(days=1),
@@ -59,3 +64,15 @@ def _page(request: ReaderRequest, digest: Digest) -> HttpResponse:
         "editions": editions[:14],
     }
     return render(request, "digests/digest.html", context)
+
+
+def _told(digest: Digest) -> SafeString:
+    """Its stories as a page: the same for ever, until it is written again or shown otherwise."""
+    template = get_template("digests/told.html")
+    shown = zlib.crc32(template.template.source.encode())  # type: ignore[attr-defined]
+    html = remembered(
+        f"digest-{digest.pk}-{digest.created_at.timestamp()}-{shown}",
+        lambda: str(template.render({"edition": digest.content})),
+        fresh=KEPT,
+    )
+    return mark_safe(html)  # noqa: S308 - rendered, and so escaped, by the template

@@ -5,11 +5,14 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.models import User
 from feeds.models import ArchivePart, FetchLog, Folder, Item, Source, Story, Subscription
+from feeds.revisions import CONTENT, GROUPING, revise
 from feeds.stories.edit import delete_items, merge_stories, move_item, split_story
 from feeds.stories.refresh import refresh_stories
 
@@ -35,6 +38,12 @@ _OURS = (
     "kind",
 )
 """What polling writes; shown, not edited."""
+
+
+def _revise_after(*names: str) -> None:
+    """After the commit of the page's transaction: whoever groups takes the locks in another
+    order."""
+    transaction.on_commit(lambda: revise(*names))
 
 
 class FetchLogInline(admin.TabularInline):
@@ -69,6 +78,18 @@ class SourceAdmin(admin.ModelAdmin):
         ("Polling", {"fields": ("next_poll_at", *_OURS), "classes": ("collapse",)}),
     )
 
+    def save_model(self, request: HttpRequest, source: Source, form: Any, change: bool) -> None:
+        super().save_model(request, source, form, change)
+        _revise_after(CONTENT)
+
+    def delete_model(self, request: HttpRequest, source: Source) -> None:
+        super().delete_model(request, source)
+        _revise_after(CONTENT, GROUPING)
+
+    def delete_queryset(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
+        super().delete_queryset(request, sources)
+        _revise_after(CONTENT, GROUPING)
+
     @admin.action(description="Poll soon")
     def poll_soon(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = sources.update(next_poll_at=timezone.now())
@@ -87,6 +108,7 @@ class SourceAdmin(admin.ModelAdmin):
     @admin.action(description="Make public: show in everyone's catalogue")
     def make_public(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = sources.update(is_public=True)
+        _revise_after(CONTENT)
         self.message_user(request, f"{count} are in the catalogue.")
 
 
@@ -124,6 +146,7 @@ class ItemAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, item: Item, form: Any, change: bool) -> None:
         super().save_model(request, item, form, change)
+        _revise_after(CONTENT, GROUPING)
         if "story" in form.changed_data and item.story is not None:
             before = form.initial.get("story")
             item.story_id, target = before, item.story
@@ -178,6 +201,7 @@ class StoryAdmin(admin.ModelAdmin):
         if "title" in form.changed_data:
             story.title_pinned = True
         super().save_model(request, story, form, change)
+        _revise_after(CONTENT)
         if "title_pinned" in form.changed_data and not story.title_pinned:
             refresh_stories([story.pk])
 
@@ -196,6 +220,19 @@ class FolderAdmin(admin.ModelAdmin):
     list_display = ("name", "user", "parent")
     list_select_related = ("user", "parent")
 
+    def save_model(self, request: HttpRequest, folder: Folder, form: Any, change: bool) -> None:
+        super().save_model(request, folder, form, change)
+        transaction.on_commit(folder.user.has_acted)
+
+    def delete_model(self, request: HttpRequest, folder: Folder) -> None:
+        super().delete_model(request, folder)
+        transaction.on_commit(folder.user.has_acted)
+
+    def delete_queryset(self, request: HttpRequest, folders: QuerySet[Folder]) -> None:
+        readers = list(folders.values_list("user", flat=True))
+        super().delete_queryset(request, folders)
+        transaction.on_commit(lambda: User.have_changed(readers))
+
 
 @admin.register(Subscription)
 class SubscriptionAdmin(admin.ModelAdmin):
@@ -203,3 +240,16 @@ class SubscriptionAdmin(admin.ModelAdmin):
     list_select_related = ("source", "user", "folder")
     raw_id_fields = ("source", "folder")
     search_fields = ("source__title", "user__username")
+
+    def save_model(self, request: HttpRequest, one: Subscription, form: Any, change: bool) -> None:
+        super().save_model(request, one, form, change)
+        transaction.on_commit(one.user.has_acted)
+
+    def delete_model(self, request: HttpRequest, one: Subscription) -> None:
+        super().delete_model(request, one)
+        transaction.on_commit(one.user.has_acted)
+
+    def delete_queryset(self, request: HttpRequest, some: QuerySet[Subscription]) -> None:
+        readers = list(some.values_list("user", flat=True))
+        super().delete_queryset(request, some)
+        transaction.on_commit(lambda: User.have_changed(readers))

@@ -10,8 +10,10 @@ from feeds.ingest.errors import FeedError
 from feeds.ingest.fulltext import extract_full_text
 from feeds.ingest.poll import Outcome, PollReport, poll_sources
 from feeds.ingest.sanitise import to_text
+from feeds.live.announce import announce_news
 from feeds.markup import beyond_text
 from feeds.models import Item, ItemBody
+from feeds.revisions import GROUPING, revise
 from feeds.stories.group import group_new_items
 from feeds.stories.refresh import refresh_stories
 
@@ -38,11 +40,15 @@ def take_in(
             complete_texts(outcome.stored.new_ids, until)
     group_new_items()
     _refresh_updated(report)
+    if report.new:
+        announce_news()
     return report
 
 
 def _refresh_updated(report: PollReport) -> None:
-    """A corrected title changes the headline of its story."""
+    """A corrected title changes the headline of its story; other topics its rank."""
+    if any(outcome.stored.has_other_topics for outcome in report.outcomes):
+        revise(GROUPING)
     updated = [pk for outcome in report.outcomes for pk in outcome.stored.updated_ids]
     if updated:
         items = Item.objects.filter(pk__in=updated).exclude(story=None).order_by()

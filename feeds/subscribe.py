@@ -85,6 +85,7 @@ def subscribe(
         subscription.save(update_fields=["folder"])
     if source.status != Source.Status.ACTIVE and not source.is_public:
         _wake([source.pk])
+    user.has_acted()
     return subscription
 
 
@@ -100,6 +101,7 @@ def unsubscribe(user: User, source: Source) -> None:
     Subscription.objects.filter(user=user, source=source).delete()
     private = Source.objects.filter(pk=source.pk, is_public=False, subscriptions__isnull=True)
     private.filter(status=Source.Status.ACTIVE).update(status=Source.Status.PAUSED)
+    user.has_acted()
 
 
 @transaction.atomic
@@ -109,6 +111,7 @@ def move_to_folder(user: User, source: Source, folder: Folder | None) -> None:
         raise SubscribeError("That folder is not yours.")
     if not Subscription.objects.filter(user=user, source=source).update(folder=folder):
         raise SubscribeError(f"You do not follow {source}.")
+    user.has_acted()
 
 
 def _wake(pks: Iterable[int]) -> None:
@@ -168,6 +171,7 @@ def _follow_all(user: User, outlines: dict[str, Outline]) -> tuple[list[str], li
         ignore_conflicts=True,
     )
     _wake(sources[url].pk for url in added)
+    user.has_acted()
     return added, known
 
 
@@ -235,6 +239,7 @@ def _path(folder_id: int | None, folders: dict[int, Folder]) -> tuple[str, ...]:
     return tuple(names)
 
 
+@transaction.atomic
 def subscribe_all(user: User, sources: Sequence[Source]) -> int:
     """Follow many sources, in folders named after their packs; how many were new."""
     packs = sorted({source.pack for source in sources if source.pack})
@@ -247,4 +252,5 @@ def subscribe_all(user: User, sources: Sequence[Source]) -> int:
         ],
         ignore_conflicts=True,
     )
+    user.has_acted()
     return Subscription.objects.filter(user=user).count() - before

@@ -15,6 +15,7 @@ from django_q.tasks import async_task
 
 from feeds.archive.store import archive_months
 from feeds.intake import take_in
+from feeds.live.announce import announce_news
 from feeds.models import FetchLog, Item, MarkUndo, Source
 from feeds.partitions import ensure_months_ahead
 from feeds.stories.group import group_new_items, repair_stories
@@ -66,6 +67,7 @@ def poll_due() -> int:
     """
     if Item.objects.filter(story=None).exists():
         group_new_items()
+        announce_news()
     room = settings.POLL_WAITING - _waiting()
     due = Source.objects.due().order_by("next_poll_at").values_list("pk", "url")
     batches = make_batches(due[: max(room, 0) * settings.POLL_BATCH], settings.POLL_BATCH)

@@ -3,8 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import cache
 
+from accounts.remember import forget_near
 from tests.services import PgBouncer, Postgres, Redis, missing
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Rows of another test may have the same numbers."""
+    cache.clear()
+    forget_near()
 
 
 @pytest.fixture(scope="session")

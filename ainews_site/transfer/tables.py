@@ -36,7 +36,7 @@ class Table:
         return self.name in _TEXT_KEYS
 
 
-_TEXT_KEYS = {"django_session", "django_q_task", "feeds_lease"}
+_TEXT_KEYS = {"django_session", "django_q_task", "feeds_lease", "feeds_revision"}
 
 
 def tables() -> list[Table]:

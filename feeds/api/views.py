@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from feeds.api import serializers
+from feeds.api.conditional import unless_known, unless_same
 from feeds.api.pages import NO_CURSOR, flag, number, page, page_size, read_cursor
 from feeds.ingest.errors import FeedError
 from feeds.models import Folder, Item, Source, Story, Subscription
@@ -63,6 +64,7 @@ class Sources(ReaderView):
         parameters=[_parameter("all", OpenApiTypes.BOOL, "the public catalogue too")],
         responses=serializers.SourceSerializer(many=True),
     )
+    @unless_same
     def get(self, request: Request) -> Response:
         sources = Source.objects.visible_to(self.reader)
         if not flag(request, "all"):
@@ -137,6 +139,7 @@ class Items(ReaderView):
         ],
         responses=_paged(serializers.ItemSerializer),
     )
+    @unless_known
     def get(self, request: Request) -> Response:
         filters = Filters(
             folder_id=number(request, "folder"),
@@ -171,6 +174,7 @@ class Stories(ReaderView):
         ],
         responses=_paged(serializers.StorySerializer),
     )
+    @unless_known
     def get(self, request: Request) -> Response:
         mine = Item.objects.subscribed_by(self.reader).filter(story=OuterRef("pk"))
         stories = Story.objects.filter(Exists(mine)).select_related("lead")
@@ -292,6 +296,7 @@ class Search(ReaderView):
         ],
         responses=serializers.SearchSerializer,
     )
+    @unless_known
     def get(self, request: Request) -> Response:
         text = request.query_params.get("q", "").strip()
         if not text:

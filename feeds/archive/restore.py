@@ -13,6 +13,7 @@ from feeds.archive.files import Line, Manifest, read_lines, read_manifest
 from feeds.archive.store import CHUNK, batched
 from feeds.models import ArchivePart, Item, ItemBody, ItemKey, ItemState, Source, Story
 from feeds.partitions import ensure_partitions
+from feeds.revisions import CONTENT, GROUPING, revise
 from feeds.stories.refresh import refresh_stories
 
 
@@ -41,6 +42,7 @@ def restore_part(folder: Path, name: str) -> Restored:
         refresh_stories(stories)
         told = Item.objects.filter(story__in=stories).values("story")
         Story.objects.filter(pk__in=stories).exclude(pk__in=told).delete()
+    revise(CONTENT, GROUPING)
     return restored
 
 

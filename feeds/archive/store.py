@@ -22,6 +22,7 @@ from feeds.archive.files import ArchiveError, Line, Manifest, read_lines, read_m
 from feeds.ids import id_time, lowest_id
 from feeds.lease import Held, lease
 from feeds.models import ArchivePart, Item, ItemBody, ItemKey, ItemState, Source, Story
+from feeds.revisions import CONTENT, GROUPING, revise
 from feeds.stories.refresh import refresh_stories
 
 CHUNK = 500
@@ -251,6 +252,7 @@ def _drop_empty_stories(folder: Path, part: ArchivePart) -> None:
         told = set(Item.objects.filter(story__in=ids).values_list("story", flat=True).distinct())
         Story.objects.filter(pk__in=set(ids) - told).delete()
         refresh_stories(told)
+    revise(CONTENT, GROUPING)
 
 
 def give_back(say: Say) -> None:

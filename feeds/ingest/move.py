@@ -1,11 +1,13 @@
 """Follow a feed that has moved for good; two sources that turn out to be one are merged."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
 from feeds.models import Item, ItemKey, ItemState, Source, Subscription
 
 MOST_HOPS = 10
@@ -57,8 +59,15 @@ def _leave_word(source: Source, url: str) -> None:
 def _move_readers(source: Source, known: Source) -> None:
     theirs = Subscription.objects.filter(source=known).values("user")
     followers = Subscription.objects.filter(source=source)
+    readers = list(followers.values_list("user", flat=True))
     followers.filter(user__in=list(theirs.values_list("user", flat=True))).delete()
     followers.update(source=known)
+    _tell(readers)
+
+
+def _tell(readers: Iterable[int]) -> None:
+    """After the commit: a reader who acts meanwhile takes the locks in another order."""
+    transaction.on_commit(lambda: User.have_changed(readers))
 
 
 def _carry_over(source: Source, known: Source) -> None:
@@ -86,7 +95,8 @@ def _twins(source: Source, known: Source) -> dict[int, int]:
 
 
 def _copy_states(twins: dict[int, int]) -> None:
-    for state in ItemState.objects.filter(item__in=list(twins)):
+    states = list(ItemState.objects.filter(item__in=list(twins)))
+    for state in states:
         ItemState.objects.get_or_create(
             user_id=state.user_id,
             item_id=twins[state.item_id],
@@ -96,6 +106,7 @@ def _copy_states(twins: dict[int, int]) -> None:
                 "is_hidden": state.is_hidden,
             },
         )
+    _tell({state.user_id for state in states})
 
 
 def _is_same_publisher(one: str, other: str) -> bool:

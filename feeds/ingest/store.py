@@ -49,13 +49,19 @@ _SEQ_LOCK = 0x5E01  # any number, the same in all processes
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Ids of the items that are new and of those whose content changed."""
+    """Ids of the items that are new and of those whose content changed, and whether that
+    gave one other topics."""
 
     new_ids: tuple[int, ...] = ()
     updated_ids: tuple[int, ...] = ()
+    has_other_topics: bool = False
 
     def __add__(self, other: "Stored") -> "Stored":
-        return Stored(self.new_ids + other.new_ids, self.updated_ids + other.updated_ids)
+        return Stored(
+            self.new_ids + other.new_ids,
+            self.updated_ids + other.updated_ids,
+            self.has_other_topics or other.has_other_topics,
+        )
 
 
 @dataclass(slots=True)
@@ -135,6 +141,7 @@ class _Chunk:
     ) -> None:
         self.source_id, self.entries, self.now = source_id, entries, now
         self.topics, self.language = tuple(topics), language
+        self.has_other_topics = False
 
     @transaction.atomic(savepoint=False)  # FTS5 writes a segment at each savepoint
     def store(self, twice: frozenset[int]) -> Stored:
@@ -150,7 +157,7 @@ class _Chunk:
             and row.content_hash != entry.content_hash
         ]
         self._rename_keys(known)
-        return Stored(self._insert(new), self._update(changed))
+        return Stored(self._insert(new), self._update(changed), self.has_other_topics)
 
     def _find_known(self, twice: frozenset[int]) -> dict[int, _Known]:
         """By the entry's key: its row of the ledger, found by key, else by link and title."""
@@ -271,8 +278,10 @@ class _Chunk:
         items = list(Item.objects.filter(pk__in=list(entries)).order_by())
         for item in items:
             item.updated_at = self.now
+            before = item.topics
             for column, value in self._content(entries[item.pk]).items():
                 setattr(item, column, value)
+            self.has_other_topics |= item.topics != before
         Item.objects.bulk_update(items, [*CONTENT_COLUMNS, "updated_at"])
         self._update_bodies(entries)
         return tuple(item.pk for item in items)

@@ -14,6 +14,8 @@ from feeds.live.watch import watcher
 class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     """Says `{kind: "new", seq, items, stories}`; takes `{seq}`, what the client saw last."""
 
+    channel_layer_alias = ""
+    """None: one watcher a process listens for all, and a Redis that goes ends no socket."""
     task: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:

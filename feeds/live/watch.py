@@ -1,19 +1,36 @@
-"""One watcher a web process: asks the database for new items while somebody listens.
+"""One watcher a web process: knows of new items soon, while somebody listens.
 
-SQLite's `data_version` changes when another process commits, and costs no disk; only
-then is the ledger asked. Other databases are asked for the ledger's newest number.
+The worker's events wake it where there is a Redis. Without one, or while it is away, it asks
+the database each second: SQLite's `data_version` changes when another process commits, and
+costs no disk; only then is the ledger asked. Other databases are asked for the ledger's newest
+number. What came is counted from what each reader saw last, so whoever wakes it, and however
+often, nothing is told twice or left out.
 """
 
 import asyncio
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
+from uuid import uuid4
 
 from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import Error, connection
 
+from accounts.cache import circuit
+from feeds.live.announce import GROUP
 from feeds.live.news import latest_seq
 
 PAUSE = 1.0
+SAFETY = 15.0
+"""Seconds after which it asks all the same: an event may be lost with a Redis that restarts."""
+RETRY = 5.0
+"""Seconds before it listens again after that broke off."""
+
+logger = logging.getLogger(__name__)
 
 
 class Watcher:
@@ -41,16 +58,52 @@ class Watcher:
                 self._task = None
 
     async def _watch(self) -> None:
+        retry_at = 0.0
         while True:
-            with suppress(Error):  # a database that is away for a moment comes back
-                if await sync_to_async(self._has_grown)():
-                    for event in self._listeners:
-                        event.set()
+            if settings.REDIS_URL and time.monotonic() >= retry_at:
+                if not await sync_to_async(circuit.problem_now)():
+                    await self._hear()
+                retry_at = time.monotonic() + RETRY
+            await self._look(self._has_changed)
             await asyncio.sleep(PAUSE)
 
+    async def _hear(self) -> None:
+        """Look at each event, until Redis goes."""
+        layer, channel = get_channel_layer(), f"watcher.{uuid4().hex}"
+        hearing: asyncio.Task[Any] | None = None
+        try:
+            while not circuit.problem:
+                # Each time, as one that restarts forgets who listens.
+                await layer.group_add(GROUP, channel)
+                await self._look(self._has_grown)
+                hearing = hearing or asyncio.create_task(layer.receive(channel))
+                await asyncio.wait({hearing}, timeout=SAFETY)
+                if hearing.done():
+                    hearing.result()
+                    hearing = None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the database is asked then
+            logger.info("live_events_lost reason=%s", error)
+        finally:
+            await self._hear_no_more(layer, channel, hearing)
+
+    async def _hear_no_more(self, layer: Any, channel: str, hearing: Any) -> None:
+        if hearing is not None:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+        with suppress(Exception):  # if it cannot be told, it forgets by itself
+            await asyncio.wait_for(layer.group_discard(GROUP, channel), PAUSE)
+
+    async def _look(self, is_new: Callable[[], bool]) -> None:
+        with suppress(Error):  # a database that is away for a moment comes back
+            if await sync_to_async(is_new)():
+                for event in self._listeners:
+                    event.set()
+
+    def _has_changed(self) -> bool:
+        is_still = connection.vendor == "sqlite" and not self._version_changed()
+        return not is_still and self._has_grown()
+
     def _has_grown(self) -> bool:
-        if connection.vendor == "sqlite" and not self._version_changed():
-            return False
         before, self._seq = self._seq, latest_seq()
         return self._seq != before
 

@@ -3,6 +3,7 @@
 from feeds.models.archive import ArchivePart
 from feeds.models.item import Item, ItemBody, ItemKey
 from feeds.models.reading import Folder, ItemState, MarkUndo, Subscription
+from feeds.models.revision import Revision
 from feeds.models.source import FetchLog, Source
 from feeds.models.story import Lease, Story, StoryRedirect
 
@@ -16,6 +17,7 @@ __all__ = [
     "ItemState",
     "Lease",
     "MarkUndo",
+    "Revision",
     "Source",
     "Story",
     "StoryRedirect",

@@ -34,6 +34,7 @@ def set_state(
     ItemState.objects.bulk_create(
         ItemState(user=user, item_id=pk, **values) for pk in ids if pk not in touched
     )
+    user.has_acted()
     return ids
 
 
@@ -70,6 +71,7 @@ def mark_all_read(user: User, source_ids: Iterable[int] | None, upto_seq: int) -
     undo = MarkUndo.objects.create(user=user, marks=marks, unread_items=items)
     Subscription.objects.filter(pk__in=marks).update(read_up_to=upto)
     ItemState.objects.filter(user=user, item__in=items).update(is_read=None)
+    user.has_acted()
     return undo
 
 
@@ -86,4 +88,5 @@ def undo_mark(user: User, undo_id: int) -> bool:
         )
     ItemState.objects.filter(user=user, item__in=undo.unread_items).update(is_read=False)
     undo.delete()
+    user.has_acted()
     return True

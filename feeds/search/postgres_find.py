@@ -52,12 +52,16 @@ class Finder:
 
     def mark(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
         """{id: (title, snippet)} between START and END; the snippet is of the summary where
-        the text has no match. After `find`."""
-        if not ids or not self._wanted:
+        the text has no match."""
+        if not ids:
             return {}
         marks = f'StartSel="{START}", StopSel="{END}"'
         whole, part = f"{marks}, HighlightAll=true", f"{marks}, {SNIPPET}"
         with reading_connection().cursor() as cursor:
+            if self._wanted is None:  # what was found was remembered
+                self._wanted, _ = _expressions(cursor, self.query)
+            if not self._wanted:
+                return {}
             cursor.execute(
                 "SELECT id, ts_headline(titles, title, wanted, %s),"
                 " ts_headline(reading, summary, wanted, %s),"

@@ -18,6 +18,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from feeds import partitions
+from feeds.revisions import CONTENT, revise_if_any
 
 LANGUAGES = {
     "ar": "arabic",
@@ -193,6 +194,7 @@ def ensure_index(database: Any, on_span: Callable[[str], None] = lambda name: No
             put_in_place(cursor, span)
             on_span(span.name)
         finish(cursor)
+    revise_if_any(CONTENT, database)
     return True
 
 

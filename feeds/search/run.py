@@ -5,17 +5,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db import connection
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from feeds.archive.notes import Archived, archived
-from feeds.models import Item, Source
+from feeds.models import Item, ItemState, Source
 from feeds.reading.river import attach_states
-from feeds.search import postgres_find, sqlite_find
-from feeds.search.conditions import Conditions
-from feeds.search.query import Query, parse_query
+from feeds.search.popular import Search
+from feeds.search.query import parse_query
 from feeds.search.types import CANDIDATES
 
 PAGE = 50
@@ -44,36 +42,35 @@ def search_items(user: User, text: str, limit: int = PAGE, page: int = 1) -> Sea
     query = parse_query(text)
     results = SearchResults(problems=query.problems)
     if not query.is_empty:
-        _search(user, query, results, max(1, min(limit, 200)), max(1, page))
+        search = Search(user, text, query)
+        _search(user, search, results, max(1, min(limit, 200)), max(1, page))
         results.archived = archived()
     results.milliseconds = round((time.perf_counter() - started) * 1000)
     return results
 
 
-def _search(user: User, query: Query, results: SearchResults, limit: int, page: int) -> None:
-    conditions = Conditions(user, query)
-    finder = _finder(query)
-    matches = sorted(finder.find(conditions), key=lambda one: (one.score, -one.id))
-    ids = [one.id for one in matches]
-    results.problems += tuple(conditions.problems)
-    results.found, results.is_capped = len(ids), len(ids) == CANDIDATES
+def _search(user: User, search: Search, results: SearchResults, limit: int, page: int) -> None:
+    found = search.find()
+    results.problems += found.problems
+    results.found, results.is_capped = len(found.ids), len(found.ids) == CANDIDATES
     start = (page - 1) * limit
-    wanted = ids[start : start + limit]
-    if start + limit < len(ids):
+    wanted = found.ids[start : start + limit]
+    if start + limit < len(found.ids):
         results.next_page = page + 1
-    items = Item.objects.in_bulk(wanted)
-    found = [items[pk] for pk in wanted if pk in items]
-    sources = Source.objects.in_bulk({item.source_id for item in found})
-    for item in found:
+    items = _visible(user, wanted)
+    shown = [items[pk] for pk in wanted if pk in items]
+    sources = Source.objects.in_bulk({item.source_id for item in shown})
+    for item in shown:
         item.source = sources[item.source_id]
-    results.items = attach_states(user, found)
-    _mark(results.items, finder.mark(wanted))
+    results.items = attach_states(user, shown)
+    _mark(results.items, search.mark(wanted))
 
 
-def _finder(query: Query) -> postgres_find.Finder | sqlite_find.Finder:
-    """Where the words are looked for: the room of this database."""
-    is_postgres = connection.vendor == "postgresql"
-    return postgres_find.Finder(query) if is_postgres else sqlite_find.Finder(query)
+def _visible(user: User, ids: Sequence[int]) -> dict[int, Item]:
+    """The rows of what was found, if the reader may still see them."""
+    saved = ItemState.objects.filter(user=user, item__in=ids, is_saved=True).values("item")
+    visible = Item.objects.visible_to(user) | Item.objects.filter(pk__in=saved)
+    return {item.pk: item for item in visible.filter(pk__in=ids)}
 
 
 def _mark(items: Sequence[Item], marked: Mapping[int, tuple[str, str]]) -> None:

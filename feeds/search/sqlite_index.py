@@ -9,6 +9,8 @@ a migration and `ensure_index` after it.
 
 from typing import Any
 
+from feeds.revisions import CONTENT, revise_if_any
+
 _INDEX = (
     "CREATE VIRTUAL TABLE feeds_search USING fts5(title, summary, text,"
     " content='feeds_search_rows', content_rowid='id',"
@@ -83,6 +85,7 @@ def ensure_index(connection: Any) -> bool:
             cursor.execute(statement)
         cursor.execute(_MERGE)
         cursor.execute("INSERT INTO feeds_search (feeds_search) VALUES ('rebuild')")
+    revise_if_any(CONTENT, connection)
     return True
 
 

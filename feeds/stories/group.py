@@ -11,6 +11,7 @@ from django.utils import timezone
 from feeds.ids import lowest_id
 from feeds.lease import Held
 from feeds.models import Item, Story, StoryRedirect
+from feeds.revisions import GROUPING, revise
 from feeds.stories.continuity import continue_stories
 from feeds.stories.lease import grouping_lease
 from feeds.stories.likeness import WINDOW
@@ -191,6 +192,7 @@ def move_items(moved: dict[int, int], current: dict[int, int]) -> None:
             [(story, item) for item, story in moved.items()],
         )
     StoryRedirect.objects.filter(old_id__in=set(moved.values())).delete()
+    revise(GROUPING)
     before = {current[item] for item in moved if current.get(item)}
     refresh_stories(before | set(moved.values()))
     alive = set(Item.objects.filter(story__in=before).values_list("story", flat=True))

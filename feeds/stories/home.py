@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple
 
 from django.utils import timezone
 
@@ -15,6 +14,7 @@ from feeds.ids import id_time
 from feeds.models import Item, ItemState, Story, Subscription
 from feeds.models.item import ItemQuerySet
 from feeds.reading.sources import folders_below
+from feeds.stories.candidates import Telling, recent_tellings
 from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state
 from feeds.stories.page import StoryPage, story_page
 from feeds.stories.rank import Candidate, Facts, Ranking, Reader, diversify, learn_taste, rank
@@ -28,8 +28,6 @@ __all__ = [
     "story_page",
 ]
 
-SHOWN_DAYS = 7
-MOST_ITEMS = 3_000
 MOST_STORIES = 100
 MOST_TOP = 5
 TOP_HOURS = 36
@@ -40,21 +38,11 @@ LEARNED = 300
 """The newest saved and hidden items that say what the reader likes."""
 
 
-class _Telling(NamedTuple):
-    """The little of an item that ranking needs: most of what is ranked is not shown."""
-
-    id: int
-    story: int
-    source: int
-    copy_of: int | None
-    topics: list[str]
-
-
 @dataclass(slots=True)
 class _Entry:
     """A story as this reader sees it, before its rows are read."""
 
-    tellings: Sequence[_Telling]
+    tellings: Sequence[Telling]
     facts: Facts
     ranking: Ranking
     newest: datetime
@@ -104,7 +92,7 @@ def home_sections(
 ) -> list[Section]:
     """What happened to the reader's sources in the last days: the best of it, then by day.
 
-    Seven queries at most, whatever is shown. Muted topics are left out unless one is asked
+    Ten queries at most, whatever is shown. Muted topics are left out unless one is asked
     for by `topic`; hidden items are left out always.
     """
     now = now or timezone.now()
@@ -135,7 +123,8 @@ def ranked_stories(
     if not weights:
         return []
     reader = Reader(user.interests, _taste(user))
-    entries = [_enter(tellings, weights, reader, now) for tellings in _by_story(user, weights, now)]
+    told = _by_story(recent_tellings(user, weights, now))
+    entries = [_enter(tellings, weights, reader, now) for tellings in told]
     wanted = [one for one in entries if _is_wanted(one.facts.topics, topic, reader)]
     wanted.sort(key=lambda one: (-one.ranking.score, -one.tellings[0].story))
     return _read(user, weights, wanted[:most])
@@ -161,16 +150,9 @@ def _taste(user: User) -> dict[str, float]:
     return learn_taste(saved, hidden)
 
 
-def _by_story(user: User, source_ids: Iterable[int], now: datetime) -> Iterable[Sequence[_Telling]]:
-    rows = (
-        _shown(user, source_ids)
-        .filter(story__isnull=False)
-        .since(now - timedelta(days=SHOWN_DAYS))
-        .newest_first()
-        .values_list("id", "story_id", "source_id", "copy_of", "topics")
-    )
-    found: defaultdict[int, list[_Telling]] = defaultdict(list)
-    for telling in map(_Telling._make, rows[:MOST_ITEMS]):
+def _by_story(tellings: Iterable[Telling]) -> Iterable[Sequence[Telling]]:
+    found: defaultdict[int, list[Telling]] = defaultdict(list)
+    for telling in tellings:
         found[telling.story].append(telling)
     return found.values()
 
@@ -181,7 +163,7 @@ def _shown(user: User, source_ids: Iterable[int]) -> ItemQuerySet:
 
 
 def _enter(
-    tellings: Sequence[_Telling], weights: Mapping[int, float], reader: Reader, now: datetime
+    tellings: Sequence[Telling], weights: Mapping[int, float], reader: Reader, now: datetime
 ) -> _Entry:
     originals = [one for one in tellings if one.copy_of is None] or tellings
     newest = id_time(max(one.id for one in originals))

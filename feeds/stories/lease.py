@@ -6,6 +6,7 @@ from django.db.models import F
 
 from feeds.lease import Held, lease
 from feeds.models import Lease
+from feeds.revisions import GROUPING, revise
 
 NAME = "group"
 
@@ -16,5 +17,7 @@ def grouping_lease() -> AbstractContextManager[Held | None]:
 
 
 def forget_state() -> None:
-    """Somebody changes stories: whoever grouped last must read them anew."""
+    """Somebody changes stories: whoever grouped last must read them anew, as must who
+    remembers them. In this order, as whoever groups takes the two rows in it."""
     Lease.objects.filter(name=NAME).update(holder="", token=F("token") + 1)
+    revise(GROUPING)

@@ -9,6 +9,7 @@ from django.db import connection
 
 from feeds.ingest.rows import adapt_time, insert_rows, to_json
 from feeds.models import Item, Story
+from feeds.revisions import CONTENT, revise
 
 MOST_TOPICS = 8
 CHUNK = 500
@@ -45,6 +46,8 @@ def refresh_stories(story_ids: Iterable[int]) -> None:
     wanted = sorted(set(story_ids))
     for start in range(0, len(wanted), CHUNK):
         _refresh(wanted[start : start + CHUNK])
+    if wanted:
+        revise(CONTENT)
 
 
 def _refresh(story_ids: Sequence[int]) -> None:

@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from digests.models import Digest
+from feeds.models import Source
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -56,3 +58,27 @@ def test_the_api_gives_today_s_edition(signed_in: Client) -> None:
 
     assert answer["written_by"] == "extractive"
     assert answer["content"]["stories"][0]["citations"][0]["number"] == 1
+
+
+def test_an_edition_that_is_written_again_shows_what_is_new(signed_in: Client) -> None:
+    assert "nine billion" not in signed_in.get("/digest/").content.decode()
+    text = "Another lab published a model of nine billion weights on Thursday. More follows."
+    source = Source.objects.get()
+    make_story(make_item(source, "Another lab does so too", text=text))
+    assert "nine billion" not in signed_in.get("/digest/").content.decode()
+
+    signed_in.post("/digest/")
+
+    assert "nine billion" in signed_in.get("/digest/").content.decode()
+
+
+def test_an_edition_is_shown_escaped(signed_in: Client) -> None:
+    signed_in.get("/digest/")
+    digest = Digest.objects.get()
+    digest.content["stories"][0]["headline"] = "<script>alert(1)</script>"
+    digest.save()
+
+    for _ in range(2):
+        page = signed_in.get("/digest/").content.decode()
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(1)" in page

@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.checks import run_checks
 from django.core.management.base import BaseCommand
 from django.db import Error, connection
@@ -16,8 +15,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django_q.brokers import get_broker
 
+from accounts.cache import ADVICE, circuit
 from ainews_site.failures import in_words
 from ainews_site.queue import SLOW
+from ainews_site.redis_url import place
 from ainews_site.serve import heartbeats
 from feeds.ids import lowest_id
 from feeds.models import FetchLog, Source
@@ -99,12 +100,11 @@ def _sqlite_problem() -> str:
 
 
 def cache_works() -> str:
-    try:
-        cache.set("doctor", "1", 10)
-        works = cache.get("doctor") == "1"
-    except Exception as error:  # noqa: BLE001 - whatever the backend raises is the finding
-        return f"it does not answer ({error}); check REDIS_URL."
-    return "" if works else "it forgets; check REDIS_URL."
+    problem = circuit.look()
+    if not problem:
+        return ""
+    where = place(settings.REDIS_URL) if settings.REDIS_URL else "this process"
+    return f"Redis at {where} {problem}. {ADVICE[problem]} Pages and ingest go on without it."
 
 
 def queue() -> str:

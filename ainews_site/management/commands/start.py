@@ -27,7 +27,8 @@ from feeds.catalogue import load_catalogue, subscribe_to_packs
 from feeds.demo.catalogue import catalogue_entries
 from feeds.ingest.guard import Guard
 from feeds.intake import take_in
-from feeds.models import Item, Source, Subscription
+from feeds.models import Item, Source
+from feeds.subscribe import subscribe
 
 DEMO_PAUSE = 20.0
 
@@ -123,7 +124,7 @@ def _load_sample(user: User, newsroom: str) -> None:
         source, _ = Source.objects.get_or_create(
             url=entry["url"], defaults=entry | {"is_public": True}
         )
-        Subscription.objects.get_or_create(user=user, source=source)
+        subscribe(user, source)
 
 
 def is_online() -> bool:

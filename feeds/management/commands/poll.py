@@ -8,6 +8,7 @@ from tqdm import tqdm
 from feeds.ingest.links import canonical_url
 from feeds.ingest.poll import Outcome, PollReport
 from feeds.intake import take_in
+from feeds.live.announce import wait_until_told
 from feeds.models import Source
 
 MOST_LINES = 40
@@ -29,6 +30,7 @@ class Command(BaseCommand):
             return self.stdout.write("No source is due. --all asks them whatever their schedule.")
         with tqdm(total=len(ids), unit="source", desc="Polling", leave=False, disable=None) as bar:
             report = take_in(ids, on_result=lambda outcome: advance(bar, outcome))
+        wait_until_told()
         if report.offline:
             return self.stdout.write(
                 "No feed can be reached: is there a network? They are asked again in 5 minutes."

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -188,6 +189,7 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(api: Client, reader: 
     for number in (1, 12):
         for n in range(number):
             make_story(make_item(make_source(f"s{number}-{n}", reader=reader)))
+        cache.clear()
         with CaptureQueriesContext(connection) as queries:
             for path in ("/sources/", "/items/", "/stories/", "/search/?q=model"):
                 get(api, path)

@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -99,6 +100,7 @@ def test_the_number_of_queries_does_not_depend_on_the_items(reader: User) -> Non
     for number in (1, 30):
         for _ in range(number):
             make_item(source)
+        cache.clear()
         with CaptureQueriesContext(connection) as queries:
             river(reader, Filters())
             unread_counts(reader)

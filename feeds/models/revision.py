@@ -1,0 +1,8 @@
+"""How what is known already has changed; see feeds.revisions."""
+
+from django.db import models
+
+
+class Revision(models.Model):
+    name = models.CharField(max_length=20, primary_key=True)
+    number = models.BigIntegerField(help_text="another one after each change")

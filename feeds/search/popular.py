@@ -1,0 +1,79 @@
+"""What many search for is looked for once: the numbers of what was found, and their snippets,
+are remembered for all who see the same. Rows are read anew, by who may see them now."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from hashlib import blake2b
+from typing import NamedTuple
+
+from django.db import connection
+
+from accounts.database import reading_connection
+from accounts.models import User
+from accounts.remember import remembered
+from feeds.revisions import news_for
+from feeds.search import postgres_find, sqlite_find
+from feeds.search.conditions import Conditions
+from feeds.search.query import Query
+
+FRESH = 600
+"""Seconds, unless something new comes or changes; then "unread" has another horizon too."""
+_PRIVATE = (
+    "SELECT s.source_id FROM feeds_subscription s JOIN feeds_source o ON o.id = s.source_id"
+    " WHERE s.user_id = %s AND NOT o.is_public UNION ALL"
+    " SELECT -t.item_id FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
+    " JOIN feeds_source o ON o.id = i.source_id"
+    " WHERE t.user_id = %s AND t.is_saved AND NOT o.is_public"
+)
+
+
+class Found(NamedTuple):
+    """The best first."""
+
+    ids: tuple[int, ...]
+    problems: tuple[str, ...]
+
+
+class Search:
+    """One reader's search for one query."""
+
+    def __init__(self, user: User, text: str, query: Query) -> None:
+        self.user, self.query = user, query
+        self._news = news_for(user)
+        of_whom = f"{self._sight()}:{text.strip()}"
+        self._key = f"search-{blake2b(of_whom.encode(), digest_size=16).hexdigest()}"
+        self._stamp = (self._news.seq, self._news.content)
+
+    def find(self) -> Found:
+        return Found(*remembered(self._key, self._find, fresh=FRESH, stamp=self._stamp))
+
+    def mark(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+        """{id: (title, snippet)}, as the finder's."""
+        if not ids:
+            return {}
+        return remembered(
+            f"{self._key}-{ids[0]}-{len(ids)}",
+            lambda: self._finder.mark(ids),
+            fresh=FRESH,
+            stamp=(self._stamp, tuple(ids)),
+        )
+
+    def _find(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        conditions = Conditions(self.user, self.query)
+        matches = sorted(self._finder.find(conditions), key=lambda one: (one.score, -one.id))
+        return tuple(one.id for one in matches), tuple(conditions.problems)
+
+    @cached_property
+    def _finder(self) -> postgres_find.Finder | sqlite_find.Finder:
+        """Where the words are looked for: the room of this database."""
+        is_postgres = connection.vendor == "postgresql"
+        return postgres_find.Finder(self.query) if is_postgres else sqlite_find.Finder(self.query)
+
+    def _sight(self) -> str:
+        """The same for all who would find the same: who see no more than the catalogue, and
+        ask for nothing of their own."""
+        if self.query.sources or self.query.folders or self.query.states:
+            return f"{self.user.pk} {self._news.version}"
+        with reading_connection().cursor() as cursor:
+            cursor.execute(_PRIVATE, [self.user.pk, self.user.pk])
+            return str(sorted(number for (number,) in cursor.fetchall()))
