@@ -83,9 +83,10 @@ def _corrections(user: User, border: int, upto: int) -> list[tuple[int, int]]:
         " - CASE WHEN i.seq > s.read_up_to THEN 1 ELSE 0 END)"
         " FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
         " JOIN feeds_subscription s ON s.user_id = t.user_id AND s.source_id = i.source_id"
-        " WHERE t.user_id = %s AND t.item_id >= %s AND i.seq <= %s"
+        # The second border spares the planner the partitions before it.
+        " WHERE t.user_id = %s AND t.item_id >= %s AND i.id >= %s AND i.seq <= %s"
         " AND (t.is_read IS NOT NULL OR t.is_hidden) GROUP BY s.source_id"
     )
     with reading_connection().cursor() as cursor:
-        cursor.execute(query, [user.pk, border, upto])
+        cursor.execute(query, [user.pk, border, border, upto])
         return cursor.fetchall()  # type: ignore[no-any-return]

@@ -10,14 +10,23 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.zones import zone_named
-from feeds.ids import id_time
+from feeds.ids import TAIL_BITS, id_time
 from feeds.models import Item, ItemState, Story, Subscription
 from feeds.models.item import ItemQuerySet
 from feeds.reading.sources import folders_below
 from feeds.stories.candidates import Telling, recent_tellings
 from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state
 from feeds.stories.page import StoryPage, story_page
-from feeds.stories.rank import Candidate, Facts, Ranking, Reader, diversify, learn_taste, rank
+from feeds.stories.rank import (
+    Candidate,
+    Facts,
+    Ranking,
+    Reader,
+    diversify,
+    explain,
+    learn_taste,
+    rank,
+)
 
 __all__ = [
     "RankedStory",
@@ -40,12 +49,13 @@ LEARNED = 300
 
 @dataclass(slots=True)
 class _Entry:
-    """A story as this reader sees it, before its rows are read."""
+    """A story as this reader sees it, before its rows are read. `newest` is the id of its newest
+    telling that is no copy."""
 
     tellings: Sequence[Telling]
     facts: Facts
     ranking: Ranking
-    newest: datetime
+    newest: int
 
 
 @dataclass
@@ -124,10 +134,11 @@ def ranked_stories(
         return []
     reader = Reader(user.interests, _taste(user))
     told = _by_story(recent_tellings(user, weights, now))
-    entries = [_enter(tellings, weights, reader, now) for tellings in told]
+    moment = now.timestamp()
+    entries = [_enter(tellings, weights, reader, moment) for tellings in told]
     wanted = [one for one in entries if _is_wanted(one.facts.topics, topic, reader)]
     wanted.sort(key=lambda one: (-one.ranking.score, -one.tellings[0].story))
-    return _read(user, weights, wanted[:most])
+    return _read(user, weights, wanted[:most], reader)
 
 
 def _weights(user: User, folder_id: int | None) -> dict[int, float]:
@@ -163,19 +174,20 @@ def _shown(user: User, source_ids: Iterable[int]) -> ItemQuerySet:
 
 
 def _enter(
-    tellings: Sequence[Telling], weights: Mapping[int, float], reader: Reader, now: datetime
+    tellings: Sequence[Telling], weights: Mapping[int, float], reader: Reader, moment: float
 ) -> _Entry:
-    originals = [one for one in tellings if one.copy_of is None] or tellings
-    newest = id_time(max(one.id for one in originals))
-    best = max(originals, key=lambda one: (weights[one.source], -one.id))
-    topics = Counter(topic for one in originals for topic in one.topics)
-    facts = Facts(
-        sources=len({one.source for one in originals}),
-        age=max(0.0, (now - newest).total_seconds() / 3600),
-        topics=tuple(name for name, _ in topics.most_common(MOST_TOPICS)),
-        weight=weights[best.source],
-        lead_source=best.source,
-    )
+    """`moment` is the present in seconds since 1970."""
+    if len(tellings) == 1:  # most of what is told, and soon done
+        best = tellings[0]
+        count, newest, topics = 1, best.id, tuple(best.topics[:MOST_TOPICS])
+    else:
+        originals = [one for one in tellings if one.copy_of is None] or tellings
+        best = max(originals, key=lambda one: (weights[one.source], -one.id))
+        count, newest = len({one.source for one in originals}), max(one.id for one in originals)
+        told = Counter(topic for one in originals for topic in one.topics)
+        topics = tuple(name for name, _ in told.most_common(MOST_TOPICS))
+    age = max(0.0, (moment - (newest >> TAIL_BITS)) / 3600)
+    facts = Facts(count, age, topics, weights[best.source], best.source)
     return _Entry(tellings, facts, rank(facts, reader), newest)
 
 
@@ -183,7 +195,9 @@ def _is_wanted(topics: Sequence[str], topic: str, reader: Reader) -> bool:
     return topic in topics if topic else not reader.mutes(topics)
 
 
-def _read(user: User, source_ids: Iterable[int], entries: Sequence[_Entry]) -> list[RankedStory]:
+def _read(
+    user: User, source_ids: Iterable[int], entries: Sequence[_Entry], reader: Reader
+) -> list[RankedStory]:
     """The rows of those that are shown, all coverage with them, in three queries."""
     stories = Story.objects.in_bulk([one.tellings[0].story for one in entries])
     items: defaultdict[int, list[Item]] = defaultdict(list)
@@ -196,9 +210,9 @@ def _read(user: User, source_ids: Iterable[int], entries: Sequence[_Entry]) -> l
             items=lead_first(stories[pk], items[pk]),
             score=one.ranking.score,
             terms=one.ranking.terms,
-            why=one.ranking.why,
+            why=explain(one.facts, reader),
             topics=one.facts.topics,
-            newest_at=one.newest,
+            newest_at=id_time(one.newest),
         )
         for one in entries
         # A regrouping in between may have emptied one.

@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import log2
+from operator import mul
 
 from feeds.topics import LABELS
 
 WEIGHTS = {"heat": 0.3, "freshness": 0.25, "interest": 0.25, "likeness": 0.1, "source": 0.1}
-"""What each term, itself in 0..1, adds to the score at most. They sum to 1."""
+"""What each term, itself in 0..1, adds to the score at most. They sum to 1, and `rank` has them
+in this order."""
 HOTTEST = 15
 """Independent sources at which a story is as hot as any."""
 COOLS = 48.0
@@ -59,23 +62,29 @@ class Ranking:
 
     score: float
     terms: Mapping[str, float]
-    why: str
 
 
 def rank(facts: Facts, reader: Reader) -> Ranking:
+    """Thousands of stories are ranked for a page; `explain` those that are shown."""
     terms = {
-        "heat": min(1.0, log2(max(facts.sources, 1)) / log2(HOTTEST)) * 2 ** (-facts.age / COOLS),
+        "heat": _heat(facts.sources) * 2 ** (-facts.age / COOLS),
         "freshness": 2 ** (-facts.age / AGES),
         "interest": _interest(facts.topics, reader.interests),
         "likeness": _likeness(facts.topics, reader.taste),
         "source": min(1.0, max(0.0, facts.weight / 2)),
     }
-    score = sum(WEIGHTS[name] * value for name, value in terms.items())
-    return Ranking(score, terms, explain(facts, reader))
+    return Ranking(sum(map(mul, WEIGHTS.values(), terms.values())), terms)
+
+
+@lru_cache(maxsize=1_000)
+def _heat(sources: int) -> float:
+    return min(1.0, log2(max(sources, 1)) / log2(HOTTEST))
 
 
 def _interest(topics: Iterable[str], interests: Mapping[str, str]) -> float:
     """A half where nothing was said; "more" and "less" of one story cancel out."""
+    if not interests:
+        return 0.5
     said = {_INTEREST.get(interests.get(topic, ""), 0.5) for topic in topics} - {0.5}
     return sum(said) / len(said) if said else 0.5
 

@@ -2,7 +2,16 @@
 
 import pytest
 
-from feeds.stories.rank import WEIGHTS, Candidate, Facts, Reader, diversify, learn_taste, rank
+from feeds.stories.rank import (
+    WEIGHTS,
+    Candidate,
+    Facts,
+    Reader,
+    diversify,
+    explain,
+    learn_taste,
+    rank,
+)
 
 ANYONE = Reader()
 
@@ -36,10 +45,10 @@ def test_more_sources_newer_trusted_wanted_and_liked_stories_stand_higher(
 def test_why_names_what_speaks_for_a_story() -> None:
     reader = Reader({"agents": "more"})
 
-    assert rank(Facts(4, 1.0, ("agents",)), reader).why == (
+    assert explain(Facts(4, 1.0, ("agents",)), reader) == (
         "4 sources · topic you follow: Agents · new"
     )
-    assert rank(Facts(1, 30.0), ANYONE).why == "from a source you follow"
+    assert explain(Facts(1, 30.0), ANYONE) == "from a source you follow"
 
 
 def test_taste_grows_with_what_was_saved_and_shrinks_with_what_was_hidden() -> None:
