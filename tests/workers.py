@@ -42,7 +42,7 @@ def follow(*urls):
 
 def due():
     "What the schedules do each minute, and the sources' own pace, only faster."
-    Source.objects.update(next_poll_at=timezone.now())  # leases alone keep workers apart
+    Source.objects.all().change(next_poll_at=timezone.now())  # leases alone keep workers apart
     async_task("feeds.tasks.poll_due")
     return Item.objects.count()
 
