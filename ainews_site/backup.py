@@ -19,6 +19,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
+from ainews_site.pooler import PooledError, refuse_pooler
+
 COUNTED = ("accounts_user", "feeds_source", "feeds_item", "feeds_itembody", "feeds_itemstate")
 SUFFIXES = {"sqlite": ".sqlite3", "postgresql": ".dump"}
 REPLACED = "ainews_replaced"
@@ -176,8 +178,17 @@ def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=30)
 
 
+def _refuse_pooler(what: str) -> None:
+    connection.ensure_connection()
+    try:
+        refuse_pooler(connection.connection, what, "DATABASE_URL")
+    except PooledError as error:
+        raise BackupError(str(error)) from error
+
+
 def _dump_postgres(path: Path) -> dict[str, int]:
     """What a snapshot holds, that pg_dump and our counts share."""
+    _refuse_pooler("a back-up")
     with connection.cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
@@ -195,6 +206,7 @@ def _dump_postgres(path: Path) -> dict[str, int]:
 
 def _restore_postgres(path: Path) -> None:
     """Beside what is there, which goes only when all is restored."""
+    _refuse_pooler("a restore")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"ALTER SCHEMA public RENAME TO {REPLACED}")
         cursor.execute("CREATE SCHEMA public")

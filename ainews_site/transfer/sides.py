@@ -14,6 +14,7 @@ from django.core.management.color import no_style
 from django.db import connections
 from psycopg import sql
 
+from ainews_site.pooler import refuse_pooler
 from ainews_site.transfer.tables import Table
 
 NOTES = "ainews_transfer"
@@ -167,6 +168,7 @@ class Postgres(Side):
             "port": config.get("PORT"),
         } | {k: v for k, v in config.get("OPTIONS", {}).items() if isinstance(v, str)}
         self.connection = psycopg.connect(**{k: v for k, v in given.items() if v})
+        refuse_pooler(self.connection, "a move", "--from" if is_source else "--to")
         self.run("SET timezone = 'UTC'")
         if is_source:
             self.commit()

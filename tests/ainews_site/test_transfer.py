@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import Postgres, free_place
+from tests.services import PgBouncer, Postgres, free_place
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = 400
@@ -261,7 +261,9 @@ def test_a_target_in_use_is_refused(
     [
         ("sqlite:////nowhere/news.sqlite3", "", "there is no file /nowhere/news.sqlite3"),
         ("mysql://localhost/news", "", "--from is no address of SQLite"),
-        ("", "sqlite:///x.sqlite3", "--to is no address of PostgreSQL"),
+        ("", "sqlite:///x.sqlite3", "the other way round it is manage.py migrate_to_sqlite"),
+        ("{target}", "", "the other way round it is manage.py migrate_to_sqlite"),
+        ("", "{pooled}", "--to leads to a pooler such as PgBouncer"),
         ("", "postgres://ainews@127.0.0.1:1/news", "PostgreSQL does not answer at 127.0.0.1:1"),
         ("", "{target}_missing", "createdb moved_missing"),
         ("EMPTY", "", "holds no AI News"),
@@ -270,7 +272,13 @@ def test_a_target_in_use_is_refused(
     ],
 )
 def test_what_cannot_be_moved_is_said(
-    origin: str, goal: str, expected: str, source: Path, target: str, tmp_path: Path
+    origin: str,
+    goal: str,
+    expected: str,
+    source: Path,
+    target: str,
+    pgbouncer: PgBouncer,
+    tmp_path: Path,
 ) -> None:
     given = tmp_path / "given.sqlite3"
     if origin == "EMPTY":
@@ -288,8 +296,8 @@ def test_what_cannot_be_moved_is_said(
             tmp_path,
             "manage.py",
             "migrate_to_postgres",
-            *("--from", origin or f"sqlite:///{source}"),
-            *("--to", goal.format(target=target) or target),
+            *("--from", origin.format(target=target) or f"sqlite:///{source}"),
+            *("--to", goal.format(target=target, pooled=pgbouncer.url("moved")) or target),
         )
     )
     assert status == 1
