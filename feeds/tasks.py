@@ -17,6 +17,7 @@ from feeds.archive.store import archive_months
 from feeds.intake import take_in
 from feeds.models import FetchLog, Item, MarkUndo, Source
 from feeds.partitions import ensure_months_ahead
+from feeds.search.postgres_index import complete
 from feeds.stories.group import group_new_items, repair_stories
 
 __all__ = [
@@ -122,7 +123,9 @@ def drop_old_rows() -> None:
 
 def make_partitions() -> int:
     """The partitions of the months to come, where there are partitions; how many were made."""
-    return len(ensure_months_ahead())
+    made = ensure_months_ahead()
+    complete(made)
+    return len(made)
 
 
 def archive_old_months() -> int:

@@ -22,7 +22,7 @@ from ainews_site.serve import heartbeats
 from feeds import clock
 from feeds.ids import lowest_id
 from feeds.models import FetchLog, Source
-from feeds.partitions import spans, strays
+from feeds.partitions import gaps, spans, strays
 
 LEAST_FREE = 500 * 1024 * 1024
 LATELY = timedelta(minutes=15)
@@ -78,6 +78,11 @@ def _partition_problem() -> str:
         return (
             f"{found} items lie in the DEFAULT partition, where they are slow to find; run"
             " manage.py migrate, which moves them."
+        )
+    if lacking := gaps():
+        return (
+            f"{lacking[0].name} has partitions of some tables only; run manage.py migrate, which"
+            " makes the others and what they held of the search."
         )
     ahead = lowest_id(timezone.now() + timedelta(days=28))
     if not any(ahead in span for span in spans()):
