@@ -28,9 +28,11 @@ _PATIENCE = "2s"
 _TRIES = 5
 _BOUNDS = re.compile(r"FROM \('(\d+)'\) TO \('(\d+)'\)")
 _known: set["Span"] = set()
+_known_until = 0.0
 _seen: tuple[float, list["Span"]] = (0.0, [])
 FRESH = 60.0
-"""Seconds that readers trust what partitions they saw: later ones lie above them."""
+"""Seconds that readers trust what partitions they saw, as later ones lie above them, and writers
+what they made, as only months of long ago are archived meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -118,6 +120,10 @@ def ensure_partitions(ids: Iterable[int]) -> list[Span]:
     """
     if connection.vendor != "postgresql":
         return []
+    global _known_until
+    if time.monotonic() > _known_until:
+        _known.clear()
+        _known_until = time.monotonic() + FRESH
     unknown = [pk for pk in ids if not any(pk in span for span in _known)]
     return _ensure(unknown) if unknown else []
 
