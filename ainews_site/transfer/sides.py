@@ -84,6 +84,10 @@ class Side:
     def set_sequences(self) -> None:
         """So that the next row gets a number of its own."""
 
+    def version(self) -> int:
+        """Another number as soon as somebody else has written, where the database tells it."""
+        return 0
+
     def dangling(self) -> str:
         """What refers to a row that is not there; "" for nothing."""
         return ""
@@ -126,6 +130,9 @@ class Sqlite(Side):
     def commit(self) -> None:
         self.run("COMMIT")
         self.run("BEGIN")
+
+    def version(self) -> int:
+        return int(self.rows("PRAGMA data_version")[0][0])
 
     def has(self, table: str) -> bool:
         return bool(self.rows("SELECT 1 FROM sqlite_master WHERE name = ?", table))
