@@ -4,13 +4,14 @@ import logging
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
+from django.utils import timezone
+
 from accounts.models import User
 from digests.choose import Chosen, choose
 from digests.edition import AlsoNoted, Citation, CitedSentence, Edition, EditionStory
 from digests.extract import choose_sentences
 from digests.models import Digest
 from digests.window import reader_today, window_of
-from feeds import clock
 from feeds.models import Item, ItemBody
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ def write_digest(user: User, day: date | None = None, *, now: datetime | None = 
 
     Written again, an edition replaces itself; the day before decides what is an update.
     """
-    now = now or clock.now()
+    now = now or timezone.now()
     day = day or reader_today(user.time_zone, now)
     main, also = choose(user, window_of(day, user.time_zone, now), _told_before(user, day), now)
     edition = _edition(main, also)

@@ -104,7 +104,7 @@ def manage(data: Path, *arguments: str, database: str = "") -> "subprocess.Popen
 
 
 def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    said, errors = process.communicate(timeout=120)
+    said, errors = process.communicate(timeout=280)
     return process.returncode, said + errors
 
 
