@@ -48,7 +48,7 @@ def test_workers_with_clocks_hours_apart_poll_each_source_one_at_a_time(
             for worker in workers:
                 worker.wait_until_working()
             before, until = outlets.answered, time.monotonic() + 120
-            while outlets.answered < before + 150 and time.monotonic() < until:
+            while outlets.answered < before + 80 and time.monotonic() < until:
                 outlets.publish_some()
                 helper.call("due")
                 time.sleep(0.1)
