@@ -8,28 +8,22 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-COUNTED = ("accounts_user", "feeds_source", "feeds_item", "feeds_itembody", "feeds_itemstate")
+from ainews_site.backup_postgres import dump_postgres, restore_postgres
+from ainews_site.backup_rows import COUNTED, BackupError, count, counts
+
 SUFFIXES = {"sqlite": ".sqlite3", "postgresql": ".dump"}
-REPLACED = "ainews_replaced"
-"""The schema in which PostgreSQL keeps what a restore replaces, until it is done."""
 PAGES = 4_096
 """Of SQLite that are copied at a time; whoever writes gets a turn in between."""
 PAUSE = 0.01
-
-
-class BackupError(Exception):
-    """What went wrong, and what to do, in a sentence."""
 
 
 @dataclass(slots=True)
@@ -51,7 +45,7 @@ def make_backup(folder: Path, *, keep: int = 0) -> Path:
     half = path.with_suffix(".half")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        rows = (_dump_sqlite if kind == "sqlite" else _dump_postgres)(half)
+        rows = (_dump_sqlite if kind == "sqlite" else dump_postgres)(half)
         manifest = Manifest(
             kind, made_at.isoformat(), half.stat().st_size, _hash(half), rows, _migrations()
         )
@@ -111,10 +105,10 @@ def restore_backup(path: Path, *, replace: bool = False) -> Manifest:
             " back-up of them is made before."
         )
     try:
-        (_restore_sqlite if manifest.kind == "sqlite" else _restore_postgres)(path)
+        (_restore_sqlite if manifest.kind == "sqlite" else restore_postgres)(path)
     except (OSError, sqlite3.Error) as error:
         raise BackupError(f"Nothing was restored: {_words(error, path.parent)}") from error
-    if (found := _counts()) != manifest.rows:
+    if (found := counts()) != manifest.rows:
         raise BackupError(
             f"The restored rows {found} are not those of the back-up {manifest.rows}."
         )
@@ -123,17 +117,7 @@ def restore_backup(path: Path, *, replace: bool = False) -> Manifest:
 
 def _rows_there() -> int:
     there = set(connection.introspection.table_names())
-    return sum(_count(table) for table in ("accounts_user", "feeds_source") if table in there)
-
-
-def _counts() -> dict[str, int]:
-    return {table: _count(table) for table in COUNTED}
-
-
-def _count(table: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - our own names
-        return int(cursor.fetchone()[0])
+    return sum(count(table) for table in ("accounts_user", "feeds_source") if table in there)
 
 
 def _migrations() -> list[str]:
@@ -155,8 +139,8 @@ def _dump_sqlite(path: Path) -> dict[str, int]:
 def _checked(database: sqlite3.Connection) -> dict[str, int]:
     if (said := database.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
         raise BackupError(f"The copy is damaged ({said}). Run manage.py doctor.")
-    count = "SELECT count(*) FROM"
-    return {table: database.execute(f"{count} {table}").fetchone()[0] for table in COUNTED}
+    rows = "SELECT count(*) FROM"
+    return {table: database.execute(f"{rows} {table}").fetchone()[0] for table in COUNTED}
 
 
 def _restore_sqlite(path: Path) -> None:
@@ -176,75 +160,38 @@ def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=30)
 
 
-def _dump_postgres(path: Path) -> dict[str, int]:
-    """What a snapshot holds, that pg_dump and our counts share."""
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        try:
-            cursor.execute("SELECT pg_export_snapshot()")
-            (snapshot,) = cursor.fetchone()
-            _run("pg_dump", "--format=custom", f"--snapshot={snapshot}", f"--file={path}")
-            rows = _counts()
-        finally:
-            cursor.execute("ROLLBACK")
-    listed = _run("pg_restore", "--list", str(path), connects=False)
-    if missing := [table for table in COUNTED if f"TABLE public {table} " not in listed]:
-        raise BackupError(f"The copy lacks {missing[0]}. Is the disk sound?")
-    return rows
+def keep_what_is_there(folder: Path) -> Path | None:
+    """Before it is replaced: a back-up of it, or the file itself when it is too damaged for one;
+    None when there is nothing."""
+    if is_damaged():
+        return _set_aside(folder)
+    if "feeds_itemstate" not in connection.introspection.table_names():
+        return None
+    return make_backup(folder)
 
 
-def _restore_postgres(path: Path) -> None:
-    """Beside what is there, which goes only when all is restored."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"ALTER SCHEMA public RENAME TO {REPLACED}")
-        cursor.execute("CREATE SCHEMA public")
-        cursor.execute("CREATE EXTENSION IF NOT EXISTS unaccent")
-        cursor.execute("ALTER EXTENSION unaccent SET SCHEMA public")
-    connection.close()
+def is_damaged() -> bool:
+    """Whether the file is no sound database; PostgreSQL itself sees to its own."""
+    if connection.vendor != "sqlite" or not _database().is_file():
+        return False
     try:
-        _run(
-            "pg_restore",
-            *("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"),
-            *("--schema=public", f"--dbname={connection.settings_dict['NAME']}", str(path)),
-        )
-    except BackupError as error:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"ALTER EXTENSION unaccent SET SCHEMA {REPLACED}")
-            cursor.execute("DROP SCHEMA public CASCADE")
-            cursor.execute(f"ALTER SCHEMA {REPLACED} RENAME TO public")
-        raise BackupError(f"Nothing was restored: {error}") from error
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP SCHEMA {REPLACED} CASCADE")
-        cursor.execute("ANALYZE")
+        with closing(_open(_database())) as database:
+            return bool(database.execute("PRAGMA quick_check").fetchone()[0] != "ok")
+    except sqlite3.OperationalError:  # locked, or not ours to read
+        return False
+    except sqlite3.DatabaseError:
+        return True
 
 
-def _run(name: str, *arguments: str, connects: bool = True) -> str:
-    """One of PostgreSQL's programs; what it printed. The password is in no command line."""
-    given: dict[str, Any] = connection.settings_dict
-    names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
-    env = {key: str(given[value]) for key, value in names.items() if given.get(value)}
-    if connects and name == "pg_dump":
-        env["PGDATABASE"] = str(given["NAME"])
-    done = subprocess.run(  # noqa: S603 - our own arguments
-        [_program(name), *arguments], env=os.environ | env, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise BackupError(f"{name}: {' '.join(done.stderr.split())[:500]}")
-    return done.stdout
-
-
-def _program(name: str) -> str:
-    """Of the newest version that is installed: an older one refuses a newer server."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=_version)
-    program = str(found[-1]) if found else shutil.which(name)
-    if program is None:
-        raise BackupError(f"{name} is not installed. On Debian: apt install postgresql-client.")
-    return program
-
-
-def _version(path: Path) -> int:
-    number = path.parts[-3]
-    return int(number) if number.isdigit() else 0
+def _set_aside(folder: Path) -> Path:
+    connection.close()
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite3"
+    for suffix in ("-wal", "-shm", ""):
+        file = _database().with_name(_database().name + suffix)
+        if file.exists():
+            shutil.move(file, kept.with_name(kept.name + suffix))
+    return kept
 
 
 def _hash(path: Path) -> str:

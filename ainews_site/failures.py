@@ -32,6 +32,11 @@ _HINTS = (
         "PostgreSQL does not answer at {place}. Is it running? Check DATABASE_URL.",
     ),
     (
+        r"terminating connection|server closed the connection|connection is (lost|closed)"
+        r"|[Cc]onnection reset|consuming input failed|server terminated",
+        "PostgreSQL at {place} went away while we worked with it. Is it running?",
+    ),
+    (
         r"too many clients|remaining connection slots",
         "PostgreSQL at {place} takes no more connections. Raise its max_connections, lower"
         " DATABASE_POOL or WORKERS, or put PgBouncer before it.",

@@ -20,6 +20,7 @@ from ainews_site.early import RUN, spawn, web_command
 from ainews_site.in_hand import VARIABLE, Quiet, lock_file
 from ainews_site.progress import say
 from ainews_site.queue import FAST
+from ainews_site.upkeep import Upkeep
 
 HEARTBEAT_PATIENCE = 30.0
 """Seconds without a heartbeat after which the worker counts as hanging."""
@@ -191,8 +192,9 @@ def _raise_stopped(number: int, frame: Any) -> None:
 
 def watch(web: Child, watchdog: Watchdog, tick: Callable[[], None]) -> None:
     """Looks every two seconds, until stopped."""
-    short_lives = 0
+    short_lives, upkeep = 0, Upkeep()
     while True:
+        upkeep.look()
         if not web.is_running:
             short_lives = short_lives + 1 if time.monotonic() - web.started < SHORT_LIFE else 0
             if short_lives >= MOST_SHORT_LIVES:

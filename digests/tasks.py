@@ -1,6 +1,5 @@
 """What the queue runs for digests."""
 
-from django.utils import timezone
 from django_q.models import Schedule
 
 from accounts.models import User
@@ -8,6 +7,7 @@ from accounts.zones import zone_named
 from digests.models import Digest
 from digests.window import reader_today
 from digests.write import write_digest
+from feeds import clock
 from feeds.tasks import SLOW, ensure_schedule
 
 
@@ -27,7 +27,7 @@ def ensure_schedules() -> None:
 def write_due_digests() -> int:
     """Write today's edition of every reader whose hour has come and who has none yet, or
     had one before there was any news."""
-    now = timezone.now()
+    now = clock.now()
     written = 0
     for reader in User.objects.filter(is_active=True, subscriptions__isnull=False).distinct():
         day = reader_today(reader.time_zone, now)

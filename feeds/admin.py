@@ -8,9 +8,9 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from accounts.models import User
+from feeds import clock
 from feeds.models import ArchivePart, FetchLog, Folder, Item, Source, Story, Subscription
 from feeds.revisions import CONTENT, GROUPING, revise
 from feeds.stories.edit import delete_items, merge_stories, move_item, split_story
@@ -92,22 +92,24 @@ class SourceAdmin(admin.ModelAdmin):
 
     @admin.action(description="Poll soon")
     def poll_soon(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
-        count = sources.update(next_poll_at=timezone.now())
+        count = Source.objects.filter(pk__in=sources).change(next_poll_at=clock.now())
         self.message_user(request, f"{count} are polled within a minute.")
 
     @admin.action(description="Pause polling")
     def pause(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
-        count = sources.update(status=Source.Status.PAUSED)
+        count = Source.objects.filter(pk__in=sources).change(status=Source.Status.PAUSED)
         self.message_user(request, f"{count} are not polled any more.")
 
     @admin.action(description="Resume polling")
     def resume(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
-        count = sources.update(status=Source.Status.ACTIVE, next_poll_at=timezone.now())
+        count = Source.objects.filter(pk__in=sources).change(
+            status=Source.Status.ACTIVE, next_poll_at=clock.now()
+        )
         self.message_user(request, f"{count} are polled again.")
 
     @admin.action(description="Make public: show in everyone's catalogue")
     def make_public(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
-        count = sources.update(is_public=True)
+        count = Source.objects.filter(pk__in=sources).change(is_public=True)
         _revise_after(CONTENT)
         self.message_user(request, f"{count} are in the catalogue.")
 

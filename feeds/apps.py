@@ -41,4 +41,4 @@ def attach_search(sender: AppConfig, using: str, **_: Any) -> None:
         sqlite_index.ensure_index(connection)
     else:
         postgres_index.ensure_index(connection)
-        partitions.ensure_months_ahead()
+        postgres_index.complete(partitions.ensure_months_ahead())

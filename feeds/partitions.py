@@ -7,14 +7,15 @@ DEFAULT partition holds came unforeseen; it is moved when its partition is made.
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
-from django.utils import timezone
 
+from feeds import clock
 from feeds.ids import id_time, lowest_id
 
 KEYS = {"feeds_item": "id", "feeds_itembody": "item_id", "feeds_search": "item_id"}
@@ -27,9 +28,11 @@ _PATIENCE = "2s"
 _TRIES = 5
 _BOUNDS = re.compile(r"FROM \('(\d+)'\) TO \('(\d+)'\)")
 _known: set["Span"] = set()
+_known_until = 0.0
 _seen: tuple[float, list["Span"]] = (0.0, [])
 FRESH = 60.0
-"""Seconds that readers trust what partitions they saw: later ones lie above them."""
+"""Seconds that readers trust what partitions they saw, as later ones lie above them, and writers
+what they made, as only months of long ago are archived meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -117,30 +120,46 @@ def ensure_partitions(ids: Iterable[int]) -> list[Span]:
     """
     if connection.vendor != "postgresql":
         return []
+    global _known_until
+    if time.monotonic() > _known_until:
+        _known.clear()
+        _known_until = time.monotonic() + FRESH
     unknown = [pk for pk in ids if not any(pk in span for span in _known)]
     return _ensure(unknown) if unknown else []
 
 
 def ensure_months_ahead(now: datetime | None = None) -> list[Span]:
     """This month's partition and the next ones, made while nobody waits for them, and those
-    of what lies in DEFAULT, which is moved there."""
+    of what lies in a DEFAULT, which is moved there, or has partitions of some tables only."""
     if connection.vendor != "postgresql":
         return []
-    now = now or timezone.now()
+    now = now or clock.now()
     months = [lowest_id(now)]
     for _ in range(MONTHS_AHEAD):
         months.append(month_of(id_time(months[-1])).high)
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table in KEYS:
+            _ensure_default(cursor, table)
+            cursor.execute(f"SELECT {KEYS[table]} FROM {table}_default")  # noqa: S608 - our own
+            months += [pk for (pk,) in cursor.fetchall()]
+    # Not by what was known: another process may have archived a month since.
+    return _ensure([*months, *(span.low for span in gaps())])
+
+
+def gaps() -> list[Span]:
+    """Ranges of which some of the tables have a partition and others have none."""
+    if connection.vendor != "postgresql":
+        return []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM feeds_item_default")
-        months += [pk for (pk,) in cursor.fetchall()]
-    return ensure_partitions(months)
+        there = [span for table in KEYS for span in _spans_of(cursor, table)]
+    return sorted(span for span, tables in Counter(there).items() if tables < len(KEYS))
 
 
-def _ensure(ids: Sequence[int]) -> list[Span]:
-    now = timezone.now()
-    there = spans()
-    wanted = sorted({span_for(pk, there, now) for pk in ids})
-    missing = [span for span in wanted if span not in there]
+def _ensure(ids: Iterable[int]) -> list[Span]:
+    now = clock.now()
+    there, lacking = spans(), gaps()
+    wanted = sorted({span_for(pk, sorted({*there, *lacking}), now) for pk in ids})
+    missing = [span for span in wanted if span not in there or span in lacking]
     for attempt in range(_TRIES):
         try:
             if missing:
@@ -165,6 +184,7 @@ def make_partitions(wanted: Iterable[Span], tables: Iterable[str] = tuple(KEYS))
         lock(cursor)
         for table in tables:
             there = _spans_of(cursor, table)
+            _ensure_default(cursor, table)
             for span in wanted:
                 if not any(span.overlaps(other) for other in there):
                     _make(cursor, table, span)
@@ -176,10 +196,18 @@ def lock(cursor: Any) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
+def _ensure_default(cursor: Any, table: str) -> None:
+    if not has_table(cursor, f"{table}_default"):
+        cursor.execute(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT")
+
+
 def _make(cursor: Any, table: str, span: Span) -> None:
+    """One that somebody has detached comes back with what it holds."""
     name, key = span.table(table), KEYS[table]
     within = f"{key} >= {span.low} AND {key} < {span.high}"
-    cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE)")
+    cursor.execute(
+        f"CREATE TABLE IF NOT EXISTS {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE)"
+    )
     if has_rows(cursor, f"{table}_default", within):
         _take_out_of_default(cursor, table, name, within)
     attach(cursor, table, span)
@@ -258,9 +286,18 @@ def has_rows(cursor: Any, table: str, condition: str = "TRUE") -> bool:
 
 
 def strays() -> int:
-    """Items in the DEFAULT partition, where none should be."""
+    """Items of which a part lies in a DEFAULT partition, where none should be."""
     if connection.vendor != "postgresql":
         return 0
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM feeds_item_default")
+        there = [table for table in KEYS if has_table(cursor, f"{table}_default")]
+        parts = [f"SELECT {KEYS[table]} AS id FROM {table}_default" for table in there]  # noqa: S608
+        if not parts:
+            return 0
+        cursor.execute(f"SELECT count(*) FROM ({' UNION '.join(parts)}) found")  # noqa: S608
         return int(cursor.fetchone()[0])
+
+
+def has_table(cursor: Any, name: str) -> bool:
+    cursor.execute("SELECT to_regclass(%s)", [name])
+    return cursor.fetchone()[0] is not None

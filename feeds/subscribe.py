@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import User
+from feeds import clock
 from feeds.ingest.errors import FeedError
 from feeds.ingest.fetch import Limits
 from feeds.ingest.links import canonical_url
@@ -121,7 +121,7 @@ def _wake(pks: Iterable[int]) -> None:
         resting = Source.objects.filter(
             pk__in=wanted[start : start + _AT_ONCE], moved_to="", is_public=False
         ).exclude(status=Source.Status.ACTIVE)
-        resting.update(status=Source.Status.ACTIVE, next_poll_at=timezone.now())
+        resting.update(status=Source.Status.ACTIVE, next_poll_at=clock.now())
 
 
 def import_opml(user: User, data: bytes) -> ImportReport:

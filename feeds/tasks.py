@@ -8,16 +8,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
+from feeds import clock
 from feeds.archive.store import archive_months
 from feeds.intake import take_in
 from feeds.live.announce import announce_news
 from feeds.models import FetchLog, Item, MarkUndo, Source
 from feeds.partitions import ensure_months_ahead
+from feeds.search.postgres_index import complete
 from feeds.stories.group import group_new_items, repair_stories
 
 __all__ = [
@@ -36,6 +37,8 @@ KEEP_FETCH_LOGS = timedelta(days=30)
 KEEP_UNDO = timedelta(days=1)
 LONGEST_POLL = 240.0
 """Seconds of one batch, well within the queue's time-out; what is left stays due."""
+LONGEST_PAUSE = timedelta(days=9)
+"""No schedule puts a source off for longer: a day, and the week that it may ask to skip."""
 SLOW = {"q_options": {"cluster": "slow"}}
 """What takes long goes to the queue of that name, so that it never delays a poll."""
 
@@ -68,6 +71,7 @@ def poll_due() -> int:
     if Item.objects.filter(story=None).exists():
         group_new_items()
         announce_news()
+    _mend_times()
     room = settings.POLL_WAITING - _waiting()
     due = Source.objects.due().order_by("next_poll_at").values_list("pk", "url")
     batches = make_batches(due[: max(room, 0) * settings.POLL_BATCH], settings.POLL_BATCH)
@@ -75,6 +79,13 @@ def poll_due() -> int:
     for batch in batches[: max(room, 0)]:
         async_task("feeds.tasks.poll_batch", batch, q_options={"group": "poll", "cluster": fast})
     return sum(map(len, batches[: max(room, 0)]))
+
+
+def _mend_times() -> None:
+    """A clock that was years ahead, as one is without its battery, must not silence a source
+    for years."""
+    now = clock.now()
+    Source.objects.filter(next_poll_at__gt=now + LONGEST_PAUSE).change(next_poll_at=now)
 
 
 def _waiting() -> int:
@@ -107,19 +118,21 @@ def poll_batch(source_ids: list[int]) -> dict[str, int]:
 
 def drop_old_rows() -> None:
     """Fetch logs of a month ago, and marks that nobody will take back any more."""
-    now = timezone.now()
+    now = clock.now()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
 
 
 def make_partitions() -> int:
     """The partitions of the months to come, where there are partitions; how many were made."""
-    return len(ensure_months_ahead())
+    made = ensure_months_ahead()
+    complete(made)
+    return len(made)
 
 
 def archive_old_months() -> int:
     """The months before ARCHIVE_AFTER_DAYS, where it is set; how many went."""
     if not settings.ARCHIVE_AFTER_DAYS:
         return 0
-    moment = timezone.now() - timedelta(days=settings.ARCHIVE_AFTER_DAYS)
+    moment = clock.now() - timedelta(days=settings.ARCHIVE_AFTER_DAYS)
     return len(archive_months(settings.ARCHIVE_DIR, moment, logger.info))

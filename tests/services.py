@@ -24,7 +24,7 @@ import pytest
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 FASTER = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """For tests that kill processes but never the machine."""
-PATIENCE = 30.0
+PATIENCE = 100.0
 
 
 def free_port() -> int:

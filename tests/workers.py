@@ -42,7 +42,7 @@ def follow(*urls):
 
 def due():
     "What the schedules do each minute, and the sources' own pace, only faster."
-    Source.objects.update(next_poll_at=timezone.now())  # leases alone keep workers apart
+    Source.objects.all().change(next_poll_at=timezone.now())  # leases alone keep workers apart
     async_task("feeds.tasks.poll_due")
     return Item.objects.count()
 
@@ -71,7 +71,7 @@ def waiting():
     return [b.queue_size() + b.lock_size() for b in map(get_broker, ("ainews", "slow"))]
 
 def wait_for(file):
-    until = time.monotonic() + 30
+    until = time.monotonic() + 100
     while not Path(file).exists() and time.monotonic() < until:
         time.sleep(0.1)
     return Path(file).exists()
@@ -157,7 +157,7 @@ class Worker:
     def log(self) -> str:
         return Path(self.env["DATA"], "log").read_text(errors="replace")
 
-    def wait_until_working(self, seconds: float = 60) -> None:
+    def wait_until_working(self, seconds: float = 120) -> None:
         """Before that Python still loads, and a signal ends it as it ends any program."""
         until = time.monotonic() + seconds
         while "Working." not in self.log()[self.said_before :] and time.monotonic() < until:
@@ -292,4 +292,4 @@ def stop_all(workers: Sequence[Worker]) -> list[int]:
         worker.wait_until_working()
     for worker in workers:
         worker.process.send_signal(signal.SIGTERM)
-    return [worker.process.wait(90) for worker in workers]
+    return [worker.process.wait(300) for worker in workers]

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connections
 
 from ainews_site.failures import in_words
+from ainews_site.pooler import PooledError
 from ainews_site.transfer.run import Transfer, TransferError
 
 _SQLITE_OPTIONS = {
@@ -49,7 +50,7 @@ class TransferCommand(BaseCommand):
         transfer = Transfer(origin, goal, self.stdout.write)
         try:
             transfer.run()
-        except TransferError as error:
+        except (TransferError, PooledError) as error:
             raise CommandError(str(error)) from None
         except (Error, sqlite3.Error, psycopg.Error) as error:
             raise CommandError(self._explained(error, origin, goal)) from error
@@ -73,7 +74,14 @@ def _database(url: str, engine: str, option: str) -> dict[str, Any]:
         found = dict(environ.Env.db_url_config(url))
     except ValueError:
         found = {}
-    if found.get("ENGINE", "").rpartition(".")[2] != engine or not found.get("NAME"):
+    given = found.get("ENGINE", "").rpartition(".")[2]
+    if given in _NAMES and given != engine:
+        other = "postgres" if (given == "postgresql") == (option == "--to") else "sqlite"
+        raise CommandError(
+            f"{option} is an address of {_NAMES[given]}, not of {_NAMES[engine]}; the other way"
+            f" round it is manage.py migrate_to_{other}."
+        )
+    if given != engine or not found.get("NAME"):
         raise CommandError(f"{option} is no address of {_NAMES[engine]}; see --help.")
     return found
 

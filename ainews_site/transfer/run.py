@@ -1,12 +1,14 @@
 """The move itself: copy, compare, make indexes and the search; each step goes on where it was
 when the process was killed."""
 
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
@@ -41,11 +43,18 @@ class Transfer:
         source = open_side(self.origin, is_source=True)
         try:
             self._check_source(source)
+            version = source.version()
             target = self._prepared()
             try:
                 self._move(source, target)
             finally:
                 target.close()
+            source.commit()  # what was read until now was of the beginning
+            if source.version() != version:
+                self.say(
+                    "The source was written to meanwhile: what came since is not in the target."
+                    " Stop AI News, and move into a new database to have that too."
+                )
         finally:
             source.close()
 
@@ -182,7 +191,7 @@ class Transfer:
         while remake:
             try:
                 target.run(remake[0])
-            except Exception as error:
+            except (psycopg.IntegrityError, sqlite3.IntegrityError) as error:
                 raise TransferError(
                     f"The source is damaged: {' '.join(str(error).split())}. Run manage.py doctor"
                     " on it, mend it, and begin with an empty target."

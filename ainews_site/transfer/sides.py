@@ -14,6 +14,7 @@ from django.core.management.color import no_style
 from django.db import connections
 from psycopg import sql
 
+from ainews_site.pooler import refuse_pooler
 from ainews_site.transfer.tables import Table
 
 NOTES = "ainews_transfer"
@@ -83,6 +84,10 @@ class Side:
     def set_sequences(self) -> None:
         """So that the next row gets a number of its own."""
 
+    def version(self) -> int:
+        """Another number as soon as somebody else has written, where the database tells it."""
+        return 0
+
     def dangling(self) -> str:
         """What refers to a row that is not there; "" for nothing."""
         return ""
@@ -126,6 +131,9 @@ class Sqlite(Side):
         self.run("COMMIT")
         self.run("BEGIN")
 
+    def version(self) -> int:
+        return int(self.rows("PRAGMA data_version")[0][0])
+
     def has(self, table: str) -> bool:
         return bool(self.rows("SELECT 1 FROM sqlite_master WHERE name = ?", table))
 
@@ -167,6 +175,7 @@ class Postgres(Side):
             "port": config.get("PORT"),
         } | {k: v for k, v in config.get("OPTIONS", {}).items() if isinstance(v, str)}
         self.connection = psycopg.connect(**{k: v for k, v in given.items() if v})
+        refuse_pooler(self.connection, "a move", "--from" if is_source else "--to")
         self.run("SET timezone = 'UTC'")
         if is_source:
             self.commit()

@@ -9,11 +9,13 @@ import gzip
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from hashlib import file_digest
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 FORMAT = 1
 LEVEL = 6
@@ -51,26 +53,52 @@ def manifest_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.json"
 
 
-def write_part(folder: Path, manifest: Manifest, lines: Iterable[Line]) -> Manifest:
-    """Write both files; they have their names only when they are whole."""
-    path = lines_path(folder, manifest.name)
-    half = path.with_suffix(".half")
+def write_part(
+    folder: Path, manifest: Manifest, lines: Iterable[Line], names: Iterable[str]
+) -> Manifest:
+    """Write both files; they have their names only when they are whole. The name is the first
+    of `names` under which nothing else lies there."""
+    half = lines_path(folder, manifest.name).with_suffix(".half")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with half.open("wb") as raw, gzip.open(raw, "wt", LEVEL, encoding="utf-8") as file:
+        with _packed(half) as file:
             for line in lines:
                 manifest.items += "item" in line
                 manifest.stories += "story" in line
                 manifest.states += len(line.get("states", ()))
                 file.write(json.dumps(line, default=_plain, ensure_ascii=False) + "\n")
         manifest.size, manifest.sha256 = half.stat().st_size, _hash(half)
-        _keep(half, path)
+        manifest.name = _name_for(folder, names, manifest.sha256)
+        _keep(half, lines_path(folder, manifest.name))
         half.write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
         _keep(half, manifest_path(folder, manifest.name))
     except OSError as error:
         half.unlink(missing_ok=True)
         raise ArchiveError(_in_words(error, folder)) from error
     return manifest
+
+
+@contextmanager
+def _packed(path: Path) -> Iterator[TextIO]:
+    """The same lines make the same file, whenever they are written."""
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as packed,
+        TextIOWrapper(packed, encoding="utf-8") as text,
+    ):
+        yield text
+
+
+def _name_for(folder: Path, names: Iterable[str], sha256: str) -> str:
+    """What another database archived here, or this one before a back-up was restored, is never
+    written over; what a kill left behind is the same and has its name already."""
+    for name in names:
+        lines = lines_path(folder, name)
+        if not manifest_path(folder, name).exists():
+            return name
+        if lines.exists() and _hash(lines) == sha256:
+            return name
+    raise ArchiveError(f"{folder} has too many parts of this month. Nothing was removed.")
 
 
 def _keep(half: Path, path: Path) -> None:

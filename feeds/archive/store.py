@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connection, models, transaction
-from django.utils import timezone
 
 from accounts.models import User
-from feeds import partitions
+from feeds import clock, partitions
 from feeds.archive.files import ArchiveError, Line, Manifest, read_lines, read_manifest, write_part
 from feeds.ids import id_time, lowest_id
-from feeds.lease import Held, lease
+from feeds.lease import Held, lasts, lease
 from feeds.models import ArchivePart, Item, ItemBody, ItemKey, ItemState, Source, Story
 from feeds.revisions import CONTENT, GROUPING, revise
 from feeds.stories.refresh import refresh_stories
@@ -30,6 +29,10 @@ PAGES = 2_000
 """Of SQLite's file that are given back in one step, while others wait."""
 MOST_PARTS = 1_000
 TRIES = 5
+LONGEST_STORE = timedelta(minutes=15)
+"""What changed so shortly before a part was written may not have been seen by it: it stays."""
+RENEWALS = 7.5
+"""How often the lease is renewed in the time it lasts."""
 T = TypeVar("T")
 Say = Callable[[str], None]
 
@@ -53,14 +56,28 @@ def _archive_months(
         take_out(folder, begun)
     made = []
     for low, high in months:
-        if not held.renew():
-            raise ArchiveError("Another process took over. Nothing is lost; run it again.")
-        if (part := _archive(folder, low, high)) is not None:
+        _renew(held)
+        if (part := _archive(folder, low, high, held)) is not None:
             made.append(part)
             say(f"{part.name}: {part.items:,} items in {part.size / 2**20:.1f} MB")
     if made and connection.vendor == "sqlite":
         give_back(say)
     return made
+
+
+def _renew(held: Held) -> None:
+    if not held.renew():
+        raise ArchiveError("Another process took over. Nothing is lost; run it again.")
+
+
+def _renewing(lines: Iterable[Line], held: Held) -> Iterator[Line]:
+    """A large month takes longer than a lease lasts."""
+    renewed = time.monotonic()
+    for line in lines:
+        if time.monotonic() - renewed > lasts().total_seconds() / RENEWALS:
+            _renew(held)
+            renewed = time.monotonic()
+        yield line
 
 
 def months_before(moment: datetime, *, again: bool = False) -> list[tuple[int, int]]:
@@ -88,15 +105,17 @@ def _months_with_items(end: int) -> Iterator[tuple[int, int]]:
         after = span.high
 
 
-def _archive(folder: Path, low: int, high: int) -> ArchivePart | None:
+def _archive(folder: Path, low: int, high: int, held: Held) -> ArchivePart | None:
     if not _wanted(low, high).exists():
         return None
-    made_at = timezone.now()
-    manifest = Manifest(_free_name(low, high), low, high, made_at.isoformat())
+    made_at = clock.ask()
+    names = _free_names(low, high)
+    manifest = Manifest(names[0], low, high, made_at.isoformat())
     manifest.sources = {str(pk): url for pk, url in Source.objects.values_list("pk", "url")}
     manifest.readers = {str(pk): name for pk, name in User.objects.values_list("pk", "username")}
-    write_part(folder, manifest, _lines(low, high))
+    write_part(folder, manifest, _renewing(_lines(low, high), held), names)
     _read_back(folder, manifest)
+    _renew(held)
     part = ArchivePart.objects.create(
         name=manifest.name,
         low=low,
@@ -115,12 +134,12 @@ def _wanted(low: int, high: int) -> Any:
     return Item.objects.filter(~models.Exists(saved), id__gte=low, id__lt=high)
 
 
-def _free_name(low: int, high: int) -> str:
+def _free_names(low: int, high: int) -> list[str]:
     is_year = id_time(high) - id_time(low) > timedelta(days=31)
     month = f"{id_time(low):%Y}" if is_year else f"{id_time(low):%Y-%m}"
     taken = set(ArchivePart.objects.filter(low=low).values_list("name", flat=True))
     names = (month, *(f"{month}-{n}" for n in range(2, MOST_PARTS)))
-    return next(name for name in names if name not in taken)
+    return [name for name in names if name not in taken]
 
 
 def _lines(low: int, high: int) -> Iterator[Line]:
@@ -192,7 +211,7 @@ _STAYS = (
 
 
 def _delete_in_steps(folder: Path, part: ArchivePart) -> None:
-    made_at = connection.ops.adapt_datetimefield_value(part.made_at)
+    made_at = connection.ops.adapt_datetimefield_value(part.made_at - LONGEST_STORE)
     for items in batched(_items_of(folder, part), CHUNK):
         with transaction.atomic(), connection.cursor() as cursor:
             ids = [item["id"] for item in items]
@@ -236,7 +255,7 @@ def _drop_partition(folder: Path, part: ArchivePart) -> None:
         cursor.execute(
             f"DELETE FROM archived a USING {table} i WHERE i.id = a.id AND (i.updated_at > %s"
             " OR EXISTS (SELECT FROM feeds_itemstate s WHERE s.item_id = i.id AND s.is_saved))",
-            [part.made_at],
+            [part.made_at - LONGEST_STORE],
         )
         cursor.execute("DELETE FROM feeds_itemstate s USING archived a WHERE s.item_id = a.id")
         cursor.execute(

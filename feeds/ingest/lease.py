@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from feeds.models import Source
 
@@ -22,9 +22,7 @@ def lease() -> timedelta:
 @transaction.atomic
 def claim(source_ids: Iterable[int], now: datetime) -> list[Source]:
     """The sources among `source_ids` that nobody holds, now held by the caller."""
-    free = Source.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lt=now), pk__in=list(source_ids)
-    ).order_by("pk")
+    free = Source.objects.free(now).filter(pk__in=list(source_ids)).order_by("pk")
     if connection.features.has_select_for_update_skip_locked:
         free = free.select_for_update(skip_locked=True)
     sources = list(free)

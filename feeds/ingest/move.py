@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import User
+from feeds import clock
 from feeds.models import Item, ItemKey, ItemState, Source, Subscription
 
 MOST_HOPS = 10
@@ -81,7 +81,7 @@ def _carry_over(source: Source, known: Source) -> None:
         changes |= {"is_public": True, "weight": source.weight}
     is_read = source.is_public or known.subscriptions.exists()
     if known.status == Source.Status.PAUSED and not known.is_public and is_read:
-        changes |= {"status": Source.Status.ACTIVE, "next_poll_at": timezone.now()}
+        changes |= {"status": Source.Status.ACTIVE, "next_poll_at": clock.now()}
     if changes:
         Source.objects.filter(pk=known.pk).update(**changes)
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
+from feeds import clock
 from feeds.ids import lowest_id
 from feeds.ingest.clean import CleanFeed, canonical_url, clean_feed, plain_title
 from feeds.ingest.errors import FeedError
@@ -111,7 +111,7 @@ def poll_sources(
     """
     started = time.monotonic()
     wanted = list(source_ids)
-    sources = claim(wanted, timezone.now())
+    sources = claim(wanted, clock.ask())
     poll = _Poll(sources, now, on_result)
     try:
         poll.run(limits or Limits.from_settings(), started + seconds)
@@ -120,7 +120,7 @@ def poll_sources(
         give_back(poll.waiting.values())
     offline = is_offline(poll.outcomes)
     if offline:
-        _forgive(poll.outcomes, timezone.now())
+        _forgive(poll.outcomes, clock.now())
     seconds = time.monotonic() - started
     return PollReport(tuple(poll.outcomes), len(wanted) - len(sources), seconds, offline)
 
@@ -131,7 +131,7 @@ def is_offline(outcomes: Sequence[Outcome]) -> bool:
     hosts = {urlsplit(outcome.source.url).netloc for outcome in outcomes}
     if len(hosts) < FEWEST_HOSTS or not all(outcome.unreachable for outcome in outcomes):
         return False
-    lately = timezone.now() - LATELY
+    lately = clock.now() - LATELY
     return not Source.objects.filter(last_succeeded_at__gte=lately).exists()
 
 
@@ -181,7 +181,7 @@ class _Poll:
         self._entries = 0
 
     def now(self) -> datetime:
-        return self._now or timezone.now()
+        return self._now or clock.now()
 
     def run(self, limits: Limits, until: float = math.inf) -> None:
         """`until` is the monotonic time after which no more results are awaited."""
@@ -196,7 +196,7 @@ class _Poll:
                 if time.monotonic() > until:
                     break
                 if time.monotonic() - renewed > renew_after:
-                    renew(list(self.waiting.values()), timezone.now())
+                    renew(list(self.waiting.values()), clock.ask())
                     renewed = time.monotonic()
 
     def _take(self, result: FetchResult) -> None:
@@ -243,6 +243,7 @@ class _Poll:
             ({"lease_until": None} | changes, (outcome.source.pk, outcome.source.lease_token))
             for outcome, changes in done
         ]
+        Source.objects.filter(pk__in=[outcome.source.pk for outcome, _ in done]).lock()
         update_rows(Source, ("id", "lease_token"), rows)
         lines = [_log_line(outcome, self.now()) for outcome, _ in done if outcome.source.pk]
         insert_rows(FetchLog, _LOG_COLUMNS, lines)

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from logging import getLogger
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from feeds.ids import TAIL_BITS, TAIL_MASK, lowest_id, make_id
 from feeds.ingest.rows import adapt_time, insert_rows, to_json
@@ -16,6 +17,8 @@ from feeds.ingest.types import CleanEntry
 from feeds.markup import beyond_text
 from feeds.models import Item, ItemBody, ItemKey
 from feeds.partitions import ensure_partitions
+
+logger = getLogger(__name__)
 
 CHUNK = 500
 """Entries a transaction: other writers wait for one, so it stays short."""
@@ -95,12 +98,22 @@ def store_entries(
     twice = _told_twice(entries)
     # Oldest first: the ledger's order of arrival follows the order of events.
     ordered = sorted(dated, key=lambda entry: entry.published or now)
-    ensure_partitions({lowest_id(entry.published or now) for entry in ordered})
+    _make_room({lowest_id(entry.published or now) for entry in ordered})
     stored = Stored()
     for start in range(0, len(ordered), CHUNK):
         chunk = _Chunk(source_id, ordered[start : start + CHUNK], now, topics, language)
         stored += chunk.store(twice)
     return stored
+
+
+def _make_room(ids: Iterable[int]) -> None:
+    """The partitions of these ids; should they not be made, DEFAULT takes the rows."""
+    try:
+        ensure_partitions(ids)
+    except DatabaseError as error:
+        if connection.in_atomic_block:  # it is undone; each source is tried again by itself
+            raise
+        logger.error("partitions_not_made reason=%s", " ".join(str(error).split()))
 
 
 def date_entries(

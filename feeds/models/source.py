@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils import timezone
+
+from feeds import clock
 
 
 class SourceQuerySet(models.QuerySet["Source"]):
@@ -15,14 +17,28 @@ class SourceQuerySet(models.QuerySet["Source"]):
     def subscribed_by(self, user: Any) -> "SourceQuerySet":
         return self.filter(subscriptions__user=user)
 
+    def free(self, now: Any) -> "SourceQuerySet":
+        """Sources whose lease nobody holds."""
+        is_over = Q(lease_until__lt=now) | Q(lease_until__gt=now + clock.FURTHEST)
+        return self.filter(Q(lease_until__isnull=True) | is_over)
+
     def due(self, now: Any = None) -> "SourceQuerySet":
         """Sources to be polled: active, their time has come, nobody holds their lease."""
-        now = now or timezone.now()
-        return self.filter(
-            Q(lease_until__isnull=True) | Q(lease_until__lt=now),
-            status=Source.Status.ACTIVE,
-            next_poll_at__lte=now,
-        )
+        now = now or clock.now()
+        return self.free(now).filter(status=Source.Status.ACTIVE, next_poll_at__lte=now)
+
+    def lock(self) -> None:
+        """Until the end of the transaction, in the order of ids. Who changes many sources does
+        so first, or two that come from two ends would wait for each other."""
+        if connection.features.has_select_for_update:
+            list(self.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
+
+    @transaction.atomic
+    def change(self, **values: Any) -> int:
+        """Update many, while workers write what they polled; how many."""
+        found = Source.objects.filter(pk__in=list(self.values_list("pk", flat=True)))
+        found.lock()
+        return found.update(**values)
 
 
 class Source(models.Model):

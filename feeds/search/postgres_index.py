@@ -207,6 +207,18 @@ def finish(cursor: Any) -> None:
     cursor.execute(f"COMMENT ON TABLE feeds_search IS 'AI News {VERSION}'")
 
 
+def complete(spans: Sequence[partitions.Span]) -> None:
+    """Make the vectors that a partition lost, as one that somebody dropped and that was made
+    anew."""
+    with connection.cursor() as cursor:
+        for span in spans:
+            missing = f"s.item_id IS NULL AND i.id >= {span.low} AND i.id < {span.high}"
+            search = "LEFT JOIN feeds_search s ON s.item_id = i.id"
+            _fill(
+                cursor, "feeds_search", "feeds_item", "feeds_itembody", f"{search} WHERE {missing}"
+            )
+
+
 def _is_whole(cursor: Any) -> bool:
     cursor.execute("SELECT obj_description(to_regclass('feeds_search'), 'pg_class')")
     if cursor.fetchone()[0] != f"AI News {VERSION}":
@@ -304,7 +316,7 @@ def put_in_place(cursor: Any, span: partitions.Span) -> None:
     partitions.attach(cursor, "feeds_search", span)
 
 
-def _fill(cursor: Any, table: str, items: str, bodies: str) -> None:
+def _fill(cursor: Any, table: str, items: str, bodies: str, which: str = "") -> None:
     cursor.execute(
         "INSERT INTO feeds_search_stemmers SELECT DISTINCT feeds_search_stemmer(language)"
         f" FROM {items} ON CONFLICT DO NOTHING"
@@ -312,7 +324,7 @@ def _fill(cursor: Any, table: str, items: str, bodies: str) -> None:
     cursor.execute(
         f"INSERT INTO {table} (item_id, source_id, vector) SELECT i.id, i.source_id,"
         " feeds_search_vector(feeds_search_stemmer(i.language), i.title, i.summary, b.text)"
-        f" FROM {items} i JOIN {bodies} b ON b.item_id = i.id ORDER BY i.id"
+        f" FROM {items} i JOIN {bodies} b ON b.item_id = i.id {which} ORDER BY i.id"
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
-from django.utils import timezone
 
+from feeds import clock
 from feeds.ids import lowest_id
 from feeds.lease import Held
 from feeds.models import Item, Story, StoryRedirect
@@ -47,7 +47,7 @@ def group_new_items(limit: int = BATCH, now: datetime | None = None) -> int:
     Does nothing while another process groups: that one takes these items along, or
     the next call does.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     done = 0
     with grouping_lease() as held:
         if held is None:
@@ -151,7 +151,7 @@ def repair_stories(now: datetime | None = None) -> int:
     Merged stories leave a redirect; what a person moved stays. Returns how many items
     changed their story.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     group_new_items(now=now)
     with grouping_lease() as held:
         if held is None:

@@ -10,11 +10,11 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
 from accounts.types import ReaderRequest
+from feeds import clock
 from feeds.ingest.discover import complete_address, discover
 from feeds.ingest.errors import FeedError
 from feeds.models import Folder, Source, Subscription
@@ -161,7 +161,7 @@ def _save_settings(request: ReaderRequest, found: Source) -> HttpResponse:
 def _fetch_now(request: ReaderRequest, found: Source) -> HttpResponse:
     """Make it due; the worker takes it within seconds, under all the usual manners."""
     get_object_or_404(Subscription, user=request.user, source=found)
-    now = timezone.now()
+    now = clock.now()
     if found.status != Status.ACTIVE:
         return _say(request, found, f"It is {found.status}; resume it first.")
     if found.last_fetched_at and now - found.last_fetched_at < SOONEST_AGAIN:
@@ -176,7 +176,7 @@ def _pause(request: ReaderRequest, found: Source) -> HttpResponse:
 
 
 def _resume(request: ReaderRequest, found: Source) -> HttpResponse:
-    _change_for_all(request.user, found, status=Status.ACTIVE, next_poll_at=timezone.now())
+    _change_for_all(request.user, found, status=Status.ACTIVE, next_poll_at=clock.now())
     return _say(request, found, "It is fetched again.")
 
 

@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -160,6 +162,48 @@ def test_a_restore_that_fails_changes_nothing(
     assert look(tmp_path, database)["found"] == ITEMS
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("harm", ["a page", "all of it"])
+def test_in_the_place_of_what_is_damaged(database: str, tmp_path: Path, harm: str) -> None:
+    path = backup(tmp_path, database)
+    expected = look(tmp_path, database)
+    file = Path(database.removeprefix("sqlite:///"))
+    harmed = b"This is no database. " * 9
+    if harm == "a page":
+        content = bytearray(file.read_bytes())
+        content[5000:60_000] = bytes(55_000)
+        harmed = bytes(content)
+    file.write_bytes(harmed)
+    status, said = run(tmp_path, database, "restore", path.name)
+    assert status == 1
+    assert "The database is damaged. Say --replace" in said
+    status, said = run(tmp_path, database, "restore", path.name, "--replace")
+    assert status == 0, said
+    assert look(tmp_path, database) == expected
+    kept = Path(said.split("What was there is in ")[1].split(".sqlite3")[0] + ".sqlite3")
+    assert kept.read_bytes() == harmed
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("later", [0, 0.3])
+def test_a_restore_that_was_killed_is_done_again(
+    database: str, postgres: Postgres, tmp_path: Path, later: float
+) -> None:
+    path = backup(tmp_path, database)
+    expected = look(tmp_path, database)
+    begun = "SELECT to_regnamespace('ainews_replaced')"
+    process = manage(tmp_path, "manage.py", "restore", path.name, "--replace", database=database)
+    while process.poll() is None and not postgres.sql(begun, "kept"):
+        time.sleep(0.005)
+    time.sleep(later)
+    process.kill()
+    process.communicate(timeout=60)
+    status, said = run(tmp_path, database, "restore", path.name, "--replace")
+    assert status == 0, said
+    assert look(tmp_path, database) == expected
+    assert not postgres.sql(begun, "kept")
+
+
 def test_another_kind_of_database(source: Path, postgres: Postgres, tmp_path: Path) -> None:
     path = backup(tmp_path, f"sqlite:///{source}")
     status, said = run(tmp_path, postgres.url(), "restore", str(path))
@@ -222,25 +266,40 @@ def test_litestream_copies_each_change(source: Path, tmp_path: Path) -> None:
     replicate = [str(LITESTREAM), "replicate", *config]
 
     def titles(database: Path) -> set[str]:
-        with sqlite3.connect(database) as opened:
+        with closing(sqlite3.connect(database)) as opened:
             return {row[0] for row in opened.execute("SELECT title FROM feeds_source")}
 
-    for n in range(2):
+    def restored(*which: str) -> Path:
+        """The copy as it is now, or was then."""
+        goal = tmp_path / f"restored{time.monotonic_ns()}.sqlite3"
+        command = [str(LITESTREAM), "restore", *config, *which, "-o", str(goal), str(path)]
+        subprocess.run(command, env=env, capture_output=True)
+        return goal
+
+    def write_and_wait(version: str) -> None:
+        with closing(sqlite3.connect(path, timeout=30)) as database:
+            database.execute("UPDATE feeds_source SET title = title || ?", (version,))
+            database.commit()
+        until = time.monotonic() + 90
+        while not (goal := restored()).exists() or titles(goal) != titles(path):
+            assert time.monotonic() < until, "it was not copied"
+            time.sleep(0.5)
+
+    moments = []
+    for version in (" v0", " v1 by mistake"):
         process = subprocess.Popen(replicate, env=env, stderr=subprocess.DEVNULL)
         try:
-            time.sleep(2)
-            with sqlite3.connect(path, timeout=30) as database:
-                database.execute("UPDATE feeds_source SET title = title || ?", (f" v{n}",))
-            time.sleep(4)
+            write_and_wait(version)
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()
-    restored = tmp_path / "restored.sqlite3"
-    command = [str(LITESTREAM), "restore", *config, "-o", str(restored), str(path)]
-    subprocess.run(command, env=env, check=True, capture_output=True)
-    assert titles(restored) == titles(path)
-    assert all(title.endswith(" v0 v1") for title in titles(restored))
-    assert look(tmp_path, f"sqlite:///{restored}")["found"] == ITEMS
+        time.sleep(1.5)  # moments are told in whole seconds
+        moments.append(datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"))
+        time.sleep(2)
+    assert all(title.endswith(" v0 v1 by mistake") for title in titles(restored()))
+    before = restored("-timestamp", moments[0])
+    assert all(title.endswith(" v0") for title in titles(before))
+    assert look(tmp_path, f"sqlite:///{before}")["found"] == ITEMS
 
 
 def test_any_moment_of_postgresql_comes_back() -> None:
@@ -262,13 +321,13 @@ def test_any_moment_of_postgresql_comes_back() -> None:
         time.sleep(0.1)
         server.sql("DELETE FROM news")
         last = server.sql("SELECT pg_walfile_name(pg_switch_wal())")
-        until = time.monotonic() + 20
+        until = time.monotonic() + 90
         while not (shelf / last).exists():
             assert time.monotonic() < until
             time.sleep(0.1)
     (again.data / "recovery.signal").touch()
     with again:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 90
         while again.sql("SELECT pg_is_in_recovery()") == "t" and time.monotonic() < until:
             time.sleep(0.1)
         found = again.sql("SELECT title FROM news ORDER BY title").split("\n")

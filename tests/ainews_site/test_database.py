@@ -6,15 +6,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from ainews_site.failures import in_words
 from tests.ainews_site.test_replicas import serving, wait_until
 from tests.services import PgBouncer, Postgres, free_port
+from tests.workers import Helper, Worker, environment, migrate, publishing, stop_all, work_off
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_WORK = """
@@ -94,6 +96,69 @@ def test_all_work_goes_through_pgbouncer(
     assert said["found"] >= 20
 
 
+@pytest.mark.timeout(400)
+def test_workers_and_pages_go_through_pgbouncer(
+    postgres: Postgres, pgbouncer: PgBouncer, tmp_path: Path
+) -> None:
+    """Together, on few connections; and none of them keeps what somebody set for himself."""
+    with database(postgres, "shared") as name, publishing(4, 2, 5) as outlets:
+        env = environment(tmp_path / "worker", pgbouncer.url(name))
+        migrate(env)
+        worker = Worker(env, "--processes", "2")
+        try:
+            with Helper(env) as helper, serving(env | {"DATA": str(tmp_path)}) as site:
+                helper.call("follow", *outlets.urls)
+                worker.wait_until_working()
+                for _ in range(30):
+                    outlets.publish_some()
+                    helper.call("due")
+                    assert httpx.get(f"{site}/signin/", timeout=60).status_code == 200
+                work_off(outlets, helper, 120)
+                assert stop_all([worker]) == [0]
+                counts = helper.call("counts")
+        finally:
+            worker.kill_all()
+        assert isinstance(counts, dict)
+        assert counts["items"] == counts["told"] == outlets.total
+        assert not outlets.overlaps
+        assert "Traceback" not in worker.log()
+        assert set_by_sessions(pgbouncer.url(name)) <= KEPT_BY_PGBOUNCER
+
+
+KEPT_BY_PGBOUNCER = {
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "standard_conforming_strings",
+    "TimeZone",
+}
+"""Settings that it knows of, and sets for each who comes."""
+
+
+def set_by_sessions(url: str) -> set[str]:
+    """What was set and stayed, on each of the five connections of the pool."""
+    with ExitStack() as stack:
+        found = set()
+        for _ in range(5):
+            session = stack.enter_context(psycopg.connect(url, prepare_threshold=None))
+            rows = session.execute("SELECT name FROM pg_settings WHERE source = 'session'")
+            found |= {row[0] for row in rows}
+        return found
+
+
+def test_a_back_up_needs_a_connection_of_its_own(
+    postgres: Postgres, pgbouncer: PgBouncer, tmp_path: Path
+) -> None:
+    """pg_dump sets the search path: whoever got its connection next would find no table."""
+    with database(postgres, "dumped") as name:
+        assert manage(env_for(postgres.url(name), tmp_path), "migrate", "-v0").returncode == 0
+        done = manage(env_for(pgbouncer.url(name), tmp_path), "backup")
+        assert done.returncode == 1
+        assert "DATABASE_URL leads to a pooler such as PgBouncer" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert manage(env_for(postgres.url(name), tmp_path), "backup").returncode == 0
+
+
 def test_a_web_process_keeps_few_connections_and_survives_a_restart(tmp_path: Path) -> None:
     with Postgres() as server:
         env = env_for(server.url(), tmp_path, DATABASE_POOL="3")
@@ -105,13 +170,13 @@ def test_a_web_process_keeps_few_connections_and_survives_a_restart(tmp_path: Pa
         with serving(env) as site, ThreadPoolExecutor(12) as pool:
 
             def ask(_: object = None) -> int:
-                return httpx.get(f"{site}/signin/", timeout=20).status_code
+                return httpx.get(f"{site}/signin/", timeout=60).status_code
 
             assert set(pool.map(ask, range(60))) == {200}
             assert 1 <= int(server.sql(backends)) <= 3
             server.stop()
             server.start()
-            wait_until(lambda: httpx.get(f"{site}/health", timeout=20).status_code == 200, 15)
+            wait_until(lambda: httpx.get(f"{site}/health", timeout=60).status_code == 200, 60)
             assert set(pool.map(ask, range(12))) == {200}
 
 

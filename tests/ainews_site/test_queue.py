@@ -24,7 +24,7 @@ def sqs() -> Iterator[dict[str, str]]:
     command = [str(Path(sys.executable).parent / "moto_server"), "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            until = time.monotonic() + 30
+            until = time.monotonic() + 100
             while not is_open(port) and time.monotonic() < until:
                 time.sleep(0.1)
             yield {
@@ -89,7 +89,7 @@ def test_sqs_takes_a_message_from_one_process_to_another(
             for name in ("slow", "fast"):
                 assert helper.call("wait_for", str(tmp_path / f"{name}.ended")), worker.log()
             worker.process.send_signal(signal.SIGTERM)
-            assert worker.process.wait(60) == 0
+            assert worker.process.wait(100) == 0
         finally:
             worker.kill_all()
         assert helper.call("waiting") == [0, 0], "acknowledged"
@@ -107,7 +107,7 @@ def test_one_cluster_takes_both_queues_of_sqs(sqs: dict[str, str], tmp_path: Pat
             for name in ("slow", "fast"):
                 assert helper.call("wait_for", str(tmp_path / f"{name}.ended"))
             process.terminate()
-            assert process.wait(60) == 0
+            assert process.wait(100) == 0
         finally:
             process.kill()
         assert helper.call("waiting") == [0, 0], "acknowledged in the queue it came from"

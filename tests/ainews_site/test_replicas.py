@@ -13,12 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from tests.services import Postgres, free_port, missing
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "long-enough-for-me"
+LOCKED = (
+    "SELECT count(*) > 0 FROM pg_locks"
+    " WHERE relation = 'feeds_item'::regclass AND mode = 'AccessExclusiveLock'"
+)
+AWAITED = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 PAUSE, RESUME = "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"
 MAKE = f"""
 from accounts.models import ApiToken
@@ -70,7 +76,7 @@ class Site:
         wait_until(lambda: self.standby.sql(behind) == "t")
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 100) -> None:
     until = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < until, "it did not come about"
@@ -224,14 +230,15 @@ def test_what_the_standby_does_not_have_yet_is_looked_for(site: Site, address: s
 
 
 def test_a_replica_that_lags_is_not_asked(site: Site) -> None:
-    with serving(site.env(DATABASE_REPLICA_LAG="1")) as address:
+    with serving(site.env(DATABASE_REPLICA_LAG="6")) as address:
         reader = signed_in(address)
         settle(site, reader)
+        site.title("From where it counts")  # a standby is as old as the last that it replayed
+        site.caught_up()
         site.standby.sql(PAUSE)
         site.title("Some seconds old")
         assert "Some seconds old" not in reader.get("/river/").text
-        time.sleep(3)
-        assert "Some seconds old" in reader.get("/river/").text
+        wait_until(lambda: "Some seconds old" in reader.get("/river/").text)
         assert "lags" in httpx.get(f"{address}/health").json()["replicas"]["replica1"]
 
 
@@ -246,8 +253,8 @@ def test_a_dead_replica_costs_a_moment_once(site: Site) -> None:
             time.sleep(6)
             slow, quick = (reader.get("/river/").elapsed.total_seconds() for _ in range(2))
             health = httpx.get(f"{address}/health").json()
-    assert slow < 4
-    assert quick < 1
+    assert slow < 10
+    assert quick < 2, "less than it takes to find out that one is silent"
     assert health["status"] == "degraded"
     assert set(health["replicas"].values()) == {"does not answer"}
 
@@ -271,14 +278,14 @@ def test_a_page_that_the_standby_breaks_off_is_read_elsewhere(site: Site, addres
     reader = signed_in(address)
     try:
         settle(site, reader)
-        lock = "LOCK TABLE feeds_item IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3)"
-        with ThreadPoolExecutor() as pool:
-            held = pool.submit(site.primary.sql, lock)
-            time.sleep(0.5)
+        with ThreadPoolExecutor() as pool, psycopg.connect(site.primary.url()) as holder:
+            holder.execute("LOCK TABLE feeds_item IN ACCESS EXCLUSIVE MODE")
             site.primary.sql("SELECT pg_switch_wal()")  # sends what was not committed yet
-            time.sleep(0.5)
-            page = reader.get("/river/")
-            held.result()
+            wait_until(lambda: site.standby.sql(LOCKED) == "t")
+            asked = pool.submit(reader.get, "/river/")
+            wait_until(lambda: site.primary.sql(AWAITED) == "t")
+            holder.rollback()
+            page = asked.result()
         assert page.status_code == 200
         assert "position" in page.headers["Set-Cookie"]  # the primary answered
     finally:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import Postgres, free_place
+from tests.services import PgBouncer, Postgres, free_place
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = 400
@@ -103,7 +104,7 @@ def manage(data: Path, *arguments: str, database: str = "") -> "subprocess.Popen
 
 
 def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    said, errors = process.communicate(timeout=120)
+    said, errors = process.communicate(timeout=280)
     return process.returncode, said + errors
 
 
@@ -151,6 +152,7 @@ def test_there_and_back(source: Path, target: str, tmp_path: Path) -> None:
     status, said = move(tmp_path, source, target)
     assert status == 0, said
     assert "counts and contents are the same" in said
+    assert "written to meanwhile" not in said
     assert f"DATABASE_URL={target}" in said
     assert content(source) == before
 
@@ -261,7 +263,9 @@ def test_a_target_in_use_is_refused(
     [
         ("sqlite:////nowhere/news.sqlite3", "", "there is no file /nowhere/news.sqlite3"),
         ("mysql://localhost/news", "", "--from is no address of SQLite"),
-        ("", "sqlite:///x.sqlite3", "--to is no address of PostgreSQL"),
+        ("", "sqlite:///x.sqlite3", "the other way round it is manage.py migrate_to_sqlite"),
+        ("{target}", "", "the other way round it is manage.py migrate_to_sqlite"),
+        ("", "{pooled}", "--to leads to a pooler such as PgBouncer"),
         ("", "postgres://ainews@127.0.0.1:1/news", "PostgreSQL does not answer at 127.0.0.1:1"),
         ("", "{target}_missing", "createdb moved_missing"),
         ("EMPTY", "", "holds no AI News"),
@@ -270,7 +274,13 @@ def test_a_target_in_use_is_refused(
     ],
 )
 def test_what_cannot_be_moved_is_said(
-    origin: str, goal: str, expected: str, source: Path, target: str, tmp_path: Path
+    origin: str,
+    goal: str,
+    expected: str,
+    source: Path,
+    target: str,
+    pgbouncer: PgBouncer,
+    tmp_path: Path,
 ) -> None:
     given = tmp_path / "given.sqlite3"
     if origin == "EMPTY":
@@ -288,8 +298,8 @@ def test_what_cannot_be_moved_is_said(
             tmp_path,
             "manage.py",
             "migrate_to_postgres",
-            *("--from", origin or f"sqlite:///{source}"),
-            *("--to", goal.format(target=target) or target),
+            *("--from", origin.format(target=target) or f"sqlite:///{source}"),
+            *("--to", goal.format(target=target, pooled=pgbouncer.url("moved")) or target),
         )
     )
     assert status == 1
@@ -312,3 +322,74 @@ def test_a_full_disk_loses_nothing(source: Path, target: str, tmp_path: Path) ->
         assert status == 0, said
         with sqlite3.connect(folder / "back.sqlite3") as database:
             assert database.execute("SELECT count(*) FROM feeds_item").fetchone() == (ITEMS,)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One whose move takes some seconds."""
+    return made(tmp_path_factory.mktemp("large"), 20, 200_000)
+
+
+def test_a_target_that_is_lost_midway_is_gone_on_with(large: Path, tmp_path: Path) -> None:
+    before = content(large)
+    with Postgres() as server:
+        server.sql("CREATE DATABASE moved")
+        process = forth(tmp_path, large, server.url("moved"))
+        while process.poll() is None and keys_there(server) < 20_000:
+            time.sleep(0.02)
+        server.kill()
+        status, said = end(process)
+        assert status == 1
+        assert "went away while we worked with it" in said or "does not answer" in said
+        assert "The source was not changed; the same command goes on from here." in said
+        assert "Traceback" not in said
+        server.start()
+        status, said = end(forth(tmp_path, large, server.url("moved")))
+        assert status == 0, said
+        assert "Going on where the last run stopped." in said
+        assert keys_there(server) == 200_020
+    assert content(large) == before
+
+
+def test_it_says_when_the_source_was_written_to_meanwhile(
+    large: Path, postgres: Postgres, target: str, tmp_path: Path
+) -> None:
+    origin = copy(large, tmp_path)
+    with closing(sqlite3.connect(origin)) as database:
+        database.execute("PRAGMA journal_mode = WAL")  # as AI News has it: nobody waits
+    process = forth(tmp_path, origin, target)
+    while process.poll() is None and keys_there(postgres) < 5_000:
+        time.sleep(0.02)
+    with closing(sqlite3.connect(origin, timeout=60)) as database:
+        database.execute("UPDATE feeds_source SET title = 'Later'")
+        database.commit()
+    status, said = end(process)
+    assert status == 0, said
+    assert "The source was written to meanwhile" in said
+    assert postgres.sql("SELECT count(*) FROM feeds_source WHERE title = 'Later'", "moved") == "0"
+
+
+@pytest.mark.parametrize("size", [16, 28])
+def test_a_full_disk_of_postgresql_loses_nothing(
+    large: Path, postgres: Postgres, tmp_path: Path, size: int
+) -> None:
+    """When rows are copied, and when indexes are made."""
+    before = content(large)
+    with free_place(size * 2**20) as (folder, grow):
+        shutil.chown(folder, "postgres")
+        postgres.sql(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        postgres.sql("CREATE DATABASE moved TABLESPACE small")
+        try:
+            status, said = move(tmp_path, large, postgres.url("moved"))
+            assert status == 1
+            assert "The disk of the database is full" in said
+            assert "goes on from here" in said
+            assert "Traceback" not in said
+            grow(256 * 2**20)
+            status, said = move(tmp_path, large, postgres.url("moved"))
+            assert status == 0, said
+            assert keys_there(postgres) == 200_020
+        finally:
+            postgres.sql("DROP DATABASE moved WITH (FORCE)")
+            postgres.sql("DROP TABLESPACE small")
+    assert content(large) == before

@@ -68,7 +68,7 @@ def polled_by(
                 before = outlets.answered
                 kills = disturb(running, outlets, helper, killing, random.Random(11))
                 print(f"kills {kills}, {outlets.answered - before} polls, {outlets.total} entries")
-            work_off(outlets, helper, 150)
+            work_off(outlets, helper, 300)
             assert stop_all(running) == [0] * workers
         finally:
             for worker in running:
@@ -100,12 +100,12 @@ def prove(postgres: Postgres, folder: Path, seconds: float, suffix: str) -> None
     assert stories == alone
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_each_item_once_while_workers_are_killed(postgres: Postgres, tmp_path: Path) -> None:
     prove(postgres, tmp_path, 15, "_short")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(1200)
 def test_each_item_once_after_a_minute_of_killing(postgres: Postgres, tmp_path: Path) -> None:
     prove(postgres, tmp_path, 60, "_long")

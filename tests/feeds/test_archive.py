@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from feeds.archive import store
-from feeds.archive.files import ArchiveError, read_manifest
+from feeds.archive.files import ArchiveError, Manifest, read_manifest
 from feeds.archive.restore import restore_part
 from feeds.archive.store import archive_months
 from feeds.lease import lease
@@ -27,6 +27,7 @@ from feeds.models import (
     ItemBody,
     ItemKey,
     ItemState,
+    Lease,
     Source,
     Story,
     Subscription,
@@ -303,9 +304,55 @@ def test_the_command_says_what_it_does(
         call_command("archive", older_than="180d", folder=tmp_path)
 
 
-def _as_somebody_else() -> None:
-    from feeds.models import Lease
+@pytest.mark.parametrize("wrong", ["0d", "-5d", "-5", "abc", "6months", "1e3", "180d 7", "30d"])
+def test_an_age_that_is_none_is_one_clear_sentence(
+    wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CommandError) as error:
+        call_command("archive", "--older-than", wrong)
+    assert str(error.value).startswith("--older-than must be more than") or (
+        str(error.value)
+        == f"{wrong!r} is no number of days. Say how old in days: --older-than 180d."
+    )
+    assert "usage" not in capsys.readouterr().err
 
+
+def test_the_files_of_another_database_are_not_written_over(
+    items: list[Item], tmp_path: Path
+) -> None:
+    """Nor those of this one from before an older back-up of it was restored."""
+    archive(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    restore_part(tmp_path, "2025-03")
+    restore_part(tmp_path, "2025-04")
+    Item.objects.filter(pk=items[2].pk).update(title="Not what was written then")
+    ArchivePart.objects.all().delete()  # as in a database that knows nothing of them
+
+    assert archive(tmp_path) == ["2025-03-2", "2025-04"]
+    assert {path: path.read_bytes() for path in before if path.suffix == ".gz"} == {
+        path: content for path, content in before.items() if path.suffix == ".gz"
+    }
+    assert restore_part(tmp_path, "2025-03-2").items == 3
+
+
+def test_who_lost_the_right_to_archive_takes_nothing_out(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease ran out while a large month was written, and another process holds it."""
+    reading_back = store._read_back
+
+    def late(folder: Path, manifest: Manifest) -> None:
+        reading_back(folder, manifest)
+        Lease.objects.filter(name="archive").update(token=99, holder="another machine")
+
+    monkeypatch.setattr(store, "_read_back", late)
+    with pytest.raises(ArchiveError, match="Another process took over"):
+        archive(tmp_path)
+    assert Item.objects.count() == len(items)
+    assert not ArchivePart.objects.exists()
+
+
+def _as_somebody_else() -> None:
     Lease.objects.update(holder="another machine")
 
 

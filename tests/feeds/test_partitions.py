@@ -1,18 +1,27 @@
 """Partitions by month on PostgreSQL, made before their rows come."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from ainews_site.management.commands.doctor import database
 from feeds import partitions
 from feeds.ids import lowest_id
+from feeds.ingest.clean import clean_feed
+from feeds.ingest.parse import parse_feed
+from feeds.ingest.store import store_entries
+from feeds.ingest.types import CleanEntry
 from feeds.models import Item, ItemBody, ItemState
 from feeds.partitions import Span, ensure_partitions, month_of, span_for, spans, strays, year_of
 from feeds.search.run import search_items
+from feeds.tasks import make_partitions as make_months
 from tests.make import make_item, make_source, make_user
 
 postgres_only = pytest.mark.skipif(
@@ -87,6 +96,99 @@ def test_what_came_unforeseen_is_moved_when_its_month_is_made() -> None:
     assert ItemState.objects.get(pk=state.pk).is_saved
     assert ItemState.objects.count() == 2
     assert [item.title for item in search_items(reader, "kestrel").items] == ["Kestrel"]
+
+
+def entry(published: datetime) -> CleanEntry:
+    feed = f"""<rss version='2.0'><channel><title>T</title><item><title>Merlin</title>
+    <link>https://m.example/{published:%Y%m}</link><pubDate>{format_datetime(published)}</pubDate>
+    <description>words</description></item></channel></rss>"""
+    parsed = parse_feed(feed.encode(), "", "https://m.example/")
+    return clean_feed(parsed, "https://m.example/", trusts_guid=True, now=timezone.now()).entries[0]
+
+
+def sql(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.fixture
+def month() -> Iterator[datetime]:
+    """One whose partition is there, in a database of whose partitions some get lost."""
+    published = datetime(2026, 2, 5, tzinfo=UTC)
+    partitions._known.clear()  # what the test before has dropped
+    ensure_partitions([lowest_id(published)])
+    yield published
+    for table in partitions.KEYS:
+        sql(f"DROP TABLE IF EXISTS {table}_2026_02 CASCADE")
+    call_command("migrate", verbosity=0)
+
+
+@postgres_only
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "DROP TABLE feeds_search_2026_02",
+        "ALTER TABLE feeds_search DETACH PARTITION feeds_search_2026_02",
+        "ALTER TABLE feeds_itembody DETACH PARTITION feeds_itembody_2026_02",
+        "DROP TABLE feeds_item_default CASCADE",
+    ],
+)
+def test_a_partition_that_is_missing_is_said_and_mended(month: datetime, harm: str) -> None:
+    reader = make_user()
+    source = make_source(reader=reader)
+    item = make_item(source, "Kestrel", published=month, text="words")
+    ItemState.objects.create(user=reader, item=item, is_saved=True)
+    sql(harm)
+
+    later = month + timedelta(days=2)
+    stored = store_entries(source.pk, [entry(later)], now=timezone.now())
+
+    assert len(stored.new_ids) == 1
+    if "default" not in harm:
+        assert "2026_02 has partitions of some tables only" in database() or strays() == 1
+        assert "run manage.py migrate" in database()
+    call_command("migrate", verbosity=0)
+    assert database() == ""
+    assert strays() == 0
+    assert ItemState.objects.get().is_saved
+    titles = {item.title for item in search_items(reader, "words").items}
+    assert titles == {"Kestrel", "Merlin"}
+
+
+@postgres_only
+@pytest.mark.django_db(transaction=True)
+def test_a_month_that_cannot_be_made_goes_to_default_and_is_moved_later() -> None:
+    """Here something else has its name; it might be a right that is missing."""
+    source = make_source(reader=(reader := make_user()))
+    partitions._known.clear()
+    sql("CREATE TABLE feeds_itembody_2025_09 (something text)")
+    try:
+        published = datetime(2025, 9, 5, tzinfo=UTC)
+        stored = store_entries(source.pk, [entry(published)], now=timezone.now())
+        assert len(stored.new_ids) == strays() == 1
+        ItemState.objects.create(user=reader, item_id=stored.new_ids[0], is_read=True)
+        assert "1 items lie in the DEFAULT partition" in database()
+    finally:
+        sql("DROP TABLE feeds_itembody_2025_09")
+    assert make_months() == 1
+    assert database() == ""
+    assert ItemState.objects.get().is_read
+    assert [item.title for item in search_items(reader, "words").items] == ["Merlin"]
+
+
+@postgres_only
+@pytest.mark.django_db(transaction=True)
+def test_a_month_that_another_process_archived_is_made_again(month: datetime) -> None:
+    """This one still believes that it is there."""
+    for table in ("feeds_search", "feeds_itembody", "feeds_item"):
+        sql(f"DROP TABLE {table}_2026_02")
+    source = make_source()
+    store_entries(source.pk, [entry(month)], now=timezone.now())
+    assert strays() == 1
+    make_months()
+    assert strays() == 0
+    assert Item.objects.get().published_at == month
 
 
 @postgres_only

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from ainews_site.backup import BackupError, make_backup
+from ainews_site.backup import make_backup
+from ainews_site.backup_rows import BackupError
 from ainews_site.failures import in_words
 
 

@@ -20,13 +20,16 @@ from ainews_site.failures import in_words
 from ainews_site.queue import SLOW
 from ainews_site.redis_url import place
 from ainews_site.serve import heartbeats
+from feeds import clock
 from feeds.ids import lowest_id
 from feeds.models import FetchLog, Source
-from feeds.partitions import spans, strays
+from feeds.partitions import gaps, spans, strays
 
 LEAST_FREE = 500 * 1024 * 1024
 LATELY = timedelta(minutes=15)
 MOST_WAITING = 20
+BEFORE_US = 1_735_689_600
+"""The beginning of 2025: a clock that says less was never set."""
 
 
 class Command(BaseCommand):
@@ -39,7 +42,7 @@ class Command(BaseCommand):
             "cache": cache_works,
             "queue": queue,
             "disk": disk,
-            "clock": clock,
+            "clock": clock_is_right,
             "a feed": feed,
         }
         problems = [self._report(name, look) for name, look in looks.items()]
@@ -76,6 +79,11 @@ def _partition_problem() -> str:
         return (
             f"{found} items lie in the DEFAULT partition, where they are slow to find; run"
             " manage.py migrate, which moves them."
+        )
+    if lacking := gaps():
+        return (
+            f"{lacking[0].name} has partitions of some tables only; run manage.py migrate, which"
+            " makes the others and what they held of the search."
         )
     ahead = lowest_id(timezone.now() + timedelta(days=28))
     if not any(ahead in span for span in spans()):
@@ -123,13 +131,13 @@ def disk() -> str:
     return "" if free > LEAST_FREE else f"only {free // 2**20} MB are free in {settings.DATA}."
 
 
-def clock() -> str:
-    """The latest fetch cannot lie ahead; a clock before 2025 was never set."""
+def clock_is_right() -> str:
+    """By the database's clock, and the latest fetch cannot lie ahead."""
+    if said := clock.problem():
+        return said
     latest = Source.objects.order_by("-last_fetched_at").exclude(last_fetched_at=None).first()
-    ahead = (
-        latest is not None and latest.last_fetched_at and latest.last_fetched_at > timezone.now()
-    )
-    wrong = ahead or time.time() < 1_735_689_600
+    ahead = latest is not None and latest.last_fetched_at and latest.last_fetched_at > clock.now()
+    wrong = ahead or time.time() < BEFORE_US
     return "it runs behind; set the machine's time." if wrong else ""
 
 

@@ -6,9 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error, connection
+from django.db import Error
 
-from ainews_site.backup import BackupError, make_backup, read_backup, restore_backup
+from ainews_site.backup import is_damaged, keep_what_is_there, read_backup, restore_backup
+from ainews_site.backup_rows import BackupError
 from ainews_site.failures import in_words
 
 
@@ -21,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replace",
             action="store_true",
-            help="even where the database has rows; a back-up of them is made before",
+            help="even where the database has rows, which are kept in a back-up, or is damaged",
         )
 
     def handle(self, *, file: Path, replace: bool, **_: Any) -> None:
@@ -29,8 +30,13 @@ class Command(BaseCommand):
         path = file if file.exists() else folder / file
         try:
             read_backup(path)
-            if replace and "feeds_itemstate" in connection.introspection.table_names():
-                self.stdout.write(f"What was there is in {make_backup(folder / 'replaced')}.")
+            if not replace and is_damaged():
+                raise CommandError(
+                    "The database is damaged. Say --replace to put the back-up in its place; its"
+                    " file is kept beside the back-ups."
+                )
+            if replace and (kept := keep_what_is_there(folder / "replaced")):
+                self.stdout.write(f"What was there is in {kept}.")
             manifest = restore_backup(path, replace=replace)
         except BackupError as error:
             raise CommandError(str(error)) from error

@@ -14,6 +14,7 @@ from ainews_site.progress import say
 from ainews_site.queue import FAST, SLOW
 from ainews_site.serve import Child, Stopped, Watchdog, worker_child
 from ainews_site.tasks import ensure_schedules
+from ainews_site.upkeep import Upkeep
 
 FINISH = 300.0
 """Seconds that tasks in hand have to end when we are stopped; polls end within."""
@@ -77,7 +78,9 @@ def work(wanted: dict[str, int]) -> None:
 
 
 def watch(watchdogs: Sequence[Watchdog]) -> None:
+    upkeep = Upkeep()
     while True:
+        upkeep.look()
         for watchdog in watchdogs:
             watchdog.look()
         time.sleep(PAUSE)

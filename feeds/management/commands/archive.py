@@ -23,6 +23,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        # Or a number below zero would be taken for an option, and its name for what is wrong.
+        parser._negative_number_matcher = re.compile(r"-\d\w*$")
         parser.add_argument("--older-than", metavar="DAYS", help="180d or 180")
         parser.add_argument(
             "--folder", type=Path, default=settings.ARCHIVE_DIR, help="default: %(default)s"
@@ -35,9 +37,10 @@ class Command(BaseCommand):
     def handle(self, *, older_than: str | None, folder: Path, again: bool, **options: Any) -> None:
         if options["list"]:
             return self._list()
-        days = re.fullmatch(r"(\d{1,5})d?", older_than or "")
+        days = re.fullmatch(r"(\d{1,5})d?", older_than or "", re.IGNORECASE)
         if not days:
-            raise CommandError("Say how old: --older-than 180d.")
+            said = f"{older_than!r} is no number of days. " if older_than else ""
+            raise CommandError(f"{said}Say how old in days: --older-than 180d.")
         if int(days[1]) <= settings.UNREAD_HORIZON_DAYS:
             raise CommandError(
                 f"--older-than must be more than the {settings.UNREAD_HORIZON_DAYS} days in which"

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
 
 from feeds.archive.files import ArchiveError
 from feeds.archive.restore import restore_part
@@ -25,6 +26,12 @@ class Command(BaseCommand):
                 found = restore_part(folder, name)
             except ArchiveError as error:
                 raise CommandError(str(error)) from error
+            except Error as error:
+                said = " ".join(str(error).split())
+                raise CommandError(
+                    f"{said}. What came back of {name} stays, its file too; run the same command"
+                    " again."
+                ) from error
             said = f"{name}: {found.items:,} items are back"
             if found.there:
                 said += f", {found.there:,} were there"
