@@ -4,5 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from ainews_site.collector import spare_what_stays
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
 application = get_wsgi_application()
+spare_what_stays()

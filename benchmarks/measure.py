@@ -17,6 +17,7 @@ from typing import Any
 
 import django
 
+from ainews_site.collector import spare_what_stays
 from benchmarks.library import FUNCTION_WORDS, Words
 from tests.services import free_port, is_open
 
@@ -50,6 +51,7 @@ def main() -> None:
     django.setup()
     show_size()
     user, acts = reader_and_acts()
+    spare_what_stays()  # as a web process does
     client = signed_in(user)
     if is_postgres():
         show_plan(user)

@@ -193,7 +193,7 @@ class Stories(ReaderView):
     def _entitled(self, stories: list[Story]) -> list[Story]:
         """With the headline and the counts that the reader may see: some of a story may be
         told by sources of others alone."""
-        rows = Item.objects.visible_to(self.reader).filter(story__in=stories).order_by("pk")
+        rows = Item.objects.visible_to(self.reader).telling(stories).order_by("pk")
         seen: dict[int, list[Item]] = {}
         for item in rows.only("pk", "story", "source", "title", "copy_of"):
             seen.setdefault(item.story_id or 0, []).append(item)

@@ -1,5 +1,6 @@
 """Items: stored once, shared by all readers; bodies apart, identity in a narrow ledger."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.utils import timezone
 from feeds.ids import lowest_id
 from feeds.markup import plain_html
 from feeds.models.source import Source
+from feeds.models.story import Story
 
 
 class ItemQuerySet(models.QuerySet["Item"]):
@@ -23,6 +25,14 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
     def subscribed_by(self, user: Any) -> "ItemQuerySet":
         return self.filter(source__in=Source.objects.subscribed_by(user).values("pk"))
+
+    def telling(self, stories: Iterable[Story]) -> "ItemQuerySet":
+        """The items of these stories, looked for since the first of them began: partitions of
+        long ago are not asked."""
+        begun = {story.pk: story.first_at for story in stories}
+        if not begun:
+            return self.none()
+        return self.filter(story__in=list(begun)).since(min(begun.values()))
 
     def since(self, moment: Any) -> "ItemQuerySet":
         return self.filter(id__gte=lowest_id(moment))

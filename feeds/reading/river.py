@@ -179,10 +179,10 @@ def attach_states(
 
 def _attach_tellers(user: User, items: Sequence[Item]) -> None:
     """`tellers`: how many sources tell the item's story, of those that the reader may see."""
-    told = {one.story_id for one in items if one.story and one.story.source_count > 1}
+    told = [one.story for one in items if one.story and one.story.source_count > 1]
     counts: dict[int | None, int] = {}
     if told:
-        tellings = Item.objects.visible_to(user).filter(story__in=told, copy_of=None).order_by()
+        tellings = Item.objects.visible_to(user).telling(told).filter(copy_of=None).order_by()
         counts = dict(tellings.values_list("story").annotate(Count("source", distinct=True)))
     for item in items:
         item.tellers = counts.get(item.story_id, 1)  # type: ignore[attr-defined]

@@ -201,7 +201,7 @@ def _read(
     """The rows of those that are shown, all coverage with them, in three queries."""
     stories = Story.objects.in_bulk([one.tellings[0].story for one in entries])
     items: defaultdict[int, list[Item]] = defaultdict(list)
-    coverage = with_state(_shown(user, source_ids).filter(story__in=list(stories)), user)
+    coverage = with_state(_shown(user, source_ids).telling(stories.values()), user)
     for item in coverage.prefetch_related("source").order_by("id"):
         items[item.story_id or 0].append(item)
     return [

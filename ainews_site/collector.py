@@ -1,0 +1,15 @@
+"""Python's cycle collector in a web process: what was loaded at the start stays for ever, and is
+not looked through again and again while a reader waits."""
+
+import gc
+
+YOUNG = 20_000
+"""Objects that are made before the collector looks, 700 by default: a page makes more."""
+
+
+def spare_what_stays() -> None:
+    """Call when everything is loaded. Of 60 pages of stories the slowest took 130 ms instead of
+    60, for a look through all that Django had loaded."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG)
