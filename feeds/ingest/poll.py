@@ -29,6 +29,7 @@ from feeds.ingest.schedule import Asked, judge_move, next_poll, next_try
 from feeds.ingest.store import CHUNK, Stored, store_entries
 from feeds.ingest.types import FetchRequest, FetchResult, ParsedFeed
 from feeds.models import FetchLog, Item, Source
+from feeds.search.postgres_index import sort_in
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +119,7 @@ def poll_sources(
     finally:
         poll.flush()
         give_back(poll.waiting.values())
+    sort_in(pk for outcome in poll.outcomes for pk in outcome.stored.new_ids)
     offline = is_offline(poll.outcomes)
     if offline:
         _forgive(poll.outcomes, clock.now())

@@ -1,17 +1,12 @@
 # ruff: noqa: S608 - all of the SQL is our own
-"""The full-text index on PostgreSQL: stored vectors with GIN, kept in step by triggers.
-
-`feeds_search` holds one narrow row an item, in the same partitions as the items. Title is
-weighed A, summary B, text C. Words are stemmed by the item's language without accents;
-stop words are kept of titles alone, for queries that have no other words.
-"""
+"""Makes the full-text index on PostgreSQL that `postgres_schema` describes, and keeps it whole."""
 
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from hashlib import blake2b
 from multiprocessing import get_context
 from typing import Any
 
@@ -19,164 +14,18 @@ from django.db import connection, transaction
 
 from feeds import partitions
 from feeds.revisions import CONTENT, revise_if_any
+from feeds.search.postgres_schema import (
+    FUNCTIONS,
+    PENDING,
+    TABLES,
+    TRIGGERS,
+    VERSION,
+    configurations,
+)
 
-LANGUAGES = {
-    "ar": "arabic",
-    "ca": "catalan",
-    "da": "danish",
-    "de": "german",
-    "el": "greek",
-    "en": "english",
-    "es": "spanish",
-    "eu": "basque",
-    "fi": "finnish",
-    "fr": "french",
-    "ga": "irish",
-    "hi": "hindi",
-    "hu": "hungarian",
-    "hy": "armenian",
-    "id": "indonesian",
-    "it": "italian",
-    "lt": "lithuanian",
-    "nb": "norwegian",
-    "ne": "nepali",
-    "nl": "dutch",
-    "nn": "norwegian",
-    "no": "norwegian",
-    "pt": "portuguese",
-    "ro": "romanian",
-    "ru": "russian",
-    "sr": "serbian",
-    "sv": "swedish",
-    "ta": "tamil",
-    "tr": "turkish",
-    "yi": "yiddish",
-}
-"""Codes and the stemmers of PostgreSQL; other languages are not stemmed."""
-LONGEST = 200_000
-"""Characters of a text that are indexed: a vector holds a megabyte at most."""
-PENDING = 1024
-"""kB of new entries that GIN keeps in a list before sorting them in: storing is faster with
-more, searching with less."""
 ORPHAN_AFTER = 0.5
 """Seconds after which a process notices that the one it works for was killed."""
-ALIKE = 60
-"""A summary that begins like the text, for so many characters, says nothing of its own."""
-_WORDS = "hword, hword_part, word, asciihword, hword_asciipart, asciiword"
-_PUNCTUATION = "[!-/:-@\\[-`{-~]+"
-"""Of ASCII: the rest never joins words."""
-
-
-def _configurations() -> list[str]:
-    """Each language twice: as queries and texts are read, and without stop words for titles."""
-    made = ["CREATE EXTENSION IF NOT EXISTS unaccent"]
-    for name in sorted({*LANGUAGES.values(), "simple"}):
-        whole = "simple" if name == "simple" else f"feeds_{name}_whole"
-        if name != "simple":
-            made += [
-                f"DROP TEXT SEARCH DICTIONARY IF EXISTS {whole} CASCADE",
-                f"CREATE TEXT SEARCH DICTIONARY {whole}"
-                f" (TEMPLATE = pg_catalog.snowball, LANGUAGE = {name})",
-            ]
-        stem = "simple" if name == "simple" else f"{name}_stem"
-        for configuration, dictionary in (
-            (f"feeds_{name}", stem),
-            (f"feeds_{name}_title", whole),
-        ):
-            made += [
-                f"DROP TEXT SEARCH CONFIGURATION IF EXISTS {configuration}",
-                f"CREATE TEXT SEARCH CONFIGURATION {configuration} (COPY = pg_catalog.{name})",
-                f"ALTER TEXT SEARCH CONFIGURATION {configuration}"
-                f" ALTER MAPPING FOR {_WORDS} WITH unaccent, {dictionary}",
-            ]
-    return made
-
-
-_CASES = " ".join(f"WHEN '{code}' THEN '{name}'" for code, name in LANGUAGES.items())
-_FUNCTIONS = [
-    # Nobody says of which language the text is: then it is read as English.
-    f"""CREATE OR REPLACE FUNCTION feeds_search_stemmer(language text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE lower(split_part(replace(language, '_', '-'), '-', 1))
-    WHEN '' THEN 'english' {_CASES} ELSE 'simple' END $$""",
-    # PostgreSQL's parser would take "gpt-4", "and/or" and addresses for single words.
-    # A class of characters costs a tenth of what translate() does.
-    f"""CREATE OR REPLACE FUNCTION feeds_search_words(words text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT regexp_replace(words, '{_PUNCTUATION}', ' ', 'g') $$""",
-    f"""CREATE OR REPLACE FUNCTION feeds_search_vector
-    (stemmer text, title text, summary text, body text) RETURNS tsvector
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-    DECLARE reading regconfig := ('feeds_' || stemmer)::regconfig;
-    BEGIN
-    IF left(summary, {ALIKE}) = left(body, {ALIKE}) THEN summary := ''; END IF;
-    RETURN setweight(to_tsvector(('feeds_' || stemmer || '_title')::regconfig,
-        feeds_search_words(title)), 'A')
-      || setweight(to_tsvector(reading, feeds_search_words(summary)), 'B')
-      || setweight(to_tsvector(reading, feeds_search_words(left(body, {LONGEST}))), 'C');
-    END $$""",
-    # Index by index: the plan is kept while a partition grows, and the planner, who saw it empty
-    # and knows nothing of how few rows a statement brings, would read all of it for each row.
-    """CREATE OR REPLACE FUNCTION feeds_search_add() RETURNS trigger
-    LANGUAGE plpgsql
-    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
-    BEGIN
-    INSERT INTO feeds_search_stemmers SELECT DISTINCT feeds_search_stemmer(i.language)
-      FROM added a JOIN feeds_item i ON i.id = a.item_id ON CONFLICT DO NOTHING;
-    INSERT INTO feeds_search (item_id, source_id, vector)
-      SELECT i.id, i.source_id, feeds_search_vector(
-        feeds_search_stemmer(i.language), i.title, i.summary, a.text)
-      FROM added a JOIN feeds_item i ON i.id = a.item_id;
-    RETURN NULL;
-    END $$""",
-    """CREATE OR REPLACE FUNCTION feeds_search_renew() RETURNS trigger
-    LANGUAGE plpgsql SET enable_seqscan = off AS $$
-    DECLARE wanted bigint;
-    BEGIN
-    IF TG_ARGV[0] = 'item' THEN wanted := NEW.id; ELSE wanted := NEW.item_id; END IF;
-    UPDATE feeds_search s SET source_id = i.source_id, vector = feeds_search_vector(
-        feeds_search_stemmer(i.language), i.title, i.summary, b.text)
-      FROM feeds_item i, feeds_itembody b
-      WHERE i.id = wanted AND b.item_id = wanted AND s.item_id = wanted;
-    RETURN NULL;
-    END $$""",
-    """CREATE OR REPLACE FUNCTION feeds_search_remove() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-    BEGIN
-    IF TG_OP = 'TRUNCATE' THEN TRUNCATE feeds_search;
-    ELSIF TG_ARGV[0] = 'item' THEN DELETE FROM feeds_search WHERE item_id = OLD.id;
-    ELSE DELETE FROM feeds_search WHERE item_id = OLD.item_id; END IF;
-    RETURN NULL;
-    END $$""",
-]
-_TABLES = [
-    "CREATE TABLE IF NOT EXISTS feeds_search_stemmers (name text PRIMARY KEY)",
-    "CREATE TABLE IF NOT EXISTS feeds_search (item_id bigint NOT NULL PRIMARY KEY,"
-    " source_id bigint NOT NULL, vector tsvector NOT NULL) PARTITION BY RANGE (item_id)",
-    "CREATE TABLE IF NOT EXISTS feeds_search_default PARTITION OF feeds_search DEFAULT",
-    "CREATE INDEX IF NOT EXISTS feeds_search_vector ON feeds_search USING gin (vector)"
-    f" WITH (fastupdate = on, gin_pending_list_limit = {PENDING})",
-]
-_TRIGGERS = {
-    "feeds_search_insert": "AFTER INSERT ON feeds_itembody REFERENCING NEW TABLE AS added"
-    " FOR EACH STATEMENT EXECUTE FUNCTION feeds_search_add()",
-    "feeds_search_text": "AFTER UPDATE OF text ON feeds_itembody FOR EACH ROW"
-    " WHEN (OLD.text IS DISTINCT FROM NEW.text) EXECUTE FUNCTION feeds_search_renew('body')",
-    "feeds_search_delete": "AFTER DELETE ON feeds_itembody FOR EACH ROW"
-    " EXECUTE FUNCTION feeds_search_remove('body')",
-    "feeds_search_item": "AFTER UPDATE OF title, summary, language, source_id ON feeds_item"
-    " FOR EACH ROW WHEN ((OLD.title, OLD.summary, OLD.language, OLD.source_id)"
-    " IS DISTINCT FROM (NEW.title, NEW.summary, NEW.language, NEW.source_id))"
-    " EXECUTE FUNCTION feeds_search_renew('item')",
-    "feeds_search_item_delete": "AFTER DELETE ON feeds_item FOR EACH ROW"
-    " EXECUTE FUNCTION feeds_search_remove('item')",
-    "feeds_search_empty": "AFTER TRUNCATE ON feeds_item FOR EACH STATEMENT"
-    " EXECUTE FUNCTION feeds_search_remove('all')",
-}
-_TABLE_OF = {name: definition.split(" ON ")[1].split()[0] for name, definition in _TRIGGERS.items()}
-VERSION = blake2b(
-    repr((_configurations(), _FUNCTIONS, _TABLES, _TRIGGERS)).encode(), digest_size=8
-).hexdigest()
+_TABLE_OF = {name: definition.split(" ON ")[1].split()[0] for name, definition in TRIGGERS.items()}
 
 
 def ensure_index(database: Any, on_span: Callable[[str], None] = lambda name: None) -> bool:
@@ -226,27 +75,48 @@ def _is_whole(cursor: Any) -> bool:
     cursor.execute(
         "SELECT count(*) FROM pg_trigger WHERE tgparentid = 0 AND tgenabled <> 'D'"
         " AND tgname = ANY(%s)",
-        [list(_TRIGGERS)],
+        [list(TRIGGERS)],
     )
-    return bool(cursor.fetchone()[0] == len(_TRIGGERS))
+    return bool(cursor.fetchone()[0] == len(TRIGGERS))
 
 
 def make_empty(cursor: Any) -> None:
     """The tables and functions without a row and without triggers."""
     detach_triggers(cursor)
     cursor.execute("DROP TABLE IF EXISTS feeds_search, feeds_search_stemmers")
-    for statement in (*_configurations(), *_FUNCTIONS, *_TABLES):
+    for statement in (*configurations(), *FUNCTIONS, *TABLES):
         cursor.execute(statement)
 
 
 def attach_triggers(cursor: Any) -> None:
-    for name, definition in _TRIGGERS.items():
+    for name, definition in TRIGGERS.items():
         cursor.execute(f"CREATE OR REPLACE TRIGGER {name} {definition}")
 
 
 def detach_triggers(cursor: Any) -> None:
     for name, table in _TABLE_OF.items():
         cursor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+
+
+def sort_in(ids: Iterable[int]) -> None:
+    """Sort in what GIN keeps in its lists of new entries, where items of these ids lie. Done
+    now, when nobody waits, neither the next who stores nor who searches has to."""
+    new = sorted(ids) if connection.vendor == "postgresql" else []
+    if not new:
+        return
+    tables = [
+        span.table("feeds_search")
+        for span in partitions.spans()
+        if bisect_left(new, span.low) < bisect_left(new, span.high)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT gin_clean_pending_list(i.indexrelid) FROM pg_index i"
+            " JOIN pg_class t ON t.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid"
+            " JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'gin' AND t.relname = ANY(%s)"
+            " AND t.relnamespace = current_schema()::regnamespace",
+            [tables],
+        )
 
 
 def rebuild_many(spans: Sequence[partitions.Span]) -> Iterator[partitions.Span]:
