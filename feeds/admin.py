@@ -13,7 +13,13 @@ from accounts.models import User
 from feeds import clock
 from feeds.models import ArchivePart, FetchLog, Folder, Item, Source, Story, Subscription
 from feeds.revisions import CONTENT, GROUPING, revise
-from feeds.stories.edit import delete_items, merge_stories, move_item, split_story
+from feeds.stories.edit import (
+    delete_items,
+    delete_stories,
+    merge_stories,
+    move_item,
+    split_story,
+)
 from feeds.stories.refresh import refresh_stories
 
 _OURS = (
@@ -206,6 +212,12 @@ class StoryAdmin(admin.ModelAdmin):
         _revise_after(CONTENT)
         if "title_pinned" in form.changed_data and not story.title_pinned:
             refresh_stories([story.pk])
+
+    def delete_model(self, request: HttpRequest, story: Story) -> None:
+        delete_stories([story])
+
+    def delete_queryset(self, request: HttpRequest, stories: QuerySet[Story]) -> None:
+        delete_stories(stories)
 
     @admin.action(description="Merge into the one with the most items")
     def merge(self, request: HttpRequest, stories: QuerySet[Story]) -> None:

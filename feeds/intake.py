@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from django.db import transaction
+
 from feeds.ingest.errors import FeedError
 from feeds.ingest.fulltext import extract_full_text
 from feeds.ingest.poll import Outcome, PollReport, poll_sources
@@ -13,7 +15,7 @@ from feeds.ingest.sanitise import to_text
 from feeds.live.announce import announce_news
 from feeds.markup import beyond_text
 from feeds.models import Item, ItemBody
-from feeds.revisions import GROUPING, revise
+from feeds.revisions import CONTENT, GROUPING, revise
 from feeds.stories.group import group_new_items
 from feeds.stories.refresh import refresh_stories
 
@@ -69,6 +71,8 @@ def complete_texts(item_ids: Iterable[int], until: float = math.inf) -> int:
             logger.info("full_text_failed item_id=%s reason=%s", item.pk, error)
             continue
         text = to_text(html)
-        body = ItemBody.objects.filter(pk=item.pk)
-        done += body.update(html=beyond_text(html, text), text=text, is_full_text=True)
+        with transaction.atomic():
+            body = ItemBody.objects.filter(pk=item.pk)
+            done += body.update(html=beyond_text(html, text), text=text, is_full_text=True)
+            revise(CONTENT)
     return done

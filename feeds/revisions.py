@@ -1,7 +1,8 @@
 """Numbers that change with what is known already: what is new is told by the ledger.
 
 Who remembers something keeps it together with the number that it read before. They are rows,
-written in the transaction of the change, so that no process can miss one.
+written in the transaction of the change, so that no process can miss one; what an administrator
+corrects writes them just after it.
 """
 
 import secrets
@@ -27,9 +28,10 @@ class News(NamedTuple):
 
 
 def revise(*names: str) -> None:
-    """Another number, by chance, so that none comes again with a restored back-up."""
+    """Another number, by chance, so that none comes again. As the last of a transaction, and
+    grouping first: it is the first of whoever groups, and two must not wait for each other."""
     Revision.objects.bulk_create(
-        [Revision(name=name, number=secrets.randbits(62)) for name in names],
+        [Revision(name=name, number=secrets.randbits(62)) for name in sorted(names, reverse=True)],
         update_conflicts=True,
         unique_fields=["name"],
         update_fields=["number"],

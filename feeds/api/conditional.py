@@ -26,13 +26,16 @@ LONGEST = 3600
 def unless_known(get: Answer[View]) -> Answer[View]:
     """For lists that change with the reader's actions and with the news: whether they have is
     found out before the work is done. Both are read first, so that an answer may be newer
-    than its tag and never older."""
+    than its tag and never older; one that is older says no-store and gets no tag."""
 
     @wraps(get)
     def answer(view: View, request: Request) -> HttpResponse:
         assert isinstance(request.user, User)
         tag = _tag(request, *news_for(request.user), int(time.time() / LONGEST))
-        return _known(request, tag) or _tagged(get(view, request), tag)
+        if unchanged := _known(request, tag):
+            return unchanged
+        made = get(view, request)
+        return made if made.get("Cache-Control") == "no-store" else _tagged(made, tag)
 
     return answer
 

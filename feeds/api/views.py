@@ -303,7 +303,10 @@ class Search(ReaderView):
             raise ValidationError({"q": "Say what to look for."})
         wanted = min(number(request, "page") or 1, 1000)
         results = search_items(self.reader, text, page_size(request), wanted)
-        return Response(serializers.SearchSerializer(results).data)
+        response = Response(serializers.SearchSerializer(results).data)
+        if not results.is_current:
+            response.headers["Cache-Control"] = "no-store"
+        return response
 
 
 def _valid(serializer: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from accounts.models import User
 from feeds.models import Source
+from feeds.revisions import CONTENT, revise
 from feeds.subscribe import subscribe_all
 
 FILE = Path(__file__).with_name("sources.json")
@@ -35,6 +36,7 @@ def load_catalogue(entries: Iterable[dict[str, Any]] | None = None) -> int:
         source = known.get(entry["url"])
         if source and source.status != Source.Status.GONE:  # that one has moved, or ended
             _fill(source, entry)
+    revise(CONTENT)
     return len(new)
 
 

@@ -29,6 +29,7 @@ from feeds.ingest.schedule import Asked, judge_move, next_poll, next_try
 from feeds.ingest.store import CHUNK, Stored, store_entries
 from feeds.ingest.types import FetchRequest, FetchResult, ParsedFeed
 from feeds.models import FetchLog, Item, Source
+from feeds.revisions import CONTENT, revise
 from feeds.search.postgres_index import sort_in
 
 logger = logging.getLogger(__name__)
@@ -227,7 +228,7 @@ class _Poll:
     def _write(self, batch: Sequence[_Prepared]) -> list[Outcome]:
         try:
             if len(batch) == 1:  # a large one commits as it goes
-                return self._record([finish(batch[0], self.now())])
+                return self._record([finish(batch[0], self.now(), is_alone=True)])
             with transaction.atomic():
                 return self._record([finish(one, self.now()) for one in batch])
         except Exception:
@@ -249,9 +250,17 @@ class _Poll:
         update_rows(Source, ("id", "lease_token"), rows)
         lines = [_log_line(outcome, self.now()) for outcome, _ in done if outcome.source.pk]
         insert_rows(FetchLog, _LOG_COLUMNS, lines)
+        if any(_corrects(outcome, changes) for outcome, changes in done):
+            revise(CONTENT)
         for outcome, _ in done:
             self.waiting.pop(outcome.source.pk, None)
         return [outcome for outcome, _ in done]
+
+
+def _corrects(outcome: Outcome, changes: dict[str, Any]) -> bool:
+    """Whether it changes what was shown already."""
+    has_name = changes.get("title", outcome.source.title) != outcome.source.title
+    return bool(outcome.stored.updated_ids) or has_name or bool(changes.get("moved_to"))
 
 
 def _fetched(
@@ -340,13 +349,16 @@ def prepare(source: Source, result: FetchResult, now: datetime) -> _Prepared:
     return _Prepared(source, result, outcome, changes, feed, clean)
 
 
-def finish(one: _Prepared, now: datetime) -> tuple[Outcome, dict[str, Any]]:
-    """Store what was read: (what the poll came to, the columns of the source to write)."""
+def finish(
+    one: _Prepared, now: datetime, *, is_alone: bool = False
+) -> tuple[Outcome, dict[str, Any]]:
+    """Store what was read: (what the poll came to, the columns of the source to write).
+    One that is alone commits as it goes; else the caller's transaction says what changed."""
     if one.outcome.error:
         return one.outcome, one.changes
     if one.feed is None or one.clean is None:
         return one.outcome, _unchanged(one.source, one.result, now) | one.changes
-    stored, changes = _store(one.source, one.result, one.feed, one.clean, now)
+    stored, changes = _store(one.source, one.result, one.feed, one.clean, now, is_alone)
     return replace(one.outcome, stored=stored), changes | one.changes
 
 
@@ -440,7 +452,12 @@ def _validators(result: FetchResult) -> dict[str, Any]:
 
 
 def _store(
-    source: Source, result: FetchResult, feed: ParsedFeed, clean: CleanFeed, now: datetime
+    source: Source,
+    result: FetchResult,
+    feed: ParsedFeed,
+    clean: CleanFeed,
+    now: datetime,
+    revises: bool,
 ) -> tuple[Stored, dict[str, Any]]:
     stored = store_entries(
         source.pk,
@@ -449,6 +466,7 @@ def _store(
         topics=source.topics,
         language=source.language,
         is_first=source.last_succeeded_at is None,
+        revises=revises,
     )
     changes = _describe(source, result, feed, clean)
     changes |= _success(source, result, now, _rate(source, now), _asked(feed, result))

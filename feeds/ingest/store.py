@@ -17,6 +17,7 @@ from feeds.ingest.types import CleanEntry
 from feeds.markup import beyond_text
 from feeds.models import Item, ItemBody, ItemKey
 from feeds.partitions import ensure_partitions
+from feeds.revisions import CONTENT, revise
 
 logger = getLogger(__name__)
 
@@ -87,8 +88,10 @@ def store_entries(
     topics: Sequence[str] = (),
     language: str = "",
     is_first: bool = False,
+    revises: bool = True,
 ) -> Stored:
-    """Store what one document holds; storing it again changes nothing.
+    """Store what one document holds; storing it again changes nothing. Who stores several in
+    a transaction `revises` at its end instead: see feeds.revisions.
 
     `topics` and `language` are the source's. On the first fetch of a source
     (`is_first`), entries without a date are dated backwards from `now` in the order
@@ -102,7 +105,7 @@ def store_entries(
     stored = Stored()
     for start in range(0, len(ordered), CHUNK):
         chunk = _Chunk(source_id, ordered[start : start + CHUNK], now, topics, language)
-        stored += chunk.store(twice)
+        stored += chunk.store(twice, revises=revises)
     return stored
 
 
@@ -157,7 +160,7 @@ class _Chunk:
         self.has_other_topics = False
 
     @transaction.atomic(savepoint=False)  # FTS5 writes a segment at each savepoint
-    def store(self, twice: frozenset[int]) -> Stored:
+    def store(self, twice: frozenset[int], *, revises: bool) -> Stored:
         """Look up, then insert and update. A key that is known without an item is a
         tombstone: its item was deleted or archived and does not come back."""
         known = self._find_known(twice)
@@ -170,7 +173,10 @@ class _Chunk:
             and row.content_hash != entry.content_hash
         ]
         self._rename_keys(known)
-        return Stored(self._insert(new), self._update(changed), self.has_other_topics)
+        stored = Stored(self._insert(new), self._update(changed), self.has_other_topics)
+        if revises and stored.updated_ids:
+            revise(CONTENT)
+        return stored
 
     def _find_known(self, twice: frozenset[int]) -> dict[int, _Known]:
         """By the entry's key: its row of the ledger, found by key, else by link and title."""

@@ -94,10 +94,12 @@ class Watcher:
             await asyncio.wait_for(layer.group_discard(GROUP, channel), PAUSE)
 
     async def _look(self, is_new: Callable[[], bool]) -> None:
-        with suppress(Error):  # a database that is away for a moment comes back
+        try:
             if await sync_to_async(is_new)():
                 for event in self._listeners:
                     event.set()
+        except Error:  # a database that is away for a moment comes back, its connection does not
+            await sync_to_async(connection.close)()
 
     def _has_changed(self) -> bool:
         is_still = connection.vendor == "sqlite" and not self._version_changed()

@@ -28,10 +28,11 @@ _PRIVATE = (
 
 
 class Found(NamedTuple):
-    """The best first."""
+    """The best first. `stamp` is of what was known when it was looked for."""
 
     ids: tuple[int, ...]
     problems: tuple[str, ...]
+    stamp: tuple[int, int]
 
 
 class Search:
@@ -43,25 +44,32 @@ class Search:
         of_whom = f"{self._sight()}:{text.strip()}"
         self._key = f"search-{blake2b(of_whom.encode(), digest_size=16).hexdigest()}"
         self._stamp = (self._news.seq, self._news.content)
+        self.is_current = True
+        """Whether all that was given is of now: while somebody else looks, it may be older."""
 
     def find(self) -> Found:
-        return Found(*remembered(self._key, self._find, fresh=FRESH, stamp=self._stamp))
+        found = Found(*remembered(self._key, self._find, fresh=FRESH, stamp=self._stamp))
+        self.is_current &= found.stamp == self._stamp
+        return found
 
     def mark(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
         """{id: (title, snippet)}, as the finder's."""
         if not ids:
             return {}
-        return remembered(
+        stamp = (self._stamp, tuple(ids))
+        of_when, marks = remembered(
             f"{self._key}-{ids[0]}-{len(ids)}",
-            lambda: self._finder.mark(ids),
+            lambda: (stamp, self._finder.mark(ids)),
             fresh=FRESH,
-            stamp=(self._stamp, tuple(ids)),
+            stamp=stamp,
         )
+        self.is_current &= of_when == stamp
+        return marks
 
-    def _find(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    def _find(self) -> tuple[tuple[int, ...], tuple[str, ...], tuple[int, int]]:
         conditions = Conditions(self.user, self.query)
         matches = sorted(self._finder.find(conditions), key=lambda one: (one.score, -one.id))
-        return tuple(one.id for one in matches), tuple(conditions.problems)
+        return tuple(one.id for one in matches), tuple(conditions.problems), self._stamp
 
     @cached_property
     def _finder(self) -> postgres_find.Finder | sqlite_find.Finder:

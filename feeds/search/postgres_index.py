@@ -1,6 +1,7 @@
 # ruff: noqa: S608 - all of the SQL is our own
 """Makes the full-text index on PostgreSQL that `postgres_schema` describes, and keeps it whole."""
 
+import logging
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from feeds import partitions
 from feeds.revisions import CONTENT, revise_if_any
@@ -22,6 +23,8 @@ from feeds.search.postgres_schema import (
     VERSION,
     configurations,
 )
+
+logger = logging.getLogger(__name__)
 
 ORPHAN_AFTER = 0.5
 """Seconds after which a process notices that the one it works for was killed."""
@@ -109,13 +112,20 @@ def sort_in(ids: Iterable[int]) -> None:
         for span in partitions.spans()
         if bisect_left(new, span.low) < bisect_left(new, span.high)
     ]
+    try:
+        _clean_lists(tables)
+    except DatabaseError as error:  # a partition that was dropped meanwhile has no list
+        logger.info("search_not_sorted_in reason=%s", error)
+
+
+def _clean_lists(tables: Sequence[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT gin_clean_pending_list(i.indexrelid) FROM pg_index i"
             " JOIN pg_class t ON t.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid"
             " JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'gin' AND t.relname = ANY(%s)"
             " AND t.relnamespace = current_schema()::regnamespace",
-            [tables],
+            [list(tables)],
         )
 
 

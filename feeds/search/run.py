@@ -25,7 +25,8 @@ _MARKS = re.compile("[\x02\x03]")
 class SearchResults:
     """A page of results. `items` carry `marked_title` and `marked_snippet` (safe HTML with
     `<mark>` alone) and the reader's state. `problems` are sentences about the query;
-    `archived` says what lies where it does not look."""
+    `archived` says what lies where it does not look. What is not `is_current` lacks what came
+    in the last moment."""
 
     items: list[Item] = field(default_factory=list)
     problems: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ class SearchResults:
     is_capped: bool = False
     next_page: int | None = None
     milliseconds: int = 0
+    is_current: bool = True
 
 
 def search_items(user: User, text: str, limit: int = PAGE, page: int = 1) -> SearchResults:
@@ -64,6 +66,7 @@ def _search(user: User, search: Search, results: SearchResults, limit: int, page
         item.source = sources[item.source_id]
     results.items = attach_states(user, shown)
     _mark(results.items, search.mark(wanted))
+    results.is_current = search.is_current
 
 
 def _visible(user: User, ids: Sequence[int]) -> dict[int, Item]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from feeds.models import Item, ItemKey, Story
+from feeds.revisions import CONTENT, revise
 from feeds.stories.group import redirect
 from feeds.stories.lease import forget_state
 from feeds.stories.refresh import refresh_stories
@@ -73,6 +74,14 @@ def delete_items(items: Iterable[Item]) -> None:
     Item.objects.filter(pk__in=pks).delete()
     Story.objects.filter(pk__in=stories, items=None).delete()
     refresh_stories(stories)
+
+
+@transaction.atomic
+def delete_stories(stories: Iterable[Story]) -> None:
+    """Delete stories; their items are grouped anew."""
+    forget_state()
+    Story.objects.filter(pk__in=[story.pk for story in stories]).delete()
+    revise(CONTENT)
 
 
 def _free_id(item_ids: Iterable[int]) -> int:
