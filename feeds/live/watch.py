@@ -99,7 +99,10 @@ class Watcher:
                 for event in self._listeners:
                     event.set()
         except Error:  # a database that is away for a moment comes back, its connection does not
-            await sync_to_async(connection.close)()
+            await sync_to_async(self._give_up)()
+
+    def _give_up(self) -> None:
+        connection.close()  # of this thread: `connection` is another one in each
 
     def _has_changed(self) -> bool:
         is_still = connection.vendor == "sqlite" and not self._version_changed()

@@ -145,3 +145,20 @@ def test_telling_delays_no_worker(server: Redis) -> None:
     announce.wait_until_told()
     assert time.monotonic() - started < 4
     server.process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no connection to lose")
+async def test_a_connection_that_broke_is_given_up() -> None:
+    watcher = watch.Watcher()
+
+    def breaks() -> bool:
+        connection.ensure_connection()
+        connection.connection.close()
+        return watcher._has_grown()
+
+    with watcher.listen() as event:
+        watcher._task.cancel()  # we look ourselves
+        await watcher._look(breaks)
+        await watcher._look(lambda: watcher._has_grown() or True)
+
+    assert event.is_set()
