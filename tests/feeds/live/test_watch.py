@@ -160,5 +160,6 @@ async def test_a_connection_that_broke_is_given_up() -> None:
         watcher._task.cancel()  # we look ourselves
         await watcher._look(breaks)
         await watcher._look(lambda: watcher._has_grown() or True)
+        await sync_to_async(watcher._give_up)()
 
     assert event.is_set()
