@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ainews_site.test_transfer import end, look, made, manage
-from tests.services import Postgres, free_place
+from tests.ainews_site.test_transfer import end, look, made, manage, unread
+from tests.services import Postgres, Redis, free_place
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = 60
@@ -83,6 +83,21 @@ def test_what_was_lost_comes_back(database: str, tmp_path: Path) -> None:
     assert "What was there is in" in said
     assert look(tmp_path, database) == expected
     assert backup(tmp_path, database).stat().st_size > 1000
+
+
+def test_what_was_kept_in_redis_is_not_of_what_comes_back(
+    database: str, redis: Redis, tmp_path: Path
+) -> None:
+    """The ledger counts on from the number of the back-up, over those that it gave before."""
+    path = backup(tmp_path, database)
+    before = unread(tmp_path, database, "")
+    assert unread(tmp_path, database, redis.url, 4) == [n + 4 for n in before]
+
+    status, said = run(tmp_path, database, "restore", path.name, "--replace")
+
+    assert status == 0, said
+    assert unread(tmp_path, database, redis.url) == before
+    assert unread(tmp_path, database, redis.url, 4) == [n + 4 for n in before]
 
 
 def test_into_a_database_without_tables(database: str, postgres: Postgres, tmp_path: Path) -> None:

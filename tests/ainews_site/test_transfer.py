@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import PgBouncer, Postgres, free_place
+from tests.services import PgBouncer, Postgres, Redis, free_place
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = 400
@@ -84,7 +84,9 @@ print(json.dumps({
 """
 
 
-def manage(data: Path, *arguments: str, database: str = "") -> "subprocess.Popen[str]":
+def manage(
+    data: Path, *arguments: str, database: str = "", redis: str = ""
+) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -92,7 +94,7 @@ def manage(data: Path, *arguments: str, database: str = "") -> "subprocess.Popen
         | {
             "DATA": str(data),
             "DATABASE_URL": database,
-            "REDIS_URL": "",
+            "REDIS_URL": redis,
             "DJANGO_SETTINGS_MODULE": "ainews_site.settings",
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
@@ -106,6 +108,28 @@ def manage(data: Path, *arguments: str, database: str = "") -> "subprocess.Popen
 def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
     said, errors = process.communicate(timeout=280)
     return process.returncode, said + errors
+
+
+UNREAD = """
+import sys, django
+django.setup()
+from accounts.models import User
+from feeds.models import Source
+from feeds.reading.unread import unread_counts
+from feeds.search.run import search_items
+from tests.make import make_item
+user = User.objects.get()
+for n in range(int(sys.argv[1])):
+    make_item(Source.objects.first(), f"New {n} of zanzibar")
+print(sum(unread_counts(user).values()), search_items(user, "zanzibar").found)
+"""
+
+
+def unread(data: Path, database: str, redis: str, new: int = 0) -> list[int]:
+    """How many the program says are unread, and found, once so many came."""
+    status, said = end(manage(data, "-c", UNREAD, str(new), database=database, redis=redis))
+    assert status == 0, said
+    return [int(part) for part in said.split()]
 
 
 def made(data: Path, items: int, keys: int) -> Path:
@@ -189,6 +213,20 @@ def copy(source: Path, folder: Path) -> Path:
         other.execute("UPDATE feeds_itembody SET text = without_nul(text)")
         other.commit()
     return path
+
+
+def test_what_was_kept_of_the_source_is_not_taken_for_the_target(
+    source: Path, target: str, redis: Redis, tmp_path: Path
+) -> None:
+    """The source is worked on with for a while yet, and both count on from the same number."""
+    origin = copy(source, tmp_path)
+    before = unread(tmp_path, f"sqlite:///{origin}", "")
+    status, said = move(tmp_path, origin, target)
+    assert status == 0, said
+
+    assert unread(tmp_path, f"sqlite:///{origin}", redis.url, 4) == [n + 4 for n in before]
+
+    assert unread(tmp_path, target, redis.url) == before
 
 
 def test_it_goes_on_after_kills(postgres: Postgres, target: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from django.db import Error
 from ainews_site.backup import is_damaged, keep_what_is_there, read_backup, restore_backup
 from ainews_site.backup_rows import BackupError
 from ainews_site.failures import in_words
+from ainews_site.renumber import renumber
 
 
 class Command(BaseCommand):
@@ -44,5 +45,6 @@ class Command(BaseCommand):
             said = in_words(error, settings.DATABASES["default"]) or str(error)
             raise CommandError(f"Nothing was restored: {said}") from error
         call_command("migrate", verbosity=0)
+        renumber()
         items = manifest.rows["feeds_item"]
         self.stdout.write(f"Restored the state of {manifest.made_at[:19]} UTC: {items:,} items.")
