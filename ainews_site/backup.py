@@ -89,8 +89,8 @@ def read_backup(path: Path) -> Manifest:
     return manifest
 
 
-def restore_backup(path: Path, *, replace: bool = False) -> Manifest:
-    """Put a back-up in the place of the database, which must be empty or to be replaced."""
+def usable_backup(path: Path) -> Manifest:
+    """Raises BackupError unless this program can restore it here; changes nothing."""
     manifest = read_backup(path)
     if manifest.kind != connection.vendor:
         raise BackupError(
@@ -99,6 +99,17 @@ def restore_backup(path: Path, *, replace: bool = False) -> Manifest:
         )
     if newer := sorted(set(manifest.migrations) - set(_known_migrations())):
         raise BackupError(f"{path} is of a newer program ({newer[0]}). Update AI News first.")
+    if manifest.kind == "sqlite":
+        try:
+            with closing(_open(path)) as database:
+                _checked(database)
+        except sqlite3.Error as error:
+            raise BackupError(f"{path} is damaged ({error}); take another back-up.") from error
+    return manifest
+
+
+def restore_backup(path: Path, manifest: Manifest, *, replace: bool = False) -> None:
+    """Put a usable back-up in the place of the database, which must be empty or to be replaced."""
     if not replace and (used := _rows_there()):
         raise BackupError(
             f"The database has {used} rows. Say --replace to put the back-up in their place; a"
@@ -112,7 +123,6 @@ def restore_backup(path: Path, *, replace: bool = False) -> Manifest:
         raise BackupError(
             f"The restored rows {found} are not those of the back-up {manifest.rows}."
         )
-    return manifest
 
 
 def _rows_there() -> int:
@@ -146,7 +156,6 @@ def _checked(database: sqlite3.Connection) -> dict[str, int]:
 def _restore_sqlite(path: Path) -> None:
     """Into the file as it lies there: who has it open sees the new rows from then on."""
     with closing(_open(path)) as source:
-        _checked(source)
         connection.close()
         with closing(_open(_database())) as target:
             source.backup(target)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,33 @@ def test_in_the_place_of_what_is_damaged(database: str, tmp_path: Path, harm: st
     assert look(tmp_path, database) == expected
     kept = Path(said.split("What was there is in ")[1].split(".sqlite3")[0] + ".sqlite3")
     assert kept.read_bytes() == harmed
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("wrong", ["kind", "migrations", "content"])
+def test_a_wrong_back_up_leaves_what_is_damaged_where_it_is(
+    database: str, tmp_path: Path, wrong: str
+) -> None:
+    """All that can be refused is refused before the file is moved away."""
+    path = backup(tmp_path, database)
+    manifest = path.with_name(f"{path.name}.json")
+    change: dict[str, object] = {"kind": "postgresql"}
+    if wrong == "migrations":
+        change = {"migrations": ["feeds.9999_future"]}
+    elif wrong == "content":
+        path.write_bytes(b"no database, " * 99)
+        digest = sha256(path.read_bytes()).hexdigest()
+        change = {"sha256": digest, "size": path.stat().st_size}
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
+    file = Path(database.removeprefix("sqlite:///"))
+    file.write_bytes(b"This is no database. " * 9)
+
+    status, said = run(tmp_path, database, "restore", path.name, "--replace")
+
+    assert status == 1, said
+    assert "Traceback" not in said
+    assert file.read_bytes() == b"This is no database. " * 9
+    assert not (tmp_path / "backups" / "replaced").exists()
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
