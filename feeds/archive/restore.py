@@ -90,7 +90,7 @@ def _restore(lines: Sequence[Line], by: _Ids, restored: Restored) -> None:
     for state in states:
         state["user_id"] = by.readers.get(state["user_id"])
         del state["id"]
-    _insert(ItemState, [state for state in states if state["user_id"]])
+    _restore_states([state for state in states if state["user_id"]])
 
 
 def _there(ids: Sequence[int]) -> set[int]:
@@ -112,6 +112,16 @@ def _restore_keys(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         lines = ItemKey.objects.filter(source_id=row["source_id"], key_hash=row["key_hash"])
         lines.filter(item_id=None).update(item_id=row["item_id"])
+
+
+def _restore_states(rows: Sequence[dict[str, Any]]) -> None:
+    """With the time at which each was read: inserting takes that of now for it."""
+    _insert(ItemState, rows)
+    times = {(row["user_id"], row["item_id"]): row["changed_at"] for row in rows}
+    states = list(ItemState.objects.filter(item__in={item for _, item in times}))
+    for state in states:
+        state.changed_at = times.get((state.user_id, state.item_id), state.changed_at)
+    ItemState.objects.bulk_update(states, ["changed_at"], batch_size=CHUNK)
 
 
 def _insert(model: type[models.Model], rows: Sequence[dict[str, Any]]) -> None:

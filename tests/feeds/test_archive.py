@@ -73,8 +73,11 @@ def archive(folder: Path, older_than: datetime = OLD, **options: Any) -> list[st
 
 def everything() -> list[list[dict[str, Any]]]:
     models = (Item, ItemBody, ItemKey, Story)
-    states = ItemState.objects.order_by("item_id").values("user", "item", "is_read", "is_saved")
-    return [[*model.objects.order_by("pk").values()] for model in models] + [[*states]]
+    states = ItemState.objects.order_by("item_id")
+    columns = ("user", "item", "is_read", "is_saved", "changed_at")
+    return [[*model.objects.order_by("pk").values()] for model in models] + [
+        [*states.values(*columns)]
+    ]
 
 
 def test_a_month_goes_and_comes_back(items: list[Item], tmp_path: Path) -> None:
