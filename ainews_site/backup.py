@@ -110,9 +110,9 @@ def usable_backup(path: Path) -> Manifest:
 
 def restore_backup(path: Path, manifest: Manifest, *, replace: bool = False) -> None:
     """Put a usable back-up in the place of the database, which must be empty or to be replaced."""
-    if not replace and (used := _rows_there()):
+    if not replace and (there := _what_is_there()):
         raise BackupError(
-            f"The database has {used} rows. Say --replace to put the back-up in their place; a"
+            f"The database has {there}. Say --replace to put the back-up in their place; a"
             " back-up of them is made before."
         )
     try:
@@ -125,9 +125,12 @@ def restore_backup(path: Path, manifest: Manifest, *, replace: bool = False) -> 
         )
 
 
-def _rows_there() -> int:
-    there = set(connection.introspection.table_names())
-    return sum(count(table) for table in ("accounts_user", "feeds_source") if table in there)
+def _what_is_there() -> str:
+    """In words; "" where nothing is, or nothing but what every new database has."""
+    named = {"feeds_item": "item", "feeds_source": "source", "accounts_user": "user"}
+    tables = set(connection.introspection.table_names()) & set(named)
+    rows = [(count(table), name) for table, name in named.items() if table in tables]
+    return ", ".join(f"{n:,} {name}{'s' * (n != 1)}" for n, name in rows if n)
 
 
 def _migrations() -> list[str]:

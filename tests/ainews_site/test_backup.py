@@ -73,7 +73,7 @@ def test_what_was_lost_comes_back(database: str, tmp_path: Path) -> None:
     expected = look(tmp_path, database)
     status, said = run(tmp_path, database, "restore", path.name)
     assert status == 1
-    assert "Say --replace" in said
+    assert f"The database has {ITEMS} items, 5 sources, 1 user. Say --replace" in said
     forget(tmp_path, database)
     status, said = run(tmp_path, database, "restore", path.name)
     assert status == 0, said

@@ -305,7 +305,9 @@ def test_a_target_in_use_is_refused(
         ("{target}", "", "the other way round it is manage.py migrate_to_sqlite"),
         ("", "{pooled}", "--to leads to a pooler such as PgBouncer"),
         ("", "postgres://ainews@127.0.0.1:1/news", "PostgreSQL does not answer at 127.0.0.1:1"),
+        ("", "postgres://ainews@127.0.0.1:1/news", "Is it running? Check --to. The source"),
         ("", "{target}_missing", "createdb moved_missing"),
+        ("", "nonsense", "--to is no address of PostgreSQL; see --help."),
         ("EMPTY", "", "holds no AI News"),
         ("OLD", "", "Run manage.py migrate on it first"),
         ("TEXT", "", "is damaged or no database of SQLite"),
@@ -342,7 +344,22 @@ def test_what_cannot_be_moved_is_said(
     )
     assert status == 1
     assert expected in said
-    assert "Traceback" not in said
+    assert not any(odd in said for odd in ("Traceback", "Warning", "?.", ".."))
+
+
+def test_a_file_that_cannot_be_made_is_said(source: Path, target: str, tmp_path: Path) -> None:
+    assert move(tmp_path, source, target)[0] == 0
+    goal = ("--to", "sqlite:////nowhere/news.sqlite3")
+    status, said = end(manage(tmp_path, "manage.py", "migrate_to_sqlite", "--from", target, *goal))
+    assert status == 1
+    assert "may this user write there? The source was not changed" in said
+
+
+def test_what_stands_for_an_option_that_was_left_out_is_named(tmp_path: Path) -> None:
+    goal = ("--to", f"sqlite:///{tmp_path}/new.sqlite3")
+    status, said = end(manage(tmp_path, "manage.py", "migrate_to_sqlite", *goal))
+    assert status == 1
+    assert "DATABASE_URL, as --from was left out, is an address of SQLite" in said
 
 
 def test_a_full_disk_loses_nothing(source: Path, target: str, tmp_path: Path) -> None:
