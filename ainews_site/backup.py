@@ -89,8 +89,8 @@ def read_backup(path: Path) -> Manifest:
     return manifest
 
 
-def restore_backup(path: Path, *, replace: bool = False) -> Manifest:
-    """Put a back-up in the place of the database, which must be empty or to be replaced."""
+def usable_backup(path: Path) -> Manifest:
+    """Raises BackupError unless this program can restore it here; changes nothing."""
     manifest = read_backup(path)
     if manifest.kind != connection.vendor:
         raise BackupError(
@@ -99,9 +99,20 @@ def restore_backup(path: Path, *, replace: bool = False) -> Manifest:
         )
     if newer := sorted(set(manifest.migrations) - set(_known_migrations())):
         raise BackupError(f"{path} is of a newer program ({newer[0]}). Update AI News first.")
-    if not replace and (used := _rows_there()):
+    if manifest.kind == "sqlite":
+        try:
+            with closing(_open(path)) as database:
+                _checked(database)
+        except sqlite3.Error as error:
+            raise BackupError(f"{path} is damaged ({error}); take another back-up.") from error
+    return manifest
+
+
+def restore_backup(path: Path, manifest: Manifest, *, replace: bool = False) -> None:
+    """Put a usable back-up in the place of the database, which must be empty or to be replaced."""
+    if not replace and (there := _what_is_there()):
         raise BackupError(
-            f"The database has {used} rows. Say --replace to put the back-up in their place; a"
+            f"The database has {there}. Say --replace to put the back-up in their place; a"
             " back-up of them is made before."
         )
     try:
@@ -112,12 +123,14 @@ def restore_backup(path: Path, *, replace: bool = False) -> Manifest:
         raise BackupError(
             f"The restored rows {found} are not those of the back-up {manifest.rows}."
         )
-    return manifest
 
 
-def _rows_there() -> int:
-    there = set(connection.introspection.table_names())
-    return sum(count(table) for table in ("accounts_user", "feeds_source") if table in there)
+def _what_is_there() -> str:
+    """In words; "" where nothing is, or nothing but what every new database has."""
+    named = {"feeds_item": "item", "feeds_source": "source", "accounts_user": "user"}
+    tables = set(connection.introspection.table_names()) & set(named)
+    rows = [(count(table), name) for table, name in named.items() if table in tables]
+    return ", ".join(f"{n:,} {name}{'s' * (n != 1)}" for n, name in rows if n)
 
 
 def _migrations() -> list[str]:
@@ -146,7 +159,6 @@ def _checked(database: sqlite3.Connection) -> dict[str, int]:
 def _restore_sqlite(path: Path) -> None:
     """Into the file as it lies there: who has it open sees the new rows from then on."""
     with closing(_open(path)) as source:
-        _checked(source)
         connection.close()
         with closing(_open(_database())) as target:
             source.backup(target)

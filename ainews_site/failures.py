@@ -7,11 +7,11 @@ from typing import Any
 _HINTS = (
     (
         r"password authentication failed|no password supplied",
-        "PostgreSQL at {place} refuses the password of {user!r}. Check DATABASE_URL.",
+        "PostgreSQL at {place} refuses the password of {user!r}. Check {option}.",
     ),
     (
         r"role .* does not exist",
-        "PostgreSQL at {place} knows no user {user!r}. Make one there, or check DATABASE_URL.",
+        "PostgreSQL at {place} knows no user {user!r}. Make one there, or check {option}.",
     ),
     (
         r"database .* does not exist",
@@ -24,12 +24,12 @@ _HINTS = (
     ),
     (
         r"resolve host|translate host name|Name or service not known",
-        "There is no host {host!r}. Check DATABASE_URL.",
+        "There is no host {host!r}. Check {option}.",
     ),
     (
         r"[Cc]onnection refused|timeout expired|No route to host|[Nn]etwork is unreachable"
         r"|No such file or directory|couldn't get a connection",
-        "PostgreSQL does not answer at {place}. Is it running? Check DATABASE_URL.",
+        "PostgreSQL does not answer at {place}. Is it running? Check {option}.",
     ),
     (
         r"terminating connection|server closed the connection|connection is (lost|closed)"
@@ -65,11 +65,14 @@ _HINTS = (
 )
 
 
-def in_words(error: BaseException, database: Mapping[str, Any]) -> str:
-    """A sentence on this error of `database` (of settings.DATABASES); "" for one that only a
-    programmer understands."""
+def in_words(
+    error: BaseException, database: Mapping[str, Any], option: str = "DATABASE_URL"
+) -> str:
+    """A sentence on this error of `database` (of settings.DATABASES), whose address `option`
+    gave; "" for one that only a programmer understands."""
     said = " ".join(str(error).split())
     facts = {
+        "option": option,
         "said": said.rstrip("."),
         "name": database.get("NAME", ""),
         "user": database.get("USER", ""),

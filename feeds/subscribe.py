@@ -104,16 +104,6 @@ def unsubscribe(user: User, source: Source) -> None:
     user.has_acted()
 
 
-@transaction.atomic
-def move_to_folder(user: User, source: Source, folder: Folder | None) -> None:
-    """File a followed source; None takes it out of its folder."""
-    if folder is not None and folder.user_id != user.pk:
-        raise SubscribeError("That folder is not yours.")
-    if not Subscription.objects.filter(user=user, source=source).update(folder=folder):
-        raise SubscribeError(f"You do not follow {source}.")
-    user.has_acted()
-
-
 def _wake(pks: Iterable[int]) -> None:
     """Batch by batch, as a database takes only so many values at once."""
     wanted = list(pks)

@@ -1,6 +1,7 @@
 """What the two commands of a move share: their addresses, and what they say."""
 
 import sqlite3
+import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,13 +26,14 @@ class TransferCommand(BaseCommand):
     goal: ClassVar[str]
     goal_example: ClassVar[str]
     origin: ClassVar[str]
+    origin_option: str
+    """What gave the address of the source."""
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--from",
             dest="origin_url",
-            default=settings.DATABASE_URL,
             help="the address of the source, DATABASE_URL when left out",
         )
         parser.add_argument(
@@ -41,11 +43,14 @@ class TransferCommand(BaseCommand):
             help=f"the address of the target, {self.goal_example}",
         )
 
-    def handle(self, *, origin_url: str, goal_url: str, **_: Any) -> None:
-        origin = _database(origin_url, self.origin, "--from")
+    def handle(self, *, origin_url: str | None, goal_url: str, **_: Any) -> None:
+        self.origin_option = "DATABASE_URL" if origin_url is None else "--from"
+        if origin_url is None:
+            origin_url = settings.DATABASE_URL
+        origin = _database(origin_url, self.origin, self.origin_option)
         goal = _database(goal_url, self.goal, "--to")
         if origin["ENGINE"].endswith("sqlite3") and not _exists(origin["NAME"]):
-            raise CommandError(f"--from: there is no file {origin['NAME']}.")
+            raise CommandError(f"{self.origin_option}: there is no file {origin['NAME']}.")
         _make_default(goal)
         transfer = Transfer(origin, goal, self.stdout.write)
         try:
@@ -61,29 +66,37 @@ class TransferCommand(BaseCommand):
             " The source was not changed; keep it until you are content."
         )
 
-    @staticmethod
-    def _explained(error: Exception, origin: dict[str, Any], goal: dict[str, Any]) -> str:
+    def _explained(self, error: Exception, origin: dict[str, Any], goal: dict[str, Any]) -> str:
         is_of_source = isinstance(error, sqlite3.Error) == origin["ENGINE"].endswith("sqlite3")
-        said = in_words(error, origin if is_of_source else goal) or " ".join(str(error).split())
-        end = "" if said.endswith(".") else "."
+        database, option = (origin, self.origin_option) if is_of_source else (goal, "--to")
+        said = in_words(error, database, option) or " ".join(str(error).split())
+        end = "" if said.endswith((".", "?")) else "."
         return f"{said}{end} The source was not changed; the same command goes on from here."
 
 
 def _database(url: str, engine: str, option: str) -> dict[str, Any]:
-    try:
-        found = dict(environ.Env.db_url_config(url))
-    except ValueError:
-        found = {}
-    given = found.get("ENGINE", "").rpartition(".")[2]
-    if given in _NAMES and given != engine:
-        other = "postgres" if (given == "postgresql") == (option == "--to") else "sqlite"
+    given = _read(url)
+    kind = given.get("ENGINE", "").rpartition(".")[2]
+    named = f"{option}, as --from was left out," if option == "DATABASE_URL" else option
+    if kind in _NAMES and kind != engine:
+        other = "postgres" if (kind == "postgresql") == (option == "--to") else "sqlite"
         raise CommandError(
-            f"{option} is an address of {_NAMES[given]}, not of {_NAMES[engine]}; the other way"
+            f"{named} is an address of {_NAMES[kind]}, not of {_NAMES[engine]}; the other way"
             f" round it is manage.py migrate_to_{other}."
         )
-    if given != engine or not found.get("NAME"):
-        raise CommandError(f"{option} is no address of {_NAMES[engine]}; see --help.")
-    return found
+    if kind != engine or not given.get("NAME"):
+        raise CommandError(f"{named} is no address of {_NAMES[engine]}; see --help.")
+    return given
+
+
+def _read(url: str) -> dict[str, Any]:
+    """As in settings.DATABASES; empty for what is no address, of which we say so ourselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return dict(environ.Env.db_url_config(url))
+        except ValueError:
+            return {}
 
 
 def _exists(name: str) -> bool:

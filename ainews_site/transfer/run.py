@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
+from ainews_site.renumber import renumber
 from ainews_site.transfer.sides import Side, open_side
 from ainews_site.transfer.tables import Table, fingerprint, tables
 from feeds import partitions
@@ -131,6 +132,7 @@ class Transfer:
             raise TransferError(f"The source is damaged: {said}")
         target.commit()
         self._timed("search", lambda: self._make_search(target))
+        renumber()  # the source may be worked on with for a while yet
         target.forget()
 
     def _clear(self, target: Side) -> None:

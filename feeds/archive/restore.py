@@ -1,6 +1,7 @@
 """Bring an archived month back, as far as its sources and readers are still there."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from django.db import models, transaction
 
 from accounts.models import User
-from feeds.archive.files import Line, Manifest, read_lines, read_manifest
+from feeds.archive.files import ArchiveError, Line, Manifest, read_lines, read_manifest
 from feeds.archive.store import CHUNK, batched
 from feeds.models import ArchivePart, Item, ItemBody, ItemKey, ItemState, Source, Story
 from feeds.partitions import ensure_partitions
@@ -36,14 +37,31 @@ def restore_part(folder: Path, name: str) -> Restored:
         with transaction.atomic():
             _insert(Story, stories)
             _restore([line for line in lines if "item" in line], by, restored)
-    with transaction.atomic():
-        ArchivePart.objects.filter(name=name).update(state=ArchivePart.State.RESTORED)
+    back = [name, *_others_back(folder, manifest)]
+    ArchivePart.objects.filter(name__in=back).update(state=ArchivePart.State.RESTORED)
     for stories in batched(_stories_of(folder, name), CHUNK):
         refresh_stories(stories)
         told = Item.objects.filter(story__in=stories).values("story")
         Story.objects.filter(pk__in=stories).exclude(pk__in=told).delete()
     revise(CONTENT, GROUPING)
     return restored
+
+
+def _others_back(folder: Path, manifest: Manifest) -> list[str]:
+    """Parts of the same time that have nothing more: a month that was archived again lies in
+    an older part too, and whichever came back, nothing of it is missing any more."""
+    parts = ArchivePart.objects.filter(state=ArchivePart.State.ARCHIVED)
+    parts = parts.filter(low__lt=manifest.high, high__gt=manifest.low).exclude(name=manifest.name)
+    return [part.name for part in parts if _is_back(folder, part)]
+
+
+def _is_back(folder: Path, part: ArchivePart) -> bool:
+    """Nobody knows of a part whose file is away or harmed: it stays what it was."""
+    with suppress(ArchiveError):
+        if read_manifest(folder, part.name).sha256 == part.sha256:
+            ids = (line["item"]["id"] for line in read_lines(folder, part.name) if "item" in line)
+            return all(_there(some) == set(some) for some in batched(ids, CHUNK))
+    return False
 
 
 def _stories_of(folder: Path, name: str) -> Iterator[int]:
@@ -90,7 +108,7 @@ def _restore(lines: Sequence[Line], by: _Ids, restored: Restored) -> None:
     for state in states:
         state["user_id"] = by.readers.get(state["user_id"])
         del state["id"]
-    _insert(ItemState, [state for state in states if state["user_id"]])
+    _restore_states([state for state in states if state["user_id"]])
 
 
 def _there(ids: Sequence[int]) -> set[int]:
@@ -112,6 +130,16 @@ def _restore_keys(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         lines = ItemKey.objects.filter(source_id=row["source_id"], key_hash=row["key_hash"])
         lines.filter(item_id=None).update(item_id=row["item_id"])
+
+
+def _restore_states(rows: Sequence[dict[str, Any]]) -> None:
+    """With the time at which each was read: inserting takes that of now for it."""
+    _insert(ItemState, rows)
+    times = {(row["user_id"], row["item_id"]): row["changed_at"] for row in rows}
+    states = list(ItemState.objects.filter(item__in={item for _, item in times}))
+    for state in states:
+        state.changed_at = times.get((state.user_id, state.item_id), state.changed_at)
+    ItemState.objects.bulk_update(states, ["changed_at"], batch_size=CHUNK)
 
 
 def _insert(model: type[models.Model], rows: Sequence[dict[str, Any]]) -> None:

@@ -190,6 +190,15 @@ def take_out(folder: Path, part: ArchivePart) -> None:
     else:
         _delete_in_steps(folder, part)
     _drop_empty_stories(folder, part)
+    _tell_that_it_is_out(part)
+
+
+@transaction.atomic
+def _tell_that_it_is_out(part: ArchivePart) -> None:
+    """What had been brought back and is archived again is told of once: as the new part. The
+    older file stays, and can be restored by its name."""
+    again = ArchivePart.objects.filter(low__gte=part.low, high__lte=part.high)
+    again.filter(state=ArchivePart.State.RESTORED).exclude(pk=part.pk).delete()
     ArchivePart.objects.filter(pk=part.pk).update(state=ArchivePart.State.ARCHIVED)
 
 

@@ -1,13 +1,10 @@
 """Items: stored once, shared by all readers; bodies apart, identity in a narrow ledger."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from feeds.ids import lowest_id
 from feeds.markup import plain_html
@@ -36,9 +33,6 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
     def since(self, moment: Any) -> "ItemQuerySet":
         return self.filter(id__gte=lowest_id(moment))
-
-    def within_horizon(self) -> "ItemQuerySet":
-        return self.since(timezone.now() - timedelta(days=settings.UNREAD_HORIZON_DAYS))
 
     def newest_first(self) -> "ItemQuerySet":
         return self.order_by("-id")

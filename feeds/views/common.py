@@ -142,7 +142,3 @@ def is_htmx(request: HttpRequest) -> bool:
 def not_found(request: HttpRequest, pk: int) -> HttpResponse:
     """The page of what has no such id here; what was archived says so."""
     return render(request, "404.html", {"missing": why_missing(pk)}, status=404)
-
-
-def no_content() -> HttpResponse:
-    return HttpResponse(status=204)

@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from tests.ainews_site.test_transfer import end, look, made, manage
-from tests.services import Postgres, free_place
+from tests.ainews_site.test_transfer import end, look, made, manage, unread
+from tests.services import Postgres, Redis, free_place
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = 60
@@ -72,7 +73,7 @@ def test_what_was_lost_comes_back(database: str, tmp_path: Path) -> None:
     expected = look(tmp_path, database)
     status, said = run(tmp_path, database, "restore", path.name)
     assert status == 1
-    assert "Say --replace" in said
+    assert f"The database has {ITEMS} items, 5 sources, 1 user. Say --replace" in said
     forget(tmp_path, database)
     status, said = run(tmp_path, database, "restore", path.name)
     assert status == 0, said
@@ -83,6 +84,21 @@ def test_what_was_lost_comes_back(database: str, tmp_path: Path) -> None:
     assert "What was there is in" in said
     assert look(tmp_path, database) == expected
     assert backup(tmp_path, database).stat().st_size > 1000
+
+
+def test_what_was_kept_in_redis_is_not_of_what_comes_back(
+    database: str, redis: Redis, tmp_path: Path
+) -> None:
+    """The ledger counts on from the number of the back-up, over those that it gave before."""
+    path = backup(tmp_path, database)
+    before = unread(tmp_path, database, "")
+    assert unread(tmp_path, database, redis.url, 4) == [n + 4 for n in before]
+
+    status, said = run(tmp_path, database, "restore", path.name, "--replace")
+
+    assert status == 0, said
+    assert unread(tmp_path, database, redis.url) == before
+    assert unread(tmp_path, database, redis.url, 4) == [n + 4 for n in before]
 
 
 def test_into_a_database_without_tables(database: str, postgres: Postgres, tmp_path: Path) -> None:
@@ -182,6 +198,33 @@ def test_in_the_place_of_what_is_damaged(database: str, tmp_path: Path, harm: st
     assert look(tmp_path, database) == expected
     kept = Path(said.split("What was there is in ")[1].split(".sqlite3")[0] + ".sqlite3")
     assert kept.read_bytes() == harmed
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("wrong", ["kind", "migrations", "content"])
+def test_a_wrong_back_up_leaves_what_is_damaged_where_it_is(
+    database: str, tmp_path: Path, wrong: str
+) -> None:
+    """All that can be refused is refused before the file is moved away."""
+    path = backup(tmp_path, database)
+    manifest = path.with_name(f"{path.name}.json")
+    change: dict[str, object] = {"kind": "postgresql"}
+    if wrong == "migrations":
+        change = {"migrations": ["feeds.9999_future"]}
+    elif wrong == "content":
+        path.write_bytes(b"no database, " * 99)
+        digest = sha256(path.read_bytes()).hexdigest()
+        change = {"sha256": digest, "size": path.stat().st_size}
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
+    file = Path(database.removeprefix("sqlite:///"))
+    file.write_bytes(b"This is no database. " * 9)
+
+    status, said = run(tmp_path, database, "restore", path.name, "--replace")
+
+    assert status == 1, said
+    assert "Traceback" not in said
+    assert file.read_bytes() == b"This is no database. " * 9
+    assert not (tmp_path / "backups" / "replaced").exists()
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import PgBouncer, Postgres, free_place
+from tests.services import PgBouncer, Postgres, Redis, free_place
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = 400
@@ -84,7 +84,9 @@ print(json.dumps({
 """
 
 
-def manage(data: Path, *arguments: str, database: str = "") -> "subprocess.Popen[str]":
+def manage(
+    data: Path, *arguments: str, database: str = "", redis: str = ""
+) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -92,7 +94,7 @@ def manage(data: Path, *arguments: str, database: str = "") -> "subprocess.Popen
         | {
             "DATA": str(data),
             "DATABASE_URL": database,
-            "REDIS_URL": "",
+            "REDIS_URL": redis,
             "DJANGO_SETTINGS_MODULE": "ainews_site.settings",
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
@@ -106,6 +108,28 @@ def manage(data: Path, *arguments: str, database: str = "") -> "subprocess.Popen
 def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
     said, errors = process.communicate(timeout=280)
     return process.returncode, said + errors
+
+
+UNREAD = """
+import sys, django
+django.setup()
+from accounts.models import User
+from feeds.models import Source
+from feeds.reading.unread import unread_counts
+from feeds.search.run import search_items
+from tests.make import make_item
+user = User.objects.get()
+for n in range(int(sys.argv[1])):
+    make_item(Source.objects.first(), f"New {n} of zanzibar")
+print(sum(unread_counts(user).values()), search_items(user, "zanzibar").found)
+"""
+
+
+def unread(data: Path, database: str, redis: str, new: int = 0) -> list[int]:
+    """How many the program says are unread, and found, once so many came."""
+    status, said = end(manage(data, "-c", UNREAD, str(new), database=database, redis=redis))
+    assert status == 0, said
+    return [int(part) for part in said.split()]
 
 
 def made(data: Path, items: int, keys: int) -> Path:
@@ -191,6 +215,20 @@ def copy(source: Path, folder: Path) -> Path:
     return path
 
 
+def test_what_was_kept_of_the_source_is_not_taken_for_the_target(
+    source: Path, target: str, redis: Redis, tmp_path: Path
+) -> None:
+    """The source is worked on with for a while yet, and both count on from the same number."""
+    origin = copy(source, tmp_path)
+    before = unread(tmp_path, f"sqlite:///{origin}", "")
+    status, said = move(tmp_path, origin, target)
+    assert status == 0, said
+
+    assert unread(tmp_path, f"sqlite:///{origin}", redis.url, 4) == [n + 4 for n in before]
+
+    assert unread(tmp_path, target, redis.url) == before
+
+
 def test_it_goes_on_after_kills(postgres: Postgres, target: str, tmp_path: Path) -> None:
     origin = made(tmp_path, 60, 150_000)
     kills = 0
@@ -267,7 +305,9 @@ def test_a_target_in_use_is_refused(
         ("{target}", "", "the other way round it is manage.py migrate_to_sqlite"),
         ("", "{pooled}", "--to leads to a pooler such as PgBouncer"),
         ("", "postgres://ainews@127.0.0.1:1/news", "PostgreSQL does not answer at 127.0.0.1:1"),
+        ("", "postgres://ainews@127.0.0.1:1/news", "Is it running? Check --to. The source"),
         ("", "{target}_missing", "createdb moved_missing"),
+        ("", "nonsense", "--to is no address of PostgreSQL; see --help."),
         ("EMPTY", "", "holds no AI News"),
         ("OLD", "", "Run manage.py migrate on it first"),
         ("TEXT", "", "is damaged or no database of SQLite"),
@@ -304,7 +344,22 @@ def test_what_cannot_be_moved_is_said(
     )
     assert status == 1
     assert expected in said
-    assert "Traceback" not in said
+    assert not any(odd in said for odd in ("Traceback", "Warning", "?.", ".."))
+
+
+def test_a_file_that_cannot_be_made_is_said(source: Path, target: str, tmp_path: Path) -> None:
+    assert move(tmp_path, source, target)[0] == 0
+    goal = ("--to", "sqlite:////nowhere/news.sqlite3")
+    status, said = end(manage(tmp_path, "manage.py", "migrate_to_sqlite", "--from", target, *goal))
+    assert status == 1
+    assert "may this user write there? The source was not changed" in said
+
+
+def test_what_stands_for_an_option_that_was_left_out_is_named(tmp_path: Path) -> None:
+    goal = ("--to", f"sqlite:///{tmp_path}/new.sqlite3")
+    status, said = end(manage(tmp_path, "manage.py", "migrate_to_sqlite", *goal))
+    assert status == 1
+    assert "DATABASE_URL, as --from was left out, is an address of SQLite" in said
 
 
 def test_a_full_disk_loses_nothing(source: Path, target: str, tmp_path: Path) -> None:

@@ -73,8 +73,11 @@ def archive(folder: Path, older_than: datetime = OLD, **options: Any) -> list[st
 
 def everything() -> list[list[dict[str, Any]]]:
     models = (Item, ItemBody, ItemKey, Story)
-    states = ItemState.objects.order_by("item_id").values("user", "item", "is_read", "is_saved")
-    return [[*model.objects.order_by("pk").values()] for model in models] + [[*states]]
+    states = ItemState.objects.order_by("item_id")
+    columns = ("user", "item", "is_read", "is_saved", "changed_at")
+    return [[*model.objects.order_by("pk").values()] for model in models] + [
+        [*states.values(*columns)]
+    ]
 
 
 def test_a_month_goes_and_comes_back(items: list[Item], tmp_path: Path) -> None:
@@ -151,6 +154,46 @@ def test_what_was_brought_back_stays(items: list[Item], tmp_path: Path) -> None:
     restore_part(tmp_path, "2025-03")
     assert archive(tmp_path) == []
     assert archive(tmp_path, again=True) == ["2025-03-2"]
+
+
+def states() -> dict[str, str]:
+    return dict(ArchivePart.objects.values_list("name", "state"))
+
+
+def test_what_is_archived_again_is_told_of_once(
+    items: list[Item], reader: User, tmp_path: Path
+) -> None:
+    archive(tmp_path)
+    restore_part(tmp_path, "2025-03")
+    archive(tmp_path, again=True)
+    assert states() == {"2025-03-2": "archived", "2025-04": "archived"}
+
+    restore_part(tmp_path, "2025-03")  # the older file has the same items
+
+    assert states() == {"2025-03-2": "restored", "2025-04": "archived"}
+    told = search_items(reader, "zanzibar").archived
+    assert told is not None
+    assert told.items == 1
+    assert archive(tmp_path) == []
+    restore_part(tmp_path, "2025-04")
+    assert search_items(reader, "zanzibar").archived is None
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_part_that_has_more_or_is_lost_stays_archived(
+    items: list[Item], tmp_path: Path, lost: bool
+) -> None:
+    archive(tmp_path)
+    restore_part(tmp_path, "2025-03")
+    if not lost:
+        make_item(items[0].source, "Late", published=MARCH)
+    archive(tmp_path, again=True)
+    if lost:
+        (tmp_path / "2025-03-2.jsonl.gz").unlink()
+
+    restore_part(tmp_path, "2025-03")
+
+    assert states()["2025-03-2"] == "archived"
 
 
 @pytest.mark.parametrize("moment", ["_drop_empty_stories", "take_out", "_delete_in_steps"])

@@ -13,7 +13,6 @@ from feeds.subscribe import (
     add_source,
     export_opml,
     import_opml,
-    move_to_folder,
     subscribe,
     unsubscribe,
 )
@@ -123,18 +122,6 @@ def test_two_spellings_of_an_address_are_reported_as_one() -> None:
     assert report.failed == (
         ("https://a.example/feed#top", "It is the same as https://a.example/feed."),
     )
-
-
-def test_a_reader_files_what_they_follow_into_their_own_folders_alone() -> None:
-    reader, source = make_user(), make_source()
-    mine = Folder.objects.create(user=reader, name="Mine")
-    with pytest.raises(FeedError, match="do not follow"):
-        move_to_folder(reader, source, mine)
-    subscribe(reader, source)
-    move_to_folder(reader, source, mine)
-    assert Subscription.objects.get().folder == mine
-    with pytest.raises(FeedError, match="not yours"):
-        move_to_folder(reader, source, Folder.objects.create(user=make_user("other"), name="No"))
 
 
 def test_what_is_no_opml_is_said() -> None:

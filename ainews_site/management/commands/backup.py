@@ -19,7 +19,11 @@ class Command(BaseCommand):
         folder = settings.DATA / "backups"
         parser.add_argument("--folder", type=Path, default=folder, help="default: %(default)s")
         parser.add_argument(
-            "--keep", type=int, default=0, metavar="N", help="delete all but the newest N"
+            "--keep",
+            type=int,
+            default=0,
+            metavar="N",
+            help="delete all but the newest N; 0, the default, keeps all",
         )
 
     def handle(self, *, folder: Path, keep: int, **_: Any) -> None:

@@ -8,9 +8,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from ainews_site.backup import is_damaged, keep_what_is_there, read_backup, restore_backup
+from ainews_site.backup import is_damaged, keep_what_is_there, restore_backup, usable_backup
 from ainews_site.backup_rows import BackupError
 from ainews_site.failures import in_words
+from ainews_site.renumber import renumber
 
 
 class Command(BaseCommand):
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         folder = settings.DATA / "backups"
         path = file if file.exists() else folder / file
         try:
-            read_backup(path)
+            manifest = usable_backup(path)  # before anything is touched
             if not replace and is_damaged():
                 raise CommandError(
                     "The database is damaged. Say --replace to put the back-up in its place; its"
@@ -37,12 +38,13 @@ class Command(BaseCommand):
                 )
             if replace and (kept := keep_what_is_there(folder / "replaced")):
                 self.stdout.write(f"What was there is in {kept}.")
-            manifest = restore_backup(path, replace=replace)
+            restore_backup(path, manifest, replace=replace)
         except BackupError as error:
             raise CommandError(str(error)) from error
         except Error as error:
             said = in_words(error, settings.DATABASES["default"]) or str(error)
             raise CommandError(f"Nothing was restored: {said}") from error
         call_command("migrate", verbosity=0)
+        renumber()
         items = manifest.rows["feeds_item"]
         self.stdout.write(f"Restored the state of {manifest.made_at[:19]} UTC: {items:,} items.")

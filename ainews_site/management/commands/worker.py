@@ -38,7 +38,8 @@ class Command(BaseCommand):
             "--processes",
             type=int,
             default=settings.Q_CLUSTER["workers"],
-            help="tasks at a time, %(default)s by WORKERS; of slow ones one with --queue all",
+            help="how many tasks it works on at once, by default WORKERS, here %(default)s; with"
+            " --queue all these are fast ones, and one slow task runs besides",
         )
 
     def handle(self, *, queue: str, processes: int, **_: Any) -> None:

@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from feeds.models import FetchLog, Folder, Source, Subscription
+from feeds.subscribe import LARGEST_OPML
 from tests.feeds.ingest.server import reply, serve
 from tests.make import make_item, make_source, make_user
 
@@ -231,6 +232,15 @@ def test_a_catalogue_source_is_followed_and_left_again(page: Client, reader: Use
     answer = page.post(f"/sources/{source.pk}/", {"action": "unsubscribe"})
     assert answer["Location"] == "/sources/"
     assert not Subscription.objects.exists()
+
+
+def test_a_file_too_large_for_opml_is_refused(page: Client) -> None:
+    large = SimpleUploadedFile("large.opml", b" " * (LARGEST_OPML + 1))
+
+    report = page.post("/sources/import/", {"opml": large})
+
+    assert report.status_code == 422
+    assert b"The file is larger than 10 MiB" in report.content
 
 
 def test_opml_comes_in_with_a_report_and_goes_out(page: Client) -> None:
