@@ -10,7 +10,8 @@ from django.db import transaction
 
 from feeds.ingest.errors import FeedError
 from feeds.ingest.fulltext import extract_full_text
-from feeds.ingest.poll import Outcome, PollReport, poll_sources
+from feeds.ingest.outcome import Outcome
+from feeds.ingest.poll import PollReport, poll_sources
 from feeds.ingest.sanitise import to_text
 from feeds.live.announce import announce_news
 from feeds.markup import beyond_text

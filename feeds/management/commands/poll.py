@@ -6,7 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from feeds.ingest.links import canonical_url
-from feeds.ingest.poll import Outcome, PollReport
+from feeds.ingest.outcome import Outcome
+from feeds.ingest.poll import PollReport
 from feeds.intake import take_in
 from feeds.live.announce import wait_until_told
 from feeds.models import Source

@@ -12,12 +12,13 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from feeds.ingest import poll as poll_module
+from feeds.ingest import outcome as outcome_module
 from feeds.ingest.fetch import Limits
 from feeds.ingest.guard import Guard
 from feeds.ingest.lease import claim
 from feeds.ingest.move import current_source
-from feeds.ingest.poll import Outcome, PollReport, _Poll, poll_sources
+from feeds.ingest.outcome import Outcome
+from feeds.ingest.poll import PollReport, _Poll, poll_sources
 from feeds.models import FetchLog, Item, Source
 from tests.feeds.ingest.server import Answer, Server, redirect, reply, serve
 from tests.make import make_source, make_user
@@ -133,14 +134,14 @@ def test_a_worker_that_comes_too_late_does_not_overwrite_the_schedule() -> None:
 def test_one_feed_that_cannot_be_stored_delays_none_of_its_neighbours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    store = poll_module.store_entries
+    store = outcome_module.store_entries
 
     def fail_for_one(source_id: int, *arguments: Any, **options: Any) -> Any:
         if source_id == broken.pk:
             raise RuntimeError("disk error")
         return store(source_id, *arguments, **options)
 
-    monkeypatch.setattr(poll_module, "store_entries", fail_for_one)
+    monkeypatch.setattr(outcome_module, "store_entries", fail_for_one)
     with serve({"/": feed("One"), "/2": feed("Two"), "/3": feed("Three")}) as server:
         broken, *others = (source_at(server, path) for path in ("/2", "/", "/3"))
         report = poll([broken, *others])
