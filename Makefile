@@ -5,7 +5,7 @@ NEWSROOM_PORT ?= 8765
 # PORT, HOST and DATA come from the command line, the environment or .env.
 
 .PHONY: help run demo setup test test-full bench bench-10m lint clean
-# FOLDER= keeps the library of bench-10m (about 30 GB) for the next time.
+# FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
 	@echo "make run        read the news: http://127.0.0.1:8000/ (PORT=, HOST=, DATA=)"
@@ -13,7 +13,7 @@ help:
 	@echo "make test       everything that must pass"
 	@echo "make test-full  and what takes longer"
 	@echo "make bench      the benchmarks"
-	@echo "make bench-10m  ten million items in PostgreSQL: 30 GB, most of an hour (FOLDER= keeps them)"
+	@echo "make bench-10m  ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
 	@echo "make lint       ruff, mypy, import rules"
 	@echo "make clean      remove what was built (your news in var/ stay)"
 

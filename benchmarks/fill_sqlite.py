@@ -75,8 +75,9 @@ def _states(library: Library) -> None:
     ids = dict(ItemKey.objects.values_list("seq", "item_id"))
     month = library.items // MONTHS
     for reader in range(1, READERS + 1):
-        opened = chance.sample(range(library.items - month, library.items), int(STATES * 0.8))
-        saved = set(chance.sample(range(library.items), int(STATES * 0.2)))
+        recent = range(library.items - month, library.items)
+        opened = chance.sample(recent, min(int(STATES * 0.8), month))
+        saved = set(chance.sample(range(library.items), min(int(STATES * 0.2), library.items)))
         ItemState.objects.bulk_create(
             ItemState(
                 user_id=reader,
