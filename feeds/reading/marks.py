@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from accounts.models import User
 from feeds.models import Item, ItemKey, ItemState, MarkUndo, Subscription
@@ -28,11 +27,12 @@ def set_state(
     ids = _visible(user, set(item_ids))
     if not values or not ids:
         return ids
-    known = ItemState.objects.filter(user=user, item__in=ids)
-    touched = set(known.values_list("item", flat=True))
-    known.update(changed_at=timezone.now(), **values)
+    # Sorted, and each row made or changed at once: two pages of a reader may do so together.
     ItemState.objects.bulk_create(
-        ItemState(user=user, item_id=pk, **values) for pk in ids if pk not in touched
+        [ItemState(user=user, item_id=pk, **values) for pk in ids],
+        update_conflicts=True,
+        unique_fields=["user", "item"],
+        update_fields=[*values, "changed_at"],
     )
     user.has_acted()
     return ids

@@ -1,6 +1,7 @@
 """The river, unread counts and marks of a reader."""
 
 import random
+import threading
 from collections import Counter
 from datetime import timedelta
 
@@ -244,3 +245,32 @@ def test_sources_of_strangers_are_not_counted(reader: User) -> None:
     make_story(item, make_item(public), make_item(make_source("foreign", reader=make_user("x"))))
     assert [one.tellers for one in river(reader, Filters())] == [2]
     assert get_item(reader, item.pk).tellers == 2
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+@pytest.mark.django_db(transaction=True)
+def test_two_pages_of_a_reader_may_mark_the_same_item_at_once() -> None:
+    user = make_user("twice")
+    item = make_item(make_source("of both", reader=user))
+    problems: list[Exception] = []
+    together = threading.Barrier(4)
+
+    def mark(saved: bool | None) -> None:
+        try:
+            for _ in range(10):
+                ItemState.objects.filter(user=user).delete()
+                together.wait(30)
+                set_state(user, [item.pk], read=True, saved=saved)
+        except Exception as error:
+            problems.append(error)
+            together.abort()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=mark, args=(saved,)) for saved in (None, True) * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert problems == []
