@@ -4,12 +4,13 @@ BIN := .venv/bin
 NEWSROOM_PORT ?= 8765
 # PORT, HOST and DATA come from the command line, the environment or .env.
 
-.PHONY: help run demo setup test test-full bench bench-10m lint clean
+.PHONY: help run demo setup intelligence test test-full bench bench-10m lint clean
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
 	@echo "make run        read the news: http://127.0.0.1:8000/ (PORT=, HOST=, DATA=)"
 	@echo "make demo       the same with a sample newsroom, without a network"
+	@echo "make intelligence  installs the model of meaning, for EMBEDDINGS=onnx"
 	@echo "make test       everything that must pass"
 	@echo "make test-full  and what takes longer"
 	@echo "make bench      the benchmarks"
@@ -28,9 +29,10 @@ demo: setup
 setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	{ echo "AI News needs Python 3.11 or newer; name one with make run PYTHON=python3.12."; exit 1; }
-	@cmp -s requirements/base.txt .venv/installed-base.txt || \
-	cmp -s requirements/dev.txt .venv/installed-dev.txt || \
-	PYTHON="$(PYTHON)" tests/install.sh base
+	@PYTHON="$(PYTHON)" tests/install.sh base
+
+intelligence: setup
+	@PYTHON="$(PYTHON)" tests/install.sh intelligence
 
 test:
 	@tests/run.sh
