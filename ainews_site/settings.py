@@ -44,6 +44,8 @@ env = environ.Env(
     FETCH_CONTACT_URL=(str, "https://github.com/ainews/ainews"),
     FETCH_FROM=(str, ""),
     FETCH_PORTS=(list, ["80", "443", "8080", "8443"]),
+    EMBEDDINGS=(str, "none"),
+    EMBEDDING_MODEL=(str, ""),
     POLL_BATCH=(int, 0),
     LEASE_SECONDS=(int, 900),
     POLL_WAITING=(int, 8),
@@ -333,3 +335,11 @@ LEASE_SECONDS = env("LEASE_SECONDS")
 POLL_BATCH = env("POLL_BATCH") or SIZES.poll_batch
 POLL_WAITING = env("POLL_WAITING")
 UNREAD_HORIZON_DAYS = env("UNREAD_HORIZON_DAYS")
+
+EMBEDDINGS = env("EMBEDDINGS") or "none"
+if EMBEDDINGS not in ("none", "onnx", "sentence-transformers", "openai"):
+    raise SystemExit(
+        f"EMBEDDINGS={EMBEDDINGS} is none of none, onnx, sentence-transformers, openai;"
+        " see .env.example."
+    )
+EMBEDDING_MODEL = env("EMBEDDING_MODEL")

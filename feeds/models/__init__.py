@@ -1,6 +1,7 @@
 """What the platform remembers about feeds and what readers did with them."""
 
 from feeds.models.archive import ArchivePart
+from feeds.models.embedding import Embedding
 from feeds.models.item import Item, ItemBody, ItemKey
 from feeds.models.reading import Folder, ItemState, MarkUndo, Subscription
 from feeds.models.revision import Revision
@@ -9,6 +10,7 @@ from feeds.models.story import Lease, Story, StoryRedirect
 
 __all__ = [
     "ArchivePart",
+    "Embedding",
     "FetchLog",
     "Folder",
     "Item",

@@ -5,19 +5,20 @@ Space Model", 1998.
 """
 
 import csv
-import math
 import time
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from feeds.ingest.links import canonical_url
 from feeds.stories.continuity import continue_stories
 from feeds.stories.likeness import WINDOW
 from feeds.stories.linkage import group_all
-from feeds.stories.online import Grouper
+from feeds.stories.online import Grouper, Vectors
 from feeds.stories.words import Document, make_document
 
 HEADER = ["published", "publisher", "url", "title", "story"]
@@ -45,13 +46,24 @@ class Evaluation:
     stories: int
     online: Score
     repaired: Score
+    pairs: Score
     clusters: int
     largest: int
+    largest_story: int
     seconds: float
 
 
-def read_labels(path: Path) -> tuple[list[Document], list[str]]:
-    """The items of a tab-separated file in order of time, and the story of each.
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Items in order of time, the story of each, and the titles that are encoded."""
+
+    documents: list[Document]
+    labels: list[str]
+    titles: dict[int, str]
+
+
+def read_labels(path: Path) -> Labelled:
+    """The items of a tab-separated file in order of time.
 
     Raises ValueError in words, with the number of the line.
     """
@@ -77,7 +89,8 @@ def read_labels(path: Path) -> tuple[list[Document], list[str]]:
         )
         for pk, (moment, _, publisher, url, title, _) in enumerate(found, 1)
     ]
-    return documents, [row[-1] for row in found]
+    titles = {pk: row[4] for pk, row in enumerate(found, 1)}
+    return Labelled(documents, [row[-1] for row in found], titles)
 
 
 def _read_row(number: int, row: list[str]) -> tuple[float, int, str, str, str, str]:
@@ -91,11 +104,13 @@ def _read_row(number: int, row: list[str]) -> tuple[float, int, str, str, str, s
     return moment, number, publisher, url, title, story
 
 
-def evaluate(documents: Sequence[Document], labels: Sequence[str]) -> Evaluation:
+def evaluate(
+    documents: Sequence[Document], labels: Sequence[str], vectors: Vectors | None = None
+) -> Evaluation:
     """Group the documents as they would arrive, with repairs, and compare with the labels."""
     started = time.perf_counter()
-    online = group_online(documents)
-    repaired = repair_in_time(documents, online)
+    online = group_online(documents, vectors)
+    repaired = repair_in_time(documents, online, vectors)
     seconds = time.perf_counter() - started
     sizes = Counter(repaired)
     return Evaluation(
@@ -103,32 +118,35 @@ def evaluate(documents: Sequence[Document], labels: Sequence[str]) -> Evaluation
         stories=len(set(labels)),
         online=b_cubed(labels, online),
         repaired=b_cubed(labels, repaired),
+        pairs=pair_score(labels, repaired),
         clusters=len(sizes),
         largest=max(sizes.values()),
+        largest_story=max(Counter(labels).values()),
         seconds=seconds,
     )
 
 
-def group_online(documents: Sequence[Document]) -> list[int]:
+def group_online(documents: Sequence[Document], vectors: Vectors | None = None) -> list[int]:
+    """The story of each, as they arrive: an hour's at a time."""
     grouper, found = Grouper(), []
-    forgot = -math.inf
-    for document in documents:
-        if document.time - forgot > FORGET_EVERY:
-            forgot = document.time
-            grouper.forget_before(forgot - WINDOW)
-        grouper.learn(document)
-        found.append(grouper.assign(document).story)
+    for _, hour in groupby(documents, key=lambda document: document.time // FORGET_EVERY):
+        batch = list(hour)
+        grouper.forget_before(batch[0].time - WINDOW)
+        found += [one.story for one in grouper.assign_all(batch, vectors).values()]
     return found
 
 
-def repair_in_time(documents: Sequence[Document], stories: Sequence[int]) -> list[int]:
+def repair_in_time(
+    documents: Sequence[Document], stories: Sequence[int], vectors: Vectors | None = None
+) -> list[int]:
     """What repairs, each over the window before it, leave of the online stories."""
     found = {document.id: story for document, story in zip(documents, stories, strict=True)}
     moment, last = documents[0].time, documents[-1].time
     while moment < last:
         moment = min(moment + REPAIR_EVERY, last)
         window = [one for one in documents if moment - WINDOW <= one.time <= moment]
-        groups = [[one.id for one in group] for group in group_all(window)]
+        known = {one.id: vectors[one.id] for one in window} if vectors else {}
+        groups = [[one.id for one in group] for group in group_all(window, known)]
         found |= continue_stories(groups, found)
     return [found[document.id] for document in documents]
 
@@ -141,3 +159,14 @@ def b_cubed(labels: Sequence[Hashable], found: Sequence[Hashable]) -> Score:
     precision = sum(n * n / clusters[cluster] for (_, cluster), n in pairs.items()) / total
     recall = sum(n * n / stories[story] for (story, _), n in pairs.items()) / total
     return Score(precision, recall)
+
+
+def pair_score(labels: Sequence[Hashable], found: Sequence[Hashable]) -> Score:
+    """How many of the pairs that were put together belong together, and the other way round."""
+    right = _pairs(Counter(zip(labels, found, strict=True)))
+    merged, wanted = _pairs(Counter(found)), _pairs(Counter(labels))
+    return Score(right / merged if merged else 1.0, right / wanted if wanted else 1.0)
+
+
+def _pairs(sizes: Counter[Any]) -> int:
+    return sum(n * (n - 1) // 2 for n in sizes.values())

@@ -4,10 +4,13 @@ import logging
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
 
 from django.db import connection, transaction
 
 from feeds import clock
+from feeds.embed.provider import is_chosen
 from feeds.ids import lowest_id
 from feeds.lease import Held
 from feeds.models import Item, Story, StoryRedirect
@@ -15,6 +18,7 @@ from feeds.revisions import GROUPING, revise
 from feeds.stories.continuity import continue_stories
 from feeds.stories.lease import grouping_lease
 from feeds.stories.likeness import WINDOW
+from feeds.stories.meaning import encode, meanings, texts_of
 from feeds.stories.online import Assignment, Grouper
 from feeds.stories.refresh import refresh_stories
 from feeds.stories.words import Document, make_document
@@ -27,7 +31,9 @@ RESIDENT = timedelta(days=7)
 REPAIRED = timedelta(seconds=WINDOW)
 MOST_NEIGHBOURS = 5_000
 """Items of an archive's days that are read to group some more of it."""
-MOST_RESIDENT = 100_000
+MOST_RESIDENT = 125_000
+MOST_ENCODED = 256
+"""New items of one batch whose vectors grouping waits for."""
 _COLUMNS = ("pk", "published_at", "source_id", "title", "summary", "url")
 
 
@@ -63,11 +69,13 @@ def group_new_items(limit: int = BATCH, now: datetime | None = None) -> int:
 def _group_batch(limit: int, now: datetime, archive: "_Archive", held: Held) -> int:
     """The oldest items first: those of an archive come in the order of their time."""
     new = Item.objects.filter(story=None).order_by("id")
-    documents = [_document(row) for row in new.values_list(*_COLUMNS)[:limit]]
+    rows = list(new.values_list(*_COLUMNS)[:limit])
+    documents = [_document(row) for row in rows]
     border = (now - RESIDENT).timestamp()
     old = [document for document in documents if document.time < border]
     recent = [document for document in documents if document.time >= border]
-    found = archive.assign(old) | _group_recent(recent, now)
+    vectors = _meanings_of_new(rows, border)
+    found = archive.assign(old) | _group_recent(recent, now, vectors)
     if found and not _write(found, held):
         return 0
     return len(documents)
@@ -79,21 +87,25 @@ def _document(row: Sequence[object]) -> Document:
     return make_document(int(pk), published.timestamp(), int(source), title, summary, url)  # type: ignore[call-overload, arg-type]
 
 
-def _group_recent(documents: Sequence[Document], now: datetime) -> dict[int, Assignment]:
+def _meanings_of_new(rows: Sequence[Sequence[Any]], border: float) -> dict[int, Any]:
+    """Those of an archive are grouped by words. Of many only some are encoded at once, so
+    that polls need not wait: the next repair encodes the others."""
+    texts = texts_of(row for row in rows if row[1].timestamp() >= border)
+    encode(dict(islice(texts.items(), MOST_ENCODED)))
+    return meanings(texts)
+
+
+def _group_recent(
+    documents: Sequence[Document], now: datetime, vectors: dict[int, Any]
+) -> dict[int, Assignment]:
     if not documents:
         return {}
     if _state.grouper is None:
         _state.grouper = Grouper()
-        _seed(_state.grouper, lowest_id(now - RESIDENT), None, MOST_RESIDENT)
+        _seed(_state.grouper, lowest_id(now - RESIDENT), None, MOST_RESIDENT, with_meaning=True)
     grouper = _state.grouper
     grouper.forget_before((now - RESIDENT).timestamp())
-    return _assign(grouper, documents)
-
-
-def _assign(grouper: Grouper, documents: Sequence[Document]) -> dict[int, Assignment]:
-    for document in documents:
-        grouper.learn(document)
-    return {document.id: grouper.assign(document) for document in documents}
+    return grouper.assign_all(documents, vectors)
 
 
 class _Archive:
@@ -111,24 +123,23 @@ class _Archive:
         lowest, highest = max(start, self._seeded), end
         _seed(self._grouper, _id_at(lowest), _id_at(highest), MOST_NEIGHBOURS)
         self._seeded = end
-        return _assign(self._grouper, documents)
+        return self._grouper.assign_all(documents)
 
 
 def _id_at(seconds: float) -> int:
     return lowest_id(datetime.fromtimestamp(seconds, tz=UTC))
 
 
-def _seed(grouper: Grouper, lowest: int, highest: int | None, most: int) -> None:
+def _seed(
+    grouper: Grouper, lowest: int, highest: int | None, most: int, *, with_meaning: bool = False
+) -> None:
     """Read the stories between two ids into memory, the newest where there are too many."""
     items = Item.objects.filter(pk__gte=lowest).exclude(story=None)
     if highest is not None:
         items = items.filter(pk__lt=highest)
     rows = list(items.newest_first().values_list(*_COLUMNS, "story_id")[:most])
-    documents = [(_document(row[:-1]), row[-1]) for row in reversed(rows)]
-    for document, _ in documents:
-        grouper.learn(document)
-    for document, story in documents:
-        grouper.put(document, story)
+    known = [(_document(row[:-1]), row[-1]) for row in reversed(rows)]
+    grouper.put_all(known, meanings(texts_of(rows)) if with_meaning else {})
 
 
 @transaction.atomic
@@ -153,6 +164,7 @@ def repair_stories(now: datetime | None = None) -> int:
     """
     now = now or clock.now()
     group_new_items(now=now)
+    _encode_recent(now)
     with grouping_lease() as held:
         if held is None:
             return 0
@@ -162,6 +174,14 @@ def repair_stories(now: datetime | None = None) -> int:
     return changed
 
 
+def _encode_recent(now: datetime) -> None:
+    """What came while there was no model, in too large a number, or before another model.
+    It may take minutes, so nobody is kept from grouping."""
+    if is_chosen():
+        items = Item.objects.filter(pk__gte=lowest_id(now - REPAIRED)).exclude(story=None)
+        encode(texts_of(items.values_list(*_COLUMNS)))
+
+
 def _repair(held: Held, now: datetime) -> int:
     # numpy takes 0.3 s and 15 MiB, and of all processes only the worker ever repairs.
     from feeds.stories.linkage import group_all
@@ -169,9 +189,10 @@ def _repair(held: Held, now: datetime) -> int:
     items = Item.objects.filter(pk__gte=lowest_id(now - REPAIRED)).exclude(story=None)
     rows = list(items.values_list(*_COLUMNS, "story_id", "story_pinned"))
     documents = [_document(row[:-2]) for row in rows]
+    vectors = meanings(texts_of(rows))
     current = {row[0]: row[-2] for row in rows}
     pinned = {row[0] for row in rows if row[-1]}
-    groups = [[document.id for document in group] for group in group_all(documents)]
+    groups = [[document.id for document in group] for group in group_all(documents, vectors)]
     found = continue_stories(groups, current, pinned)
     moved = {item: story for item, story in found.items() if current[item] != story}
     with transaction.atomic():

@@ -7,75 +7,34 @@ workers; the hourly repair brings the stories to it.
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from feeds.stories.likeness import THRESHOLD, WINDOW, doubt, is_same_text
-from feeds.stories.words import Document, Rarity
-
-Neighbours = list[dict[int, float]]
-_FAINT = 0.05
-"""Likeness of two documents that is left out: it is noise, and nearly all of the pairs. At
-0.02 ten thousand items take a gigabyte; from 0.08 on stories begin to fall apart."""
+from feeds.stories.likeness import THRESHOLD, THRESHOLD_WITH_MEANING, needed
+from feeds.stories.neighbours import Neighbours, find_neighbours
+from feeds.stories.vectors import Vectors
+from feeds.stories.words import Document
 
 
-def group_all(documents: Sequence[Document], threshold: float = THRESHOLD) -> list[list[Document]]:
-    """Lists of documents that tell of one event, each in order of time."""
+def group_all(
+    documents: Sequence[Document],
+    vectors: Mapping[int, Any] | None = None,
+    threshold: float | None = None,
+) -> list[list[Document]]:
+    """Lists of documents that tell of one event, each in order of time.
+
+    `vectors` gives, by a document's id, what it means: float32 [d] of unit length. Those that
+    have none are judged by their words.
+    """
+    known = Vectors(vectors or {})
     ordered = sorted(documents, key=lambda document: (document.time, document.id))
-    linkage = _Linkage(likenesses(ordered), threshold)
+    if threshold is None:
+        threshold = THRESHOLD_WITH_MEANING if known else THRESHOLD
+    linkage = _Linkage(find_neighbours(ordered, known), threshold)
     groups: defaultdict[int, list[Document]] = defaultdict(list)
     for number, document in enumerate(ordered):
         groups[linkage.group_of(number)].append(document)
     return list(groups.values())
-
-
-def likenesses(documents: Sequence[Document]) -> Neighbours:
-    """For each document, in order of time, those that are like it within the window."""
-    rarity = Rarity(documents)
-    vectors = [rarity.vector(document) for document in documents]
-    postings = _postings(vectors)
-    times = np.array([document.time for document in documents])
-    first = np.searchsorted(times, times - WINDOW)
-    neighbours: Neighbours = [{} for _ in documents]
-    scores = np.zeros(len(documents))
-    for number, vector in enumerate(vectors):
-        start = int(first[number])
-        _add_up(scores, vector, postings, start, number)
-        for other in (start + np.nonzero(scores[start:number] > _FAINT)[0]).tolist():
-            one, two = documents[number], documents[other]
-            like = 1.0 if is_same_text(one, two) else float(scores[other]) * doubt(one, two)
-            neighbours[number][other] = neighbours[other][number] = like
-        scores[start:number] = 0.0
-    return neighbours
-
-
-Postings = dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]
-
-
-def _postings(vectors: Sequence[dict[str, float]]) -> Postings:
-    lists: defaultdict[str, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
-    for number, vector in enumerate(vectors):
-        for term, weight in vector.items():
-            lists[term][0].append(number)
-            lists[term][1].append(weight)
-    return {
-        term: (np.array(numbers), np.array(weights))
-        for term, (numbers, weights) in lists.items()
-        if len(numbers) > 1
-    }
-
-
-def _add_up(
-    scores: NDArray[np.float64], vector: dict[str, float], postings: Postings, start: int, end: int
-) -> None:
-    """Add to `scores[start:end]` the cosines with `vector`."""
-    for term, weight in vector.items():
-        if term in postings:
-            numbers, weights = postings[term]
-            low, high = np.searchsorted(numbers, (start, end))
-            scores[numbers[low:high]] += weight * weights[low:high]
 
 
 class _Linkage:
@@ -88,14 +47,16 @@ class _Linkage:
     def __init__(self, neighbours: Neighbours, threshold: float) -> None:
         self._products = neighbours
         self._squares = [1.0] * len(neighbours)
+        self._sizes = [1] * len(neighbours)
         self._version = [0] * len(neighbours)
         self._parent = list(range(len(neighbours)))
         self._threshold = threshold
+        least = threshold * needed(1, 1)
         self._queue = [
-            (-like, one, two, 0, 0)
+            (-like / needed(1, 1), one, two, 0, 0)
             for one, others in enumerate(neighbours)
             for two, like in others.items()
-            if one < two and like >= threshold
+            if one < two and like >= least
         ]
         heapq.heapify(self._queue)
         while self._queue:
@@ -120,14 +81,21 @@ class _Linkage:
         self._version[two] = -1
         self._version[one] += 1
         self._squares[one] += self._squares[two] + 2 * mine.pop(two)
+        self._sizes[one] += self._sizes[two]
         theirs.pop(one)
         for other, product in theirs.items():
             self._products[other].pop(two)
             mine[other] = self._products[other][one] = mine.get(other, 0.0) + product
         self._products[two] = {}
         for other, product in mine.items():
-            like = product / math.sqrt(self._squares[one] * self._squares[other])
-            if like >= self._threshold:
-                pair = (one, other) if one < other else (other, one)
-                versions = (self._version[pair[0]], self._version[pair[1]])
-                heapq.heappush(self._queue, (-like, *pair, *versions))
+            self._offer(one, other, product)
+
+    def _offer(self, one: int, other: int, product: float) -> None:
+        like = product / math.sqrt(self._squares[one] * self._squares[other])
+        if like < self._threshold:
+            return
+        like /= needed(self._sizes[one], self._sizes[other])
+        if like >= self._threshold:
+            pair = (one, other) if one < other else (other, one)
+            versions = (self._version[pair[0]], self._version[pair[1]])
+            heapq.heappush(self._queue, (-like, *pair, *versions))

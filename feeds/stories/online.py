@@ -4,10 +4,27 @@ words with it. Pure; the state stays in memory between calls."""
 import heapq
 import math
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from feeds.stories.likeness import COPY, THRESHOLD, WINDOW, doubt, is_same_text
+from feeds.stories.likeness import (
+    COPY,
+    DAY,
+    FROM_WORDS,
+    THRESHOLD,
+    THRESHOLD_WITH_MEANING,
+    WINDOW,
+    doubt,
+    fading,
+    is_same_text,
+    mixed,
+    needed,
+)
 from feeds.stories.words import Document, Rarity
+
+if TYPE_CHECKING:
+    from feeds.stories.nearest import NearestStories
 
 _COMMON = 0.02
 """Terms that stand in a larger share of the documents find no candidates; they still count."""
@@ -16,8 +33,13 @@ _MOST_CANDIDATES = 8
 _LEAST_SHARED = 0.06
 """The part of a document's weight, squared, that must lie in rare terms it shares with a
 story: two rare words of a hundred are chance."""
+_BLOCK = 256
+"""Documents whose nearest stories are found by one product of matrices."""
 _MOST_RECENT = 8
 """Documents of a story that a new one is compared with, for copies."""
+
+
+Vectors = Mapping[int, Any]
 
 
 @dataclass(slots=True)
@@ -26,6 +48,7 @@ class _Story:
     first: Document
     total: dict[str, float] = field(default_factory=dict)
     square: float = 0.0
+    size: int = 0
     start: float = math.inf
     end: float = -math.inf
     sources: set[int] = field(default_factory=set)
@@ -45,8 +68,9 @@ class Assignment:
 class Grouper:
     """The stories of a window of time."""
 
-    def __init__(self, threshold: float = THRESHOLD) -> None:
-        self._threshold = threshold
+    def __init__(self) -> None:
+        self._threshold = THRESHOLD
+        self._meaning: NearestStories | None = None
         self._rarity = Rarity()
         self._stories: dict[int, _Story] = {}
         self._postings: defaultdict[str, set[int]] = defaultdict(set)
@@ -56,16 +80,40 @@ class Grouper:
     def __len__(self) -> int:
         return len(self._stories)
 
-    def learn(self, document: Document) -> None:
-        """Count a document's terms before it is assigned, so that a batch knows itself."""
-        self._rarity.add(document)
+    def put_all(self, known: Sequence[tuple[Document, int]], vectors: Vectors) -> None:
+        """Documents whose story is known, such as those of an earlier process."""
+        for document, _ in known:
+            self._rarity.add(document)
+        self._look(vectors)
+        for document, story in known:
+            self._add(document, self._rarity.vector(document), story)
 
-    def put(self, document: Document, story: int) -> None:
-        """A document whose story is known."""
-        self._add(document, self._rarity.vector(document), story)
+    def assign_all(
+        self, documents: Sequence[Document], vectors: Vectors | None = None
+    ) -> dict[int, "Assignment"]:
+        """Find each document's story, or open one; the batch knows itself beforehand.
 
-    def assign(self, document: Document) -> Assignment:
-        """Find the document's story, or open one."""
+        `vectors` gives, by a document's id, what it means: float32 [d] of unit length.
+        """
+        for document in documents:
+            self._rarity.add(document)
+        found = {}
+        for start in range(0, len(documents), _BLOCK):
+            block = documents[start : start + _BLOCK]
+            self._look({d.id: vectors[d.id] for d in block if vectors and d.id in vectors})
+            found.update({document.id: self._assign(document) for document in block})
+        return found
+
+    def _look(self, vectors: Vectors) -> None:
+        if vectors and self._meaning is None:
+            from feeds.stories.nearest import NearestStories  # numpy, where there are vectors
+
+            self._meaning = NearestStories(list(vectors.values()))
+            self._threshold = THRESHOLD_WITH_MEANING
+        if self._meaning is not None:
+            self._meaning.look(vectors)
+
+    def _assign(self, document: Document) -> "Assignment":
         vector = self._rarity.vector(document)
         story = self._same(document) or self._best(document, vector)
         if story is None:
@@ -85,6 +133,8 @@ class Grouper:
                 if not self._postings[term]:
                     del self._postings[term]
         if gone:
+            if self._meaning is not None:
+                self._meaning.forget([story.id for story in gone])
             self._by_url = {k: v for k, v in self._by_url.items() if v in self._stories}
             self._by_title = {k: v for k, v in self._by_title.items() if v in self._stories}
 
@@ -97,14 +147,24 @@ class Grouper:
 
     def _best(self, document: Document, vector: dict[str, float]) -> _Story | None:
         best, most = None, self._threshold
-        for number in self._candidates(vector):
+        near = self._meaning.near(document.id) if self._meaning is not None else []
+        for number in dict.fromkeys([*self._candidates(vector), *near]):
             story = self._stories[number]
             if not _in_time(story, document):
                 continue
-            like = _cosine(vector, story) * _doubt(document, story)
+            like = self._likeness(document, vector, story) / needed(1, story.size)
             if like > most or (like == most and best and story.id < best.id):
                 best, most = story, like
         return best
+
+    def _likeness(self, document: Document, vector: dict[str, float], story: _Story) -> float:
+        like = _cosine(vector, story)
+        if self._meaning is not None:
+            meaning = self._meaning.cosine(document.id, story.id)
+            known = meaning is not None
+            like = mixed(max(meaning, 0.0), like) if known else min(FROM_WORDS * like, 1.0)
+        away = max(story.start - document.time, document.time - story.end, 0.0)
+        return like * _doubt(document, story) * fading(min(away / DAY, 1.0))
 
     def _candidates(self, vector: dict[str, float]) -> list[int]:
         """The stories that share the most weight of rare terms."""
@@ -131,6 +191,7 @@ class Grouper:
         story = self._stories.get(number)
         if story is None:
             story = self._stories[number] = _Story(number, replace(document, terms={}))
+        story.size += 1
         story.square += 1 + 2 * _product(vector, story.total)
         for term in vector.keys() - story.total.keys():
             self._postings[term].add(number)
@@ -142,6 +203,8 @@ class Grouper:
         for names, key in ((self._by_url, document.url), (self._by_title, document.title_key)):
             if key:
                 names[key] = number
+        if self._meaning is not None:
+            self._meaning.put(document.id, number)
 
 
 def _in_time(story: _Story, document: Document) -> bool:

@@ -1,0 +1,9 @@
+"""Vectors of texts: a cache, which may be emptied at any time."""
+
+from django.db import models
+
+
+class Embedding(models.Model):
+    key = models.BigIntegerField(primary_key=True, help_text="hash of the text and the model")
+    vector = models.TextField(help_text="float16, base64")
+    created_at = models.DateTimeField(db_index=True)
