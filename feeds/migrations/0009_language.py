@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('feeds', '0007_revision'),
+        ('feeds', '0008_embedding'),
     ]
 
     operations = [
