@@ -3,6 +3,7 @@ words with it. Pure; the state stays in memory between calls."""
 
 import heapq
 import math
+from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,9 +27,9 @@ from feeds.stories.words import Document, Rarity
 if TYPE_CHECKING:
     from feeds.stories.nearest import NearestStories
 
-_COMMON = 0.02
-"""Terms that stand in a larger share of the documents find no candidates; they still count."""
-_ALWAYS_RARE = 25
+_MOST_LOOKED_UP = 500
+"""Stories that the rarest words of a document may lead to; those with more find no candidates,
+but still count."""
 _MOST_CANDIDATES = 8
 _LEAST_SHARED = 0.06
 """The part of a document's weight, squared, that must lie in rare terms it shares with a
@@ -46,13 +47,26 @@ Vectors = Mapping[int, Any]
 class _Story:
     id: int
     first: Document
-    total: dict[str, float] = field(default_factory=dict)
+    total: "_Packed | dict[str, float]" = field(default_factory=dict)
     square: float = 0.0
     size: int = 0
     start: float = math.inf
     end: float = -math.inf
     sources: set[int] = field(default_factory=set)
-    recent: list[tuple[Document, dict[str, float]]] = field(default_factory=list)
+    recent: list[tuple[Document, "_Packed"]] = field(default_factory=list)
+
+
+class _Packed:
+    """A vector that is kept: a sixth of the memory of a dictionary, and most stories are one."""
+
+    __slots__ = ("terms", "weights")
+
+    def __init__(self, vector: Mapping[str, float]) -> None:
+        self.terms = tuple(vector)
+        self.weights = array("f", vector.values())
+
+    def as_dict(self) -> dict[str, float]:
+        return dict(zip(self.terms, self.weights, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,8 @@ class Grouper:
         self._meaning: NearestStories | None = None
         self._rarity = Rarity()
         self._stories: dict[int, _Story] = {}
-        self._postings: defaultdict[str, set[int]] = defaultdict(set)
+        self._postings: defaultdict[str, array[int]] = defaultdict(_numbers)
+        self._kept_in_postings = 0
         self._by_url: dict[str, int] = {}
         self._by_title: dict[str, int] = {}
 
@@ -128,15 +143,24 @@ class Grouper:
         gone = [story for story in self._stories.values() if story.end < time]
         for story in gone:
             del self._stories[story.id]
-            for term in story.total:
-                self._postings[term].discard(story.id)
-                if not self._postings[term]:
-                    del self._postings[term]
         if gone:
+            self._forget_postings()
             if self._meaning is not None:
                 self._meaning.forget([story.id for story in gone])
             self._by_url = {k: v for k, v in self._by_url.items() if v in self._stories}
             self._by_title = {k: v for k, v in self._by_title.items() if v in self._stories}
+
+    def _forget_postings(self) -> None:
+        """All at once when a tenth is of stories that are gone; until then they are skipped."""
+        if self._kept_in_postings < 1.1 * len(self._stories):
+            return
+        self._kept_in_postings = len(self._stories)
+        for term, found in list(self._postings.items()):
+            alive = _numbers([number for number in found if number in self._stories])
+            if alive:
+                self._postings[term] = alive
+            else:
+                del self._postings[term]
 
     def _same(self, document: Document) -> _Story | None:
         for names, key in ((self._by_url, document.url), (self._by_title, document.title_key)):
@@ -168,15 +192,26 @@ class Grouper:
 
     def _candidates(self, vector: dict[str, float]) -> list[int]:
         """The stories that share the most weight of rare terms."""
-        limit = max(_ALWAYS_RARE, _COMMON * len(self._stories))
+        lists = [
+            (self._postings[term], weight)
+            for term, weight in vector.items()
+            if term in self._postings
+        ]
+        lists.sort(key=lambda one: len(one[0]))
         shared: dict[int, float] = {}
-        for term, weight in vector.items():
-            found = self._postings.get(term)
-            if found and len(found) <= limit:
-                square = weight * weight
-                for number in found:
-                    shared[number] = shared.get(number, 0.0) + square
-        alike = [(much, number) for number, much in shared.items() if much >= _LEAST_SHARED]
+        room = _MOST_LOOKED_UP
+        for found, weight in lists:
+            room -= len(found)
+            if room < 0:
+                break
+            square = weight * weight
+            for number in found:
+                shared[number] = shared.get(number, 0.0) + square
+        alike = [
+            (much, number)
+            for number, much in shared.items()
+            if much >= _LEAST_SHARED and number in self._stories
+        ]
         return [number for _, number in heapq.nlargest(_MOST_CANDIDATES, alike)]
 
     def _copied(self, story: _Story, document: Document, vector: dict[str, float]) -> int | None:
@@ -191,15 +226,18 @@ class Grouper:
         story = self._stories.get(number)
         if story is None:
             story = self._stories[number] = _Story(number, replace(document, terms={}))
-        story.size += 1
+            self._kept_in_postings += 1
+        packed = _Packed(vector)
         story.square += 1 + 2 * _product(vector, story.total)
-        for term in vector.keys() - story.total.keys():
-            self._postings[term].add(number)
-        story.total = _sum(story.total, vector)
+        known = story.total.terms if isinstance(story.total, _Packed) else story.total
+        for term in vector.keys() - set(known):
+            self._postings[term].append(number)
+        story.total = _sum(story.total, vector) if story.size else packed
+        story.size += 1
         story.start, story.end = min(story.start, document.time), max(story.end, document.time)
         story.sources.add(document.source)
         kept = replace(document, terms={})  # the vector says the same, once weighted
-        story.recent = [*story.recent[-_MOST_RECENT + 1 :], (kept, vector)]
+        story.recent = [*story.recent[-_MOST_RECENT + 1 :], (kept, packed)]
         for names, key in ((self._by_url, document.url), (self._by_title, document.title_key)):
             if key:
                 names[key] = number
@@ -211,16 +249,25 @@ def _in_time(story: _Story, document: Document) -> bool:
     return story.start - WINDOW <= document.time <= story.end + WINDOW
 
 
-def _sum(total: dict[str, float], vector: dict[str, float]) -> dict[str, float]:
-    """Most stories have one item: those share its vector instead of holding a copy."""
-    if not total:
-        return vector
-    return total | {term: total.get(term, 0.0) + weight for term, weight in vector.items()}
+def _numbers(found: Sequence[int] = ()) -> "array[int]":
+    return array("q", found)
 
 
-def _product(one: dict[str, float], other: dict[str, float]) -> float:
+def _sum(total: _Packed | dict[str, float], vector: dict[str, float]) -> dict[str, float]:
+    sums = total.as_dict() if isinstance(total, _Packed) else total
+    for term, weight in vector.items():
+        sums[term] = sums.get(term, 0.0) + weight
+    return sums
+
+
+def _product(one: dict[str, float], other: _Packed | dict[str, float]) -> float:
     total = 0.0
-    for term, weight in one.items():  # a loop, as nothing is called more often
+    if isinstance(other, _Packed):  # loops, as nothing is called more often
+        for term, weight in zip(other.terms, other.weights):  # noqa: B905
+            if term in one:
+                total += weight * one[term]
+        return total
+    for term, weight in one.items():
         if term in other:
             total += weight * other[term]
     return total
