@@ -32,6 +32,8 @@ REPAIRED = timedelta(seconds=WINDOW)
 MOST_NEIGHBOURS = 5_000
 """Items of an archive's days that are read to group some more of it."""
 MOST_RESIDENT = 125_000
+SEEDED = 5_000
+"""Items that are read at a time, as what is kept of each is much smaller."""
 MOST_ENCODED = 256
 """New items of one batch whose vectors grouping waits for."""
 _COLUMNS = ("pk", "published_at", "source_id", "title", "summary", "url")
@@ -137,9 +139,14 @@ def _seed(
     items = Item.objects.filter(pk__gte=lowest).exclude(story=None)
     if highest is not None:
         items = items.filter(pk__lt=highest)
-    rows = list(items.newest_first().values_list(*_COLUMNS, "story_id")[:most])
-    known = [(_document(row[:-1]), row[-1]) for row in reversed(rows)]
-    grouper.put_all(known, meanings(texts_of(rows)) if with_meaning else {})
+    too_many = items.newest_first().values_list("pk", flat=True)[most : most + 1]
+    last = next(iter(too_many), lowest - 1)
+    while rows := list(
+        items.filter(pk__gt=last).order_by("pk").values_list(*_COLUMNS, "story_id")[:SEEDED]
+    ):
+        known = [(_document(row[:-1]), row[-1]) for row in rows]
+        grouper.put_all(known, meanings(texts_of(rows)) if with_meaning else {})
+        last = rows[-1][0]
 
 
 @transaction.atomic

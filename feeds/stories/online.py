@@ -99,7 +99,7 @@ class Grouper:
         """Documents whose story is known, such as those of an earlier process."""
         for document, _ in known:
             self._rarity.add(document)
-        self._look(vectors)
+        self._look(vectors, -math.inf)
         for document, story in known:
             self._add(document, self._rarity.vector(document), story)
 
@@ -115,18 +115,19 @@ class Grouper:
         found = {}
         for start in range(0, len(documents), _BLOCK):
             block = documents[start : start + _BLOCK]
-            self._look({d.id: vectors[d.id] for d in block if vectors and d.id in vectors})
+            known = {d.id: vectors[d.id] for d in block if vectors and d.id in vectors}
+            self._look(known, min(document.time for document in block) - WINDOW)
             found.update({document.id: self._assign(document) for document in block})
         return found
 
-    def _look(self, vectors: Vectors) -> None:
+    def _look(self, vectors: Vectors, since: float) -> None:
         if vectors and self._meaning is None:
             from feeds.stories.nearest import NearestStories  # numpy, where there are vectors
 
             self._meaning = NearestStories(list(vectors.values()))
             self._threshold = THRESHOLD_WITH_MEANING
         if self._meaning is not None:
-            self._meaning.look(vectors)
+            self._meaning.look(vectors, since)
 
     def _assign(self, document: Document) -> "Assignment":
         vector = self._rarity.vector(document)
@@ -242,7 +243,7 @@ class Grouper:
             if key:
                 names[key] = number
         if self._meaning is not None:
-            self._meaning.put(document.id, number)
+            self._meaning.put(document.id, number, document.time)
 
 
 def _in_time(story: _Story, document: Document) -> bool:

@@ -55,20 +55,18 @@ def test_the_same_title_in_two_outlets_is_a_copy() -> None:
     one, two = documents(
         "Bank loses nine million to cloned voice", "Bank loses nine million to cloned voice!"
     )
-    for document in (one, two):
-        grouper.learn(document)
 
-    assert grouper.assign(one).copy_of is None
-    assert (grouper.assign(two).story, len(grouper)) == (one.id, 1)
+    found = grouper.assign_all([one, two])
+
+    assert found[one.id].copy_of is None
+    assert (found[two.id].story, len(grouper)) == (one.id, 1)
 
 
 def test_what_is_far_apart_in_time_is_not_one_story() -> None:
     grouper = Grouper()
     early = make_document(1, 0.0, 1, "Acme opens its robot factory in Lyon")
     late = make_document(2, 100 * HOUR, 2, "Acme opens its robot factory in Lyon")
-    for document in (early, late):
-        grouper.learn(document)
-        grouper.assign(document)
+    grouper.assign_all([early, late])
 
     assert len(grouper) == 2
     grouper.forget_before(50 * HOUR)
