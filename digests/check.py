@@ -64,12 +64,12 @@ class Source:
 
     @cached_property
     def terms(self) -> frozenset[str]:
-        return frozenset(_terms(self.text))
+        return frozenset(content_words(self.text))
 
     @cached_property
     def sentences(self) -> list[tuple[str, frozenset[str]]]:
         parts = [part for part in _SENTENCE.split(self.text) if part.strip()]
-        return [(part, frozenset(_terms(part))) for part in parts]
+        return [(part, frozenset(content_words(part))) for part in parts]
 
 
 def complaint(sentence: Sentence, sources: Sequence[Source]) -> str:
@@ -92,7 +92,7 @@ def _form(text: str, cited: Sequence[Source]) -> str:
         return "it has a link or markup"
     if len(text.split()) > MOST_WORDS:
         return f"it has more than {MOST_WORDS} words"
-    if len(set(_terms(text))) + len(numbers_in(text)) < LEAST_TERMS:
+    if len(set(content_words(text))) + len(numbers_in(text)) < LEAST_TERMS:
         return "it says too little"
     return ""
 
@@ -129,7 +129,7 @@ def _names(text: str, cited: Sequence[Source]) -> str:
 
 
 def _support(text: str, cited: Sequence[Source]) -> str:
-    terms = set(_terms(text))
+    terms = set(content_words(text))
     given = frozenset[str]().union(*(source.terms for source in cited))
     if len(terms & given) < LEAST_SUPPORT * len(terms):
         lacking = ", ".join(sorted(terms - given)[:4])
@@ -142,15 +142,15 @@ def _denial(text: str, cited: Sequence[Source]) -> str:
     if _NEGATION.search(text):
         held = any(_NEGATION.search(source.text) for source in cited)
         return "" if held else "it denies something that the cited source does not deny"
-    terms = set(_terms(text))
+    terms = set(content_words(text))
     nearest, _ = max(
         (pair for source in cited for pair in source.sentences),
         key=lambda pair: len(terms & pair[1]),
         default=("", frozenset()),
     )
     for match in _NEGATION.finditer(nearest):
-        denied = next(iter(_terms(nearest[match.end() : match.end() + 60])), "")
-        is_elsewhere = denied in _terms(nearest[: match.start()])
+        denied = next(iter(content_words(nearest[match.end() : match.end() + 60])), "")
+        is_elsewhere = denied in content_words(nearest[: match.start()])
         if denied and denied in terms and not is_elsewhere:
             return f"the cited source says “{match.group()}” of {denied}"
     return ""
@@ -161,7 +161,7 @@ def stem(word: str) -> str:
     return next(iter(terms_of(word)), "")
 
 
-def _terms(text: str) -> list[str]:
+def content_words(text: str) -> list[str]:
     """The stems of its words, numbers left out; the pairs of signs where no spaces are written."""
     found = []
     for word in _WORD.findall(text):
