@@ -19,7 +19,8 @@ _HIDDEN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TEMPLATE = re.compile(r"<\|[^|<>]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>", re.IGNORECASE)
-_IMAGE_OR_LINK = re.compile(r"!?\[([^\[\]]{0,300})\]\([^()\s]{0,2000}\)")
+_IMAGE = re.compile(r"!\[[^\[\]]{0,300}\]\([^()]{0,2000}\)")
+_LINK = re.compile(r"\[([^\[\]]{0,300})\]\([^()\s]{0,2000}\)")
 _URL = re.compile(r"\b(?:https?|ftp|javascript|data):\S+|\bwww\.\S+", re.IGNORECASE)
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{80,}")
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -35,7 +36,9 @@ def visible(text: str) -> str:
         if text == before:
             break
     text = "".join(character for character in text if _is_visible(character))
-    text = _TEMPLATE.sub(" ", _BLOB.sub(" ", _URL.sub(" ", _IMAGE_OR_LINK.sub(r"\1", text))))
+    text = _TEMPLATE.sub(
+        " ", _BLOB.sub(" ", _URL.sub(" ", _LINK.sub(r"\1", _IMAGE.sub(" ", text))))
+    )
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
 
