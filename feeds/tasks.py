@@ -14,6 +14,7 @@ from django_q.tasks import async_task
 
 from feeds import clock
 from feeds.archive.store import archive_months
+from feeds.embed.store import drop_old_vectors
 from feeds.intake import take_in
 from feeds.language.complete import forget_old_replies
 from feeds.live.announce import announce_news
@@ -124,6 +125,7 @@ def drop_old_rows() -> None:
     forget_old_replies()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
+    drop_old_vectors()
 
 
 def make_partitions() -> int:
