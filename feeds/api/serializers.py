@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from feeds.models import Source, Story
+from feeds.stories.life import Stage
 
 
 class SourceSerializer(serializers.ModelSerializer[Source]):
@@ -117,6 +118,13 @@ class CoverageSerializer(serializers.Serializer[object]):
     is_saved = serializers.BooleanField()
 
 
+class RelatedSerializer(serializers.Serializer[object]):
+    """Another story, by the telling of it that is most like this one."""
+
+    id = serializers.IntegerField(source="story_id")
+    title = serializers.CharField()
+
+
 class FullStorySerializer(serializers.Serializer[object]):
     """One story with its coverage in order of time; copies apart."""
 
@@ -125,10 +133,12 @@ class FullStorySerializer(serializers.Serializer[object]):
     lead = serializers.IntegerField(source="lead.pk")
     source_count = serializers.IntegerField()
     updated_at = serializers.DateTimeField()
+    stage = serializers.ChoiceField(choices=[stage.value for stage in Stage])
     topics = serializers.ListField(child=serializers.CharField())
     unread = serializers.BooleanField()
     coverage = CoverageSerializer(many=True)
     copies = CoverageSerializer(many=True)
+    related = RelatedSerializer(many=True)
 
 
 class StatesSerializer(serializers.Serializer[object]):

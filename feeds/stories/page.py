@@ -6,9 +6,11 @@ from datetime import date, datetime, timedelta
 
 from accounts.models import User
 from accounts.zones import zone_named
+from feeds import clock
 from feeds.ids import lowest_id
 from feeds.models import Item, ItemState, Story, StoryRedirect
 from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state
+from feeds.stories.life import Stage, stage_at
 from feeds.stories.words import terms_of
 
 RELATED = 3
@@ -62,6 +64,10 @@ class StoryPage:
     @property
     def updated_at(self) -> datetime:
         return max(item.published_at for item in self.coverage)
+
+    @property
+    def stage(self) -> Stage:
+        return stage_at(self.updated_at, clock.now())
 
 
 def story_page(user: User, story_id: int) -> StoryPage | int:
