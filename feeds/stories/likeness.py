@@ -43,11 +43,12 @@ def fading(days: Any) -> Any:
 
 
 def needed(one: int, other: int) -> float:
-    """How many times the threshold two groups of so many documents must reach.
+    """How many times the threshold two groups, told by so many sources, must reach.
 
     Two documents alone share words by chance, and a word or two of a large group mean less:
-    small groups are judged with caution (2.5 for two documents, 1.15 for one and ten). Two
+    small groups are judged with caution (2.5 for two sources, 1.15 for one and ten). Two
     large groups that are both one story are more alike than two stories of one subject.
+    Sources are counted, as a feed that tells the same thing twenty times makes no large story.
     """
     smaller, larger = (one, other) if one < other else (other, one)
     return (1 + _GROWTH * math.log2(smaller)) * (1 + _CAUTION / larger)

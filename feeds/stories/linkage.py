@@ -30,7 +30,7 @@ def group_all(
     ordered = sorted(documents, key=lambda document: (document.time, document.id))
     if threshold is None:
         threshold = THRESHOLD_WITH_MEANING if known else THRESHOLD
-    linkage = _Linkage(find_neighbours(ordered, known), threshold)
+    linkage = _Linkage(find_neighbours(ordered, known), [one.source for one in ordered], threshold)
     groups: defaultdict[int, list[Document]] = defaultdict(list)
     for number, document in enumerate(ordered):
         groups[linkage.group_of(number)].append(document)
@@ -44,10 +44,10 @@ class _Linkage:
     length follow from those of its parts, so no vector is touched after the start.
     """
 
-    def __init__(self, neighbours: Neighbours, threshold: float) -> None:
+    def __init__(self, neighbours: Neighbours, sources: Sequence[int], threshold: float) -> None:
         self._products = neighbours
         self._squares = [1.0] * len(neighbours)
-        self._sizes = [1] * len(neighbours)
+        self._sources = [{source} for source in sources]
         self._version = [0] * len(neighbours)
         self._parent = list(range(len(neighbours)))
         self._threshold = threshold
@@ -81,7 +81,7 @@ class _Linkage:
         self._version[two] = -1
         self._version[one] += 1
         self._squares[one] += self._squares[two] + 2 * mine.pop(two)
-        self._sizes[one] += self._sizes[two]
+        self._sources[one] |= self._sources[two]
         theirs.pop(one)
         for other, product in theirs.items():
             self._products[other].pop(two)
@@ -94,7 +94,7 @@ class _Linkage:
         like = product / math.sqrt(self._squares[one] * self._squares[other])
         if like < self._threshold:
             return
-        like /= needed(self._sizes[one], self._sizes[other])
+        like /= needed(len(self._sources[one]), len(self._sources[other]))
         if like >= self._threshold:
             pair = (one, other) if one < other else (other, one)
             versions = (self._version[pair[0]], self._version[pair[1]])

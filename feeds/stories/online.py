@@ -177,7 +177,7 @@ class Grouper:
             story = self._stories[number]
             if not _in_time(story, document):
                 continue
-            like = self._likeness(document, vector, story) / needed(1, story.size)
+            like = self._likeness(document, vector, story) / needed(1, len(story.sources))
             if like > most or (like == most and best and story.id < best.id):
                 best, most = story, like
         return best
