@@ -14,13 +14,19 @@ the cleaning."""
 MOST_SENTENCES = 3
 MOST_WORDS = 60
 MOST_TOKENS = 500
+MOST_SOURCES = 6
 LONGEST = 300
 """Characters of a sentence."""
 _SENTENCE = {
     "type": "object",
     "properties": {
         "text": {"type": "string", "maxLength": LONGEST},
-        "cites": {"type": "array", "items": {"type": "integer"}, "maxItems": 6},
+        "cites": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1, "maximum": MOST_SOURCES},
+            "minItems": 1,
+            "maxItems": MOST_SOURCES,
+        },
     },
     "required": ["text", "cites"],
     "additionalProperties": False,

@@ -165,7 +165,8 @@ def _judge(draft: Draft, sources: Sequence[Source], verdict: _Verdict) -> list[s
 
 def _within(sentences: Sequence[Sentence]) -> list[Sentence]:
     """As many as the entry has room for; the first in any case."""
-    words, kept = 0, []
+    kept: list[Sentence] = []
+    words = 0
     for sentence in sentences:
         words += len(sentence.text.split())
         if kept and words > MOST_WORDS:

@@ -16,7 +16,7 @@ BOUNDS, JSON_SCHEMA, JSON_OBJECT, MAX_TOKENS, TEMPERATURE = (
     "temperature",
 )
 """What a server may lack, from the best kind of structured output down."""
-_BOUNDS = ("maxItems", "maxLength", "minItems", "minLength")
+_BOUNDS = ("maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum")
 """They keep a small model from going on for ever; OpenAI's strict mode does not know all."""
 _CANNOT_UNDERSTAND = (400, 415, 422, 501)
 _ABOUT_FORM = re.compile(r"response.?format|json|schema|grammar|structured", re.IGNORECASE)
