@@ -1,5 +1,6 @@
 """Measure what the product decides, one function a subject."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from digests.evaluate import evaluate_digests
 from feeds.embed.errors import EmbeddingError
 from feeds.embed.provider import KINDS, provider_for
 from feeds.stories.evaluate import evaluate, read_labels
@@ -28,6 +30,11 @@ class Command(BaseCommand):
             "file", type=Path, help="tab-separated: published, publisher, url, title, story"
         )
         stories.add_argument("--embeddings", choices=KINDS, default=settings.EMBEDDINGS)
+
+        digest = subjects.add_parser(
+            "digest", help="check the sentences of stored editions against what they cite"
+        )
+        digest.add_argument("--days", type=int, default=30, help="written since so many; 30")
 
     def handle(self, *, what: str, **options: Any) -> None:
         for line in SUBJECTS[what](options):
@@ -72,4 +79,25 @@ def _encoded(titles: dict[int, str], kind: str) -> dict[int, Any]:
     return dict(zip(titles, rows, strict=True))
 
 
-SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {"stories": stories}
+def digest(options: dict[str, Any]) -> Lines:
+    if options["days"] < 1:
+        raise CommandError(f"--days takes 1 or more, not {options['days']}.")
+    found = evaluate_digests(options["days"])
+    yield from (f"does not hold: {said}" for said in found.complaints)
+    yield f"digest_editions {found.editions}"
+    for writer, count in sorted(found.stories.items()):
+        yield f"digest_stories_{_name(writer)} {count}"
+    for model, (held, drafted) in sorted(found.survived.items()):
+        yield f"digest_drafted_{_name(model)} {drafted}"
+        yield f"digest_survived_share_{_name(model)} {held / drafted if drafted else 0:.4f}"
+    yield f"digest_gone {found.gone}"
+    yield f"digest_sentences {found.sentences}"
+    yield f"digest_cited_share {found.cited_share:.4f}"
+
+
+def _name(text: str) -> str:
+    """A model's name as a part of a line's."""
+    return re.sub(r"[^\w.:-]+", "_", text)
+
+
+SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {"stories": stories, "digest": digest}
