@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from feeds.search.collection import read_collection
+from feeds.search.evaluate import evaluate_search
 from feeds.stories.evaluate import evaluate, read_labels
 
 Lines = Iterator[str]
@@ -22,6 +24,10 @@ class Command(BaseCommand):
         )
         stories.add_argument(
             "file", type=Path, help="tab-separated: published, publisher, url, title, story"
+        )
+        search = subjects.add_parser("search", help="ask the queries of a judged collection")
+        search.add_argument(
+            "folder", type=Path, help="in Cranfield's format (*.all*, *.qry, *.trec) or BEIR's"
         )
 
     def handle(self, *, what: str, **options: Any) -> None:
@@ -47,4 +53,23 @@ def stories(options: dict[str, Any]) -> Lines:
     yield f"B-cubed F1 {found.repaired.f1:.4f}"
 
 
-SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {"stories": stories}
+def search(options: dict[str, Any]) -> Lines:
+    folder: Path = options["folder"]
+    try:
+        collection = read_collection(folder)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{folder} cannot be read: {error}") from None
+    found = evaluate_search(collection)
+    yield f"documents {len(collection.documents)}"
+    yield f"queries {found.queries}"
+    yield f"search_ndcg10 {found.ndcg:.4f}"
+    yield f"search_bm25_ndcg10 {found.bm25:.4f}"
+    yield f"search_mrr {found.mrr:.4f}"
+    yield f"search_recall50 {found.recall:.4f}"
+    yield f"search_all_words_ndcg10 {found.all_words:.4f}"
+    yield f"search_any_word_ndcg10 {found.any_word:.4f}"
+    yield f"search_raw_grades_ndcg10 {found.with_best:.4f}"
+    yield f"search_bm25_raw_grades_ndcg10 {found.bm25_with_best:.4f}"
+
+
+SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {"stories": stories, "search": search}
