@@ -23,6 +23,7 @@ from feeds.search.measures import BM25, ndcg, recall, reciprocal_rank
 from feeds.search.popular import Search
 from feeds.search.query import parse_query
 from feeds.search.run import search_items
+from feeds.search.sqlite_index import TOKENIZER
 
 DEPTH = 50
 _SITE = "https://collection.example/"
@@ -172,10 +173,7 @@ def _bags(texts: Sequence[str]) -> list[Counter[str]]:
 
 def _bags_of_sqlite(texts: Sequence[str]) -> list[tuple[int, str, int]]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE VIRTUAL TABLE evaluated USING fts5(text,"
-            " tokenize='porter unicode61 remove_diacritics 2')"
-        )
+        cursor.execute(f"CREATE VIRTUAL TABLE evaluated USING fts5(text, tokenize='{TOKENIZER}')")
         cursor.executemany("INSERT INTO evaluated (text) VALUES (%s)", [(text,) for text in texts])
     return _rows(_counts_in("evaluated"))
 

@@ -7,11 +7,11 @@ from accounts.database import reading_connection
 from feeds.search.conditions import Conditions
 from feeds.search.query import Group, Query, Term
 from feeds.search.rarity import batches, rarest
-from feeds.search.types import CANDIDATES, END, LOOSE_CANDIDATES, RECENT, START, Match
+from feeds.search.sqlite_mark import mark
+from feeds.search.types import CANDIDATES, LOOSE_CANDIDATES, RECENT, Match
 
 WEIGHTS = "5.0, 2.0, 1.0"
 """Of title, summary and text in the ranking."""
-SNIPPET_WORDS = 32
 MOST_POSTINGS = 50_000
 """Entries of the index that are read for items with some of the words: bm25() goes through all
 of a word's to know how rare it is."""
@@ -56,18 +56,7 @@ class Finder:
         the text has no match."""
         if not ids or not self.query.meant:
             return {}
-        snippet = f"snippet(feeds_search, {{}}, %s, %s, '…', {SNIPPET_WORDS})"
-        statement = (
-            "SELECT rowid, highlight(feeds_search, 0, %s, %s),"
-            f" {snippet.format(2)}, {snippet.format(1)} FROM feeds_search"
-            f" WHERE feeds_search MATCH %s AND rowid IN ({', '.join(['%s'] * len(ids))})"
-        )
-        with reading_connection().cursor() as cursor:
-            cursor.execute(statement, [*(START, END) * 3, _any_group(self.query.meant), *ids])
-            return {
-                pk: (title, summary if START in summary and START not in text else text)
-                for pk, title, text, summary in cursor.fetchall()
-            }
+        return mark(_any_group(self.query.meant), ids)
 
     def _expression(self, all_of: Sequence[Group], some_of: Sequence[Group]) -> str:
         """All of the first, any of the second, nothing that is excluded, in FTS5's language."""
@@ -84,7 +73,7 @@ def _search(conditions: Conditions, expression: str, limit: int, among: str = ""
     parameters += conditions.parameters
     if among:
         where += (
-            " AND f.rowid IN (SELECT rowid FROM feeds_search WHERE feeds_search MATCH %s"
+            " AND +f.rowid IN (SELECT rowid FROM feeds_search WHERE feeds_search MATCH %s"
             f" ORDER BY rowid DESC LIMIT {limit})"
         )
         parameters.append(among)

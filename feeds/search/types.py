@@ -8,7 +8,7 @@ ENOUGH = 50
 """A page: items with some of the words are looked for where fewer have all of them."""
 LOOSE = 200
 """The most of those that are shown: a weaker match than that helps nobody."""
-LOOSE_CANDIDATES = 3_000
+LOOSE_CANDIDATES = 2_000
 """Of those with some of the words so many are ranked; which, is chosen by the rarest words."""
 RECENT = 5_000
 """Among so many of the newest items it is counted how common a word is."""
