@@ -38,6 +38,9 @@ class EditionStory:
     is_update: bool
     last_seq: int
     """Newest arrival that this edition knew: what comes after it is an update."""
+    why: CitedSentence | None = None
+    written_by: str = "extractive"
+    """A model's name, or "extractive"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,13 @@ class Edition:
         )
         headlines = sum(len(story.headline.split()) for story in self.stories)
         return max(1, math.ceil((words + headlines) / WORDS_PER_MINUTE))
+
+    @property
+    def written_by(self) -> str:
+        """Who wrote it: a model, the sources themselves, or both."""
+        writers = {story.written_by for story in self.stories} or {"extractive"}
+        models = sorted(writers - {"extractive"})
+        return " and ".join([*models, "extractive"] if "extractive" in writers else models)[:100]
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists and dictionaries, as kept in `Digest.content`."""

@@ -30,6 +30,8 @@ def _story(story: dict[str, Any]) -> list[str]:
         f"{sentence['text']} {''.join(f'[{n}]' for n in sentence['cites'])}"
         for sentence in story["sentences"]
     )
+    if why := story.get("why"):
+        text += f" Why it matters: {why['text']} {''.join(f'[{n}]' for n in why['cites'])}"
     lines = textwrap.wrap(mark + story["headline"], WIDTH)
     lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
     lines += [f"  [{c['number']}] {c['source']}: {c['url']}" for c in story["citations"]]

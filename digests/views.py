@@ -14,9 +14,8 @@ from django.views.decorators.http import require_http_methods
 from accounts.remember import KEPT, remembered
 from accounts.types import ReaderRequest
 from digests.models import Digest
-from digests.read import todays_digest
+from digests.read import todays_digest, write_now
 from digests.window import reader_today
-from digests.write import write_digest
 
 FIRST_YEAR = 1995
 
@@ -26,7 +25,7 @@ FIRST_YEAR = 1995
 def digest_today(request: ReaderRequest) -> HttpResponse:
     """Today's edition; a POST writes it again with what has come since."""
     if request.method == "POST":
-        write_digest(request.user)
+        write_now(request.user)
         return redirect("digest")
     return _page(request, todays_digest(request.user))
 
@@ -43,7 +42,7 @@ def digest_day(request: ReaderRequest, day: date) -> HttpResponse:
     digest = Digest.objects.filter(user=request.user, date=day).first()
     if request.method == "POST":
         if digest is None:
-            write_digest(request.user, day)
+            write_now(request.user, day)
         return redirect("digest_day", day=day)
     if digest is None:
         return render(request, "digests/none.html", {"day": day}, status=404)

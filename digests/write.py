@@ -1,4 +1,4 @@
-"""Write one reader's edition of one day, extractively: each sentence stands in its source."""
+"""Write one reader's edition of one day: each sentence is held up by the source that it cites."""
 
 import logging
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from digests.choose import Chosen, choose
-from digests.edition import AlsoNoted, Citation, CitedSentence, Edition, EditionStory
-from digests.extract import choose_sentences
+from digests.edition import AlsoNoted, Citation, Edition, EditionStory
 from digests.models import Digest
+from digests.summarise import Telling, Told, tell_stories
 from digests.window import reader_today, window_of
 from feeds.models import Item, ItemBody
 
@@ -19,19 +19,26 @@ log = logging.getLogger(__name__)
 MOST_CITED = 6
 
 
-def write_digest(user: User, day: date | None = None, *, now: datetime | None = None) -> Digest:
+def write_digest(
+    user: User,
+    day: date | None = None,
+    *,
+    now: datetime | None = None,
+    seconds_for_model: float = 0.0,
+) -> Digest:
     """Write and keep the edition of `day` (the reader's today by default).
 
-    Written again, an edition replaces itself; the day before decides what is an update.
+    Written again, an edition replaces itself; the day before decides what is an update. Only the
+    worker has `seconds_for_model`: a page waits for none.
     """
     now = now or timezone.now()
     day = day or reader_today(user.time_zone, now)
     main, also = choose(user, window_of(day, user.time_zone, now), _told_before(user, day), now)
-    edition = _edition(main, also)
+    edition = _edition(main, also, seconds_for_model)
     digest, _ = Digest.objects.update_or_create(
         user=user,
         date=day,
-        defaults={"content": edition.as_json(), "written_by": "extractive"},
+        defaults={"content": edition.as_json(), "written_by": edition.written_by},
     )
     log.info("digest_written user_id=%s date=%s stories=%s", user.pk, day, len(edition.stories))
     return digest
@@ -44,11 +51,15 @@ def _told_before(user: User, day: date) -> dict[int, int]:
     return {story["story_id"]: story["last_seq"] for story in before.content["stories"]}
 
 
-def _edition(main: list[Chosen], also: list[Chosen]) -> Edition:
+def _edition(main: list[Chosen], also: list[Chosen], seconds: float) -> Edition:
     texts = _texts(item for chosen in main for item in _cited(chosen))
+    told = tell_stories(
+        [[Telling(item.title, texts[item.pk]) for item in _cited(chosen)] for chosen in main],
+        seconds=seconds,
+    )
     everything = [item for chosen in (*main, *also) for item in chosen.items]
     return Edition(
-        stories=tuple(_tell(chosen, texts) for chosen in main),
+        stories=tuple(map(_story, main, told)),
         also=tuple(AlsoNoted(c.story.pk, c.items[0].title, str(c.items[0].source)) for c in also),
         item_count=len(everything),
         source_count=len({item.source_id for item in everything}),
@@ -71,18 +82,18 @@ def _texts(items: Iterable[Item]) -> dict[int, str]:
     return {pk: bodies.get(pk) or item.summary for pk, item in by_id.items()}
 
 
-def _tell(chosen: Chosen, texts: dict[int, str]) -> EditionStory:
-    cited = _cited(chosen)
-    sentences = choose_sentences([texts[item.pk] for item in cited])
+def _story(chosen: Chosen, told: Told) -> EditionStory:
     return EditionStory(
         story_id=chosen.story.pk,
         headline=chosen.items[0].title if chosen.is_update else _headline(chosen),
-        sentences=tuple(CitedSentence(s.text, (s.source + 1,)) for s in sentences),
-        citations=tuple(_citation(n, item) for n, item in enumerate(cited, 1)),
+        sentences=told.sentences,
+        citations=tuple(_citation(n, item) for n, item in enumerate(_cited(chosen), 1)),
         source_count=max(1, len(chosen.source_ids)),
         topics=tuple(chosen.story.topics),
         is_update=chosen.is_update,
         last_seq=max(item.seq for item in chosen.items),
+        why=told.why,
+        written_by=told.written_by,
     )
 
 
