@@ -26,6 +26,35 @@ READ = 12_000
 """Characters of a text in which an answer is looked for."""
 LONGEST, SHORTEST = 420, 12
 """Characters of a sentence; in Chinese or Japanese a short one says as much."""
+_IRREGULAR = {
+    past: present
+    for present, *forms in (
+        line.split()
+        for line in """
+        buy bought
+        sell sold
+        pay paid
+        build built
+        make made
+        win won
+        lose lost
+        lead led
+        grow grew grown
+        begin began begun
+        leave left
+        find found
+        give gave given
+        take took taken
+        choose chose chosen
+        write wrote written
+        speak spoke spoken
+        fall fell fallen
+        rise rose risen
+        """.strip().splitlines()
+    )
+    for past in forms
+}
+"""Of verbs of news in English, whose questions are in the past and whose headlines are not."""
 _HAN = re.compile(r"[぀-ヿ㐀-鿿가-힣]+")
 _NAME = re.compile(r"(?<!^)(?<![.!?¿¡] )\b(?:[A-ZÀ-ÞА-Я][\w-]*|\w*\d\w*)")
 
@@ -169,4 +198,10 @@ def _cosine(one: Set[str], other: Set[str]) -> float:
 def _terms(text: str) -> list[str]:
     """Stems; of scripts without spaces each pair of signs."""
     pairs = [run[at : at + 2] for run in _HAN.findall(text) for at in range(max(1, len(run) - 1))]
-    return terms_of(_HAN.sub(" ", text)) + pairs
+    return [_IRREGULAR.get(term, _singular(term)) for term in terms_of(_HAN.sub(" ", text))] + pairs
+
+
+def _singular(term: str) -> str:
+    """Of the short words that the stemmer of stories leaves alone: "pays" is "pay"."""
+    is_short = 3 < len(term) <= 4 and term.endswith("s") and not term.endswith(("ss", "us", "is"))
+    return term[:-1] if is_short else term

@@ -83,6 +83,11 @@ def test_what_is_no_news_is_left_out() -> None:
     assert found == []
 
 
+@pytest.mark.parametrize("question", ["Who bought Falcon?", "Who buys Falcon?"])
+def test_a_headline_of_now_answers_a_question_about_the_past(question: str) -> None:
+    assert said(question, Text("Kestrel buys Falcon", "")) == ["Kestrel buys Falcon"]
+
+
 def test_the_words_that_ask_are_none_of_what_is_asked_for() -> None:
     assert question_terms("What is the price of Kestrel?") == question_terms("price Kestrel")
     assert question_terms("what is it?") == frozenset()
