@@ -30,7 +30,10 @@ def answer_by_model(user: User, question: str) -> Answer:
     shown = _by_source(relevant(found, question, MOST_PASSAGES))
     if not shown:
         return Answer(written_by=settings.LLM_MODEL)
-    texts = [cleaned(f"{found.texts[n].title}\n{' '.join(said)}") for n, said in shown.items()]
+    texts = [
+        cleaned("\n".join(dict.fromkeys([found.texts[n].title, *said])))
+        for n, said in shown.items()
+    ]
     held = _ask(question, texts)
     cited = sorted({number for sentence in held for number in sentence.cites})
     numbers = {old: new for new, old in enumerate(cited, 1)}

@@ -102,10 +102,9 @@ def choose_passages(
     candidates = [one for number in named for one in _candidates(number, texts[number])]
     candidates = [one for one in candidates if _is_of_version(question, one, texts)]
     rarity, average = _rarity(wanted, candidates)
-    scored = [
-        (_score(one, rarity, average), one) for one in candidates if _is_relevant(one, wanted)
-    ]
-    return _diverse(scored, most, is_news)
+    relevant = _told_best([one for one in candidates if _is_relevant(one, wanted)], texts)
+    scored = [(_score(one, rarity, average), one) for one in relevant]
+    return _diverse(scored, wanted, most, is_news)
 
 
 def _has_names(question: str, text: Text) -> bool:
@@ -128,7 +127,15 @@ def _candidates(number: int, text: Text) -> list[_Candidate]:
     sentences = [one for one in split_sentences(text.body[:READ]) if _tells(one)]
     return [
         _Candidate(sentence, number, Counter(_terms(sentence)), title)
-        for sentence in (sentences or [text.title])
+        for sentence in dict.fromkeys([*sentences, text.title])
+    ]
+
+
+def _told_best(relevant: Sequence[_Candidate], texts: Sequence[Text]) -> list[_Candidate]:
+    """A headline speaks where no sentence of its text does: it says less than they do."""
+    told = {one.source for one in relevant if one.text != texts[one.source].title}
+    return [
+        one for one in relevant if one.source not in told or one.text != texts[one.source].title
     ]
 
 
@@ -166,29 +173,36 @@ def _score(one: _Candidate, rarity: dict[str, float], average: float) -> float:
 
 
 def _diverse(
-    scored: list[tuple[float, _Candidate]], most: int, is_news: Callable[[str], bool]
+    scored: list[tuple[float, _Candidate]],
+    wanted: frozenset[str],
+    most: int,
+    is_news: Callable[[str], bool],
 ) -> list[Passage]:
     left = sorted(scored, key=lambda pair: (-pair[0], pair[1].source))
     best = left[0][0] if left else 1.0
     chosen: list[tuple[float, _Candidate]] = []
+
+    def overlap(one: _Candidate) -> float:
+        return max((_likeness(one, other, wanted) for _, other in chosen), default=0.0)
+
+    def gain(pair: tuple[float, _Candidate]) -> float:
+        return RELEVANCE * pair[0] / best - (1 - RELEVANCE) * overlap(pair[1])
+
     while left and len(chosen) < most:
-        pair = max(left, key=lambda one: RELEVANCE * one[0] / best - _likest(one[1], chosen))
+        pair = max(left, key=gain)
         left.remove(pair)
         from_it = sum(one.source == pair[1].source for _, one in chosen)
-        is_new = from_it < MOST_A_SOURCE and _overlap(pair[1], chosen) < NEAR_DUPLICATE
+        is_new = from_it < MOST_A_SOURCE and overlap(pair[1]) < NEAR_DUPLICATE
         if is_new and is_news(pair[1].text):
             chosen.append(pair)
     chosen.sort(key=lambda one: -one[0])
     return [Passage(one.text, one.source, round(score, 3)) for score, one in chosen]
 
 
-def _likest(one: _Candidate, chosen: Sequence[tuple[float, _Candidate]]) -> float:
-    return (1 - RELEVANCE) * _overlap(one, chosen)
-
-
-def _overlap(one: _Candidate, chosen: Sequence[tuple[float, _Candidate]]) -> float:
-    """The cosine of its words with those of the likest that is chosen."""
-    return max((_cosine(one.terms.keys(), other.terms.keys()) for _, other in chosen), default=0.0)
+def _likeness(one: _Candidate, other: _Candidate, wanted: frozenset[str]) -> float:
+    """The cosine of what they say beside the question's words, which all answers share."""
+    ours, theirs = one.terms.keys() - wanted, other.terms.keys() - wanted
+    return _cosine(ours, theirs) if ours or theirs else 1.0
 
 
 def _cosine(one: Set[str], other: Set[str]) -> float:
