@@ -39,6 +39,10 @@ class BM25:
         self._average = sum(self._lengths.values()) / max(1, len(documents)) or 1.0
 
     def rank(self, terms: Iterable[str], depth: int = 50) -> list[str]:
+        scores = self.scores(terms)
+        return sorted(scores, key=lambda name: (-scores[name], name))[:depth]
+
+    def scores(self, terms: Iterable[str]) -> dict[str, float]:
         scores: defaultdict[str, float] = defaultdict(float)
         for term in terms:
             matches = self._postings.get(term, [])
@@ -46,4 +50,4 @@ class BM25:
             for name, often in matches:
                 length = 1 - B + B * self._lengths[name] / self._average
                 scores[name] += rarity * often * (K1 + 1) / (often + K1 * length)
-        return sorted(scores, key=lambda name: (-scores[name], name))[:depth]
+        return dict(scores)
