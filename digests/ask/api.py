@@ -25,7 +25,7 @@ class AnswerSourceSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     item_id = serializers.IntegerField()
     title = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     url = serializers.CharField()
 
 

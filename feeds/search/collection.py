@@ -77,7 +77,8 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
 
 def _records(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """(number, {field's letter: text on one line}) of each `.I`."""
-    number, fields, letter = "", {}, ""
+    number, letter = "", ""
+    fields: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         head = _FIELD.fullmatch(line.rstrip())
         if head and head[1] == "I":

@@ -184,7 +184,7 @@ def _counts_in(table: str) -> str:
     return f"SELECT doc, term, count(*) FROM {table}_terms GROUP BY doc, term"
 
 
-def _rows(statement: str, parameters: Sequence[object] = ()) -> list[tuple[int, str, int]]:
+def _rows(statement: str, parameters: Sequence[list[str]] = ()) -> list[tuple[int, str, int]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return [*cursor.fetchall()]

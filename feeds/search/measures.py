@@ -14,7 +14,7 @@ def ndcg(ranking: Sequence[str], gains: Mapping[str, int], depth: int = 10) -> f
 
 
 def _discounted(grades: Iterable[int]) -> float:
-    return sum((2**grade - 1) / math.log2(rank + 2) for rank, grade in enumerate(grades))
+    return sum((2.0**grade - 1) / math.log2(rank + 2) for rank, grade in enumerate(grades))
 
 
 def reciprocal_rank(ranking: Sequence[str], gains: Mapping[str, int]) -> float:

@@ -123,7 +123,7 @@ def _search(
     return [Match(*row) for row in cursor.fetchall()]
 
 
-def _score(words: Mapping[str, Weight]) -> tuple[str, list[object]]:
+def _score(words: Mapping[str, Weight]) -> tuple[str, list[str]]:
     """(SQL of BM25 over what was found, negative as the best come first; its parameters).
 
     ts_rank has no rarity and no such length, but tells how often a word is there: it adds up

@@ -68,8 +68,8 @@ def weigh(cursor: Any, texts: Iterable[str]) -> dict[str, Weight]:
     words, spans = list(texts), partitions.known_spans(cursor)
     known = next((span for span in reversed(spans) if span.rows >= CANDIDATES), None)
     if known is None:
-        counts, sample = _counted(cursor, "feeds_search", words)
-        total = float(sample)
+        counts, total = _counted(cursor, "feeds_search", words)
+        sample = total
     else:
         table, sample = known.table("feeds_search"), known.rows
         guessed = estimates(cursor, table, words)
@@ -112,13 +112,13 @@ def _rarity(count: float, total: float) -> float:
     return math.log(1 + (max(total, count) - count + 0.5) / (count + 0.5))
 
 
-def _counted(cursor: Any, table: str, texts: Sequence[str]) -> tuple[dict[str, float], int]:
+def _counted(cursor: Any, table: str, texts: Sequence[str]) -> tuple[dict[str, float], float]:
     """Exactly, with the number of all where `table` has but few: of rare words alone."""
     counts = [f"(SELECT count(*) FROM {table} WHERE vector @@ CAST(%s AS tsquery))"] * len(texts)
     whole = f"(SELECT count(*) FROM {table})" if table == "feeds_search" else "0"
     cursor.execute(f"SELECT {', '.join([whole, *counts])}", list(texts))
     total, *found = cursor.fetchone()
-    return dict(zip(texts, map(float, found), strict=True)), total
+    return dict(zip(texts, map(float, found), strict=True)), float(total)
 
 
 def _in_all_languages(

@@ -46,7 +46,7 @@ class Finder:
             weighed = rarest(counts, MOST_POSTINGS)
             for deciding in batches(counts, LOOSE_CANDIDATES):
                 some = [*(weighed | deciding)]
-                among = "" if len(some) == len(deciding) else _any_group([*deciding])
+                among = self._expression(quoted, [*deciding]) if len(some) > len(deciding) else ""
                 yield _search(conditions, self._expression(quoted, some), LOOSE_CANDIDATES, among)
         if helpful and quoted:
             yield _search(conditions, self._expression(quoted, []), CANDIDATES)
@@ -68,24 +68,24 @@ class Finder:
 
 
 def _search(conditions: Conditions, expression: str, limit: int, among: str = "") -> list[Match]:
-    """The newest matches of `expression`, those of `among` alone where it is given."""
-    where, parameters = f"feeds_search MATCH %s AND {conditions.sql}", [expression]
-    parameters += conditions.parameters
-    if among:
-        where += (
-            " AND +f.rowid IN (SELECT rowid FROM feeds_search WHERE feeds_search MATCH %s"
-            f" ORDER BY rowid DESC LIMIT {limit})"
-        )
-        parameters.append(among)
+    """The newest matches of `expression`; with `among` those of its newest matches. These too
+    are of what the reader may see: what others alone see must not take their place."""
+    score = f"bm25(feeds_search, {WEIGHTS})"
+    newest = (
+        "SELECT i.id{} FROM feeds_search f CROSS JOIN feeds_item i ON i.id = f.rowid"
+        f" WHERE feeds_search MATCH %s AND {conditions.sql} ORDER BY f.rowid DESC LIMIT {limit}"
+    )
+    if not among:
+        return _fetch(newest.format(f", {score}"), [expression, *conditions.parameters])
     return _fetch(
-        f"SELECT i.id, bm25(feeds_search, {WEIGHTS})"
-        " FROM feeds_search f CROSS JOIN feeds_item i ON i.id = f.rowid"
-        f" WHERE {where} ORDER BY f.rowid DESC LIMIT {limit}",
-        parameters,
+        # The + keeps SQLite from looking for each of them in the whole list of each word.
+        f"SELECT rowid, {score} FROM feeds_search"
+        f" WHERE feeds_search MATCH %s AND +rowid IN ({newest.format('')})",
+        [expression, among, *conditions.parameters],
     )
 
 
-def _fetch(statement: str, parameters: Sequence[object]) -> list[Match]:
+def _fetch(statement: str, parameters: Sequence[int | str]) -> list[Match]:
     with reading_connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         return [Match(*row) for row in cursor.fetchall()]

@@ -159,6 +159,21 @@ def test_what_has_rare_words_comes_before_what_has_common_ones(
     assert titles[1:] and len(titles) <= 1 + 2 * few_candidates
 
 
+def test_what_others_alone_see_takes_no_place_among_what_is_ranked(
+    reader: User, few_candidates: int
+) -> None:
+    mine, theirs = make_source(reader=reader), make_source("theirs", reader=make_user("other"))
+    make_item(mine, "Falcon one", published=timezone.now() - timedelta(days=2))
+    for _ in range(3 * few_candidates):
+        make_item(theirs, "Falcon and common")
+        make_item(mine, "Common news")
+
+    titles = found(reader, "falcon common absent")
+
+    assert "Falcon one" in titles
+    assert "Falcon and common" not in titles
+
+
 def test_a_word_that_is_nowhere_does_not_hide_what_has_the_others(
     reader: User, few_candidates: int
 ) -> None:
