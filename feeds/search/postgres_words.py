@@ -15,6 +15,7 @@ from feeds.search.types import CANDIDATES
 COMMON = 1 / 100
 """Of a partition's items: what the planner's statistics say is in more of them is believed,
 what is rarer is counted."""
+_INIT_PLAN = re.compile(r"InitPlan (\d+)")
 _SEPARATORS = re.compile(r"[\W_]+")
 
 
@@ -84,15 +85,16 @@ def weigh(cursor: Any, texts: Iterable[str]) -> dict[str, Weight]:
 
 def estimates(cursor: Any, table: str, texts: Sequence[str]) -> dict[str, float]:
     """About how many rows each matches, as the planner guesses by its statistics."""
-    arms = [f"(SELECT 1 FROM {table} WHERE vector @@ CAST(%s AS tsquery))"] * len(texts)
-    # A second arm keeps the plan's shape when there is one text alone.
-    cursor.execute(
-        f"EXPLAIN (FORMAT JSON) {' UNION ALL '.join([*arms, '(SELECT 1)'])}", list(texts)
-    )
+    # Each as a plan of its own, with its number: of arms of a union some may be left out.
+    parts = [f"(SELECT 1 FROM {table} WHERE vector @@ CAST(%s AS tsquery))"] * len(texts)
+    cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT {', '.join(parts)}", list(texts))
     plan = cursor.fetchone()[0]
     plan = json.loads(plan) if isinstance(plan, str) else plan
-    parts = plan[0]["Plan"]["Plans"]
-    return {text: float(part["Plan Rows"]) for text, part in zip(texts, parts, strict=False)}
+    rows = {}
+    for part in plan[0]["Plan"]["Plans"]:
+        if found := _INIT_PLAN.match(part.get("Subplan Name", "")):
+            rows[int(found[1])] = float(part["Plan Rows"])
+    return {text: rows[number] for number, text in enumerate(texts, 1)}
 
 
 def any_of(texts: Iterable[str]) -> str:

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
+from feeds import partitions
 from feeds.models import Folder, Subscription
 from feeds.reading.marks import set_state
-from feeds.search import postgres_find, sqlite_find
+from feeds.search import postgres_find, postgres_words, sqlite_find
 from feeds.search.run import search_items
 from feeds.search.types import ENOUGH
 from feeds.stories.edit import delete_items
@@ -157,6 +158,30 @@ def test_what_has_rare_words_comes_before_what_has_common_ones(
 
     assert (whole, titles[0]) == (0, "Rare kestrel")
     assert titles[1:] and len(titles) <= 1 + 2 * few_candidates
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's own")
+def test_common_words_are_weighed_by_statistics_and_rare_ones_by_counting(
+    reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_words, "CANDIDATES", 100)
+    source = make_source(reader=reader)
+    for number in range(200):
+        make_item(source, f"Common number{number} {'middling' * (number % 10 == 0)}")
+    make_item(source, "Kestrel")
+    texts = ["('common')", "('middl')", "('kestrel')", "('absent')", "('common' <-> 'kestrel')"]
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE feeds_item, feeds_search")
+        monkeypatch.setattr(partitions, "_seen", (0.0, []))
+        weights = postgres_words.weigh(cursor, texts)
+        one = postgres_words.estimates(cursor, "feeds_search", texts[:1])
+
+    items = [round(weights[text].items) for text in texts]
+    assert items[0] == pytest.approx(200, abs=5) and items[1] == pytest.approx(20, abs=5)
+    assert items[2:] == [1, 0, 0] and one.keys() == {texts[0]}
+    rarities = [weights[text].rarity for text in texts]
+    assert rarities[0] < 0.1 < rarities[1] < rarities[2] < rarities[3]
+    assert found(reader, "common kestrel absent")[0] == "Kestrel"
 
 
 def test_what_others_alone_see_takes_no_place_among_what_is_ranked(
