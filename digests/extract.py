@@ -22,6 +22,7 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Sen|Rep|Gov|vs|etc|e\.g|i\.e|al|approx|ca|Fig|Inc|Ltd"
     r"|Corp|Co|No|Nr|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|bzw|z\.B|d\.h|[A-ZÀ-ÞА-Я]))\.$"
 )
+_WHOLE_WORD = re.compile(r"[^\W\d_]{5,}$")
 _UNSPACED = re.compile(r"[぀-ヿ㐀-鿿]")
 BOILERPLATE = re.compile(
     r"\b(read more|continue reading|the post .* appeared first|subscribe|sign up|click here|"
@@ -89,18 +90,24 @@ def choose_sentences(
 
 
 def _pieces(text: str) -> Iterable[str]:
-    """What lies between ends of sentences, and before a word that does not go on in lower case."""
+    """What lies between ends of sentences."""
     start = 0
     for match in _END.finditer(text):
-        after = text[match.end() : match.end() + 3].lstrip("\"'“‘«([ ")
-        is_line = match.group().startswith("\n")
-        if after[:1].islower() and not is_line:
+        if not _ends(text, match):
             continue
         if piece := " ".join(text[start : match.end()].split()):
             yield piece
         start = match.end()
     if piece := " ".join(text[start:].split()):
         yield piece
+
+
+def _ends(text: str, match: re.Match[str]) -> bool:
+    """A full stop before lower case ends a sentence after a whole word alone: not in "ca. half"."""
+    after = text[match.end() : match.end() + 3].lstrip("\"'“‘«([ ")
+    if match.group().startswith("\n") or not after[:1].islower():
+        return True
+    return bool(_WHOLE_WORD.search(text[max(0, match.start() - 30) : match.start()]))
 
 
 def _goes_on(sentence: str) -> bool:

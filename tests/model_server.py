@@ -89,7 +89,7 @@ def llm(settings: Any) -> Iterator[ModelServer]:
     with model_server() as server:
         settings.OPENAI_BASE_URL, settings.LLM_MODEL = server.url, MODEL
         settings.OPENAI_API_KEY = "sk-secret"
-        settings.LLM_CONNECT_TIMEOUT, settings.LLM_TIMEOUT = 2.0, 1.5
+        settings.LLM_CONNECT_TIMEOUT, settings.LLM_TIMEOUT = 5.0, 20.0
         yield server
 
 

@@ -22,6 +22,7 @@ from ainews_site.redis_url import place
 from ainews_site.serve import heartbeats
 from feeds import clock
 from feeds.ids import lowest_id
+from feeds.language.look import problem as language_problem
 from feeds.models import FetchLog, Source
 from feeds.partitions import gaps, spans, strays
 
@@ -33,7 +34,9 @@ BEFORE_US = 1_735_689_600
 
 
 class Command(BaseCommand):
-    help = "Checks configuration, database, cache, queue, disk, clock and a feed fetch."
+    help = (
+        "Checks configuration, database, cache, queue, language model, disk, clock, a feed fetch."
+    )
 
     def handle(self, **_: Any) -> None:
         looks: dict[str, Callable[[], str]] = {
@@ -41,6 +44,7 @@ class Command(BaseCommand):
             "database": database,
             "cache": cache_works,
             "queue": queue,
+            "language model": language_model,
             "disk": disk,
             "clock": clock_is_right,
             "a feed": feed,
@@ -124,6 +128,11 @@ def queue() -> str:
     if waiting > MOST_WAITING:
         return f"{waiting} slow tasks wait for a worker; run manage.py worker --queue slow."
     return ""
+
+
+def language_model() -> str:
+    """Of one that is configured: it must list its models, and the month's money must last."""
+    return language_problem() if settings.LLM_MODEL else ""
 
 
 def disk() -> str:

@@ -1,11 +1,13 @@
 """Measure what the product decides, one function a subject."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from digests.evaluate import evaluate_digests
 from feeds.search.collection import read_collection
 from feeds.search.evaluate import evaluate_search
 from feeds.stories.evaluate import evaluate, read_labels
@@ -29,6 +31,10 @@ class Command(BaseCommand):
         search.add_argument(
             "folder", type=Path, help="in Cranfield's format (*.all*, *.qry, *.trec) or BEIR's"
         )
+        digest = subjects.add_parser(
+            "digest", help="check the sentences of stored editions against what they cite"
+        )
+        digest.add_argument("--days", type=int, default=30, help="written since so many; 30")
 
     def handle(self, *, what: str, **options: Any) -> None:
         for line in SUBJECTS[what](options):
@@ -72,4 +78,29 @@ def search(options: dict[str, Any]) -> Lines:
     yield f"search_bm25_raw_grades_ndcg10 {found.bm25_with_best:.4f}"
 
 
-SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {"stories": stories, "search": search}
+def digest(options: dict[str, Any]) -> Lines:
+    if options["days"] < 1:
+        raise CommandError(f"--days takes 1 or more, not {options['days']}.")
+    found = evaluate_digests(options["days"])
+    yield from (f"does not hold: {said}" for said in found.complaints)
+    yield f"digest_editions {found.editions}"
+    for writer, count in sorted(found.stories.items()):
+        yield f"digest_stories_{_name(writer)} {count}"
+    for model, (held, drafted) in sorted(found.survived.items()):
+        yield f"digest_drafted_{_name(model)} {drafted}"
+        yield f"digest_survived_share_{_name(model)} {held / drafted if drafted else 0:.4f}"
+    yield f"digest_gone {found.gone}"
+    yield f"digest_sentences {found.sentences}"
+    yield f"digest_cited_share {found.cited_share:.4f}"
+
+
+def _name(text: str) -> str:
+    """A model's name as a part of a line's."""
+    return re.sub(r"[^\w.:-]+", "_", text)
+
+
+SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {
+    "stories": stories,
+    "search": search,
+    "digest": digest,
+}

@@ -126,7 +126,10 @@ def test_what_is_no_answer_is_said_in_words(llm: ModelServer, act: Any, words: s
 
 
 @pytest.mark.parametrize("act", [is_slow(4, says(YES)), trickles], ids=["silent", "trickling"])
-def test_a_slow_server_is_left_in_time_and_not_asked_twice(llm: ModelServer, act: Any) -> None:
+def test_a_slow_server_is_left_in_time_and_not_asked_twice(
+    llm: ModelServer, settings: Any, act: Any
+) -> None:
+    settings.LLM_TIMEOUT = 1.5
     llm.will(act)
     started = time.monotonic()
 
@@ -252,6 +255,25 @@ def test_what_a_server_cannot_do_is_remembered_and_tried_again_a_week_later(
     assert len(llm.asked) == 5
 
 
+def test_a_server_that_knows_no_bounds_is_asked_without_them(llm: ModelServer) -> None:
+    bounded = {"type": "object", "properties": {"answer": {"type": "string", "maxLength": 9}}}
+
+    def knows_no_bounds(handler: Any, body: dict[str, Any]) -> None:
+        if "maxLength" in str(body.get("response_format")):
+            fails(400, "Invalid schema: 'maxLength' is not permitted.")(handler, body)
+        else:
+            says({"answer": "longer than nine"})(handler, body)
+
+    llm.will(knows_no_bounds)
+
+    for question in ("one", "two"):
+        found = complete([{"role": "user", "content": question}], bounded, "test", version="1")
+        assert found.data == {"answer": "longer than nine"}
+
+    assert LanguageServer.objects.get().lacks == ["bounds"]
+    assert [body["response_format"]["type"] for body in llm.asked] == ["json_schema"] * 3
+
+
 def test_a_server_that_ignores_the_form_is_told_it_in_words(llm: ModelServer) -> None:
     llm.will(says("Yes, it is."), says(YES))
 
@@ -270,7 +292,10 @@ def test_a_server_that_refuses_whatever_is_asked_is_not_held_to_lack_anything(
     assert LanguageServer.objects.get().lacks == []
 
 
-def test_after_three_failures_it_is_left_alone_then_tried_by_one(llm: ModelServer) -> None:
+def test_after_three_failures_it_is_left_alone_then_tried_by_one(
+    llm: ModelServer, settings: Any
+) -> None:
+    settings.LLM_TIMEOUT = 0.5
     llm.will(is_slow(4, says(YES)))
     for n in range(3):
         with pytest.raises(ModelAwayError, match="did not answer"):
@@ -280,6 +305,7 @@ def test_after_three_failures_it_is_left_alone_then_tried_by_one(llm: ModelServe
         ask()
     asked = len(llm.asked)
     LanguageServer.objects.update(open_until=timezone.now() - timedelta(seconds=1))
+    settings.LLM_TIMEOUT = 20
     llm.will(says(YES))
 
     assert asked == 3
