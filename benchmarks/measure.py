@@ -119,12 +119,15 @@ def reader_and_acts() -> tuple[Any, list[Act]]:
     def mark() -> None:
         made.append(mark_all_read(user, None, newest).pk)
 
-    common = Words().words[len(FUNCTION_WORDS.split()) + 5]
+    known = Words().words[len(FUNCTION_WORDS.split()) :]
+    common = known[5]
     words = {
         "search, rare word": "zanzibar",
         "search, middling word": "timbuktu",
         "search, common word": common,
         "search, phrase": '"harbour lighthouse"',
+        "search, question": f"what did timbuktu say of {known[40]} and {known[300]} in {common}?",
+        "search, common words": f"{common} {known[9]} {known[20]} {known[31]} zanzibarr",
     }
     return user, [
         Act("river", lambda: river(user, Filters()), "/river/"),

@@ -1,4 +1,5 @@
-"""Digests, with the titles and addresses that they cite, and what a model wrote of stories."""
+"""Digests, with the titles and addresses that they cite, and what a model wrote of stories and
+questions."""
 
 from django.conf import settings
 from django.db import models
@@ -39,3 +40,26 @@ class StorySummary(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model}: {self.held} of {self.drafted}"
+
+
+class Question(models.Model):
+    """A reader's question that a language model is asked, and what became of it; it expires."""
+
+    WAITING, ANSWERED, FAILED = "waiting", "answered", "failed"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="questions"
+    )
+    key = models.CharField(max_length=64, help_text="hash of the question and the model")
+    text = models.CharField(max_length=500)
+    asked_at = models.DateTimeField(db_index=True)
+    state = models.CharField(max_length=10, default=WAITING)
+    written_by = models.CharField(max_length=200, blank=True)
+    content = models.JSONField(default=dict, help_text="sentences and sources: digests.ask.types")
+    problem = models.CharField(max_length=500, blank=True, help_text="why it failed")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="question_unique")]
+
+    def __str__(self) -> str:
+        return self.text

@@ -9,6 +9,7 @@ from django_q.tasks import async_task
 
 from accounts.models import User
 from accounts.zones import zone_named
+from digests.ask.questions import answer_question, forget_old_questions
 from digests.models import Digest
 from digests.summarise import forget_old_summaries
 from digests.window import reader_today
@@ -16,7 +17,14 @@ from digests.write import write_digest
 from feeds import clock
 from feeds.tasks import SLOW, ensure_schedule
 
-__all__ = ["ensure_schedules", "forget_old_summaries", "write_again", "write_due_digests"]
+__all__ = [
+    "answer_question",
+    "ensure_schedules",
+    "forget_old_questions",
+    "forget_old_summaries",
+    "write_again",
+    "write_due_digests",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -37,14 +45,25 @@ def ensure_schedules() -> None:
             "kwargs": repr(SLOW),
         },
     )
-    ensure_schedule(
-        "forget_old_summaries",
-        {
-            "func": "digests.tasks.forget_old_summaries",
-            "schedule_type": Schedule.DAILY,
-            "kwargs": repr(SLOW),
-        },
-    )
+    for name in ("forget_old_summaries", "forget_old_questions"):
+        ensure_schedule(
+            name,
+            {
+                "func": f"digests.tasks.{name}",
+                "schedule_type": Schedule.DAILY,
+                "kwargs": repr(SLOW),
+            },
+        )
+
+
+def answer_soon(question_id: int) -> bool:
+    """Have the worker ask the language model; whether the queue took it."""
+    try:
+        async_task("digests.tasks.answer_question", question_id, **SLOW)
+    except Exception:  # whatever ails the broker, the sources' own words are there
+        logger.exception("The queue did not take the question.")
+        return False
+    return True
 
 
 def write_soon(user: User, day: date) -> None:

@@ -182,12 +182,16 @@ class FoundSerializer(ItemSerializer):
     source_title = serializers.CharField(source="source.title")
     marked_title = serializers.CharField()
     marked_snippet = serializers.CharField()
+    has_all = serializers.BooleanField(help_text="whether it has all words of the query")
 
 
 class SearchSerializer(serializers.Serializer[object]):
     """A page of results. `problems` are sentences about the query."""
 
     found = serializers.IntegerField()
+    with_all = serializers.IntegerField(
+        help_text="so many, which come first, have all words; the others have some of them"
+    )
     is_capped = serializers.BooleanField()
     next_page = serializers.IntegerField(allow_null=True)
     milliseconds = serializers.IntegerField()

@@ -1,7 +1,7 @@
 """What many search for is looked for once: the numbers of what was found, and their snippets,
 are remembered for all who see the same. Rows are read anew, by who may see them now."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from feeds.revisions import news_for
 from feeds.search import postgres_find, sqlite_find
 from feeds.search.conditions import Conditions
 from feeds.search.query import Query
+from feeds.search.types import ENOUGH, LOOSE, Match
 
 FRESH = 600
 """Seconds, unless something new comes or changes; then "unread" has another horizon too."""
@@ -28,9 +29,11 @@ _PRIVATE = (
 
 
 class Found(NamedTuple):
-    """The best first. `stamp` is of what was known when it was looked for."""
+    """The best first: `with_all` that have all words, then those with some. `stamp` is of what
+    was known when it was looked for."""
 
     ids: tuple[int, ...]
+    with_all: int
     problems: tuple[str, ...]
     stamp: tuple[int, int]
 
@@ -52,6 +55,11 @@ class Search:
         self.is_current &= found.stamp == self._stamp
         return found
 
+    def find_some(self) -> list[int]:
+        """The best with some of the words, those with all among them: what is asked for where
+        few have all of them."""
+        return self._some(Conditions(self.user, self.query), set())
+
     def mark(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
         """{id: (title, snippet)}, as the finder's."""
         if not ids:
@@ -66,10 +74,23 @@ class Search:
         self.is_current &= of_when == stamp
         return marks
 
-    def _find(self) -> tuple[tuple[int, ...], tuple[str, ...], tuple[int, int]]:
+    def _find(self) -> tuple[tuple[int, ...], int, tuple[str, ...], tuple[int, int]]:
         conditions = Conditions(self.user, self.query)
-        matches = sorted(self._finder.find(conditions), key=lambda one: (one.score, -one.id))
-        return tuple(one.id for one in matches), tuple(conditions.problems), self._stamp
+        ids = _best(self._finder.find(conditions))
+        with_all = len(ids)
+        if with_all < ENOUGH:
+            ids += self._some(conditions, set(ids))
+        return tuple(ids), with_all, tuple(conditions.problems), self._stamp
+
+    def _some(self, conditions: Conditions, known: set[int]) -> list[int]:
+        """Those with some of the words, and not `known` to have them all."""
+        found: list[int] = []
+        for matches in self._finder.find_some(conditions):
+            found += _best(one for one in matches if one.id not in known)
+            if len(found) >= ENOUGH:
+                break
+            known = known.union(found)
+        return found[:LOOSE]
 
     @cached_property
     def _finder(self) -> postgres_find.Finder | sqlite_find.Finder:
@@ -85,3 +106,7 @@ class Search:
         with reading_connection().cursor() as cursor:
             cursor.execute(_PRIVATE, [self.user.pk, self.user.pk])
             return str(sorted(number for (number,) in cursor.fetchall()))
+
+
+def _best(matches: Iterable[Match]) -> list[int]:
+    return [one.id for one in sorted(matches, key=lambda one: (one.score, -one.id))]

@@ -1,29 +1,29 @@
 # ruff: noqa: S608 - all of the SQL is our own, values are parameters
 """Ask the index of PostgreSQL: partition by partition from the newest, until enough is found."""
 
-import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from accounts.database import reading_connection
 from feeds import partitions
 from feeds.partitions import Span
 from feeds.search.conditions import HIGHEST, Conditions
-from feeds.search.query import Query, Term
-from feeds.search.types import CANDIDATES, END, START, Match
+from feeds.search.postgres_mark import mark
+from feeds.search.postgres_words import Wanted, Weight, any_of, estimates, read_query, weigh
+from feeds.search.query import Query
+from feeds.search.rarity import batches
+from feeds.search.types import CANDIDATES, LOOSE_CANDIDATES, Match
 
-WEIGHTS = "{0.1, 0.2, 0.4, 1.0}"
-"""Of nothing, text, summary and title in the ranking."""
-BY_LENGTH = 1
-"""Of ts_rank: a match in a long text counts less, by the logarithm of its length."""
+K1, B = 1.2, 0.75
+"""Of BM25: how soon more of the same word says nothing new, and how much length counts."""
+TITLE = 5
+"""A word of the title counts as so many of the text."""
+EVERYWHERE, IN_TITLES = "{1, 1, 1, 1}", "{0, 0, 0, 1}"
+FULL = 0.97
+"""What a phrase or a word that is everywhere gets of ts_rank at most."""
 COMMON = 1 / 30
 """Of a partition's items: what is in more of them is found sooner by going back in time than
 by gathering all of its matches. (Measured: a bitmap's match costs 1 µs, a step back 4 µs.)"""
-SNIPPET = "MaxWords=32, MinWords=16, ShortWord=0"
-LONGEST = 20_000
-"""Characters of a text in which a snippet is looked for."""
-_SEPARATORS = re.compile(r"[\W_]+")
 
 
 class Finder:
@@ -31,68 +31,72 @@ class Finder:
 
     def __init__(self, query: Query) -> None:
         self.query = query
-        self._wanted: str | None = None
+        self._read: Wanted | None = None
 
     def find(self, conditions: Conditions) -> list[Match]:
-        """The newest matches; a lower score is better. Without words, the newest items."""
+        """The newest with all words; a lower score is better. Without words, the newest."""
         with reading_connection().cursor() as cursor:
-            self._wanted, unwanted = _expressions(cursor, self.query)
-            if self._wanted:
-                expression = f"({self._wanted}) & !({unwanted})" if unwanted else self._wanted
-                return _search(cursor, expression, conditions)
+            wanted = self._wanted(cursor)
+            if wanted.all_words:
+                words = weigh(cursor, wanted.groups) if len(wanted.groups) > 1 else wanted.groups
+                expression = wanted.all_words + wanted.without
+                return _search(cursor, expression, conditions, words, CANDIDATES)
             if self.query.groups:
                 return []
-            if unwanted:
-                conditions.add(
-                    "NOT EXISTS (SELECT 1 FROM feeds_search f WHERE f.item_id = i.id"
-                    " AND f.vector @@ CAST(%s AS tsquery))",
-                    unwanted,
-                )
-            return _newest(cursor, conditions)
+            return _newest(cursor, conditions, wanted.unwanted)
+
+    def find_some(self, conditions: Conditions) -> Iterator[list[Match]]:
+        """Those with some of the words and all that is quoted, the ones with the rarest words
+        first; then with nothing but that."""
+        with reading_connection().cursor() as cursor:
+            wanted = self._wanted(cursor)
+            quoted = "".join(f" & ({text})" for text in wanted.quoted)
+            helpful = [text for text in wanted.groups if text not in wanted.quoted]
+            if len(helpful) > 1 or (helpful and quoted):
+                words = weigh(cursor, wanted.groups)
+                counts = {text: words[text].items for text in helpful}
+                for deciding in batches(counts, LOOSE_CANDIDATES):
+                    some = f"({any_of(deciding)}){quoted}{wanted.without}"
+                    yield _search(cursor, some, conditions, words, LOOSE_CANDIDATES)
+            if helpful and quoted:
+                words = dict.fromkeys(wanted.quoted, Weight())
+                quoted = quoted.removeprefix(" & ") + wanted.without
+                yield _search(cursor, quoted, conditions, words, CANDIDATES)
 
     def mark(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
         """{id: (title, snippet)} between START and END; the snippet is of the summary where
         the text has no match."""
         if not ids:
             return {}
-        marks = f'StartSel="{START}", StopSel="{END}"'
-        whole, part = f"{marks}, HighlightAll=true", f"{marks}, {SNIPPET}"
         with reading_connection().cursor() as cursor:
-            if self._wanted is None:  # what was found was remembered
-                self._wanted, _ = _expressions(cursor, self.query)
-            if not self._wanted:
-                return {}
-            cursor.execute(
-                "SELECT id, ts_headline(titles, title, wanted, %s),"
-                " ts_headline(reading, summary, wanted, %s),"
-                " ts_headline(reading, text, wanted, %s), text FROM ("
-                "SELECT i.id, i.title, i.summary, left(b.text, %s) AS text,"
-                " CAST(%s AS tsquery) AS wanted,"
-                " CAST('feeds_' || feeds_search_stemmer(i.language) AS regconfig) AS reading,"
-                " CAST('feeds_' || feeds_search_stemmer(i.language) || '_title' AS regconfig)"
-                " AS titles FROM feeds_item i JOIN feeds_itembody b ON b.item_id = i.id"
-                " WHERE i.id = ANY(%s) AND b.item_id = ANY(%s)) found",
-                [whole, part, part, LONGEST, self._wanted, list(ids), list(ids)],
-            )
-            return {
-                pk: (
-                    title,
-                    summary if START in summary and START not in text else _cut(text, whole),
-                )
-                for pk, title, summary, text, whole in cursor.fetchall()
-            }
+            groups = self._wanted(cursor).groups
+            return mark(cursor, any_of(groups), ids) if groups else {}
+
+    def _wanted(self, cursor: Any) -> Wanted:
+        """Read once: what was found may have been remembered."""
+        if self._read is None:
+            self._read = read_query(cursor, self.query)
+        return self._read
 
 
-def _newest(cursor: Any, conditions: Conditions) -> list[Match]:
+def _newest(cursor: Any, conditions: Conditions, unwanted: str) -> list[Match]:
+    where, parameters = conditions.sql, [*conditions.parameters]
+    if unwanted:
+        where += (
+            " AND NOT EXISTS (SELECT 1 FROM feeds_search f WHERE f.item_id = i.id"
+            " AND f.vector @@ CAST(%s AS tsquery))"
+        )
+        parameters.append(unwanted)
     cursor.execute(
-        f"SELECT i.id, 0 FROM feeds_item i WHERE {conditions.sql}"
-        f" ORDER BY i.id DESC LIMIT {CANDIDATES}",
-        conditions.parameters,
+        f"SELECT i.id, 0 FROM feeds_item i WHERE {where} ORDER BY i.id DESC LIMIT {CANDIDATES}",
+        parameters,
     )
     return [Match(*row) for row in cursor.fetchall()]
 
 
-def _search(cursor: Any, expression: str, conditions: Conditions) -> list[Match]:
+def _search(
+    cursor: Any, expression: str, conditions: Conditions, words: Mapping[str, Weight], limit: int
+) -> list[Match]:
     """One arm a partition, the newest first: PostgreSQL begins one when those before it have
     not filled the list. An arm gathers its matches from GIN, as `+ 0` keeps it from walking
     back by the primary key, unless they are common."""
@@ -104,17 +108,47 @@ def _search(cursor: Any, expression: str, conditions: Conditions) -> list[Match]
         arms.append(
             f"(SELECT i.id, i.vector FROM {_rows(conditions, low, high)} i"
             f" WHERE i.vector @@ CAST(%s AS tsquery) AND {conditions.sql}"
-            f" ORDER BY {order} DESC LIMIT {CANDIDATES})"
+            f" ORDER BY {order} DESC LIMIT {limit})"
         )
         parameters += [expression, *conditions.parameters]
     if not arms:
         return []
+    score, weights = _score(words)
     cursor.execute(
-        f"SELECT id, -ts_rank('{WEIGHTS}', vector, CAST(%s AS tsquery), {BY_LENGTH})"
-        f" FROM ({' UNION ALL '.join(arms)} LIMIT {CANDIDATES}) found",
-        [expression, *parameters],
+        f"SELECT id, {score} FROM (SELECT id, vector || CAST('' AS tsvector) AS vector,"
+        f" {K1} * ({1 - B} + {B} * length(vector) / avg(length(vector)) OVER ()) AS length"
+        f" FROM ({' UNION ALL '.join(arms)} LIMIT {limit}) found OFFSET 0) found",
+        [*weights, *parameters],
     )
     return [Match(*row) for row in cursor.fetchall()]
+
+
+def _score(words: Mapping[str, Weight]) -> tuple[str, list[str]]:
+    """(SQL of BM25 over what was found, negative as the best come first; its parameters).
+
+    ts_rank has no rarity and no such length, but tells how often a word is there: it adds up
+    1, 1/4, 1/9, … over its places, divided by 1.645, and so lacks about 1 / (1.645 (n + 0.6))
+    to 1. Alternatives share it evenly.
+    """
+    parts, parameters = [], []
+    for text, weight in words.items():
+        # A word in two languages is two alternatives, of which a text has one.
+        counts, terms = [], text.count("|") + 1
+        for weights, factor in ((EVERYWHERE, 1), (IN_TITLES, TITLE - 1)):
+            rank = f"least({terms} * ts_rank('{weights}', vector, CAST(%s AS tsquery)), {FULL})"
+            counts.append(f"{factor} * (1 / (1.645 * (1 - {rank})) - 0.608)")
+            parameters.append(text)
+        parts.append(f"{weight.rarity} * (1 - 1 / (1 + ({' + '.join(counts)}) / length))")
+    return f"-({' + '.join(parts)})", parameters
+
+
+def _is_common(cursor: Any, expression: str, spans: Sequence[Span]) -> bool:
+    """What the planner's statistics say of the newest partition that has some."""
+    for span in reversed(spans):
+        if span.rows >= CANDIDATES:
+            found = estimates(cursor, span.table("feeds_search"), [expression])
+            return found[expression] > span.rows * COMMON
+    return False
 
 
 def _ranges(spans: Sequence[Span], conditions: Conditions) -> list[tuple[int, int]]:
@@ -138,75 +172,3 @@ def _rows(conditions: Conditions, low: int, high: int) -> str:
         f" JOIN feeds_item o ON o.id = f.item_id WHERE {within}"
         f" AND o.id >= {low} AND o.id < {high})"
     )
-
-
-def _is_common(cursor: Any, expression: str, spans: Sequence[Span]) -> bool:
-    """What the planner's statistics say of the newest partition that has some."""
-    for span in reversed(spans):
-        if span.rows >= CANDIDATES:
-            cursor.execute(
-                f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {span.table('feeds_search')}"
-                " WHERE vector @@ CAST(%s AS tsquery)",
-                [expression],
-            )
-            plan = cursor.fetchone()[0]
-            plan = json.loads(plan) if isinstance(plan, str) else plan
-            return bool(plan[0]["Plan"]["Plan Rows"] > span.rows * COMMON)
-    return False
-
-
-def _expressions(cursor: Any, query: Query) -> tuple[str, str]:
-    """(wanted, unwanted) as text of a tsquery, in all languages of the items. Where nothing
-    but stop words is wanted, as titles are read."""
-    unwanted = [query.excluded] if query.excluded else []
-    if not query.groups and not unwanted:
-        return "", ""
-    columns, values = [], []
-    for language, groups in (
-        ("reading", query.groups),
-        ("titles", query.groups),
-        ("reading", unwanted),
-    ):
-        sql, texts = _all_of(language, groups)
-        columns.append(f"CAST({sql} AS text)")
-        values += texts
-    cursor.execute(
-        f"SELECT {', '.join(columns)} FROM (SELECT CAST('feeds_' || name AS regconfig) AS reading,"
-        " CAST('feeds_' || name || '_title' AS regconfig) AS titles"
-        " FROM feeds_search_stemmers ORDER BY name) stemmers",
-        values,
-    )
-    wanted, in_titles, not_wanted = [*map(_any_of, zip(*cursor.fetchall(), strict=True))] or [
-        ""
-    ] * 3
-    return wanted or in_titles, not_wanted
-
-
-def _any_of(expressions: Iterable[str]) -> str:
-    """Each once, joined by OR."""
-    return " | ".join(f"({text})" for text in dict.fromkeys(expressions) if text)
-
-
-def _all_of(language: str, groups: Iterable[Sequence[Term]]) -> tuple[str, list[str]]:
-    """(SQL of a tsquery that wants all of `groups`, of each any term; its parameters)."""
-    wanted, values = ["CAST('' AS tsquery)"], []
-    for group in groups:
-        terms = []
-        for term in group:
-            if term.is_prefix:
-                tokens = [f"'{token}'" for token in _SEPARATORS.split(term.text) if token]
-                terms.append(f"to_tsquery({language}, %s)")
-                values.append(" <-> ".join(tokens) + ":*")
-            else:
-                terms.append(f"phraseto_tsquery({language}, feeds_search_words(%s))")
-                values.append(term.text)
-        wanted.append(f"({' || '.join(terms)})")
-    return " && ".join(wanted), values
-
-
-def _cut(snippet: str, whole: str) -> str:
-    """With an ellipsis where the text goes on."""
-    plain = snippet.replace(START, "").replace(END, "")
-    before = "" if whole.startswith(plain) else "…"
-    after = "" if whole.endswith(plain) else "…"
-    return f"{before}{snippet}{after}"

@@ -4,7 +4,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import cached_property
 from itertools import chain
+
+from feeds.search.function_words import without_function_words
 
 OPERATORS = ("source", "folder", "topic", "before", "after", "is")
 STATES = ("unread", "read", "saved")
@@ -22,16 +25,21 @@ class Term:
 
     text: str
     is_prefix: bool = False
+    is_quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+Group = tuple[Term, ...]
+"""Terms of which any will do."""
+
+
+@dataclass(frozen=True)
 class Query:
-    """All of `groups` must be found, of each group any term; none of `excluded`.
+    """All of `groups` should be found, and must where they are quoted; none of `excluded`.
 
     `before` and `after` are aware; `problems` are sentences about what was not understood.
     """
 
-    groups: tuple[tuple[Term, ...], ...] = ()
+    groups: tuple[Group, ...] = ()
     excluded: tuple[Term, ...] = ()
     sources: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
@@ -45,6 +53,22 @@ class Query:
     def is_empty(self) -> bool:
         filters = (self.sources, self.folders, self.topics, self.before, self.after, self.states)
         return not (self.groups or self.excluded or any(filters))
+
+    @cached_property
+    def meant(self) -> tuple[Group, ...]:
+        """The groups without single words that only hold a sentence together."""
+        kept = set(without_function_words(g[0].text for g in self.groups if _is_word(g)))
+        return tuple(g for g in self.groups if not _is_word(g) or g[0].text in kept)
+
+    @cached_property
+    def quoted(self) -> tuple[Group, ...]:
+        """The groups that must be found whatever else is."""
+        return tuple(group for group in self.groups if any(term.is_quoted for term in group))
+
+    @cached_property
+    def helpful(self) -> tuple[Group, ...]:
+        """The groups of which some may be missing."""
+        return tuple(group for group in self.meant if group not in self.quoted)
 
 
 def parse_query(text: str) -> Query:
@@ -81,7 +105,7 @@ class _Parser:
         elif value == "OR" and not is_phrase:
             self._joins = bool(self.groups)
             return
-        for term in _terms(value, is_phrase or bool(name)):
+        for term in _terms(value, is_phrase, bool(name)):
             self._term(term, bool(match["minus"]))
 
     def _term(self, term: Term, is_excluded: bool) -> None:
@@ -146,6 +170,10 @@ class _Parser:
         )
 
 
+def _is_word(group: Group) -> bool:
+    return len(group) == 1 and not (group[0].is_quoted or group[0].is_prefix)
+
+
 _EXAMPLES = {
     "source": "source:openai",
     "folder": 'folder:"Labs"',
@@ -156,11 +184,12 @@ _EXAMPLES = {
 }
 
 
-def _terms(value: str, is_phrase: bool) -> list[Term]:
+def _terms(value: str, is_phrase: bool, is_named: bool) -> list[Term]:
     """A phrase or a word; nothing where there is no letter and no digit."""
     if not any(character.isalnum() for character in value):
         return []
-    return [Term(value, is_prefix=not is_phrase and value.endswith("*") and len(value) > 2)]
+    is_prefix = not (is_phrase or is_named) and value.endswith("*") and len(value) > 2
+    return [Term(value, is_prefix, is_phrase)]
 
 
 def _read_date(value: str) -> datetime | None:

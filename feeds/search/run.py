@@ -24,7 +24,8 @@ _MARKS = re.compile("[\x02\x03]")
 @dataclass(slots=True)
 class SearchResults:
     """A page of results. `items` carry `marked_title` and `marked_snippet` (safe HTML with
-    `<mark>` alone) and the reader's state. `problems` are sentences about the query;
+    `<mark>` alone), `has_all` (of the words) and the reader's state. Of all `found`, the first
+    `with_all` have all words of the query. `problems` are sentences about the query;
     `archived` says what lies where it does not look. What is not `is_current` lacks what came
     in the last moment."""
 
@@ -32,10 +33,22 @@ class SearchResults:
     problems: tuple[str, ...] = ()
     archived: Archived | None = None
     found: int = 0
+    with_all: int = 0
     is_capped: bool = False
     next_page: int | None = None
     milliseconds: int = 0
     is_current: bool = True
+
+    @property
+    def counted(self) -> str:
+        """How many were found, in words."""
+        some = self.found - self.with_all
+        if self.is_capped:
+            return f"The newest {self.found} matches"
+        if not some:
+            return f"{self.found} match{'' if self.found == 1 else 'es'}"
+        whole = self.with_all or "None"
+        return f"{whole} with all words, then {some} with some of them"
 
 
 def search_items(user: User, text: str, limit: int = PAGE, page: int = 1) -> SearchResults:
@@ -54,16 +67,19 @@ def search_items(user: User, text: str, limit: int = PAGE, page: int = 1) -> Sea
 def _search(user: User, search: Search, results: SearchResults, limit: int, page: int) -> None:
     found = search.find()
     results.problems += found.problems
-    results.found, results.is_capped = len(found.ids), len(found.ids) == CANDIDATES
+    results.found, results.with_all = len(found.ids), found.with_all
+    results.is_capped = found.with_all == CANDIDATES
     start = (page - 1) * limit
     wanted = found.ids[start : start + limit]
     if start + limit < len(found.ids):
         results.next_page = page + 1
     items = _visible(user, wanted)
     shown = [items[pk] for pk in wanted if pk in items]
+    whole = set(found.ids[: found.with_all])
     sources = Source.objects.in_bulk({item.source_id for item in shown})
     for item in shown:
         item.source = sources[item.source_id]
+        item.has_all = item.pk in whole  # type: ignore[attr-defined]
     results.items = attach_states(user, shown)
     _mark(results.items, search.mark(wanted))
     results.is_current = search.is_current

@@ -11,10 +11,11 @@ from typing import Any
 
 from feeds.revisions import CONTENT, revise_if_any
 
+TOKENIZER = "porter unicode61 remove_diacritics 2"
 _INDEX = (
     "CREATE VIRTUAL TABLE feeds_search USING fts5(title, summary, text,"
     " content='feeds_search_rows', content_rowid='id',"
-    " tokenize='porter unicode61 remove_diacritics 2')"
+    f" tokenize='{TOKENIZER}')"
 )
 _MERGE = "INSERT INTO feeds_search (feeds_search, rank) VALUES ('automerge', 8)"
 """Polls bring fifty items at a time: merging half as eagerly saves a fifth of storing."""

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.types import ReaderRequest
+from feeds.search.function_words import is_question
 from feeds.search.run import search_items
 from feeds.views.common import read_number
 
@@ -17,7 +18,7 @@ from feeds.views.common import read_number
 def search(request: ReaderRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     page = min(read_number(request.GET.get("page")) or 1, 100)
-    context: dict[str, object] = {"search_text": text}
+    context: dict[str, object] = {"search_text": text, "asks": is_question(text)}
     if text:
         results = search_items(request.user, text, page=page)
         context["results"] = results

@@ -12,6 +12,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from digests.evaluate import evaluate_digests
 from feeds.embed.errors import EmbeddingError
 from feeds.embed.provider import KINDS, provider_for
+from feeds.search.collection import read_collection
+from feeds.search.evaluate import evaluate_search
 from feeds.stories.evaluate import evaluate, read_labels
 
 Lines = Iterator[str]
@@ -31,6 +33,10 @@ class Command(BaseCommand):
         )
         stories.add_argument("--embeddings", choices=KINDS, default=settings.EMBEDDINGS)
 
+        search = subjects.add_parser("search", help="ask the queries of a judged collection")
+        search.add_argument(
+            "folder", type=Path, help="in Cranfield's format (*.all*, *.qry, *.trec) or BEIR's"
+        )
         digest = subjects.add_parser(
             "digest", help="check the sentences of stored editions against what they cite"
         )
@@ -79,6 +85,25 @@ def _encoded(titles: dict[int, str], kind: str) -> dict[int, Any]:
     return dict(zip(titles, rows, strict=True))
 
 
+def search(options: dict[str, Any]) -> Lines:
+    folder: Path = options["folder"]
+    try:
+        collection = read_collection(folder)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{folder} cannot be read: {error}") from None
+    found = evaluate_search(collection)
+    yield f"documents {len(collection.documents)}"
+    yield f"queries {found.queries}"
+    yield f"search_ndcg10 {found.ndcg:.4f}"
+    yield f"search_bm25_ndcg10 {found.bm25:.4f}"
+    yield f"search_mrr {found.mrr:.4f}"
+    yield f"search_recall50 {found.recall:.4f}"
+    yield f"search_all_words_ndcg10 {found.all_words:.4f}"
+    yield f"search_any_word_ndcg10 {found.any_word:.4f}"
+    yield f"search_raw_grades_ndcg10 {found.with_best:.4f}"
+    yield f"search_bm25_raw_grades_ndcg10 {found.bm25_with_best:.4f}"
+
+
 def digest(options: dict[str, Any]) -> Lines:
     if options["days"] < 1:
         raise CommandError(f"--days takes 1 or more, not {options['days']}.")
@@ -100,4 +125,8 @@ def _name(text: str) -> str:
     return re.sub(r"[^\w.:-]+", "_", text)
 
 
-SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {"stories": stories, "digest": digest}
+SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {
+    "stories": stories,
+    "search": search,
+    "digest": digest,
+}

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feeds.search.function_words import is_question
 from feeds.search.query import LONGEST, MOST_TERMS, Term, parse_query
 
 
@@ -20,7 +21,7 @@ def test_words_are_all_wanted_and_phrases_stay_together() -> None:
 def test_or_joins_and_minus_excludes() -> None:
     query = parse_query('gemini OR claude -sports -"press release"')
     assert [[term.text for term in group] for group in query.groups] == [["gemini", "claude"]]
-    assert query.excluded == (Term("sports"), Term("press release"))
+    assert query.excluded == (Term("sports"), Term("press release", is_quoted=True))
     assert words("OR gemini") == [["gemini"]]
 
 
@@ -78,3 +79,49 @@ def test_words_are_counted_wherever_they_stand_and_repetitions_are_not() -> None
     assert repeated.groups == ((Term("a"),),)
     assert sum(map(len, many.groups)) == MOST_TERMS
     assert many.problems == (f"Only the first {MOST_TERMS} words are searched for.",)
+
+
+def meant(text: str) -> list[str]:
+    return [group[0].text for group in parse_query(text).meant]
+
+
+def test_words_that_only_hold_a_question_together_are_not_looked_for() -> None:
+    assert meant("what is the state of open weights") == ["state", "open", "weights"]
+    assert meant("wer hat die Aktien von Nvidia gekauft?") == ["Aktien", "Nvidia", "gekauft?"]
+    assert meant("¿quién compra los chips de Nvidia?") == ["compra", "chips", "Nvidia?"]
+
+
+@pytest.mark.parametrize("text", ["the who", "what is it", "to be or not to be"])
+def test_words_without_meaning_are_looked_for_where_there_are_no_others(text: str) -> None:
+    assert meant(text) == list(dict.fromkeys(text.split()))
+
+
+def test_a_word_of_one_language_is_none_of_another() -> None:
+    assert meant("die hard") == ["die", "hard"]
+
+
+def test_what_stands_in_quotes_must_be_found_and_the_rest_helps() -> None:
+    query = parse_query('"the large model" of kestrel OR falcon -secret weights')
+
+    assert [group[0].text for group in query.quoted] == ["the large model"]
+    assert [[term.text for term in group] for group in query.helpful] == [
+        ["kestrel", "falcon"],
+        ["weights"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("who bought the company", True),
+        ("kestrel?", True),
+        ("谁收购了公司？", True),
+        ("Warum steigt die Aktie", True),
+        ("what", False),
+        ("kestrel weights", False),
+        ("???", False),
+        ("", False),
+    ],
+)
+def test_a_question_is_known_by_its_mark_or_its_first_word(text: str, asks: bool) -> None:
+    assert is_question(text) == asks

@@ -10,9 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
+from feeds import partitions
 from feeds.models import Folder, Subscription
 from feeds.reading.marks import set_state
+from feeds.search import postgres_find, postgres_words, sqlite_find
 from feeds.search.run import search_items
+from feeds.search.types import ENOUGH
 from feeds.stories.edit import delete_items
 from feeds.subscribe import unsubscribe
 from tests.make import make_item, make_source, make_user
@@ -34,7 +37,7 @@ def test_words_phrases_exclusion_and_alternatives(reader: User) -> None:
     source = make_source(reader=reader)
     make_item(source, "Open weights", text="A large model for everyone")
     make_item(source, "Closed weights", text="A model that is large and secret")
-    assert found(reader, "weights open") == ["Open weights"]
+    assert found(reader, "weights open") == ["Open weights", "Closed weights"]
     assert found(reader, '"large model"') == ["Open weights"]
     assert found(reader, "weights -secret") == ["Open weights"]
     assert set(found(reader, "everyone OR secret")) == {"Open weights", "Closed weights"}
@@ -42,6 +45,172 @@ def test_words_phrases_exclusion_and_alternatives(reader: User) -> None:
     assert found(reader, "secr*") == ["Closed weights"]
     assert found(reader, "weigh") == []
     assert len(found(reader, "weight")) == 2
+
+
+def with_all(user: User, text: str) -> tuple[int, list[str]]:
+    results = search_items(user, text)
+    return results.with_all, [item.title for item in results.items]
+
+
+def test_items_with_some_of_the_words_follow_those_with_all(reader: User) -> None:
+    source = make_source(reader=reader)
+    make_item(source, "Kestrel lands", text="nothing about engines")
+    make_item(source, "A long look", text="far away a kestrel has a wing of carbon")
+    make_item(source, "Something else", text="nothing at all")
+
+    results = search_items(reader, "kestrel wing carbon")
+
+    assert [item.title for item in results.items] == ["A long look", "Kestrel lands"]
+    assert (results.found, results.with_all) == (2, 1)
+    assert results.counted == "1 with all words, then 1 with some of them"
+    assert [item.has_all for item in results.items] == [True, False]  # type: ignore[attr-defined]
+
+
+def test_a_question_finds_what_tells_most_of_it(reader: User) -> None:
+    source = make_source(reader=reader)
+    for number in range(30):
+        make_item(source, f"The company and what it is {number}", text="what was done by whom")
+    make_item(source, "Kestrel buys Falcon", text="The company paid two billion")
+    make_item(source, "Weather", text="It is what it was")
+
+    titles = found(reader, "what did the company pay when it bought kestrel?")
+
+    assert titles[0] == "Kestrel buys Falcon"
+    assert "Weather" not in titles
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('"large model" kestrel weights', (1, ["Kestrel one", "Kestrel two"])),
+        ('"large model" falcon', (0, ["Kestrel one", "Kestrel two"])),
+        ("weights falcon -secret", (0, ["Kestrel one"])),
+        ("kestrel falcon -weights", (0, ["Kestrel two"])),
+        ("kestrel falcon topic:agents", (0, ["Kestrel two"])),
+        ("kestrel falcon source:outlet is:saved", (0, ["Kestrel one"])),
+        ("falcon OR eagle", (0, [])),
+        ("falc* eagl*", (0, [])),
+        ("kest* falcon topic:agents", (0, ["Kestrel two"])),
+    ],
+)
+def test_what_is_quoted_excluded_or_filtered_holds_for_some_words_too(
+    reader: User, text: str, wanted: tuple[int, list[str]]
+) -> None:
+    source = make_source(reader=reader)
+    one = make_item(source, "Kestrel one", text="a large model with weights")
+    make_item(source, "Kestrel two", text="it was a large model", topics=["agents"])
+    make_item(source, "Kestrel three", text="a model that is large, secret weights")
+    set_state(reader, [one.pk], saved=True)
+
+    whole, titles = with_all(reader, text)
+
+    assert (whole, sorted(titles)) == wanted
+
+
+def test_nothing_is_loosened_where_a_page_has_all_words(reader: User) -> None:
+    source = make_source(reader=reader)
+    for number in range(ENOUGH):
+        make_item(source, f"Kestrel wing {number}")
+    make_item(source, "Kestrel alone")
+
+    results = search_items(reader, "kestrel wing")
+
+    assert (results.found, results.with_all) == (ENOUGH, ENOUGH)
+
+
+def test_what_another_reader_sees_is_not_found_by_some_of_the_words(reader: User) -> None:
+    make_item(make_source("private", reader=make_user("other")), "Secret kestrel")
+    make_item(make_source("public", is_public=True), "Public kestrel")
+
+    assert with_all(reader, "kestrel falcon") == (0, ["Public kestrel"])
+
+
+def test_pages_go_from_all_words_to_some(reader: User) -> None:
+    source = make_source(reader=reader)
+    for number in range(6):
+        make_item(source, f"Kestrel {number}", text="wing" if number % 2 else "")
+
+    pages = [search_items(reader, "kestrel wing", limit=2, page=page) for page in (1, 2, 3)]
+
+    flags = [item.has_all for page in pages for item in page.items]  # type: ignore[attr-defined]
+    assert flags == [True, True, True, False, False, False]
+    assert len({item.pk for page in pages for item in page.items}) == 6
+    assert [page.next_page for page in pages] == [2, 3, None]
+
+
+@pytest.fixture
+def few_candidates(monkeypatch: pytest.MonkeyPatch) -> int:
+    """As many as a library of a few items exceeds."""
+    for room in (sqlite_find, postgres_find):
+        monkeypatch.setattr(room, "LOOSE_CANDIDATES", 4)
+    return 4
+
+
+def test_what_has_rare_words_comes_before_what_has_common_ones(
+    reader: User, few_candidates: int
+) -> None:
+    source = make_source(reader=reader)
+    for number in range(20):
+        make_item(source, f"Common {number}", text="frequent words " * (number % 3))
+    make_item(source, "Rare kestrel", published=timezone.now() - timedelta(days=300))
+
+    whole, titles = with_all(reader, "common frequent kestrel")
+
+    assert (whole, titles[0]) == (0, "Rare kestrel")
+    assert titles[1:] and len(titles) <= 1 + 2 * few_candidates
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's own")
+def test_common_words_are_weighed_by_statistics_and_rare_ones_by_counting(
+    reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_words, "CANDIDATES", 100)
+    source = make_source(reader=reader)
+    for number in range(200):
+        make_item(source, f"Common number{number} {'middling' * (number % 10 == 0)}")
+    make_item(source, "Kestrel")
+    texts = ["('common')", "('middl')", "('kestrel')", "('absent')", "('common' <-> 'kestrel')"]
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE feeds_item, feeds_search")
+        monkeypatch.setattr(partitions, "_seen", (0.0, []))
+        weights = postgres_words.weigh(cursor, texts)
+        one = postgres_words.estimates(cursor, "feeds_search", texts[:1])
+
+    items = [round(weights[text].items) for text in texts]
+    assert items[0] == pytest.approx(200, abs=5) and items[1] == pytest.approx(20, abs=5)
+    assert items[2:] == [1, 0, 0] and one.keys() == {texts[0]}
+    rarities = [weights[text].rarity for text in texts]
+    assert rarities[0] < 0.1 < rarities[1] < rarities[2] < rarities[3]
+    assert found(reader, "common kestrel absent")[0] == "Kestrel"
+
+
+def test_what_others_alone_see_takes_no_place_among_what_is_ranked(
+    reader: User, few_candidates: int
+) -> None:
+    mine, theirs = make_source(reader=reader), make_source("theirs", reader=make_user("other"))
+    make_item(mine, "Falcon one", published=timezone.now() - timedelta(days=2))
+    for _ in range(3 * few_candidates):
+        make_item(theirs, "Falcon and common")
+        make_item(mine, "Common news")
+
+    titles = found(reader, "falcon common absent")
+
+    assert "Falcon one" in titles
+    assert "Falcon and common" not in titles
+
+
+def test_a_word_that_is_nowhere_does_not_hide_what_has_the_others(
+    reader: User, few_candidates: int
+) -> None:
+    source = make_source(reader=reader)
+    for number in range(10):
+        make_item(
+            source, f"Common {number}", published=timezone.now() - timedelta(hours=20 - number)
+        )
+
+    whole, titles = with_all(reader, "common absent")
+
+    assert (whole, titles) == (0, [f"Common {number}" for number in (9, 8, 7, 6)])
 
 
 def test_a_match_in_the_title_comes_first(reader: User) -> None:

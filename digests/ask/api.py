@@ -1,0 +1,86 @@
+"""Questions over REST."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from digests.ask.asking import Asked, ask_model, look, problem_of
+
+NOT_SAID = "Your news does not say."
+
+
+class AnswerSentenceSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField()
+    cites = serializers.ListField(child=serializers.IntegerField())
+
+
+class AnswerSourceSerializer(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    item_id = serializers.IntegerField()
+    title = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
+    url = serializers.CharField()
+
+
+class AskedSerializer(serializers.Serializer[Any]):
+    """Each sentence cites numbers of `sources`. Without sentences, `says` says so."""
+
+    sentences = AnswerSentenceSerializer(source="answer.sentences", many=True)
+    sources = AnswerSourceSerializer(source="answer.sources", many=True)
+    written_by = serializers.CharField(
+        source="answer.written_by", help_text='"extractive" or the name of a model'
+    )
+    is_waiting = serializers.BooleanField(help_text="a model was asked; GET again in a moment")
+    says = serializers.SerializerMethodField()
+    problems = serializers.ListField(source="answer.problems", child=serializers.CharField())
+
+    def get_says(self, asked: Asked) -> str:
+        nothing = not (asked.answer.sentences or asked.answer.problems)
+        return " ".join(filter(None, [NOT_SAID if nothing else "", asked.says]))
+
+
+class QuestionSerializer(serializers.Serializer[Any]):
+    q = serializers.CharField(trim_whitespace=True, allow_blank=True, default="")
+
+
+class Ask(APIView):
+    @extend_schema(
+        summary="What the reader's news says to a question, with citations",
+        parameters=[
+            OpenApiParameter("q", OpenApiTypes.STR, OpenApiParameter.QUERY, description="question")
+        ],
+        responses=AskedSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """The sources' own sentences, or what the model wrote where it was asked before."""
+        user, text = _asked_by(request, request.query_params)
+        return Response(AskedSerializer(look(user, text)).data)
+
+    @extend_schema(
+        summary="Have the language model answer",
+        request=QuestionSerializer,
+        responses={200: AskedSerializer, 202: AskedSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """202 while the worker asks it: GET the same question again."""
+        user, text = _asked_by(request, request.data)
+        asked = ask_model(user, text)
+        code = status.HTTP_202_ACCEPTED if asked.is_waiting else status.HTTP_200_OK
+        return Response(AskedSerializer(asked).data, code)
+
+
+def _asked_by(request: Request, given: Any) -> tuple[User, str]:
+    assert isinstance(request.user, User)
+    if not hasattr(given, "get"):
+        raise ValidationError({"q": "Send an object with the question as q."})
+    text = " ".join(str(given.get("q") or "").replace("\0", " ").split())
+    if problem := problem_of(text):
+        raise ValidationError({"q": problem})
+    return request.user, text
