@@ -16,10 +16,11 @@ from feeds import clock
 from feeds.archive.store import archive_months
 from feeds.intake import take_in
 from feeds.live.announce import announce_news
-from feeds.models import FetchLog, Item, MarkUndo, Source
+from feeds.models import FetchLog, Impression, Item, MarkUndo, Source
 from feeds.partitions import ensure_months_ahead
 from feeds.search.postgres_index import complete
 from feeds.stories.group import group_new_items, repair_stories
+from feeds.stories.taste import KEPT
 
 __all__ = [
     "archive_old_months",
@@ -117,10 +118,12 @@ def poll_batch(source_ids: list[int]) -> dict[str, int]:
 
 
 def drop_old_rows() -> None:
-    """Fetch logs of a month ago, and marks that nobody will take back any more."""
+    """Fetch logs of a month ago, marks that nobody will take back any more, and what was shown
+    too long ago to say anything of a taste."""
     now = clock.now()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
+    Impression.objects.filter(at__lt=now - KEPT).delete()
 
 
 def make_partitions() -> int:
