@@ -8,7 +8,7 @@ from feeds.ids import TAIL_BITS
 from feeds.simulation.measure import Quality, measure, popularity, recency, seed_rule
 from feeds.simulation.readers import Trial
 from feeds.simulation.world import Told
-from feeds.stories.alike import terms_in
+from feeds.stories.alike import Row, terms_in
 from feeds.stories.arrange import Candidate, diversify, odd_one
 from feeds.stories.rank import WEIGHTS, Reader, score
 from feeds.stories.scoring import Learned, Scored, score_all
@@ -22,7 +22,7 @@ class Ours:
     """Scores trials; a trial's terms are computed once for all that is asked of it."""
 
     def __init__(self) -> None:
-        self._terms: dict[int, tuple[int, ...]] = {}
+        self._terms: dict[int, Row] = {}
         self._scored: dict[int, Scored] = {}
 
     def scorer(self, without: str = "") -> Callable[[Trial], list[float]]:
@@ -82,7 +82,7 @@ class Ours:
             )
         return self._scored[id(trial)]
 
-    def _terms_of(self, one: Told) -> tuple[int, ...]:
+    def _terms_of(self, one: Told) -> Row:
         if one.id not in self._terms:
             self._terms[one.id] = terms_in(one.title, one.summary, one.topics)
         return self._terms[one.id]

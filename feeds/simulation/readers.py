@@ -19,6 +19,8 @@ from feeds.simulation.world import Told
 from feeds.topics import TOPICS
 
 DAY = 86_400.0
+RECORDED_DAYS, NEWSROOM_DAYS = (90, 14), (18, 5)
+"""Days to learn from, and days held out, as long as a world has them."""
 CANDIDATE_DAYS = 7
 SHOWN_A_DAY = 12
 OLD = 3 * DAY

@@ -5,6 +5,7 @@ asks for the examples that a row is most like. Rows are bags of hashed terms her
 model's vectors, of unit length, have their cosines by `rows @ examples.T` and go on from there.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,21 +20,27 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float32]
 
-Row = tuple[int, ...]
-BUCKETS = 1 << 16
+Row = bytes
+"""The numbers of a row's terms in 16 bits each, so that many rows are joined at once."""
+BUCKETS = 1 << 15
 NEIGHBOURS = 5
 """Of the examples, those that count."""
 PRIOR = 10
 """A term's rate of openings is the mean until about so many rows of it were shown."""
 MOST_TEXT = 300
 LEAST_RARE = 0.05
+COMMON, FEW = 0.05, 10
+"""Terms of more than this part of the examples, and of more than so few, are common."""
 
 
 def terms_in(title: str, summary: str, topics: Iterable[str]) -> Row:
-    """The numbers, below `BUCKETS`, of the topics and of the stems of a title and of the
-    beginning of its summary, each once."""
+    """The topics and the stems of a title and of the beginning of its summary, each once."""
     stems = terms_of(f"{title} {summary[:MOST_TEXT]}")
-    return tuple({crc32(word.encode()) % BUCKETS for word in (*stems, *(f"#{t}" for t in topics))})
+    return make_row(crc32(word.encode()) for word in (*stems, *(f"#{t}" for t in topics)))
+
+
+def make_row(numbers: Iterable[int]) -> Row:
+    return array("H", sorted({number % BUCKETS for number in numbers})).tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,8 @@ class Bags:
 def bags(rows: Sequence[Row]) -> Bags:
     import numpy as np
 
-    lengths = np.array([len(row) for row in rows], np.int64)
-    terms = np.fromiter((term for row in rows for term in row), np.int64, int(lengths.sum()))
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows)) // 2
+    terms = np.frombuffer(b"".join(rows), np.uint16).astype(np.int64)
     return Bags(len(rows), terms, np.repeat(np.arange(len(rows)), lengths))
 
 
@@ -88,33 +95,30 @@ def odds(rows: Bags, shown: Bags, opened: "Floats", weights: "Floats") -> "Float
 
 
 def cosines(rows: Bags, examples: Bags, weights: "Floats") -> "Floats":
-    """[rows, examples]: the cosines, each term weighted as given."""
+    """[rows, examples]: the cosines, each term weighted as given. Terms that many examples have
+    tell few of them apart and most of the time is theirs: they count in the lengths alone."""
     import numpy as np
 
-    found = np.zeros((rows.count, examples.count), np.float32)
-    known, matrix = _matrix(examples, weights)
-    place = known[rows.terms]
-    met = np.flatnonzero(place >= 0)
-    if not met.size:
-        return found
-    owners = rows.owners[met]
-    starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    weighted = matrix[place[met]] * weights[rows.terms[met], None]
-    found[owners[starts]] = np.add.reduceat(weighted, starts)
-    sizes = np.sqrt(rows.sums(weights[rows.terms] ** 2))
-    return found / np.maximum(sizes, 1e-9)[:, None]
+    squares = weights**2
+    often = np.bincount(examples.terms, minlength=BUCKETS)
+    begins = (np.cumsum(often) - often)[rows.terms]
+    often[often > max(examples.count * COMMON, FEW)] = 0
+    # Each entry of a row meets the entries of its term among the examples, which stand together.
+    order = np.argsort(examples.terms, kind="stable")
+    meets = often[rows.terms]
+    entry = np.repeat(np.arange(len(rows.terms)), meets)
+    within = np.arange(len(entry)) - np.repeat(np.cumsum(meets) - meets, meets)
+    example = examples.owners[order[begins[entry] + within]]
+    places = rows.owners[entry] * examples.count + example
+    sums = np.bincount(places, squares[rows.terms[entry]], rows.count * examples.count)
+    lengths = np.outer(_lengths(rows, squares), _lengths(examples, squares))
+    return sums.reshape(lengths.shape).astype(np.float32) / lengths
 
 
-def _matrix(examples: Bags, weights: "Floats") -> "tuple[Ints, Floats]":
-    """Each term's line, -1 for one of no example; and [lines, examples] of unit columns."""
+def _lengths(rows: Bags, squares: "Floats") -> "Floats":
     import numpy as np
 
-    distinct, lines = np.unique(examples.terms, return_inverse=True)
-    known = np.full(BUCKETS, -1, np.int64)
-    known[distinct] = np.arange(distinct.size)
-    matrix = np.zeros((distinct.size, examples.count), np.float32)
-    matrix[lines, examples.owners] = weights[examples.terms]
-    return known, matrix / np.maximum(np.sqrt((matrix**2).sum(0)), 1e-9)
+    return np.maximum(np.sqrt(rows.sums(squares[rows.terms])), 1e-6)
 
 
 def nearest(alike: "Floats", weights: "Floats") -> "Floats":

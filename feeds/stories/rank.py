@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import log2
 from typing import TYPE_CHECKING
 
@@ -13,18 +14,18 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
 
-WEIGHTS = {"heat": 0.35, "interest": 0.13, "likeness": 0.26, "source": 0.26}
+WEIGHTS = {"heat": 0.28, "interest": 0.14, "likeness": 0.29, "source": 0.29}
 """What each term, itself in 0..1, adds at most; they sum to 1. The sum is times `freshness`."""
 HOTTEST = 15
 """Independent sources at which a story is as hot as any."""
-AGES = 200.0
+AGES = 250.0
 """Hours in which freshness falls to a half."""
 NEW = 3.0
-PRIOR = 10
+PRIOR = 20
 """What was learned counts little until it comes from about so many openings."""
 PRIOR_SHOWN = 10
 """A source's rate of openings is the reader's mean until it was shown about so often."""
-STEEP, NEAR = 3.0, 1.0
+STEEP, NEAR = 6.0, 0.5
 """By how much the odds, and the nearest examples, move the term of likeness."""
 DISLIKED = 0.5
 TRUST, BOOST = 0.25, 0.25
@@ -49,7 +50,7 @@ class Facts:
     hot: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reader:
     """`interests` gives words by topic: mute, less, normal, more; `levels` the same by source.
 
@@ -84,8 +85,12 @@ class Reader:
         term += TRUST * (trust - 1) + BOOST * (2 * _INTEREST[self.levels.get(source, "normal")] - 1)
         return min(1.0, max(0.0, term))
 
+    @cached_property
+    def _mean(self) -> float:
+        return sum(self.opened.values()) / max(sum(self.shown.values()), 1.0)
+
     def _rate(self, source: int) -> float:
-        mean = sum(self.opened.values()) / max(sum(self.shown.values()), 1.0)
+        mean = self._mean
         if not mean:
             return 0.5
         shown = max(self.shown.get(source, 0.0), self.opened.get(source, 0.0))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.floating]
 
-MOST_LIKENED = 400
+MOST_LIKENED = 300
 """Of the stories, the best by all else: those whose headlines are compared with the examples."""
 MUTED = 0.5
 """The part of a story's tellings of a muted topic from which on it is left out."""

@@ -29,7 +29,7 @@ def test_a_row_is_as_like_itself_as_can_be_and_unlike_what_shares_no_word() -> N
 
 
 def test_rows_without_words_and_no_examples_are_like_nothing() -> None:
-    empty, some = bags([(), ()]), bags(AGENTS)
+    empty, some = bags([b"", b""]), bags(AGENTS)
 
     assert cosines(empty, some, rarity(some)).tolist() == [[0, 0, 0]] * 2
     assert nearest(np.zeros((2, 0), np.float32), np.zeros(0, np.float32)).tolist() == [0, 0]
