@@ -103,7 +103,7 @@ def home_sections(
     """What happened to the reader's sources in the last days: what is new of the stories that
     they follow, the best of the rest, then by day.
 
-    Thirteen queries at most, whatever is shown. Muted topics are left out unless one is asked
+    Fourteen queries at most, whatever is shown. Muted topics are left out unless one is asked
     for by `topic`; hidden items are left out always.
     """
     now = now or timezone.now()

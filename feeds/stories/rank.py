@@ -174,7 +174,7 @@ def explain(facts: Facts, reader: Reader, terms: Mapping[str, float]) -> str:
 
 
 def _likeness_in_words(term: float) -> list[str]:
-    if term > 0.75:
+    if term > 0.62:
         return ["like what you opened or saved"]
     return ["like what you hid"] if term < 0.4 else []
 
