@@ -14,7 +14,9 @@ from feeds.ids import lowest_id
 from feeds.models import Item, ItemState, Story, Subscription
 from feeds.stories.arrange import Candidate, diversify
 from feeds.stories.rank import Facts, rank
+from feeds.stories.scoring import likeness_of
 from feeds.stories.taste import taste_of
+from feeds.stories.traits import learned_from
 
 MOST_STORIES = 7
 MOST_ALSO = 12
@@ -91,9 +93,14 @@ def _rank(candidates: Sequence[Chosen], user: User, now: datetime) -> None:
         .exclude(level="normal")
         .values_list("source", "level")
     )
-    reader = taste_of(user, now).reader(user.interests, levels)
+    taste = taste_of(user, now)
+    reader = taste.reader(user.interests, levels)
     facts = [_facts(candidate, now) for candidate in candidates]
-    for candidate, ranking in zip(candidates, rank(facts, reader), strict=True):
+    likes = None
+    if taste.acts:
+        learned = learned_from(taste, now.timestamp())
+        likes = likeness_of([one.items[0].pk for one in candidates], learned, reader.surety())
+    for candidate, ranking in zip(candidates, rank(facts, reader, likes), strict=True):
         candidate.score = ranking.score
 
 

@@ -78,9 +78,8 @@ class Columns(NamedTuple):
         return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
-def recent_tellings(user: User, sources: Collection[int], now: datetime) -> tuple[Tellings, int]:
-    """Those of `sources` that the reader did not hide, the newest first; and the revision of
-    the contents, which was read before."""
+def recent_tellings(user: User, sources: Collection[int], now: datetime) -> Tellings:
+    """Those of `sources` that the reader did not hide, the newest first."""
     since = now - timedelta(days=SHOWN_DAYS)
     lowest = lowest_id(since)
     news = news_for(user)
@@ -89,7 +88,7 @@ def recent_tellings(user: User, sources: Collection[int], now: datetime) -> tupl
     fresh: list[Any] = []
     if news.seq > kept.upto:
         fresh = list(_ask(sources, lowest, kept.upto)[: MOST_ITEMS + len(hidden)])
-    return _put_together(kept, kept.lines(sources), fresh, lowest, hidden), news.content
+    return _put_together(kept, kept.lines(sources), fresh, lowest, hidden)
 
 
 def _put_together(

@@ -20,9 +20,9 @@ from feeds.stories.candidates import Tellings, recent_tellings
 from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state
 from feeds.stories.page import StoryPage, story_page
 from feeds.stories.rank import Facts, Ranking, Reader, explain
-from feeds.stories.scoring import Learned, Scored, score_all
+from feeds.stories.scoring import Scored, score_all
 from feeds.stories.taste import taste_of
-from feeds.stories.traits import traits_of
+from feeds.stories.traits import learned_from
 
 __all__ = [
     "RankedStory",
@@ -135,7 +135,7 @@ def ranked_stories(
     trust, levels = _followed(user, folder_id)
     if not trust:
         return []
-    found, revision = recent_tellings(user, trust, now)
+    found = recent_tellings(user, trust, now)
     if not len(found.ids):
         return []
     taste, moment = taste_of(user, now), now.timestamp()
@@ -147,11 +147,7 @@ def ranked_stories(
         trust,
         moment,
         topic=topic,
-        learned=Learned(
-            [(a.item, w) for a, w in zip(taste.acts, taste.weights(moment), strict=True)],
-            list(taste.shown),
-            lambda items: traits_of(items, revision),
-        ),
+        learned=learned_from(taste, moment),
     )
     entries = _enter(scored, found, trust, moment, scored.best(most))
     return _read(user, trust, entries, reader)

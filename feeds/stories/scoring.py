@@ -128,12 +128,12 @@ def _liken(scored: Scored, ids: "Ints", learned: Learned, surety: float) -> Scor
     terms = dict(scored.terms)
     terms["likeness"] = terms["likeness"].copy()
     items = ids[scored.table.lead[best]].tolist()
-    terms["likeness"][best] = _likeness(items, learned, surety)
+    terms["likeness"][best] = likeness_of(items, learned, surety)
     return Scored(scored.table, score(terms), terms, scored.wanted)
 
 
-def _likeness(items: Sequence[int], learned: Learned, surety: float) -> "Floats":
-    """[items]: their term of likeness."""
+def likeness_of(items: Sequence[int], learned: Learned, surety: float) -> "Floats":
+    """[items]: their term of likeness; there are examples."""
     import numpy as np
 
     weights = np.array([weight for _, weight in learned.examples], np.float32)

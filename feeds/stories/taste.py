@@ -72,7 +72,8 @@ def _learn(user: User, now: datetime) -> tuple[list[tuple[Any, ...]], dict[int, 
 
 
 def _shown_since(user: User, at: float) -> dict[int, int]:
-    since = datetime.fromtimestamp(at, UTC)
+    # The page that was acted on came before the act.
+    since = datetime.fromtimestamp(at, UTC) - timedelta(days=1)
     views = Impression.objects.filter(user=user, at__gte=since).order_by("-at")[:MOST_VIEWS]
     leads = dict.fromkeys(lead for row in views.values_list("leads", flat=True) for lead in row)
     newest = list(islice(leads, MOST_SHOWN))

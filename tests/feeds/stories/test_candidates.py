@@ -34,7 +34,7 @@ def asked(user: User, most: int = 3_000) -> list[Row]:
 
 
 def remembered(user: User) -> list[Row]:
-    found, _ = recent_tellings(user, set(user.subscriptions.values_list("source", flat=True)), NOW)
+    found = recent_tellings(user, set(user.subscriptions.values_list("source", flat=True)), NOW)
     columns = [values.tolist() for values in found[:-1]]
     return [(*row[:3], row[3] or None, found.names[row[4]]) for row in zip(*columns, strict=True)]
 

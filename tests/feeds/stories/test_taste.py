@@ -30,6 +30,7 @@ from tests.make import make_item, make_source, make_story, make_user
 pytestmark = pytest.mark.django_db
 AGENTS = "Agents that plan and act: part {}"
 CHIPS = "A chip for inference: part {}"
+OPENED = 20
 
 
 def tell(source: Source, title: str, hours: float = 1, **fields: Any) -> Item:
@@ -54,11 +55,11 @@ def signed_in(user: User) -> Client:
 
 def a_history(user: User, source: Source) -> None:
     """Agents were opened, chips were shown and passed over."""
-    agents = [tell(source, AGENTS.format(n), 30 + n) for n in range(12)]
-    chips = [tell(source, CHIPS.format(n), 30 + n) for n in range(12)]
+    agents = [tell(source, AGENTS.format(n), 30 + n) for n in range(OPENED)]
+    chips = [tell(source, CHIPS.format(n), 30 + n) for n in range(3 * OPENED)]
     pages = [(item.story_id or 0, item.pk) for item in (*agents, *chips)]
     set_state(user, [item.pk for item in agents], opened=True, read=True)
-    log_impression(user, pages, timezone.now() + timedelta(seconds=1))
+    log_impression(user, pages, timezone.now() - timedelta(hours=1))
 
 
 def test_stories_like_what_was_opened_stand_above_those_that_were_passed_over() -> None:
@@ -477,6 +478,6 @@ def test_an_export_is_plain_json() -> None:
 
     found = json.loads(json.dumps(export_taste(reader, timezone.now())))
 
-    assert len(found["items"]) == 12
+    assert len(found["items"]) == OPENED
     assert found["items"][0]["done"] == "opened"
     assert datetime.fromisoformat(found["items"][0]["at"]).tzinfo == UTC
