@@ -91,9 +91,9 @@ def recorded_world(path: Path) -> list[Told]:
 
 def _read(path: Path) -> Iterator[Served]:
     if path.is_dir():
-        for file in path.rglob("*.xml"):
-            if found := _VERSION.search(file.as_posix()):
-                yield _served(found, file.read_bytes())
+        for version in path.rglob("*.xml"):
+            if found := _VERSION.search(version.as_posix()):
+                yield _served(found, version.read_bytes())
         return
     try:
         with tarfile.open(path) as archive:

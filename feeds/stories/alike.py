@@ -91,7 +91,8 @@ def odds(rows: Bags, shown: Bags, opened: "Floats", weights: "Floats") -> "Float
         return np.zeros(rows.count, np.float32)
     rates = np.log((np.maximum(met, 0) + PRIOR * mean) / (seen + PRIOR) / mean)
     squares = weights[rows.terms] ** 2
-    return rows.sums(squares * rates[rows.terms]) / np.maximum(rows.sums(squares), 1e-9)
+    found = rows.sums(squares * rates[rows.terms]) / np.maximum(rows.sums(squares), 1e-9)
+    return found.astype(np.float32)
 
 
 def cosines(rows: Bags, examples: Bags, weights: "Floats") -> "Floats":
@@ -118,7 +119,8 @@ def cosines(rows: Bags, examples: Bags, weights: "Floats") -> "Floats":
 def _lengths(rows: Bags, squares: "Floats") -> "Floats":
     import numpy as np
 
-    return np.maximum(np.sqrt(rows.sums(squares[rows.terms])), 1e-6)
+    found: Floats = np.maximum(np.sqrt(rows.sums(squares[rows.terms])), 1e-6)
+    return found
 
 
 def nearest(alike: "Floats", weights: "Floats") -> "Floats":
@@ -130,4 +132,5 @@ def nearest(alike: "Floats", weights: "Floats") -> "Floats":
     found = alike * weights
     if found.shape[1] > NEIGHBOURS:
         found = np.partition(found, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
-    return (found.sum(1) / NEIGHBOURS).astype(np.float32)
+    mean: Floats = (found.sum(1) / NEIGHBOURS).astype(np.float32)
+    return mean

@@ -111,7 +111,8 @@ def _put_together(
     order = np.flatnonzero(shown)
     if fresh:
         order = order[np.argsort(-parts[0][order])]
-    return Tellings(*(part[order[:MOST_ITEMS]] for part in parts), names=names)
+    ids, stories, sources, copies, kinds = (part[order[:MOST_ITEMS]] for part in parts)
+    return Tellings(ids, stories, sources, copies, kinds, names)
 
 
 def _hidden(user: User, lowest: int) -> set[int]:

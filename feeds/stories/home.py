@@ -254,6 +254,6 @@ def log_page(user: User, sections: Sequence[Section], now: datetime | None = Non
         user,
         [(one.story.pk, one.lead.pk) for one in stories],
         now or timezone.now(),
-        odd=odd and odd.story.pk,
+        odd=odd.story.pk if odd else None,
         propensity=odd.chance if odd else 1.0,
     )

@@ -118,7 +118,8 @@ def heat(hot: "Floats") -> "Floats":
     once, less where one tells it again and again, nothing where there is but one."""
     import numpy as np
 
-    return np.minimum(1.0, hot / log2(HOTTEST))
+    found: Floats = np.minimum(1.0, hot / log2(HOTTEST))
+    return found
 
 
 def freshness(ages: "Floats") -> "Floats":
@@ -133,7 +134,8 @@ def likeness(odds: "Floats", liked: "Floats", disliked: "Floats", surety: float)
 
     likely = 1 / (1 + np.exp(-STEEP * odds)) - 0.5
     near = NEAR * (liked - DISLIKED * disliked)
-    return np.clip(0.5 + surety * (likely + near), 0.0, 1.0)
+    found: Floats = np.clip(0.5 + surety * (likely + near), 0.0, 1.0)
+    return found
 
 
 def rank(facts: Sequence[Facts], reader: Reader, likes: "Floats | None" = None) -> list[Ranking]:

@@ -78,7 +78,7 @@ def tabulate(
         first=first,
         lead=order[first],
         sources=np.bincount(teller, minlength=len(first)),
-        hot=np.bincount(teller, -part * np.log2(part), len(first)),
+        hot=np.bincount(teller, -part * np.log2(part), len(first)).astype(np.float64),
         newest=newest,
         counts=counts,
     )
