@@ -25,7 +25,7 @@ PRIOR = 20
 """What was learned counts little until it comes from about so many openings."""
 PRIOR_SHOWN = 10
 """A source's rate of openings is the reader's mean until it was shown about so often."""
-STEEP, NEAR = 6.0, 0.5
+STEEP, NEAR = 6.0, 1.0
 """By how much the odds, and the nearest examples, move the term of likeness."""
 DISLIKED = 0.5
 TRUST, BOOST = 0.25, 0.25
