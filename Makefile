@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NEWSROOM_PORT ?= 8765
+EVAL ?= ../shared
 # PORT, HOST and DATA come from the command line, the environment or .env.
 
-.PHONY: help run demo setup intelligence test test-full bench bench-10m lint clean
+.PHONY: help run demo setup intelligence test test-full bench bench-intelligence bench-10m lint clean
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
@@ -14,6 +15,7 @@ help:
 	@echo "make test       everything that must pass"
 	@echo "make test-full  and what takes longer"
 	@echo "make bench      the benchmarks"
+	@echo "make bench-intelligence  stories, ranking, trends, search and digests, measured (EVAL=)"
 	@echo "make bench-10m  ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
 	@echo "make lint       ruff, mypy, import rules"
 	@echo "make clean      remove what was built (your news in var/ stay)"
@@ -43,6 +45,12 @@ test-full:
 bench:
 	@tests/install.sh dev
 	@for name in ingest grouping reading; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+# Each subject of `evaluate`, a line a subject; labelled data lie in EVAL where there are any.
+bench-intelligence:
+	@tests/install.sh dev
+	@$(BIN)/python manage.py evaluate ranking $(wildcard $(EVAL)/replay/*.tar.xz)
+	@$(BIN)/python benchmarks/ranking.py
 
 bench-10m:
 	@tests/install.sh dev

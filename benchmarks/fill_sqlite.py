@@ -83,6 +83,8 @@ def _states(library: Library) -> None:
                 user_id=reader,
                 item_id=ids[number + 1],
                 is_read=True,
+                is_opened=True,
+                told_at=now,
                 is_saved=number in saved,
                 is_hidden=number not in saved and chance.random() < 0.02,
                 changed_at=now,

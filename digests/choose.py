@@ -1,7 +1,7 @@
 """Choose what an edition tells: the day's stories of one reader, by rank and diversity."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,12 @@ from django.db.models import Q
 from accounts.models import User
 from digests.window import LATE, Window
 from feeds.ids import lowest_id
-from feeds.models import Item, ItemState, Story
-from feeds.stories.rank import Candidate, Facts, Reader, diversify, rank
+from feeds.models import Item, ItemState, Story, Subscription
+from feeds.stories.arrange import Candidate, diversify
+from feeds.stories.rank import Facts, rank
+from feeds.stories.scoring import likeness_of
+from feeds.stories.taste import taste_of
+from feeds.stories.traits import learned_from
 
 MOST_STORIES = 7
 MOST_ALSO = 12
@@ -56,7 +60,7 @@ def choose(
     it knew: they are left out unless something arrived since, and then are updates.
     """
     candidates = _news(items_of(user, window), told, user.interests)
-    _rank(candidates, user.interests, now)
+    _rank(candidates, user, now)
     ranked = sorted(candidates, key=lambda c: (-c.score, -c.story.pk))
     main = _diverse(ranked)
     picked = {c.story.pk for c in main}
@@ -81,18 +85,36 @@ def _news(items: Iterable[Item], told: dict[int, int], interests: dict[str, Any]
     return chosen
 
 
-def _rank(candidates: Iterable[Chosen], interests: dict[str, Any], now: datetime) -> None:
-    for candidate in candidates:
-        originals = [item for item in candidate.items if item.copy_of is None] or candidate.items
-        newest = max(item.published_at for item in originals)
-        facts = Facts(
-            sources=len(candidate.source_ids),
-            age=max(0.0, (now - newest).total_seconds() / 3600),
-            topics=tuple(candidate.story.topics),
-            weight=max(item.source.weight for item in originals),
-            lead_source=candidate.items[0].source_id,
-        )
-        candidate.score = rank(facts, Reader(interests)).score
+def _rank(candidates: Sequence[Chosen], user: User, now: datetime) -> None:
+    if not candidates:
+        return
+    levels = dict(
+        Subscription.objects.filter(user=user)
+        .exclude(level="normal")
+        .values_list("source", "level")
+    )
+    taste = taste_of(user, now)
+    reader = taste.reader(user.interests, levels)
+    facts = [_facts(candidate, now) for candidate in candidates]
+    likes = None
+    if taste.acts:
+        learned = learned_from(taste, now.timestamp())
+        likes = likeness_of([one.items[0].pk for one in candidates], learned, reader.surety())
+    for candidate, ranking in zip(candidates, rank(facts, reader, likes), strict=True):
+        candidate.score = ranking.score
+
+
+def _facts(candidate: Chosen, now: datetime) -> Facts:
+    originals = [item for item in candidate.items if item.copy_of is None] or candidate.items
+    newest = max(item.published_at for item in originals)
+    return Facts(
+        sources=len(candidate.source_ids),
+        age=max(0.0, (now - newest).total_seconds() / 3600),
+        topics=tuple(candidate.story.topics),
+        weight=max(item.source.weight for item in originals),
+        lead_source=candidate.items[0].source_id,
+        story=candidate.story.pk,
+    )
 
 
 def _diverse(ranked: Iterable[Chosen]) -> list[Chosen]:

@@ -18,10 +18,11 @@ from feeds.embed.store import drop_old_vectors
 from feeds.intake import take_in
 from feeds.language.complete import forget_old_replies
 from feeds.live.announce import announce_news
-from feeds.models import FetchLog, Item, MarkUndo, Source
+from feeds.models import FetchLog, Impression, Item, MarkUndo, Source
 from feeds.partitions import ensure_months_ahead
 from feeds.search.postgres_index import complete
 from feeds.stories.group import group_new_items, repair_stories
+from feeds.stories.taste import KEPT
 
 __all__ = [
     "archive_old_months",
@@ -119,13 +120,14 @@ def poll_batch(source_ids: list[int]) -> dict[str, int]:
 
 
 def drop_old_rows() -> None:
-    """Fetch logs of a month ago, marks that nobody will take back any more, and what a model
-    said too long ago to be said again."""
+    """What nobody needs any more: fetch logs of a month ago, marks that could be taken back, old
+    vectors, what a model said, and what was shown too long ago to say anything of a taste."""
     now = clock.now()
     forget_old_replies()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
     drop_old_vectors()
+    Impression.objects.filter(at__lt=now - KEPT).delete()
 
 
 def make_partitions() -> int:

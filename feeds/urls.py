@@ -2,17 +2,24 @@
 
 from django.urls import path
 
-from feeds.views import marks, river, search, sources, stories
+from feeds.views import marks, river, search, sources, stories, taste
 
 urlpatterns = [
     path("", stories.stories, name="stories"),
     path("story/<int:pk>/", stories.story, name="story"),
     path("story/<int:pk>/state/", marks.story_state, name="story_state"),
+    path("story/<int:pk>/follow/", taste.story_follow, name="story_follow"),
     path("river/", river.river_page, name="river"),
     path("river/read/", marks.mark_read, name="mark_read"),
     path("undo/<int:pk>/", marks.undo, name="undo"),
     path("item/<int:pk>/", river.item, name="item"),
     path("item/<int:pk>/state/", marks.item_state, name="item_state"),
+    path("item/<int:pk>/opened/", taste.item_opened, name="item_opened"),
+    path("taste/", taste.taste, name="taste"),
+    path("taste/export.json", taste.taste_export, name="taste_export"),
+    path("taste/forget/", taste.taste_forget, name="taste_forget"),
+    path("topics/<slug:topic>/level/", taste.topic_level, name="topic_level"),
+    path("sources/<int:pk>/level/", taste.source_level, name="source_level"),
     path("search/", search.search, name="search"),
     path("sources/", sources.sources, name="sources"),
     path("sources/add/", sources.source_add, name="source_add"),

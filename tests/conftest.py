@@ -6,6 +6,7 @@ import pytest
 from django.core.cache import cache
 
 from accounts.remember import forget_near
+from feeds.stories.traits import forget_traits
 from tests.services import PgBouncer, Postgres, Redis, missing
 
 
@@ -14,6 +15,7 @@ def nothing_remembered() -> None:
     """Rows of another test may have the same numbers."""
     cache.clear()
     forget_near()
+    forget_traits()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from feeds.api import views
+from feeds.api import taste, views
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
@@ -13,6 +13,13 @@ urlpatterns = [
     path("items/<int:pk>/", views.OneItem.as_view(), name="api_item"),
     path("stories/", views.Stories.as_view(), name="api_stories"),
     path("stories/<int:pk>/", views.OneStory.as_view(), name="api_story"),
+    path("stories/ranked/", taste.Ranked.as_view(), name="api_ranked"),
+    path("stories/<int:pk>/follow/", taste.FollowedStoryView.as_view(), name="api_follow"),
+    path("sources/<int:pk>/level/", taste.SourceLevel.as_view(), name="api_source_level"),
+    path("topics/<slug:topic>/level/", taste.TopicLevel.as_view(), name="api_topic_level"),
+    path("feedback/", taste.Feedback.as_view(), name="api_feedback"),
+    path("taste/", taste.TasteView.as_view(), name="api_taste"),
+    path("taste/items/<int:pk>/", taste.TasteItem.as_view(), name="api_taste_item"),
     path("states/", views.States.as_view(), name="api_states"),
     path("mark-read/", views.MarkRead.as_view(), name="api_mark_read"),
     path("undo/", views.Undo.as_view(), name="api_undo"),

@@ -104,6 +104,9 @@ def _copy_states(twins: dict[int, int]) -> None:
                 "is_read": state.is_read,
                 "is_saved": state.is_saved,
                 "is_hidden": state.is_hidden,
+                "is_opened": state.is_opened,
+                "is_disliked": state.is_disliked,
+                "told_at": state.told_at,
             },
         )
     _tell({state.user_id for state in states})

@@ -14,12 +14,15 @@ from feeds.models.reading import Folder, ItemState, MarkUndo, Subscription
 from feeds.models.revision import Revision
 from feeds.models.source import FetchLog, Source
 from feeds.models.story import Lease, Story, StoryRedirect
+from feeds.models.taste import FollowedStory, Impression
 
 __all__ = [
     "ArchivePart",
     "Embedding",
     "FetchLog",
     "Folder",
+    "FollowedStory",
+    "Impression",
     "Item",
     "ItemBody",
     "ItemKey",

@@ -37,6 +37,11 @@ class Folder(models.Model):
 
 
 class Subscription(models.Model):
+    class Level(models.TextChoices):
+        LESS = "less", "less"
+        NORMAL = "normal", "normal"
+        MORE = "more", "more"
+
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
@@ -49,6 +54,13 @@ class Subscription(models.Model):
     )
     title = models.CharField(max_length=300, blank=True, help_text="the reader's own name for it")
     read_up_to = models.BigIntegerField(default=0, help_text="ledger seq: all up to it is read")
+    level = models.CharField(
+        max_length=6,
+        choices=Level,
+        default=Level.NORMAL,
+        db_default=Level.NORMAL,
+        help_text="how much of it is wanted",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -61,7 +73,11 @@ class Subscription(models.Model):
 
 
 class ItemState(models.Model):
-    """Only for items that the reader touched. `is_read` null: the mark decides."""
+    """Only for items that the reader touched. `is_read` null: the mark decides.
+
+    Taste is learned from those of which the reader told something, by opening, saving or hiding
+    them; without `told_at` it is forgotten.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -73,6 +89,9 @@ class ItemState(models.Model):
     is_read = models.BooleanField(null=True)
     is_saved = models.BooleanField(default=False)
     is_hidden = models.BooleanField(default=False)
+    is_opened = models.BooleanField(default=False, db_default=False)
+    is_disliked = models.BooleanField(default=False, db_default=False, help_text="less like this")
+    told_at = models.DateTimeField(null=True, help_text="when it last said something of taste")
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -80,6 +99,9 @@ class ItemState(models.Model):
         indexes = [
             models.Index(fields=["user", "-item"], condition=Q(is_saved=True), name="state_saved"),
             models.Index(fields=["user", "item"], condition=Q(is_read=False), name="state_unread"),
+            models.Index(
+                fields=["user", "-told_at"], condition=Q(told_at__isnull=False), name="state_told"
+            ),
         ]
 
 

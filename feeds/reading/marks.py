@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from accounts.models import User
 from feeds.models import Item, ItemKey, ItemState, MarkUndo, Subscription
@@ -17,13 +18,25 @@ def set_state(
     read: bool | None = None,
     saved: bool | None = None,
     hidden: bool | None = None,
+    opened: bool | None = None,
+    less: bool | None = None,
+    tells: bool = True,
 ) -> list[int]:
     """Set what is not None for these items; the ids that were set.
 
-    Items that the reader cannot see are left out.
+    Items that the reader cannot see are left out. "Less like this" hides. What is not only
+    read `tells` of the reader's taste, unless it was done to a whole story at once.
     """
-    given: dict[str, Any] = {"is_read": read, "is_saved": saved, "is_hidden": hidden}
+    given: dict[str, Any] = {
+        "is_read": read,
+        "is_saved": saved,
+        "is_hidden": hidden if less is None else less,
+        "is_opened": opened,
+        "is_disliked": less,
+    }
     values = {name: value for name, value in given.items() if value is not None}
+    if tells and values.keys() - {"is_read"}:
+        values["told_at"] = timezone.now()
     ids = _visible(user, set(item_ids))
     if not values or not ids:
         return ids

@@ -156,7 +156,8 @@ def _with_states(user: User, items: list[Item], followed: dict[int, Followed]) -
 def attach_states(
     user: User, items: Sequence[Item], marks: dict[int, int] | None = None
 ) -> list[Item]:
-    """The items with `is_read`, `is_saved`, `is_hidden`; `marks` is read_up_to by source."""
+    """The items with `is_read`, `is_saved`, `is_hidden`, `is_opened`; `marks` is read_up_to by
+    source."""
     items = list(items)
     if marks is None:
         sources = {item.source_id for item in items}
@@ -174,6 +175,7 @@ def attach_states(
         item.is_read = by_mark if explicit is None else explicit  # type: ignore[attr-defined]
         item.is_saved = bool(state and state.is_saved)  # type: ignore[attr-defined]
         item.is_hidden = bool(state and state.is_hidden)  # type: ignore[attr-defined]
+        item.is_opened = bool(state and state.is_opened)  # type: ignore[attr-defined]
     return items
 
 

@@ -8,10 +8,9 @@ revision that it was kept under. A list for each reader would seldom be asked fo
 
 import json
 from array import array
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain, compress, islice, takewhile
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Min, TextField
 from django.db.models.functions import Cast
@@ -22,6 +21,12 @@ from feeds.ids import lowest_id
 from feeds.models import Item, ItemState
 from feeds.models.item import ItemQuerySet
 from feeds.revisions import News, news_for
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
 
 SHOWN_DAYS = 7
 MOST_ITEMS = 3_000
@@ -35,14 +40,17 @@ MUCH = 20
 """Of the tellings, the part from which on a reader has much."""
 
 
-class Telling(NamedTuple):
-    """The little of an item that ranking needs: most of what is ranked is not shown."""
+class Tellings(NamedTuple):
+    """The little of items that ranking needs, as most of what is ranked is not shown: arrays of
+    int64 with a line each, the newest first. In `copies` 0 is no original; `kinds` are places
+    in `names`, each a list of topics."""
 
-    id: int
-    story: int
-    source: int
-    copy_of: int | None
-    topics: list[str]
+    ids: "Ints"
+    stories: "Ints"
+    sources: "Ints"
+    copies: "Ints"
+    kinds: "Ints"
+    names: list[list[str]]
 
 
 class Columns(NamedTuple):
@@ -58,33 +66,53 @@ class Columns(NamedTuple):
     kinds: list[list[str]]
     places: "dict[int, array[int]]"
 
-    def of(self, sources: Collection[int]) -> Iterator[Telling]:
-        for n in self._lines(sources):
-            original, topics = self.copies[n] or None, self.kinds[self.topics[n]]
-            yield Telling(self.ids[n], self.stories[n], self.sources[n], original, topics)
+    def lines(self, sources: Collection[int]) -> "Ints":
+        """Of much the newest are found by going through, of little by putting it together."""
+        import numpy as np
 
-    def _lines(self, sources: Collection[int]) -> Iterable[int]:
-        """Of much the newest are found by going back, of little by putting it together."""
         own = [self.places[source] for source in sources if source in self.places]
         if sum(map(len, own)) > len(self.ids) / MUCH:
-            return compress(range(len(self.ids)), map(sources.__contains__, self.sources))
-        return sorted(chain.from_iterable(own))
+            wanted = np.isin(np.asarray(self.sources), list(sources), kind="table")
+            return np.flatnonzero(wanted)
+        parts = [np.asarray(part, np.int64) for part in own]
+        return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
-def recent_tellings(user: User, sources: Collection[int], now: datetime) -> list[Telling]:
+def recent_tellings(user: User, sources: Collection[int], now: datetime) -> Tellings:
     """Those of `sources` that the reader did not hide, the newest first."""
     since = now - timedelta(days=SHOWN_DAYS)
     lowest = lowest_id(since)
     news = news_for(user)
     kept = _shared(since, news)
     hidden = _hidden(user, lowest)
-    fresh: list[Telling] = []
+    fresh: list[Any] = []
     if news.seq > kept.upto:
-        asked = _ask(sources, lowest, kept.upto)[: MOST_ITEMS + len(hidden)]
-        fresh = [one for one in map(Telling._make, asked) if one.id not in hidden]
-    old = takewhile(lambda one: one.id >= lowest, kept.of(sources))
-    shown = islice((one for one in old if one.id not in hidden), MOST_ITEMS)
-    return sorted([*fresh, *shown], key=lambda one: -one.id)[:MOST_ITEMS]
+        fresh = list(_ask(sources, lowest, kept.upto)[: MOST_ITEMS + len(hidden)])
+    return _put_together(kept, kept.lines(sources), fresh, lowest, hidden)
+
+
+def _put_together(
+    kept: Columns, lines: "Ints", fresh: Sequence[Any], lowest: int, hidden: Collection[int]
+) -> Tellings:
+    """The kept lines and the fresh rows, without what is hidden or older than `lowest`."""
+    import numpy as np
+
+    names = [*kept.kinds, *(row[-1] for row in fresh)]
+    new = np.array(
+        [(*row[:3], row[3] or 0, n) for n, row in enumerate(fresh, len(kept.kinds))], np.int64
+    ).reshape(-1, 5)
+    parts = []
+    for column, values in enumerate((kept.ids, kept.stories, kept.sources, kept.copies)):
+        parts.append(np.concatenate([new[:, column], np.asarray(values, np.int64)[lines]]))
+    parts.append(np.concatenate([new[:, 4], np.asarray(kept.topics, np.int64)[lines]]))
+    shown = parts[0] >= lowest
+    if hidden:
+        shown &= ~np.isin(parts[0], list(hidden))
+    order = np.flatnonzero(shown)
+    if fresh:
+        order = order[np.argsort(-parts[0][order])]
+    ids, stories, sources, copies, kinds = (part[order[:MOST_ITEMS]] for part in parts)
+    return Tellings(ids, stories, sources, copies, kinds, names)
 
 
 def _hidden(user: User, lowest: int) -> set[int]:

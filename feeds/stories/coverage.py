@@ -14,12 +14,14 @@ from feeds.models.item import ItemQuerySet
 
 
 def with_state(items: ItemQuerySet, user: User) -> Any:
-    """The items with `is_read`, `is_saved` and `read_at` (None where unknown) of this reader."""
+    """The items with this reader's `is_read`, `is_saved`, `is_opened` and `read_at` (None where
+    unknown)."""
     states = ItemState.objects.filter(user=user, item=OuterRef("pk"))
     mark = Subscription.objects.filter(user=user, source=OuterRef("source"))
     marked = Coalesce(Subquery(mark.values("read_up_to")[:1]), 0)
     return items.alias(marked_up_to=marked).annotate(
         is_saved=Exists(states.filter(is_saved=True)),
+        is_opened=Exists(states.filter(is_opened=True)),
         is_read=Coalesce(
             Subquery(states.values("is_read")[:1]),
             ExpressionWrapper(Q(seq__lte=F("marked_up_to")), output_field=BooleanField()),

@@ -9,11 +9,12 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from accounts.models import User
 from feeds import clock
 from feeds.embed.provider import is_chosen
 from feeds.ids import lowest_id
 from feeds.lease import Held
-from feeds.models import Item, Story, StoryRedirect
+from feeds.models import FollowedStory, Item, Story, StoryRedirect
 from feeds.revisions import GROUPING, revise
 from feeds.stories.continuity import continue_stories
 from feeds.stories.lease import grouping_lease
@@ -232,5 +233,10 @@ def move_items(moved: dict[int, int], current: dict[int, int]) -> None:
 def redirect(old: int, story: int) -> None:
     """Let the address of `old`, which has no items any more, lead to `story`."""
     StoryRedirect.objects.filter(story=old).update(story=story)
+    followers = FollowedStory.objects.filter(story=old)
+    already = FollowedStory.objects.filter(story=story).values("user")
+    moved = list(followers.exclude(user__in=already).values_list("user", flat=True))
+    followers.filter(user__in=moved).update(story=story)
+    User.have_changed(moved)
     StoryRedirect.objects.update_or_create(old_id=old, defaults={"story_id": story})
     Story.objects.filter(pk=old).delete()

@@ -3,48 +3,45 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.zones import zone_named
-from feeds.ids import TAIL_BITS, id_time
+from feeds.ids import id_time
 from feeds.models import Item, ItemState, Story, Subscription
 from feeds.models.item import ItemQuerySet
+from feeds.reading.feedback import log_impression
 from feeds.reading.sources import folders_below
-from feeds.stories.candidates import Telling, recent_tellings
+from feeds.stories.arrange import Candidate, diversify, odd_one
+from feeds.stories.candidates import Tellings, recent_tellings
 from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state
 from feeds.stories.page import StoryPage, story_page
-from feeds.stories.rank import (
-    Candidate,
-    Facts,
-    Ranking,
-    Reader,
-    diversify,
-    explain,
-    learn_taste,
-    rank,
-)
+from feeds.stories.rank import Facts, Ranking, Reader, explain
+from feeds.stories.scoring import Scored, score_all
+from feeds.stories.taste import taste_of
+from feeds.stories.traits import learned_from
 
 __all__ = [
     "RankedStory",
     "Section",
     "StoryPage",
     "home_sections",
+    "log_page",
     "ranked_stories",
     "story_page",
 ]
 
 MOST_STORIES = 100
-MOST_TOP = 5
+MOST_TOP = 10
 TOP_HOURS = 36
 FEWEST_FOR_TOP = 12
 """With fewer stories than that, a section of the best would be most of the page."""
 MOST_TOPICS = 4
-LEARNED = 300
-"""The newest saved and hidden items that say what the reader likes."""
+DIFFERENT = "something different"
+TOP, FOLLOWED = "Top stories", "Stories you follow"
 
 
 @dataclass(slots=True)
@@ -52,7 +49,6 @@ class _Entry:
     """A story as this reader sees it, before its rows are read. `newest` is the id of its newest
     telling that is no copy."""
 
-    tellings: Sequence[Telling]
     facts: Facts
     ranking: Ranking
     newest: int
@@ -69,6 +65,10 @@ class RankedStory:
     why: str
     topics: tuple[str, ...]
     newest_at: datetime
+    is_followed: bool = False
+    is_odd: bool = False
+    chance: float = 1.0
+    """Drawn for something different, by that chance."""
 
     @property
     def lead(self) -> Item:
@@ -100,23 +100,26 @@ class Section:
 def home_sections(
     user: User, *, topic: str = "", folder_id: int | None = None, now: datetime | None = None
 ) -> list[Section]:
-    """What happened to the reader's sources in the last days: the best of it, then by day.
+    """What happened to the reader's sources in the last days: what is new of the stories that
+    they follow, the best of the rest, then by day.
 
-    Ten queries at most, whatever is shown. Muted topics are left out unless one is asked
+    Fourteen queries at most, whatever is shown. Muted topics are left out unless one is asked
     for by `topic`; hidden items are left out always.
     """
     now = now or timezone.now()
     zone = zone_named(user.time_zone)
-    ranked = ranked_stories(user, topic=topic, folder_id=folder_id, now=now)
-    top = _top(ranked, now) if not topic else []
-    best = {one.story.pk for one in top}
-    days = [Section("Today"), Section("Yesterday"), Section("Earlier")]
     today = now.astimezone(zone).date()
+    ranked = ranked_stories(user, topic=topic, folder_id=folder_id, now=now)
+    followed = [one for one in ranked if one.is_followed and one.unread]
+    top = [] if topic else _top([one for one in ranked if one not in followed], user, now, today)
+    above = {one.story.pk for one in (*followed, *top)}
+    days = [Section("Today"), Section("Yesterday"), Section("Earlier")]
     for one in ranked:
-        if one.story.pk not in best:
+        if one.story.pk not in above:
             ago = (today - one.newest_at.astimezone(zone).date()).days
             days[min(max(ago, 0), 2)].stories.append(one)
-    return [section for section in (Section("Top stories", top), *days) if section.stories]
+    sections = (Section(FOLLOWED, followed), Section(TOP, top), *days)
+    return [section for section in sections if section.stories]
 
 
 def ranked_stories(
@@ -129,43 +132,36 @@ def ranked_stories(
 ) -> list[RankedStory]:
     """The reader's stories of the last days, best first."""
     now = now or timezone.now()
-    weights = _weights(user, folder_id)
-    if not weights:
+    trust, levels = _followed(user, folder_id)
+    if not trust:
         return []
-    reader = Reader(user.interests, _taste(user))
-    told = _by_story(recent_tellings(user, weights, now))
-    moment = now.timestamp()
-    entries = [_enter(tellings, weights, reader, moment) for tellings in told]
-    wanted = [one for one in entries if _is_wanted(one.facts.topics, topic, reader)]
-    wanted.sort(key=lambda one: (-one.ranking.score, -one.tellings[0].story))
-    return _read(user, weights, wanted[:most], reader)
+    found = recent_tellings(user, trust, now)
+    if not len(found.ids):
+        return []
+    taste, moment = taste_of(user, now), now.timestamp()
+    reader = taste.reader(user.interests, levels)
+    scored = score_all(
+        found[:-1],
+        found.names,
+        reader,
+        trust,
+        moment,
+        topic=topic,
+        learned=learned_from(taste, moment),
+    )
+    entries = _enter(scored, found, trust, moment, scored.best(most))
+    return _read(user, trust, entries, reader)
 
 
-def _weights(user: User, folder_id: int | None) -> dict[int, float]:
-    """The trust in each source that the reader follows, in this folder and those within."""
+def _followed(user: User, folder_id: int | None) -> tuple[dict[int, float], dict[int, str]]:
+    """The trust in each source that the reader follows, in this folder and those within; and
+    what the reader says of a source, where it is not as normal."""
     followed = Subscription.objects.filter(user=user)
     if folder_id is not None:
         followed = followed.filter(folder__in=folders_below(user, folder_id))
-    return dict(followed.values_list("source_id", "source__weight"))
-
-
-def _taste(user: User) -> dict[str, float]:
-    touched = ItemState.objects.filter(user=user, is_saved=True) | ItemState.objects.filter(
-        user=user, is_hidden=True
-    )
-    rows = touched.order_by("-item_id").values_list("is_hidden", "item__topics")[:LEARNED]
-    saved: list[list[str]] = []
-    hidden: list[list[str]] = []
-    for is_hidden, topics in rows:
-        (hidden if is_hidden else saved).append(topics)
-    return learn_taste(saved, hidden)
-
-
-def _by_story(tellings: Iterable[Telling]) -> Iterable[Sequence[Telling]]:
-    found: defaultdict[int, list[Telling]] = defaultdict(list)
-    for telling in tellings:
-        found[telling.story].append(telling)
-    return found.values()
+    rows = list(followed.values_list("source_id", "source__weight", "level"))
+    trust = {source: weight for source, weight, _ in rows}
+    return trust, {source: level for source, _, level in rows if level != "normal"}
 
 
 def _shown(user: User, source_ids: Iterable[int]) -> ItemQuerySet:
@@ -174,32 +170,39 @@ def _shown(user: User, source_ids: Iterable[int]) -> ItemQuerySet:
 
 
 def _enter(
-    tellings: Sequence[Telling], weights: Mapping[int, float], reader: Reader, moment: float
-) -> _Entry:
+    scored: Scored,
+    found: Tellings,
+    trust: Mapping[int, float],
+    moment: float,
+    places: Sequence[int],
+) -> list[_Entry]:
     """`moment` is the present in seconds since 1970."""
-    if len(tellings) == 1:  # most of what is told, and soon done
-        best = tellings[0]
-        count, newest, topics = 1, best.id, tuple(best.topics[:MOST_TOPICS])
-    else:
-        originals = [one for one in tellings if one.copy_of is None] or tellings
-        best = max(originals, key=lambda one: (weights[one.source], -one.id))
-        count, newest = len({one.source for one in originals}), max(one.id for one in originals)
-        told = Counter(topic for one in originals for topic in one.topics)
-        topics = tuple(name for name, _ in told.most_common(MOST_TOPICS))
-    age = max(0.0, (moment - (newest >> TAIL_BITS)) / 3600)
-    facts = Facts(count, age, topics, weights[best.source], best.source)
-    return _Entry(tellings, facts, rank(facts, reader), newest)
-
-
-def _is_wanted(topics: Sequence[str], topic: str, reader: Reader) -> bool:
-    return topic in topics if topic else not reader.mutes(topics)
+    table = scored.table
+    ages = table.ages(moment)
+    entries = []
+    for place in places:
+        source = int(found.sources[table.lead[place]])
+        lines = table.told(place)
+        told = Counter(topic for line in lines for topic in found.names[found.kinds[line]])
+        facts = Facts(
+            sources=int(table.sources[place]),
+            age=float(ages[place]),
+            topics=tuple(name for name, _ in told.most_common(MOST_TOPICS)),
+            weight=trust[source],
+            lead_source=source,
+            story=int(table.stories[place]),
+        )
+        terms = {name: float(values[place]) for name, values in scored.terms.items()}
+        ranking = Ranking(float(scored.scores[place]), terms)
+        entries.append(_Entry(facts, ranking, int(table.newest[place])))
+    return entries
 
 
 def _read(
     user: User, source_ids: Iterable[int], entries: Sequence[_Entry], reader: Reader
 ) -> list[RankedStory]:
     """The rows of those that are shown, all coverage with them, in three queries."""
-    stories = Story.objects.in_bulk([one.tellings[0].story for one in entries])
+    stories = Story.objects.in_bulk([one.facts.story for one in entries])
     items: defaultdict[int, list[Item]] = defaultdict(list)
     coverage = with_state(_shown(user, source_ids).telling(stories.values()), user)
     for item in coverage.prefetch_related("source").order_by("id"):
@@ -210,17 +213,21 @@ def _read(
             items=lead_first(stories[pk], items[pk]),
             score=one.ranking.score,
             terms=one.ranking.terms,
-            why=explain(one.facts, reader),
+            why=explain(one.facts, reader, one.ranking.terms),
             topics=one.facts.topics,
             newest_at=id_time(one.newest),
+            is_followed=pk in reader.followed,
         )
         for one in entries
         # A regrouping in between may have emptied one.
-        if (pk := one.tellings[0].story) in stories and items[pk]
+        if (pk := one.facts.story) in stories and items[pk]
     ]
 
 
-def _top(ranked: Sequence[RankedStory], now: datetime) -> list[RankedStory]:
+def _top(
+    ranked: Sequence[RankedStory], user: User, now: datetime, today: date
+) -> list[RankedStory]:
+    """The best of the last hours, mixed; the last of ten is something different."""
     if len(ranked) < FEWEST_FOR_TOP:
         return []
     by_id = {
@@ -229,4 +236,24 @@ def _top(ranked: Sequence[RankedStory], now: datetime) -> list[RankedStory]:
     candidates = [
         Candidate(pk, one.score, one.topics, one.lead.source_id) for pk, one in by_id.items()
     ]
-    return [by_id[pk] for pk in diversify(candidates, MOST_TOP)]
+    most = min(MOST_TOP, len(ranked) // 2)
+    chosen = diversify(candidates, most)
+    odd, chance = odd_one(candidates, chosen[:-1], user.pk, today)
+    if odd is not None and most == MOST_TOP:
+        chosen = [*chosen[: MOST_TOP - 1], odd]
+        by_id[odd].why = f"{DIFFERENT} · {by_id[odd].why}"
+        by_id[odd].is_odd, by_id[odd].chance = True, chance
+    return [by_id[pk] for pk in chosen]
+
+
+def log_page(user: User, sections: Sequence[Section], now: datetime | None = None) -> None:
+    """Keep what was shown, in its order, and by which chance the one was that is different."""
+    stories = [one for section in sections for one in section.stories]
+    odd = next((one for one in stories if one.is_odd), None)
+    log_impression(
+        user,
+        [(one.story.pk, one.lead.pk) for one in stories],
+        now or timezone.now(),
+        odd=odd.story.pk if odd else None,
+        propensity=odd.chance if odd else 1.0,
+    )

@@ -8,7 +8,7 @@ from accounts.models import User
 from accounts.zones import zone_named
 from feeds import clock
 from feeds.ids import lowest_id
-from feeds.models import Item, ItemState, Story, StoryRedirect
+from feeds.models import FollowedStory, Item, ItemState, Story, StoryRedirect
 from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state
 from feeds.stories.life import Stage, stage_at
 from feeds.stories.words import terms_of
@@ -52,6 +52,8 @@ class StoryPage:
     related: list[Related]
     topics: list[str]
     unread: bool
+    is_followed: bool
+    is_opened: bool
 
     @property
     def source_count(self) -> int:
@@ -94,6 +96,8 @@ def story_page(user: User, story_id: int) -> StoryPage | int:
         related=_related(user, items),
         topics=list(dict.fromkeys(topic for item in coverage for topic in item.topics)),
         unread=is_unread(items),
+        is_followed=FollowedStory.objects.filter(user=user, story=story).exists(),
+        is_opened=lead.is_opened,  # type: ignore[attr-defined]
     )
 
 

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.types import ReaderRequest
 from feeds.models import Item, Story
+from feeds.reading.feedback import dislike_story
 from feeds.reading.marks import mark_all_read, set_state, undo_mark
 from feeds.reading.river import get_item
 from feeds.views.common import (
@@ -21,7 +22,7 @@ from feeds.views.common import (
     sources_meant,
 )
 
-_STATES = ("read", "saved", "hidden")
+_STATES = ("read", "saved", "hidden", "less")
 
 
 @login_required
@@ -44,18 +45,41 @@ def item_state(request: ReaderRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
-    """The same for all that the reader sees of a story; saved is its lead alone."""
+    """The same for all that the reader sees of a story; saved is its lead alone, and what tells
+    of their taste. `less` asks for less like it."""
     story = Story.objects.filter(pk__in=[pk] if pk < 1 << 63 else []).first()
     items = Item.objects.visible_to(request.user).filter(story=story).exclude(story=None)
     ids = list(items.order_by("pk").values_list("pk", flat=True))
     if story is None or not ids:
         raise Http404("There is no such story.")
+    lead = story.lead_id if story.lead_id in ids else ids[0]
+    if "less" in request.POST:
+        return _less(request, story, lead or ids[0], ids)
     wanted = _wanted(request)
     if wanted.get("saved"):
-        set_state(request.user, [story.lead_id if story.lead_id in ids else ids[0]], saved=True)
+        set_state(request.user, [lead or ids[0]], saved=True)
         del wanted["saved"]
-    set_state(request.user, ids, **wanted)
+    set_state(request.user, ids, **wanted, tells=False)
+    if "hidden" in wanted:
+        set_state(request.user, [lead or ids[0]], hidden=wanted["hidden"])
     return HttpResponse(status=204) if is_htmx(request) else back(request, reverse("stories"))
+
+
+def _less(request: ReaderRequest, story: Story, lead: int, ids: list[int]) -> HttpResponse:
+    """Less like this, or not any more. By htmx, what takes the row's place comes back."""
+    wanted = request.POST["less"] == "1"
+    dislike_story(request.user, lead, ids, wanted)
+    if not is_htmx(request):
+        if wanted:
+            messages.success(
+                request, "You will see less like it. Your taste says so, and can forget."
+            )
+        return back(request, reverse("stories"))
+    if wanted:
+        return render(request, "feeds/less.html", {"story": story})
+    response = HttpResponse(status=204)
+    response.headers["HX-Refresh"] = "true"
+    return response
 
 
 def _wanted(request: ReaderRequest) -> dict[str, bool]:

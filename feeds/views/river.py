@@ -70,8 +70,8 @@ def item(request: ReaderRequest, pk: int) -> HttpResponse:
         found = get_item(request.user, pk)
     except Item.DoesNotExist:
         return not_found(request, pk)
-    if not found.is_read:  # type: ignore[attr-defined]
-        is_marked = try_to_write(lambda: set_state(request.user, [pk], read=True))
-        found.is_read = is_marked  # type: ignore[attr-defined]
+    if not (found.is_read and found.is_opened):  # type: ignore[attr-defined]
+        is_marked = try_to_write(lambda: set_state(request.user, [pk], read=True, opened=True))
+        found.is_read = is_marked or found.is_read  # type: ignore[attr-defined]
     newer, older = neighbours(request.user, pk)
     return render(request, "feeds/item.html", {"item": found, "newer": newer, "older": older})

@@ -8,9 +8,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
+from accounts.database import try_to_write
 from accounts.types import ReaderRequest
 from feeds.models import Folder, Source, Story
-from feeds.stories.home import Section, home_sections
+from feeds.reading.feedback import LEVELS
+from feeds.reading.marks import set_state
+from feeds.stories.home import Section, home_sections, log_page
 from feeds.stories.page import story_page
 from feeds.topics import LABELS
 from feeds.views.common import Link, not_found, page_seq, query_of, read_filters
@@ -38,6 +41,10 @@ def stories(request: ReaderRequest) -> HttpResponse:
     }
     if not sections:
         context |= _why_empty(request)
+    elif not request.GET:
+        try_to_write(lambda: log_page(request.user, sections))
+    if filters.topic:
+        context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
     return render(request, "feeds/stories.html", context)
 
 
@@ -89,5 +96,7 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
         return not_found(request, pk)
     if isinstance(page, int):
         return redirect("story", pk=page, permanent=True)
+    if not page.is_opened:
+        try_to_write(lambda: set_state(request.user, [page.lead.pk], opened=True))
     first = page.first.pk if len(page.coverage) > 1 else None
     return render(request, "feeds/story.html", {"page": page, "first": first})

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-PAGES = ["/", "/river/", "/digest/", "/sources/", "/search/?q=model", "/preferences/"]
+PAGES = ["/", "/river/", "/digest/", "/sources/", "/search/?q=model", "/preferences/", "/taste/"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -100,3 +100,35 @@ def test_the_theme_is_kept(open_page: Any) -> None:
     page.get_by_label("Theme").select_option("system")
     page.locator("#reading").get_by_role("button", name="Save").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "system")
+
+
+def test_less_like_this_takes_a_story_away_and_brings_it_back(open_page: Any) -> None:
+    page = open_page("/")
+    row = page.locator("#list [data-row]").last
+    title = row.locator("[data-open]").inner_text()
+    row.get_by_role("button", name="Less like this").click()
+    gone = page.locator(".row-gone")
+    expect(gone).to_contain_text("You will see less like this")
+    page.goto(page.url + "taste/")
+    expect(page.locator(".taste")).to_contain_text(title)
+    page.go_back()
+    page.goto(page.url)
+    expect(page.get_by_role("link", name=title, exact=True)).to_have_count(0)
+
+    page.goto(page.url + "taste/")
+    page.locator("li", has_text=title).get_by_role("button", name="Forget").click()
+    expect(page.locator(".taste")).not_to_contain_text(title)
+
+
+def test_a_story_is_followed_and_a_link_out_of_it_is_counted(open_page: Any) -> None:
+    page = open_page("/")
+    page.locator("#list [data-open]").first.click()
+    page.get_by_role("button", name="Follow", exact=True).click()
+    expect(page.get_by_role("button", name="Following")).to_be_visible()
+    link = page.locator("a[data-opened]")
+    if link.count():
+        with page.expect_request("**/opened/") as said:
+            link.first.click(modifiers=["Control"])
+        assert said.value.method == "POST"
+    page.get_by_role("button", name="Following").click()
+    expect(page.get_by_role("button", name="Follow", exact=True)).to_be_visible()

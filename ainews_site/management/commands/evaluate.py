@@ -14,6 +14,9 @@ from feeds.embed.errors import EmbeddingError
 from feeds.embed.provider import KINDS, provider_for
 from feeds.search.collection import read_collection
 from feeds.search.evaluate import evaluate_search
+from feeds.simulation.ours import compare
+from feeds.simulation.readers import NEWSROOM_DAYS, RECORDED_DAYS, World, trials
+from feeds.simulation.world import newsroom_world, recorded_world
 from feeds.stories.evaluate import evaluate, read_labels
 
 Lines = Iterator[str]
@@ -41,6 +44,15 @@ class Command(BaseCommand):
             "digest", help="check the sentences of stored editions against what they cite"
         )
         digest.add_argument("--days", type=int, default=30, help="written since so many; 30")
+
+        ranking = subjects.add_parser(
+            "ranking", help="rank for simulated readers, in the sample newsroom or a recording"
+        )
+        ranking.add_argument(
+            "recording", type=Path, nargs="?", help="folder or archive of FEED/YYYYMMDDTHHMMSSZ.xml"
+        )
+        ranking.add_argument("--readers", type=int, default=200)
+        ranking.add_argument("--seed", type=int, default=1)
 
     def handle(self, *, what: str, **options: Any) -> None:
         for line in SUBJECTS[what](options):
@@ -125,8 +137,34 @@ def _name(text: str) -> str:
     return re.sub(r"[^\w.:-]+", "_", text)
 
 
+def ranking(options: dict[str, Any]) -> Lines:
+    recording: Path | None = options["recording"]
+    if options["readers"] < 1:
+        raise CommandError("There must be at least one reader.")
+    try:
+        told = recorded_world(recording) if recording else newsroom_world()
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    training, held_out = RECORDED_DAYS if recording else NEWSROOM_DAYS
+    world = World(told)
+    found = list(
+        trials(
+            world,
+            readers=options["readers"],
+            seed=options["seed"],
+            training=training,
+            held_out=held_out,
+        )
+    )
+    yield f"items {len(told)}"
+    yield f"simulated readers {len(found)}, {training} days to learn, {held_out} held out"
+    for name, value in compare(found):
+        yield f"{name} {value:.4f}"
+
+
 SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {
     "stories": stories,
     "search": search,
     "digest": digest,
+    "ranking": ranking,
 }

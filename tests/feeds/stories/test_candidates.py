@@ -10,15 +10,16 @@ from feeds.models import Item, ItemState, Subscription
 from feeds.reading.marks import set_state
 from feeds.revisions import GROUPING, revise
 from feeds.stories import candidates
-from feeds.stories.candidates import SHOWN_DAYS, Telling, recent_tellings
+from feeds.stories.candidates import SHOWN_DAYS, recent_tellings
 from feeds.stories.edit import delete_items, merge_stories, move_item, split_story
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
+Row = tuple[int, int, int, int | None, list[str]]
 
 
-def asked(user: User, most: int = 3_000) -> list[Telling]:
+def asked(user: User, most: int = 3_000) -> list[Row]:
     """The same by one query, with nothing remembered."""
     hidden = ItemState.objects.filter(user=user, is_hidden=True).values("item_id")
     rows = (
@@ -29,11 +30,13 @@ def asked(user: User, most: int = 3_000) -> list[Telling]:
         .newest_first()
         .values_list("id", "story_id", "source_id", "copy_of", "topics")
     )
-    return [Telling(*row) for row in rows[:most]]
+    return list(rows[:most])
 
 
-def remembered(user: User) -> list[Telling]:
-    return recent_tellings(user, set(user.subscriptions.values_list("source", flat=True)), NOW)
+def remembered(user: User) -> list[Row]:
+    found = recent_tellings(user, set(user.subscriptions.values_list("source", flat=True)), NOW)
+    columns = [values.tolist() for values in found[:-1]]
+    return [(*row[:3], row[3] or None, found.names[row[4]]) for row in zip(*columns, strict=True)]
 
 
 @pytest.mark.parametrize("seed", range(4))

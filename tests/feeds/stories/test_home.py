@@ -167,11 +167,11 @@ def test_the_number_of_queries_does_not_grow_with_the_stories(
     reader = make_user()
     for n in range(3):
         make_story(tell(make_source(f"few{n}", reader=reader), f"News {n}", n))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         home_sections(reader, now=NOW)  # and reads what all readers share
     for n in range(20):
         make_story(tell(make_source(f"many{n}", reader=reader), f"More {n}", n))
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         sections = home_sections(reader, now=NOW)
         [(one.title, one.unread, one.lead.source.title) for s in sections for one in s.stories]

@@ -106,5 +106,5 @@ def test_the_number_of_queries_does_not_grow_with_the_coverage(
         *[tell(make_source(f"s{n}", reader=reader), f"Telling {n}", n) for n in range(12)]
     )
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         [item.source.title for item in page_of(reader, story).coverage]

@@ -1,0 +1,47 @@
+"""What a reader follows beside sources and topics, and what was shown to them."""
+
+from django.conf import settings
+from django.db import models
+
+from feeds.models.story import Story
+
+
+class FollowedStory(models.Model):
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="followed_stories",
+        db_index=False,
+    )
+    story = models.ForeignKey(Story, on_delete=models.CASCADE, related_name="followers")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "story"], name="followed_story_unique")
+        ]
+
+
+class Impression(models.Model):
+    """One view of the stories: a row a page, not one an item, kept for 90 days.
+
+    With it a ranking can be judged later by what another one would have shown (Li et al.,
+    "Unbiased offline evaluation of contextual-bandit-based news article recommendation", 2011).
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="impressions",
+        db_index=False,
+    )
+    at = models.DateTimeField(db_index=True)
+    stories = models.JSONField(help_text="ids in the order shown")
+    leads = models.JSONField(help_text="the item that led each one")
+    odd = models.BigIntegerField(null=True, help_text="the story drawn for something different")
+    propensity = models.FloatField(
+        default=1.0, help_text="the chance of that one to be drawn; of the others it is 1"
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-at"], name="impression_newest")]

@@ -1,0 +1,172 @@
+"""A reader's taste in words: what the ranking knows of them, to be seen and taken along."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from accounts.models import User
+from feeds.models import FollowedStory, Impression, Item, Subscription
+from feeds.stories.coverage import headline_for
+from feeds.stories.taste import DISLIKED, SAVED, Act, read_acts, taste_of
+from feeds.topics import LABELS
+
+MOST_LISTED = 50
+MOST_TOPICS = 12
+UNSEEN = "Of a source that you cannot see any more"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """`shown` and `opened` since the first of the acts that count."""
+
+    id: int
+    title: str
+    level: str
+    shown: int
+    opened: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownItem:
+    """An item that counts. `word` says what was done with it; `source` and `url` are empty
+    where the reader cannot see it any more."""
+
+    id: int
+    title: str
+    source: str
+    url: str
+    word: str
+    at: datetime
+
+    @property
+    def is_liked(self) -> bool:
+        return self.word in ("opened", "saved")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStory:
+    """A followed story, with the headline that this reader may see."""
+
+    id: int
+    title: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTaste:
+    """`topics` are what was declared, {slug: level}; `learned` the topics of what was opened
+    and saved, with their numbers; `acts` is how many count, of which `items` are the newest."""
+
+    topics: dict[str, str]
+    learned: list[tuple[str, int]]
+    sources: list[KnownSource]
+    items: list[KnownItem]
+    followed: list[KnownStory]
+    acts: int
+    views: int
+
+
+def known_taste(user: User, now: datetime, most: int = MOST_LISTED) -> KnownTaste:
+    """In the same number of queries, whatever is known."""
+    acts = read_acts(user, now)
+    seen = Item.objects.visible_to(user).select_related("source")
+    items = seen.in_bulk([act.item for act in acts])
+    liked = Counter(
+        topic
+        for act in acts
+        if act.weight > 0 and act.item in items
+        for topic in items[act.item].topics
+    )
+    return KnownTaste(
+        topics={slug: level for slug, level in user.interests.items() if slug in LABELS},
+        learned=[(slug, n) for slug, n in liked.most_common() if slug in LABELS][:MOST_TOPICS],
+        sources=_sources(user, acts, now),
+        items=[_known(act, items.get(act.item)) for act in acts[:most]],
+        followed=_followed(user),
+        acts=len(acts),
+        views=Impression.objects.filter(user=user).count(),
+    )
+
+
+def _known(act: Act, item: Item | None) -> KnownItem:
+    at, word = datetime.fromtimestamp(act.at, UTC), act_in_words(act.weight)
+    if item is None:
+        return KnownItem(act.item, UNSEEN, "", "", word, at)
+    return KnownItem(item.pk, item.title, str(item.source), item.url, word, at)
+
+
+def act_in_words(weight: float) -> str:
+    if weight < 0:
+        return "less like this" if weight <= -DISLIKED else "hidden"
+    return "saved" if weight >= SAVED else "opened"
+
+
+def _followed(user: User) -> list[KnownStory]:
+    """The newest first. A headline may come from a source of somebody else: then it is that of
+    the first telling that this reader may see."""
+    rows = FollowedStory.objects.filter(user=user).select_related("story").order_by("-pk")
+    follows = list(rows)
+    tellings = Item.objects.visible_to(user).telling([row.story for row in follows])
+    leads: dict[int | None, Item] = {}
+    for item in tellings.order_by("pk").only("pk", "story", "title"):
+        if item.story_id not in leads:
+            leads[item.story_id] = item
+    by_lead = {row.story.lead_id: row.story_id for row in follows}
+    for item in tellings.filter(pk__in=[pk for pk in by_lead if pk]).only("pk", "story", "title"):
+        leads[item.story_id] = item
+    return [
+        KnownStory(
+            row.story_id,
+            headline_for(row.story, leads[row.story_id]) if row.story_id in leads else UNSEEN,
+            row.created_at,
+        )
+        for row in follows
+    ]
+
+
+def _sources(user: User, acts: list[Act], now: datetime) -> list[KnownSource]:
+    """Those of which something is known, what is opened most first."""
+    shown = taste_of(user, now).views
+    opened = Counter(act.source for act in acts if act.weight > 0)
+    rows = Subscription.objects.filter(user=user).select_related("source")
+    known = [
+        KnownSource(
+            row.source_id,
+            str(row),
+            row.level,
+            max(shown.get(row.source_id, 0), opened[row.source_id]),
+            opened[row.source_id],
+        )
+        for row in rows
+        if row.level != "normal" or opened[row.source_id] or shown.get(row.source_id)
+    ]
+    return sorted(known, key=lambda one: (-one.opened, -one.shown, one.title.lower()))
+
+
+def export_taste(user: User, now: datetime) -> dict[str, Any]:
+    """All of it, in plain values."""
+    known = known_taste(user, now, most=1_000)
+    return {
+        "topics": known.topics,
+        "topics_learned": dict(known.learned),
+        "sources": [
+            {
+                "id": one.id,
+                "title": one.title,
+                "level": one.level,
+                "shown": one.shown,
+                "opened": one.opened,
+            }
+            for one in known.sources
+        ],
+        "items": [
+            {"id": i.id, "title": i.title, "url": i.url, "done": i.word, "at": i.at.isoformat()}
+            for i in known.items
+        ],
+        "followed_stories": [
+            {"id": one.id, "title": one.title, "since": one.since.isoformat()}
+            for one in known.followed
+        ],
+        "views": known.views,
+    }

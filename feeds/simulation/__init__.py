@@ -1,0 +1,1 @@
+"""Simulated readers over recorded or invented news, by which ranking is measured."""
