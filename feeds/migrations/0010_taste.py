@@ -15,7 +15,7 @@ def remember_taste(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('feeds', '0007_revision'),
+        ('feeds', '0009_language'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
