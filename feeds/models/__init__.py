@@ -6,6 +6,7 @@ from feeds.models.reading import Folder, ItemState, MarkUndo, Subscription
 from feeds.models.revision import Revision
 from feeds.models.source import FetchLog, Source
 from feeds.models.story import Lease, Story, StoryRedirect
+from feeds.models.trend import TermDay, TrendAlert, TrendBoard, TrendDay, TrendFollow
 
 __all__ = [
     "ArchivePart",
@@ -22,4 +23,9 @@ __all__ = [
     "Story",
     "StoryRedirect",
     "Subscription",
+    "TermDay",
+    "TrendAlert",
+    "TrendBoard",
+    "TrendDay",
+    "TrendFollow",
 ]
