@@ -20,6 +20,8 @@ from feeds.models import FetchLog, Item, MarkUndo, Source
 from feeds.partitions import ensure_months_ahead
 from feeds.search.postgres_index import complete
 from feeds.stories.group import group_new_items, repair_stories
+from feeds.trends.follow import forget_alerts
+from feeds.trends.update import update_trends
 
 __all__ = [
     "archive_old_months",
@@ -29,6 +31,7 @@ __all__ = [
     "poll_batch",
     "poll_due",
     "repair_stories",
+    "update_trends",
 ]
 
 logger = getLogger(__name__)
@@ -48,6 +51,7 @@ def ensure_schedules() -> None:
     wanted: dict[str, dict[str, Any]] = {
         "poll_due": {"schedule_type": Schedule.MINUTES, "minutes": 1},
         "repair_stories": {"schedule_type": Schedule.HOURLY, "kwargs": repr(SLOW)},
+        "update_trends": {"schedule_type": Schedule.HOURLY, "kwargs": repr(SLOW)},
         "drop_old_rows": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
         "make_partitions": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
         "archive_old_months": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
@@ -117,10 +121,11 @@ def poll_batch(source_ids: list[int]) -> dict[str, int]:
 
 
 def drop_old_rows() -> None:
-    """Fetch logs of a month ago, and marks that nobody will take back any more."""
+    """Fetch logs and alerts of a month ago, and marks that nobody will take back any more."""
     now = clock.now()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
+    forget_alerts(now)
 
 
 def make_partitions() -> int:

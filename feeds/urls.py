@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from feeds.views import marks, river, search, sources, stories
+from feeds.views import marks, river, search, sources, stories, trends
 
 urlpatterns = [
     path("", stories.stories, name="stories"),
@@ -14,6 +14,10 @@ urlpatterns = [
     path("item/<int:pk>/", river.item, name="item"),
     path("item/<int:pk>/state/", marks.item_state, name="item_state"),
     path("search/", search.search, name="search"),
+    path("trends/", trends.trends, name="trends"),
+    path("trends/follow/", trends.follow, name="trend_follow"),
+    path("trends/seen/", trends.seen, name="trends_seen"),
+    path("trends/<str:term>/", trends.trend, name="trend"),
     path("sources/", sources.sources, name="sources"),
     path("sources/add/", sources.source_add, name="source_add"),
     path("sources/import/", sources.opml_import, name="opml_import"),

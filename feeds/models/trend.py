@@ -46,9 +46,7 @@ class TrendFollow(models.Model):
 
     class Meta:
         ordering = ["label", "id"]
-        constraints = [
-            models.UniqueConstraint(fields=["user", "term"], name="trend_follow_unique")
-        ]
+        constraints = [models.UniqueConstraint(fields=["user", "term"], name="trend_follow_unique")]
 
     def __str__(self) -> str:
         return self.label

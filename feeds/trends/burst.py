@@ -111,9 +111,7 @@ def bin_of(expected: Expected) -> int:
     return round(math.log(max(expected.mean, 1e-9)) * _STEPS)
 
 
-def find_bursts(
-    tests: Iterable[Test], tested: Mapping[int, int], rate: float
-) -> dict[int, float]:
+def find_bursts(tests: Iterable[Test], tested: Mapping[int, int], rate: float) -> dict[int, float]:
     """{key: p} of the tests beyond the line; a key's best window counts.
 
     `tested` is how many windows were tested by `bin_of` what was expected of them, those that

@@ -4,12 +4,14 @@ A term counts as explained when, without the stories of a stronger one, it is to
 than usual: "OpenAI" while it brings out a GPT, "context" of "model context protocol".
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from feeds.trends.burst import FEWEST, LIKELY, Expected, tail
 from feeds.trends.terms import TOPIC
 
+_PART = re.compile("[ -]")
 _SAME = 0.6
 """The part of the stories that two names of one thing share."""
 
@@ -94,4 +96,4 @@ def _is_within(part: str, phrase: str) -> bool:
 
 def _overlaps(one: str, other: str) -> bool:
     """Whether they have a word in common: a fragment is no other name."""
-    return bool(set(one.split()) & set(other.split()))
+    return bool(set(_PART.split(one)) & set(_PART.split(other)))

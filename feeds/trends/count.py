@@ -24,7 +24,7 @@ from feeds.trends.terms import TOPIC, terms_of
 DAYS = 63
 """A week that is shown, and 8 weeks before it."""
 AGAIN = 3
-RARE, YOUNG = 3, 8
+RARE, YOUNG = 2, 8
 """Terms that fewer stories named in all the days are kept for 8 days only: most are like that."""
 BATCH = 2_000
 T = TypeVar("T")
@@ -88,9 +88,7 @@ def _tellings(day: date) -> Iterator[Telling]:
         yield Telling(source, story, title, topics, copy_of is not None)
 
 
-def tally(
-    tellings: Iterable[Telling], names: Mapping[int, str]
-) -> dict[str, dict[int, set[int]]]:
+def tally(tellings: Iterable[Telling], names: Mapping[int, str]) -> dict[str, dict[int, set[int]]]:
     """{term: {story: sources}}; a source that told a copy alone is negative."""
     found: defaultdict[str, defaultdict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
     by_source: defaultdict[int, list[Telling]] = defaultdict(list)

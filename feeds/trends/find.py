@@ -1,14 +1,14 @@
 """Find the trends in what somebody may see. Only the worker does so."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from feeds.trends.burst import FEWEST, PRIOR, Expected, Test, bin_of, expect, find_bursts
 from feeds.trends.collapse import Rise
-from feeds.trends.tallies import PAST, Seen, is_known
 from feeds.trends.count import DAYS
+from feeds.trends.tallies import PAST, Seen, is_known
 from feeds.trends.types import DISPLAYED
 
 FALSE_ALARMS = 1 / 7
@@ -41,15 +41,13 @@ class _Tried:
 def find_rises(seen: Seen) -> list[Rise]:
     """The terms that more is told of than their past lets expect: within two days, which is a
     burst, or within a week."""
-    bursts = _beyond(seen, [TODAY, TWO_DAYS], PAST + DAYS - 2 - PAST)
+    bursts = _beyond(seen, [TODAY, TWO_DAYS], DAYS - len(TWO_DAYS))
     weeks = _beyond(seen, [WEEK], DAYS - DISPLAYED)
     found = {one.key: one for one in _rises(seen, weeks, is_burst=False)}
     return list((found | {one.key: one for one in _rises(seen, bursts, is_burst=True)}).values())
 
 
-def _beyond(
-    seen: Seen, windows: Sequence[Sequence[int]], end: int
-) -> list[tuple[_Tried, float]]:
+def _beyond(seen: Seen, windows: Sequence[Sequence[int]], end: int) -> list[tuple[_Tried, float]]:
     """Terms with the p-value of their best window, by the 56 days before the day `end`."""
     tested: Counter[int] = Counter()
     tried: list[_Tried] = []
@@ -88,16 +86,10 @@ def _try(seen: Seen, term: int, window: Sequence[int], end: int) -> _Tried:
     return _Tried(term, seen.stories(term, window[0]), expected)
 
 
-def _rises(
-    seen: Seen, found: Iterable[tuple[_Tried, float]], *, is_burst: bool
-) -> Iterator[Rise]:
+def _rises(seen: Seen, found: Iterable[tuple[_Tried, float]], *, is_burst: bool) -> Iterator[Rise]:
     """With the stories of the whole week, which are shown."""
     for one, p in found:
         stories = frozenset(seen.stories(one.term, WEEK[0]))
         key = seen.tallies.terms[one.term]
         week = _try(seen, one.term, WEEK, WEEK[0]).expected
         yield Rise(key, stories, week, p, is_burst)
-
-
-def visible_sources(stories: Iterable[Collection[int]]) -> set[int]:
-    return set().union(*stories)

@@ -1,7 +1,5 @@
 """Words that name nothing: they may stand inside a phrase and are no term of their own. Pure."""
 
-# ruff: noqa: SIM905 - prose is easier to read and to change
-
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())

@@ -53,7 +53,7 @@ def load(today: date) -> Tallies:
     import numpy as np
 
     first = today - timedelta(days=DAYS - 1)
-    known = TermDay.objects.values("term").annotate(told=Sum("count")).filter(told__gte=RARE)
+    known = TermDay.objects.values("term").annotate(told=Sum("count")).filter(told__gte=FEWEST)
     rows = TermDay.objects.filter(day__gte=first, day__lte=today, term__in=known.values("term"))
     terms: dict[str, int] = {}
     places: dict[int, int] = {}
@@ -147,9 +147,10 @@ def see(tallies: Tallies, sources: Collection[int]) -> Seen:
     counts = np.bincount(place, longest > 0, shape[0] * DAYS).reshape(shape)
     weights = np.where(longest > 0, PAST / np.maximum(longest, 1), 0)
     past = np.bincount(place, weights, shape[0] * DAYS).reshape(shape)
-    # Whether rare terms of long ago are still kept depends on others' sources too.
+    # Whether a rare term of long ago is still kept depends on others' sources too: to all it
+    # was told of as often as one that is just not kept.
     old = counts[:, : DAYS - YOUNG].sum(axis=1) < RARE
-    past[old, : DAYS - YOUNG] = 0
+    past[old, : DAYS - YOUNG] = (RARE - 1) / (DAYS - YOUNG)
     return Seen(tallies, counts, past, _factors(tallies, watched), by_place > 0)
 
 
@@ -181,7 +182,7 @@ def _factors(tallies: Tallies, watched: Mapping[int, int]) -> list[float]:
     for source in watched:
         for day, number in enumerate(tallies.items.get(source, [])):
             totals[day] += number
-    weekdays = Counter({day: _EVEN / 7 for day in range(7)})
+    weekdays = Counter(dict.fromkeys(range(7), _EVEN / 7))
     days = Counter(day % 7 for day in range(DAYS - 1) if totals[day])
     for day in range(DAYS - 1):  # the last one is not over
         weekdays[day % 7] += totals[day] / (days[day % 7] or 1)

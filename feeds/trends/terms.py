@@ -26,6 +26,7 @@ _POSSESSIVE = re.compile(r"['’]s?$")
 _NUMBER = re.compile(r"v?\d+(?:\.\d+)*[a-z]?")
 _VERSIONED = re.compile(r"([^\W\d_]{2,})[-. ]?v?(\d+(?:\.\d+)*[a-z]?)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_SHORT = {"ai", "ki", "ia", "eu", "uk", "un", "xr", "vr", "ar", "5g", "6g"}
 _JOINING = frozenset("of for de la du des von van der di del da do".split())  # noqa: SIM905
 _LONG_SCRIPT = 12
 """Characters of a word that is not of letters with spaces between: Chinese or Thai has whole
@@ -105,7 +106,7 @@ def _split(word: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=100_000)
 def _singular(word: str) -> str:
-    """"agents" is "agent"; short words, and those in -ss, -us and -is, are left alone."""
+    """ "agents" is "agent"; short words, and those in -ss, -us and -is, are left alone."""
     if len(word) < 5 or not word.isascii() or word.endswith(("ss", "us", "is", "ous")):
         return word
     if word.endswith("ies") and len(word) > 5:
@@ -140,7 +141,7 @@ def _may_end(token: str) -> bool:
 
 
 def _is_common(token: str) -> bool:
-    is_short = len(token) < (2 if not token.isascii() else 3) and not token == "ai"
+    is_short = len(token) < 3 and token.isascii() and token not in _SHORT
     is_sentence = not token.isascii() and len(token) > _LONG_SCRIPT and not _has_case(token)
     return is_short or is_sentence
 
