@@ -1,28 +1,38 @@
-"""How unlikely a count of stories is without a burst, and where the line is drawn. Pure.
+"""How much speaks for a burst of a term, and from where on it is one. Pure.
 
-A term's count is tested against the negative binomial that its past predicts: the posterior of
-a Poisson rate with Jeffreys' prior (Gelman et al., Bayesian Data Analysis, 2.6). The line is
-that of Benjamini and Hochberg (1995) in its form for counts (Heyse 2011): what is compared with
-the rate allowed is how many false alarms the tested terms can really give at that line, and a
-count of stories is whole. Plain p-values would waste half of the rate.
+A count of stories is tested against the negative binomial that the term's past predicts: the
+posterior of a Poisson rate with Jeffreys' prior (Gelman et al., Bayesian Data Analysis, 2.6).
+What speaks for a burst is the likelihood ratio of up to three times the usual, the best there
+is where the usual is known (Neyman and Pearson 1933); so often told terms need less of an excess
+than new ones. The line is that of Benjamini and Hochberg (1995) for counts (Heyse 2011): it
+allows a rate of false alarms by what the tested terms can really give, as stories are whole.
 """
 
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 FEWEST = 3
 """Stories, and sources: fewer are no trend, whatever the past."""
+FALSE_ALARMS = 1 / 7
+"""A day, of all terms together: one a week."""
 PRIOR = 0.5
 """Jeffreys': a term that was never told of is expected once in a hundred days or so."""
 LIKELY = 0.01
 """No line is drawn above: what happens by chance once in a hundred is no news."""
 _NEGLIGIBLE = 1e-13
+_PAST = 56.0
+"""Days that a mean was learned from, mostly; fewer make the tail a little heavier."""
+_EQUAL = 0.8
+"""A bin's mean differs from the term's own, and its tails with it."""
 _STEPS = 40
 """Bins of the mean a factor of e: what is predicted differs by 2.5 % within one."""
+MOST_FACTOR = 3.0
+"""A burst of ten times speaks no louder for each story than one of three: with more, all the
+false alarms would be spent on the rarest terms."""
 _SPREAD_FEWEST, _SPREAD_SURE = 10, 2.5
 _WEEKDAY_SURE = 1e-3
 
@@ -95,6 +105,18 @@ def tail(count: int, expected: Expected) -> float:
     return min(total, 1.0)
 
 
+def counted(tellers: Iterable[Collection[int]]) -> int:
+    """How many stories count, by the sources of each: those that one source alone tells are
+    no more than all others, so that a prolific one makes no trend."""
+    alone: Counter[int] = Counter()
+    total = 0
+    for sources in tellers:
+        total += 1
+        if len(sources) == 1:
+            alone.update(sources)
+    return min(total, 2 * (total - max(alone.values(), default=0)))
+
+
 class Test(NamedTuple):
     """A term's window: `key` is the caller's."""
 
@@ -117,22 +139,23 @@ def find_bursts(tests: Iterable[Test], tested: Mapping[int, int], rate: float) -
     `tested` is how many windows were tested by `bin_of` what was expected of them, those that
     nothing happened in too; `rate` is how many false alarms all of them together may give.
     """
-    found = sorted((one.p, one.key) for one in tests if one.stories >= FEWEST)
-    line = draw_line([p for p, _ in found if p <= LIKELY], tested, rate)
+    likely = [(one, one.p) for one in tests if one.stories >= FEWEST]
+    found = [(_evidence(one, p), p, one.key) for one, p in likely if p <= LIKELY]
+    line = draw_line(sorted((one[0] for one in found), reverse=True), tested, rate)
     best: dict[int, float] = {}
-    for p, key in found:
-        if p <= line:
+    for evidence, p, key in sorted(found, key=lambda one: one[1]):
+        if evidence >= line:
             best.setdefault(key, p)
     return best
 
 
 def draw_line(found: Sequence[float], tested: Mapping[int, int], rate: float) -> float:
-    """The largest of the ascending p-values at which the false alarms to be expected are at
-    most `rate` for each that is found; 0 for none."""
+    """The least evidence, of what is found in descending order, at which the false alarms to
+    be expected are at most `rate` for each that is found; infinite for none."""
     for number in range(len(found), 0, -1):
         if false_alarms(found[number - 1], tested) <= rate * number:
             return found[number - 1]
-    return 0.0
+    return math.inf
 
 
 def false_alarms(line: float, tested: Mapping[int, int]) -> float:
@@ -140,31 +163,44 @@ def false_alarms(line: float, tested: Mapping[int, int]) -> float:
     return sum(many * _reached(mean_bin, line) for mean_bin, many in tested.items())
 
 
-def count_tests(expected: Iterable[Expected]) -> Counter[int]:
-    return Counter(map(bin_of, expected))
+def likelihood(stories: float, mean: float) -> float:
+    """The logarithm of how much likelier so many stories are in a burst than without: in
+    one of just that size, or of MOST_FACTOR if it is larger."""
+    factor = min(max(stories / mean, 1.0), MOST_FACTOR)
+    return stories * math.log(factor) - (factor - 1) * mean
+
+
+def _evidence(test: Test, p: float) -> float:
+    """The likelihood of as many stories as would be just as improbable of a term that varies
+    by chance alone."""
+    mean_bin = bin_of(test.expected)
+    tails = _tails(mean_bin)
+    place = bisect_left(tails, -p * _EQUAL, key=lambda one: -one.p)
+    return tails[place - 1].evidence if place else -math.inf
 
 
 def _reached(mean_bin: int, line: float) -> float:
-    """The greatest probability up to the line that a whole number of stories can have."""
+    """The probability that a whole number of stories has so much evidence."""
     tails = _tails(mean_bin)
-    place = bisect_left(tails, -line, key=lambda p: -p)
-    return tails[place] if place < len(tails) else 0.0
+    place = bisect_left(tails, line, key=lambda one: one.evidence)
+    return tails[place].p if place < len(tails) else 0.0
+
+
+class _Tail(NamedTuple):
+    evidence: float
+    p: float
 
 
 @lru_cache(maxsize=4_000)
-def _tails(mean_bin: int) -> tuple[float, ...]:
-    """The tails of FEWEST stories and more, descending, as far as they matter."""
+def _tails(mean_bin: int) -> tuple[_Tail, ...]:
+    """For FEWEST stories and more, as far as they matter."""
     mean = math.exp(mean_bin / _STEPS)
     expected = Expected(mean, max(mean * _PAST, PRIOR))
     found = []
     for count in range(FEWEST, FEWEST + 1_000_000):
         p = tail(count, expected)
-        if p <= LIKELY:
-            found.append(p)
+        if p <= 2 * LIKELY:
+            found.append(_Tail(likelihood(count, mean), p))
         if p < _NEGLIGIBLE:
             break
     return tuple(found)
-
-
-_PAST = 56.0
-"""Days that a mean was learned from, mostly; fewer make the tail a little heavier."""

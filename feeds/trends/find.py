@@ -5,14 +5,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from feeds.trends.burst import FEWEST, PRIOR, Expected, Test, bin_of, expect, find_bursts
+from feeds.trends.burst import (
+    FALSE_ALARMS,
+    FEWEST,
+    PRIOR,
+    Expected,
+    Test,
+    bin_of,
+    counted,
+    expect,
+    find_bursts,
+)
 from feeds.trends.collapse import Rise
 from feeds.trends.count import DAYS
 from feeds.trends.tallies import PAST, Seen, is_known
 from feeds.trends.types import DISPLAYED
 
-FALSE_ALARMS = 1 / 7
-"""A day, of all terms together: one a week."""
 _LEAST = 2.0
 """Standard deviations above which a term is worth an exact test."""
 TODAY, TWO_DAYS, WEEK = [DAYS - 1], [DAYS - 2, DAYS - 1], list(range(DAYS - DISPLAYED, DAYS))
@@ -29,13 +37,6 @@ class _Tried:
     @property
     def sources(self) -> set[int]:
         return set().union(*self.stories.values())
-
-    @property
-    def counted(self) -> int:
-        """Its stories; those that one source alone tells count for no more than all others."""
-        alone = Counter(next(iter(told)) for told in self.stories.values() if len(told) == 1)
-        others = len(self.stories) - max(alone.values(), default=0)
-        return min(len(self.stories), 2 * others)
 
 
 def find_rises(seen: Seen) -> list[Rise]:
@@ -56,7 +57,9 @@ def _beyond(seen: Seen, windows: Sequence[Sequence[int]], end: int) -> list[tupl
         tested.update(means)
         tried += [_try(seen, int(term), window, end) for term in candidates]
     fit = [one for one in tried if len(one.sources) >= FEWEST]
-    tests = [Test(number, one.counted, one.expected) for number, one in enumerate(fit)]
+    tests = [
+        Test(number, counted(one.stories.values()), one.expected) for number, one in enumerate(fit)
+    ]
     best: dict[int, tuple[_Tried, float]] = {}
     for number, p in find_bursts(tests, tested, FALSE_ALARMS).items():
         one = fit[number]

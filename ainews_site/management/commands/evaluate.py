@@ -7,6 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from feeds.stories.evaluate import evaluate, read_labels
+from feeds.trends.evaluate import WEEKS
+from feeds.trends.evaluate import evaluate as evaluate_trends
 
 Lines = Iterator[str]
 """What is printed; the last ones are fixed `NAME VALUE` lines."""
@@ -23,6 +25,8 @@ class Command(BaseCommand):
         stories.add_argument(
             "file", type=Path, help="tab-separated: published, publisher, url, title, story"
         )
+        planted = subjects.add_parser("trends", help="plant bursts in a world of chance")
+        planted.add_argument("--weeks", type=int, default=WEEKS, help="quiet weeks to look at")
 
     def handle(self, *, what: str, **options: Any) -> None:
         for line in SUBJECTS[what](options):
@@ -47,4 +51,23 @@ def stories(options: dict[str, Any]) -> Lines:
     yield f"B-cubed F1 {found.repaired.f1:.4f}"
 
 
-SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {"stories": stories}
+def trends(options: dict[str, Any]) -> Lines:
+    found = evaluate_trends(weeks=options["weeks"])
+    yield "bursts of three times the background, found by the end of their first and second day"
+    for one in found.recalls:
+        name = f"bg{one.background}"
+        yield f"trends_recall_1d_{name} {one.first:.2f}"
+        yield f"trends_recall_2d_{name} {one.second:.2f}"
+        yield f"trends_recall_24h_noon_{name} {one.noon:.2f}"
+        yield f"trends_seed_recall_1d_{name} {one.seed:.2f}"
+        yield f"trends_theory_1d_{name} {one.theory:.2f}"
+        yield f"trends_theory_2d_{name} {one.theory_second:.2f}"
+        yield f"trends_optimum_1d_{name} {one.optimum:.2f}"
+    yield f"trends_false_alarms_week {found.false_alarms:.2f}"
+    yield f"trends_seed_false_alarms_week {found.seed_false_alarms:.0f}"
+
+
+SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {
+    "stories": stories,
+    "trends": trends,
+}
