@@ -42,7 +42,5 @@ def _ends(title: str) -> set[str]:
 
 def _strip(title: str, unwanted: Iterable[str], own: str) -> str:
     parts = _PART.split(title)
-    if len(parts) < 2:
-        return title
     kept = [part for part in parts if part.casefold() not in unwanted and part.casefold() != own]
-    return " | ".join(kept)
+    return " | ".join(kept) if len(kept) < len(parts) else title

@@ -17,15 +17,13 @@ from typing import NamedTuple
 
 FEWEST = 3
 """Stories, and sources: fewer are no trend, whatever the past."""
-FALSE_ALARMS = 1 / 7
-"""A day, of all terms together: one a week."""
+FALSE_ALARMS = 1 / 10
+"""A day, of all terms together; what is not known of the past brings it to some 0.8 a week."""
 PRIOR = 0.5
 """Jeffreys': a term that was never told of is expected once in a hundred days or so."""
 LIKELY = 0.01
 """No line is drawn above: what happens by chance once in a hundred is no news."""
 _NEGLIGIBLE = 1e-13
-_PAST = 56.0
-"""Days that a mean was learned from, mostly; fewer make the tail a little heavier."""
 _EQUAL = 0.8
 """A bin's mean differs from the term's own, and its tails with it."""
 _STEPS = 40
@@ -117,23 +115,29 @@ def counted(tellers: Iterable[Collection[int]]) -> int:
     return min(total, 2 * (total - max(alone.values(), default=0)))
 
 
-class Test(NamedTuple):
-    """A term's window: `key` is the caller's."""
+class Count(NamedTuple):
+    """A term's window: `key` is the caller's, `past` how many such windows it was learned from."""
 
     key: int
     stories: int
     expected: Expected
+    past: int
 
     @property
     def p(self) -> float:
         return tail(self.stories, self.expected)
 
 
-def bin_of(expected: Expected) -> int:
-    return round(math.log(max(expected.mean, 1e-9)) * _STEPS)
+Bin = tuple[int, int]
+"""Of the mean's logarithm, and how many windows the mean was learned from: terms of one bin vary
+alike by chance."""
 
 
-def find_bursts(tests: Iterable[Test], tested: Mapping[int, int], rate: float) -> dict[int, float]:
+def bin_of(mean: float, past: int) -> Bin:
+    return round(math.log(max(mean, 1e-9)) * _STEPS), past
+
+
+def find_bursts(tests: Iterable[Count], tested: Mapping[Bin, int], rate: float) -> dict[int, float]:
     """{key: p} of the tests beyond the line; a key's best window counts.
 
     `tested` is how many windows were tested by `bin_of` what was expected of them, those that
@@ -149,7 +153,7 @@ def find_bursts(tests: Iterable[Test], tested: Mapping[int, int], rate: float) -
     return best
 
 
-def draw_line(found: Sequence[float], tested: Mapping[int, int], rate: float) -> float:
+def draw_line(found: Sequence[float], tested: Mapping[Bin, int], rate: float) -> float:
     """The least evidence, of what is found in descending order, at which the false alarms to
     be expected are at most `rate` for each that is found; infinite for none."""
     for number in range(len(found), 0, -1):
@@ -158,9 +162,9 @@ def draw_line(found: Sequence[float], tested: Mapping[int, int], rate: float) ->
     return math.inf
 
 
-def false_alarms(line: float, tested: Mapping[int, int]) -> float:
+def false_alarms(line: float, tested: Mapping[Bin, int]) -> float:
     """How many of the tested windows lie beyond the line by chance."""
-    return sum(many * _reached(mean_bin, line) for mean_bin, many in tested.items())
+    return sum(many * _reached(one, line) for one, many in tested.items())
 
 
 def likelihood(stories: float, mean: float) -> float:
@@ -170,18 +174,17 @@ def likelihood(stories: float, mean: float) -> float:
     return stories * math.log(factor) - (factor - 1) * mean
 
 
-def _evidence(test: Test, p: float) -> float:
+def _evidence(test: Count, p: float) -> float:
     """The likelihood of as many stories as would be just as improbable of a term that varies
     by chance alone."""
-    mean_bin = bin_of(test.expected)
-    tails = _tails(mean_bin)
+    tails = _tails(*bin_of(test.expected.mean, test.past))
     place = bisect_left(tails, -p * _EQUAL, key=lambda one: -one.p)
     return tails[place - 1].evidence if place else -math.inf
 
 
-def _reached(mean_bin: int, line: float) -> float:
+def _reached(one: Bin, line: float) -> float:
     """The probability that a whole number of stories has so much evidence."""
-    tails = _tails(mean_bin)
+    tails = _tails(*one)
     place = bisect_left(tails, line, key=lambda one: one.evidence)
     return tails[place].p if place < len(tails) else 0.0
 
@@ -191,11 +194,11 @@ class _Tail(NamedTuple):
     p: float
 
 
-@lru_cache(maxsize=4_000)
-def _tails(mean_bin: int) -> tuple[_Tail, ...]:
+@lru_cache(maxsize=20_000)
+def _tails(mean_bin: int, past: int) -> tuple[_Tail, ...]:
     """For FEWEST stories and more, as far as they matter."""
     mean = math.exp(mean_bin / _STEPS)
-    expected = Expected(mean, max(mean * _PAST, PRIOR))
+    expected = Expected(mean, max(mean * past, PRIOR))
     found = []
     for count in range(FEWEST, FEWEST + 1_000_000):
         p = tail(count, expected)

@@ -19,7 +19,7 @@ from feeds.ingest.rows import insert_rows, update_rows
 from feeds.live.news import latest_seq
 from feeds.models import Item, Source, TermDay, TrendDay
 from feeds.trends.boilerplate import own_terms, strip
-from feeds.trends.terms import TOPIC, terms_of
+from feeds.trends.terms import TOPIC, names_in, terms_of
 
 DAYS = 63
 """A week that is shown, and 8 weeks before it."""
@@ -34,6 +34,7 @@ class Telling(NamedTuple):
     source: int
     story: int
     title: str
+    summary: str
     topics: Sequence[str]
     is_copy: bool
 
@@ -82,14 +83,14 @@ def _count_day(day: date, seq: int, names: Mapping[int, str]) -> None:
 def _tellings(day: date) -> Iterator[Telling]:
     items = Item.objects.filter(pk__gte=_lowest(day), pk__lt=_lowest(day + timedelta(days=1)))
     rows = items.exclude(story=None).order_by()
-    for source, story, title, topics, copy_of in rows.values_list(
-        "source_id", "story_id", "title", "topics", "copy_of"
-    ).iterator():
-        yield Telling(source, story, title, topics, copy_of is not None)
+    columns = ("source_id", "story_id", "title", "summary", "topics", "copy_of")
+    for *row, copy_of in rows.values_list(*columns).iterator():
+        yield Telling(*row, copy_of is not None)
 
 
 def tally(tellings: Iterable[Telling], names: Mapping[int, str]) -> dict[str, dict[int, set[int]]]:
-    """{term: {story: sources}}; a source that told a copy alone is negative."""
+    """{term: {story: sources}} of titles, and of names in the first sentences; a source of a
+    copy is negative."""
     found: defaultdict[str, defaultdict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
     by_source: defaultdict[int, list[Telling]] = defaultdict(list)
     for telling in tellings:
@@ -99,10 +100,14 @@ def tally(tellings: Iterable[Telling], names: Mapping[int, str]) -> dict[str, di
         unwanted = own_terms(name)
         titles = strip([telling.title for telling in own], name)
         for telling, title in zip(own, titles, strict=True):
-            topics = [TOPIC + topic for topic in telling.topics]
-            for term in (*terms_of(title, unwanted), *topics):
+            for term in _terms(title, telling, unwanted):
                 found[term][telling.story].add(-source if telling.is_copy else source)
     return {term: dict(stories) for term, stories in found.items()}
+
+
+def _terms(title: str, telling: Telling, unwanted: Iterable[str]) -> set[str]:
+    topics = {TOPIC + topic for topic in telling.topics}
+    return topics.union(terms_of(title, unwanted), names_in(telling.summary, unwanted))
 
 
 def _to_text(stories: Mapping[int, Iterable[int]]) -> tuple[int, str]:

@@ -16,8 +16,9 @@ from feeds.trends.burst import (
     FALSE_ALARMS,
     FEWEST,
     PRIOR,
+    Bin,
+    Count,
     Expected,
-    Test,
     bin_of,
     counted,
     expect,
@@ -28,7 +29,7 @@ from feeds.trends.burst import (
 TERMS, SOURCES, PAST = 2_000, 500, 56
 BACKGROUNDS = (1, 5, 10, 20)
 FACTOR = 3.0
-WEEKS = 30
+WEEKS = 60
 PLANTED = 400
 MOST_A_DAY = 40.0
 _WEEKDAYS = (1.17, 1.2, 1.2, 1.17, 1.1, 0.58, 0.58)
@@ -84,8 +85,8 @@ class _World:
         shares = 1 / (np.arange(SOURCES) + 10)
         self.shares = shares / shares.sum()
 
-    def tests(self, counts: Any, day: int) -> Iterator[tuple[int, int, Expected]]:
-        """(row, stories that count, expected) of all that stand out in one day or two."""
+    def tests(self, counts: Any, day: int) -> Iterator[tuple[int, int, Expected, int]]:
+        """What a Count is made of, for all that stand out in one day or two."""
         import numpy as np
 
         for window in ([day], [day - 1, day]):
@@ -96,19 +97,18 @@ class _World:
                 past = counts[row, day - PAST - 1 : day - 1].tolist()
                 factors = self.factors[day - PAST - 1 :]
                 places = [one - (day - PAST - 1) for one in window]
-                yield int(row), number, expect(past, factors, places)
+                yield int(row), number, expect(past, factors, places), PAST // len(window)
 
     def means(self, counts: Any, window: Sequence[int], day: int) -> Any:
         past = slice(day - PAST - 1, day - 1)
         share = sum(self.factors[one] for one in window) / sum(self.factors[past])
         return (counts[:, past].sum(axis=1) + PRIOR) * share
 
-    def tested(self, day: int) -> Counter[int]:
-        found: Counter[int] = Counter()
+    def tested(self, day: int) -> Counter[Bin]:
+        found: Counter[Bin] = Counter()
         for window in ([day], [day - 1, day]):
-            found.update(
-                bin_of(Expected(mean, 1.0)) for mean in self.means(self.counts, window, day)
-            )
+            means = self.means(self.counts, window, day).tolist()
+            found.update(bin_of(mean, PAST // len(window)) for mean in means)
         return found
 
     def _gated(self, stories: int) -> int:
@@ -117,7 +117,7 @@ class _World:
         return counted([{one} for one in sources]) if len(set(sources)) >= FEWEST else 0
 
     def alarms(self, day: int) -> set[int]:
-        tests = [Test(*one) for one in self.tests(self.counts, day)]
+        tests = [Count(*one) for one in self.tests(self.counts, day)]
         return set(find_bursts(tests, self.tested(day), FALSE_ALARMS))
 
     def false_alarms(self) -> int:
@@ -163,7 +163,7 @@ def _recall(world: _World, background: int, planted: int, cut: float) -> Recall:
     return Recall(background, **share, **theory(background), optimum=_optimum(background, cut))
 
 
-Quiet = tuple[list[tuple[int, int, Expected]], Counter[int]]
+Quiet = tuple[list[tuple[int, int, Expected, int]], Counter[Bin]]
 
 
 def _ready(world: _World, day: int) -> Quiet:
@@ -182,8 +182,8 @@ def _plant(world: _World, background: int, day: int, factors: tuple[float, float
 
 def _finds(world: _World, row: Any, day: int, quiet: Quiet) -> bool:
     others, tested = quiet
-    own = [Test(TERMS, stories, expected) for _, stories, expected in world.tests(row, day)]
-    return TERMS in find_bursts([*(Test(*one) for one in others), *own], tested, FALSE_ALARMS)
+    own = [Count(TERMS, *one[1:]) for one in world.tests(row, day)]
+    return TERMS in find_bursts([*(Count(*one) for one in others), *own], tested, FALSE_ALARMS)
 
 
 def theory(background: float) -> dict[str, float]:

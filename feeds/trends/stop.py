@@ -11,7 +11,7 @@ FUNCTION = _words(
     am amid among an and another any anyone anything are aren around as at away back be became
     because become been before behind being below best better between beyond big biggest both but
     by can cannot can't could couldn did didn do does doesn don done down during each either
-    else enough even ever every everyone everything few fewer first for former forward from
+    else enough even ever every everyone everything far few fewer first for former forward from
     full further get gets getting give gives go goes going gone good got great had half hardly
     has hasn have haven having he her here here's hers herself him himself his how how's however
     i i'm i've if in inside instead into is isn it it's its itself just keep keeps kept know

@@ -16,11 +16,15 @@ MOST_CHARACTERS = 60
 MOST_WORDS = 40
 """Words of a title that are read, and terms of one that are kept: a feed may put a book there."""
 MOST_TERMS = 60
+MOST_TEXT = 400
+"""Characters of a text that are read: news say at the start whom they are about."""
 TOPIC = "#"
 """A key that begins with it is the slug of a curated topic."""
 
 # Joined by a hyphen, a point or an apostrophe, they are one: GPT-4.1, o'reilly, node.js.
 _WORD = re.compile(r"[^\W_]+(?:[-‐‑.'’+&][^\W_]+)*\+{0,2}")
+_REST = r"(?:\w|[.'’-](?=\w))*"
+_NAME = re.compile(rf"(?<=[\w,;] )[A-ZÀ-Þ]{_REST}(?: [A-ZÀ-Þ\d]{_REST}){{0,3}}")
 _BREAK = re.compile(r"[^\w\s'’.&+‐‑-]|(?<=\w)[.]\s|\s[-&+]\s|\s[.]+")
 _POSSESSIVE = re.compile(r"['’]s?$")
 _NUMBER = re.compile(r"v?\d+(?:\.\d+)*[a-z]?")
@@ -43,6 +47,19 @@ def terms_of(title: str, boilerplate: Iterable[str] = ()) -> tuple[str, ...]:
     for span in _spans(title):
         for key in _runs(span):
             if key not in unwanted and len(key) <= MOST_CHARACTERS:
+                found[key] = None
+    return tuple(found)[:MOST_TERMS]
+
+
+def names_in(text: str, boilerplate: Iterable[str] = ()) -> tuple[str, ...]:
+    """The keys of the names in running text: words that begin with a capital or have one or a
+    figure within, other than at the beginning of a sentence; only the first words are read."""
+    unwanted = set(boilerplate)
+    found: dict[str, None] = {}
+    for match in _NAME.finditer(unicodedata.normalize("NFKC", text)[:MOST_TEXT]):
+        tokens = _tokens(match[0])[:LONGEST]
+        for key in (" ".join(tokens), *tokens):
+            if key not in unwanted and len(key) <= MOST_CHARACTERS and key in set(_runs(tokens)):
                 found[key] = None
     return tuple(found)[:MOST_TERMS]
 
