@@ -19,7 +19,7 @@ STALE = timedelta(days=2)
 
 
 def trends_for(user: User, now: datetime, most: int = 5) -> list[Trend]:
-    """The trends of the sources that this reader may see, best first. Four queries."""
+    """The trends of the sources that this reader may see, best first. Three queries."""
     boards = TrendBoard.objects.filter(Q(user=user) | Q(user=None), made_at__gt=now - STALE)
     own = {board.user_id: board for board in boards}
     board = own.get(user.pk) or own.get(None)

@@ -40,7 +40,7 @@ class Cluster:
         have, else the lead."""
         phrases = [one for one in self.explained if _is_within(self.lead.key, one.key)]
         apt = [one for one in phrases if _share(self.lead, one) >= _SAME]
-        return max([self.lead, *apt], key=lambda one: (one.key.count(" "), -one.p))
+        return max([self.lead, *apt], key=lambda one: (_words(one.key), -one.p))
 
     @property
     def aliases(self) -> list[str]:
@@ -71,7 +71,7 @@ def collapse(rises: Iterable[Rise]) -> list[Cluster]:
 
 
 def _order(rise: Rise) -> tuple[bool, float, int, int, str]:
-    words = rise.key.count(" ")
+    words = _words(rise.key)
     return rise.key.startswith(TOPIC), rise.p, -len(rise.stories), -words, rise.key
 
 
@@ -91,7 +91,13 @@ def _share(whole: Rise, part: Rise) -> float:
 
 
 def _is_within(part: str, phrase: str) -> bool:
-    return f" {part} " in f" {phrase} " and part != phrase
+    """Whole words: "gpt" is within "gpt-6", as "protocol" is within "context protocol"."""
+    inner, outer = (f" {' '.join(_PART.split(one))} " for one in (part, phrase))
+    return inner in outer and part != phrase
+
+
+def _words(key: str) -> int:
+    return len(_PART.split(key))
 
 
 def _overlaps(one: str, other: str) -> bool:
