@@ -40,7 +40,7 @@ test-full:
 
 bench:
 	@tests/install.sh dev
-	@for name in ingest grouping reading; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in ingest grouping reading trends; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 bench-10m:
 	@tests/install.sh dev

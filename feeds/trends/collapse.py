@@ -14,6 +14,8 @@ from feeds.trends.terms import TOPIC
 _PART = re.compile("[ -]")
 _SAME = 0.6
 """The part of the stories that two names of one thing share."""
+_MOST = 0.75
+"""The part of a term's stories that a phrase has which it is called by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Cluster:
         """Whose name it goes by: the longest phrase around the lead that most of its stories
         have, else the lead."""
         phrases = [one for one in self.explained if _is_within(self.lead.key, one.key)]
-        apt = [one for one in phrases if _share(self.lead, one) >= _SAME]
+        apt = [one for one in phrases if _share(self.lead, one) >= _MOST]
         return max([self.lead, *apt], key=lambda one: (_words(one.key), -one.p))
 
     @property

@@ -13,7 +13,7 @@ from feeds.trends.collapse import Cluster, Rise, collapse
 from feeds.trends.find import WEEK
 from feeds.trends.tallies import Seen
 from feeds.trends.terms import TOPIC, surfaces
-from feeds.trends.types import DISPLAYED, SPARKLINE, Trend, stage_of
+from feeds.trends.types import COOLING, DISPLAYED, SPARKLINE, Trend, stage_of
 
 MOST = 30
 MOST_ALIASES = 3
@@ -37,14 +37,22 @@ def describe(seen: Seen, rises: Iterable[Rise]) -> list[Trend]:
 
 
 def _score(seen: Seen, cluster: Cluster) -> float:
-    """Standard deviations above what was expected of the week, times the logarithm of sources."""
+    """Standard deviations above what was expected of the week, times the logarithm of sources;
+    half of it where it is past its height."""
     lead = cluster.lead
     excess = (len(lead.stories) - lead.expected.mean) / math.sqrt(lead.expected.mean + 0.5)
-    return max(excess, 0.1) * math.log(1 + len(_sources(seen, lead)))
+    score = max(excess, 0.1) * math.log(1 + len(_sources(seen, lead)))
+    return score / 2 if _stage(seen, cluster.named) == COOLING else score
+
+
+def _stage(seen: Seen, rise: Rise) -> str:
+    place = seen.tallies.place(rise.key)
+    days = tuple(int(number) for number in seen.counts[place, -8:])
+    return stage_of(days, sum(seen.past[place, : WEEK[0]]) / WEEK[0])
 
 
 def _sources(seen: Seen, rise: Rise) -> set[int]:
-    told = seen.stories(seen.tallies.terms.index(rise.key), WEEK[0])
+    told = seen.stories(seen.tallies.place(rise.key), WEEK[0])
     return set().union(*told.values())
 
 
@@ -68,7 +76,7 @@ def _titles(seen: Seen, stories: Collection[int]) -> dict[int, list[_Title]]:
 
 def _describe(seen: Seen, cluster: Cluster, titles: Mapping[int, list[_Title]]) -> Trend | None:
     named = cluster.named
-    place = seen.tallies.terms.index(named.key)
+    place = seen.tallies.place(named.key)
     told = seen.stories(place, WEEK[0])
     stories = [story for story in told if titles.get(story)]
     if not stories:
@@ -76,7 +84,6 @@ def _describe(seen: Seen, cluster: Cluster, titles: Mapping[int, list[_Title]]) 
     written = [one.title for story in stories for one in titles[story]]
     days = [int(number) for number in seen.counts[place]]
     lead = max(stories, key=lambda story: (len(told[story]), titles[story][-1].id))
-    usual = sum(seen.past[place, : WEEK[0]]) / WEEK[0]
     return Trend(
         key=named.key,
         label=label_of(named.key, written),
@@ -84,7 +91,7 @@ def _describe(seen: Seen, cluster: Cluster, titles: Mapping[int, list[_Title]]) 
         stories=len(told),
         before=sum(days[WEEK[0] - DISPLAYED : WEEK[0]]),
         sources=len(set().union(*told.values())),
-        stage=stage_of(tuple(days[-8:]), usual),
+        stage=_stage(seen, cluster.named),
         sparkline=tuple(days[-SPARKLINE:]),
         story_id=lead,
         story_title=next((one for one in titles[lead] if not one.is_copy), titles[lead][0]).title,

@@ -100,7 +100,7 @@ class _Burst:
 
 
 def _burst(seen: Seen, rise: Rise) -> _Burst:
-    told = seen.stories(seen.tallies.terms.index(rise.key), WEEK[-2])
+    told = seen.stories(seen.tallies.place(rise.key), WEEK[-2])
     sources = set().union(*told.values())
     lead = max(told, key=lambda story: (len(told[story]), story))
     usual = rise.expected.mean * 2 / 7

@@ -98,6 +98,10 @@ PLAIN = _words(
     leave leaves lets life line lose loses love low lower main major maker making massive match
     matter matters meet meets million billion trillion thousand hundred miss moment move moves
     moving name named names nearly number numbers offer offers offering opens order people
+    company companies firm firms startup startups customer customers user users expert experts
+    researcher researchers research scientist scientists study studies paper papers product
+    products service services system systems technology technologies tech business industry
+    app apps feature market markets government country future feedback data-driven based
     percent person plan planned planning plans play plays point points possible power powers
     prepare prepares problem problems promise promises prove push pushes question questions
     quick quickly raise raised raises raising ready reason reasons record reduce reduces reject
@@ -109,9 +113,12 @@ PLAIN = _words(
     struggles suggest suggests support supports surge surges switch talk talks target targets
     team teams test tested testing tests threat threaten threatens tie touch track turn
     turns unveil unveiled unveils urge urges value vow vows wait walk wants war-of warn warned
-    warning warns win winning work worked working works world worse worst worth write writes wrong
+    warning warns win winning work worked working works worse worst worth write writes wrong
     """
 )
+
+ALONE = _words("ai ki ia model tool open source code data image text language game world")
+"""No term by themselves either, but the beginnings of names: Model Context Protocol."""
 
 STOP = FUNCTION | TIME | BOILERPLATE | PLAIN
 """No term by itself, and no end of a phrase."""

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Sum
@@ -46,6 +47,14 @@ class Tallies:
     is_copy: Any
     items: dict[int, list[int]]
     since: dict[int, date]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {term: place for place, term in enumerate(self.terms)}
+
+    def place(self, term: str) -> int:
+        """Where a term that is known stands in `terms`."""
+        return self._places[term]
 
 
 def load(today: date) -> Tallies:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from feeds.trends.stop import STOP
+from feeds.trends.stop import ALONE, STOP
 
 LONGEST = 4
 MOST_CHARACTERS = 60
@@ -160,7 +160,7 @@ def _may_end(token: str) -> bool:
 def _is_common(token: str) -> bool:
     is_short = len(token) < 3 and token.isascii() and token not in _SHORT
     is_sentence = not token.isascii() and len(token) > _LONG_SCRIPT and not _has_case(token)
-    return is_short or is_sentence
+    return is_short or is_sentence or token in ALONE
 
 
 def _has_case(token: str) -> bool:
