@@ -164,7 +164,7 @@ def add(filler: Filler, items: int, end: datetime, hours: int) -> None:
     from feeds.models import Item, ItemKey, Story
 
     seq, keys, stories, rows = latest_seq(), [], [], []
-    for number in range(1, items + 1):
+    for _ in range(items):
         moment = end - timedelta(seconds=filler.random.random() * hours * 3600)
         seq += 1
         pk, title, source = make_id(moment, seq), filler.title(), filler.source()
@@ -173,7 +173,7 @@ def add(filler: Filler, items: int, end: datetime, hours: int) -> None:
             story = filler.random.choice(stories)[0]
         else:
             stories.append((pk, title, moment, moment, 1, 1, 0, "[]", seq, False))
-        keys.append((seq, source, number + seq * 7, seq, pk))
+        keys.append((seq, source, seq, seq, pk))
         rows.append(
             (pk, seq, source, story, False, "", title, "", "", "", "", "[]", moment, moment, 0)
         )

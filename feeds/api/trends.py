@@ -19,7 +19,7 @@ from feeds.trends.follow import FollowError, follow, unfollow
 
 class TrendSerializer(serializers.Serializer[Any]):
     key = serializers.CharField(help_text="names it in addresses")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     aliases = serializers.ListField(child=serializers.CharField())
     stories = serializers.IntegerField(help_text="of the last 7 days")
     before = serializers.IntegerField(help_text="of the 7 days before")

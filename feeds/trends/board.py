@@ -59,10 +59,12 @@ def _read(row: dict[str, Any]) -> Trend:
 def write(user_id: int | None, trends: Iterable[Trend], now: datetime) -> None:
     """Keep what was found; what is remembered holds no longer where it differs."""
     rows = [_row(trend) for trend in trends]
-    kept = TrendBoard.objects.filter(user_id=user_id).first()
-    values = {"made_at": now, "trends": rows}
-    TrendBoard.objects.update_or_create(user_id=user_id, defaults=values)
-    if kept and kept.trends == rows:
+    mine = Q(user=None) if user_id is None else Q(user=user_id)
+    kept = TrendBoard.objects.filter(mine).first() or TrendBoard(user_id=user_id, trends=None)
+    is_same = kept.trends == rows
+    kept.made_at, kept.trends = now, rows
+    kept.save()
+    if is_same:
         return
     if user_id is None:
         revise(CONTENT)
@@ -89,6 +91,12 @@ def audiences() -> Iterator[tuple[frozenset[int], list[int | None]]]:
     for user, sources in private.items():
         groups[public | sources].append(user)
     yield from groups.items()
+
+
+def made() -> dict[int | None, datetime]:
+    """{user: when their trends were found last}."""
+    boards = TrendBoard.objects.only("user_id", "made_at")
+    return {board.user_id: board.made_at for board in boards}
 
 
 def forget_others(users: Collection[int | None]) -> None:

@@ -7,7 +7,7 @@ on, and the last three, whose stories the repairs still change. Days are those o
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -39,14 +39,17 @@ class Telling(NamedTuple):
     is_copy: bool
 
 
-def count_days(now: datetime) -> int:
-    """Bring the counts up to date; how many days were counted."""
+def count_days(now: datetime, keep: Callable[[], bool] = lambda: True) -> int:
+    """Bring the counts up to date; how many days had to be counted. Ends when `keep`, asked
+    for each day, says no: another process has taken over."""
     today = now.astimezone(UTC).date()
     first = today - timedelta(days=DAYS - 1)
     seq = _settled_seq()
     names = dict(Source.objects.values_list("pk", "title"))
     changed = _changed_days(first, today)
     for day in changed:
+        if not keep():
+            return 0
         _count_day(day, seq, names)
     _forget(first, today)
     return len(changed)
@@ -84,8 +87,8 @@ def _tellings(day: date) -> Iterator[Telling]:
     items = Item.objects.filter(pk__gte=_lowest(day), pk__lt=_lowest(day + timedelta(days=1)))
     rows = items.exclude(story=None).order_by()
     columns = ("source_id", "story_id", "title", "summary", "topics", "copy_of")
-    for *row, copy_of in rows.values_list(*columns).iterator():
-        yield Telling(*row, copy_of is not None)
+    for row in rows.values_list(*columns).iterator():
+        yield Telling._make((*row[:-1], row[-1] is not None))
 
 
 def tally(tellings: Iterable[Telling], names: Mapping[int, str]) -> dict[str, dict[int, set[int]]]:
@@ -126,14 +129,14 @@ def _write_terms(day: date, found: Mapping[str, tuple[int, str]]) -> None:
         if term in kept and kept[term][1] != text
     ]
     gone = [pk for term, (pk, _) in kept.items() if term not in found]
-    for some in _batches(new):
+    for rows_new in _batches(new):
         with transaction.atomic():
-            insert_rows(TermDay, ("day", "term", "count", "stories"), some)
-    for some in _batches(other):
+            insert_rows(TermDay, ("day", "term", "count", "stories"), rows_new)
+    for rows_other in _batches(other):
         with transaction.atomic():
-            update_rows(TermDay, ("id",), some)
-    for some in _batches(gone):
-        TermDay.objects.filter(pk__in=some).delete()
+            update_rows(TermDay, ("id",), rows_other)
+    for rows_gone in _batches(gone):
+        TermDay.objects.filter(pk__in=rows_gone).delete()
 
 
 def _batches(rows: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -4,6 +4,7 @@ Only the worker loads it: numpy is imported where it is used.
 """
 
 import json
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ WATCHED = 7
 _FIRST_PART = 0.1
 """A source's past begins with the day that has brought so much of it: a feed may keep one post
 of long ago at its top."""
+_KINDS = {"term": "i", "day": "h", "story": "q", "start": "q", "teller": "i", "is_copy": "b"}
+"""Of the arrays of Tallies, the smallest that do: there may be millions of each."""
 _EVEN = 50.0
 """Items of an even week that the weekdays' shares begin with."""
 
@@ -66,19 +69,20 @@ def load(today: date) -> Tallies:
     rows = TermDay.objects.filter(day__gte=first, day__lte=today, term__in=known.values("term"))
     terms: dict[str, int] = {}
     places: dict[int, int] = {}
-    columns: tuple[list[int], ...] = ([], [], [], [], [], [])
+    columns = tuple(array(kind) for kind in _KINDS.values())
     ordered = rows.order_by("term", "day").values_list("term", "day", "stories")
     for term, day, stories in ordered.iterator(CHUNK):
         number = terms.setdefault(term, len(terms))
         _read_row(columns, places, number, (day - first).days, json.loads(stories))
-    kinds = (np.int32, np.int16, np.int64, np.int64, np.int32, np.bool_)
-    arrays = [np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+    found = zip(_KINDS, columns, strict=True)
+    arrays: dict[str, Any] = {name: np.array(column) for name, column in found}
     since = dict(Source.objects.values_list("pk", "created_at__date"))
-    return Tallies(today, list(terms), list(places), *arrays, _items(first, today), since)
+    items = _items(first, today)
+    return Tallies(today, list(terms), list(places), items=items, since=since, **arrays)
 
 
 def _read_row(
-    columns: tuple[list[int], ...],
+    columns: "tuple[array[int], ...]",
     places: dict[int, int],
     term: int,
     day: int,

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 from feeds import clock
-from feeds.lease import lease
+from feeds.lease import Held, lease
 from feeds.trends import board
 from feeds.trends.count import count_days
 from feeds.trends.describe import describe
@@ -28,20 +28,19 @@ def update_trends(now: datetime | None = None) -> int:
         if held is None:
             return 0
         started = time.monotonic()
-        days = count_days(now)
-        held.renew()
-        alerts = _find(now, started + LONGEST)
+        days = count_days(now, held.renew)
+        alerts = _find(now, held, started + LONGEST)
     logger.info(
         "trends_updated days=%s alerts=%s seconds=%.1f", days, alerts, time.monotonic() - started
     )
     return alerts
 
 
-def _find(now: datetime, until: float) -> int:
+def _find(now: datetime, held: Held, until: float) -> int:
     tallies = load(now.astimezone(UTC).date())
     alerts, done = 0, set[int | None]()
     for sources, users in _longest_ago():
-        if time.monotonic() > until:
+        if time.monotonic() > until or not held.renew():
             break
         seen = see(tallies, sources)
         rises = find_rises(seen)
@@ -57,7 +56,7 @@ def _find(now: datetime, until: float) -> int:
 
 def _longest_ago() -> list[tuple[frozenset[int], list[int | None]]]:
     """The public audience, then those whose trends were found longest ago, or never."""
-    made = dict(board.TrendBoard.objects.values_list("user", "made_at"))
+    made = board.made()
     never = datetime.min.replace(tzinfo=UTC)
     return sorted(
         board.audiences(),
