@@ -195,7 +195,7 @@ def _factors(tallies: Tallies, watched: Mapping[int, int]) -> list[float]:
     for source in watched:
         for day, number in enumerate(tallies.items.get(source, [])):
             totals[day] += number
-    weekdays = Counter(dict.fromkeys(range(7), _EVEN / 7))
+    weekdays: dict[int, float] = dict.fromkeys(range(7), _EVEN / 7)
     days = Counter(day % 7 for day in range(DAYS - 1) if totals[day])
     for day in range(DAYS - 1):  # the last one is not over
         weekdays[day % 7] += totals[day] / (days[day % 7] or 1)
