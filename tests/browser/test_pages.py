@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-PAGES = ["/", "/river/", "/digest/", "/sources/", "/search/?q=model", "/preferences/"]
+PAGES = ["/", "/river/", "/digest/", "/trends/", "/sources/", "/search/?q=model", "/preferences/"]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from feeds.stories.evaluate import evaluate, read_labels
-from feeds.trends.evaluate import WEEKS
+from feeds.trends.evaluate import PLANTED, WEEKS
 from feeds.trends.evaluate import evaluate as evaluate_trends
 
 Lines = Iterator[str]
@@ -27,6 +27,7 @@ class Command(BaseCommand):
         )
         planted = subjects.add_parser("trends", help="plant bursts in a world of chance")
         planted.add_argument("--weeks", type=int, default=WEEKS, help="quiet weeks to look at")
+        planted.add_argument("--planted", type=int, default=PLANTED, help="bursts of each size")
 
     def handle(self, *, what: str, **options: Any) -> None:
         for line in SUBJECTS[what](options):
@@ -52,7 +53,7 @@ def stories(options: dict[str, Any]) -> Lines:
 
 
 def trends(options: dict[str, Any]) -> Lines:
-    found = evaluate_trends(weeks=options["weeks"])
+    found = evaluate_trends(options["weeks"], options["planted"])
     yield "bursts of three times the background, found by the end of their first and second day"
     for one in found.recalls:
         name = f"bg{one.background}"
