@@ -1,6 +1,6 @@
 """Time the hourly work of trends, and what a reader waits for.
 
-`python benchmarks/trends.py [--items N] [--days D] [--readers R]`: N items a day (10,000 by
+`python benchmarks/trends.py [--items N] [--days D] [--readers R]`: N items a day (2,000 by
 default) of 500 sources over D days (63), in SQLite, or in the database of DATABASE_URL with
 `--here`; the words of their titles are as unequally frequent as those of a language. 100 of the
 sources are private, and R readers (20) follow ten of those each, so that each is an audience of
@@ -31,7 +31,7 @@ RUNS = 100
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, default=10_000, help="a day")
+    parser.add_argument("--items", type=int, default=2_000, help="a day")
     parser.add_argument("--days", type=int, default=63)
     parser.add_argument("--readers", type=int, default=20)
     parser.add_argument("--here", action="store_true", help="in DATABASE_URL")
