@@ -44,7 +44,7 @@ test-full:
 
 bench:
 	@tests/install.sh dev
-	@for name in ingest grouping reading; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in ingest grouping reading trends; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 # Each subject of `evaluate`, a line a subject; labelled data lie in EVAL where there are any.
 bench-intelligence:

@@ -23,6 +23,8 @@ from feeds.partitions import ensure_months_ahead
 from feeds.search.postgres_index import complete
 from feeds.stories.group import group_new_items, repair_stories
 from feeds.stories.taste import KEPT
+from feeds.trends.follow import forget_alerts
+from feeds.trends.update import update_trends
 
 __all__ = [
     "archive_old_months",
@@ -32,6 +34,7 @@ __all__ = [
     "poll_batch",
     "poll_due",
     "repair_stories",
+    "update_trends",
 ]
 
 logger = getLogger(__name__)
@@ -51,6 +54,7 @@ def ensure_schedules() -> None:
     wanted: dict[str, dict[str, Any]] = {
         "poll_due": {"schedule_type": Schedule.MINUTES, "minutes": 1},
         "repair_stories": {"schedule_type": Schedule.HOURLY, "kwargs": repr(SLOW)},
+        "update_trends": {"schedule_type": Schedule.HOURLY, "kwargs": repr(SLOW)},
         "drop_old_rows": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
         "make_partitions": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
         "archive_old_months": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
@@ -121,13 +125,14 @@ def poll_batch(source_ids: list[int]) -> dict[str, int]:
 
 def drop_old_rows() -> None:
     """What nobody needs any more: fetch logs of a month ago, marks that could be taken back, old
-    vectors, what a model said, and what was shown too long ago to say anything of a taste."""
+    vectors, alerts, what a model said, and what was shown too long ago to tell of a taste."""
     now = clock.now()
     forget_old_replies()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
     drop_old_vectors()
     Impression.objects.filter(at__lt=now - KEPT).delete()
+    forget_alerts(now)
 
 
 def make_partitions() -> int:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from feeds.views import marks, river, search, sources, stories, taste
+from feeds.views import marks, river, search, sources, stories, taste, trends
 
 urlpatterns = [
     path("", stories.stories, name="stories"),
@@ -21,6 +21,10 @@ urlpatterns = [
     path("topics/<slug:topic>/level/", taste.topic_level, name="topic_level"),
     path("sources/<int:pk>/level/", taste.source_level, name="source_level"),
     path("search/", search.search, name="search"),
+    path("trends/", trends.trends, name="trends"),
+    path("trends/follow/", trends.follow, name="trend_follow"),
+    path("trends/seen/", trends.seen, name="trends_seen"),
+    path("trends/<str:term>/", trends.trend, name="trend"),
     path("sources/", sources.sources, name="sources"),
     path("sources/add/", sources.source_add, name="source_add"),
     path("sources/import/", sources.opml_import, name="opml_import"),

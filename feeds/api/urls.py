@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from feeds.api import taste, views
+from feeds.api import taste, trends, views
 
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
@@ -23,5 +23,8 @@ urlpatterns = [
     path("states/", views.States.as_view(), name="api_states"),
     path("mark-read/", views.MarkRead.as_view(), name="api_mark_read"),
     path("undo/", views.Undo.as_view(), name="api_undo"),
+    path("trends/", trends.Trends.as_view(), name="api_trends"),
+    path("trends/follows/", trends.Follows.as_view(), name="api_trend_follows"),
+    path("trends/follows/<int:pk>/", trends.OneFollow.as_view(), name="api_trend_follow"),
     path("search/", views.Search.as_view(), name="api_search"),
 ]

@@ -7,12 +7,16 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
+from feeds import clock
+from feeds.live.alerts import as_event, due_alerts
 from feeds.live.news import latest_seq, news_since
 from feeds.live.watch import watcher
+from feeds.models import TrendAlert
 
 
 class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
-    """Says `{kind: "new", seq, items, stories}`; takes `{seq}`, what the client saw last."""
+    """Says `{kind: "new", seq, items, stories}` and, once each, `{kind: "trend", term, label,
+    explanation}`; takes `{seq}`, what the client saw last."""
 
     channel_layer_alias = ""
     """None: one watcher a process listens for all, and a Redis that goes ends no socket."""
@@ -25,6 +29,8 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             return
         self.user_id: int = user.pk
         self.seq = await sync_to_async(latest_seq)()
+        # Those of before stand on the page of trends.
+        self.told = {alert.pk for alert in await self._alerts()}
         await self.accept()
         await self.send_json({"kind": "hello", "seq": self.seq})
         self.task = asyncio.create_task(self._tell())
@@ -56,6 +62,16 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
                 await changed.wait()
                 changed.clear()
                 await self._send_news()
+                await self._send_alerts()
+
+    async def _alerts(self) -> list[TrendAlert]:
+        return await sync_to_async(due_alerts)(self.user_id, await sync_to_async(clock.now)())
+
+    async def _send_alerts(self) -> None:
+        for alert in await self._alerts():
+            if alert.pk not in self.told:
+                self.told.add(alert.pk)
+                await self.send_json(as_event(alert))
 
     async def _send_news(self) -> None:
         """Counts go from what the page shows: the client says anew when it took them in."""

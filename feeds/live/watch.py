@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import Error, connection
 
 from accounts.cache import circuit
+from feeds.live.alerts import latest_alert
 from feeds.live.announce import GROUP
 from feeds.live.news import latest_seq
 
@@ -34,13 +35,13 @@ logger = logging.getLogger(__name__)
 
 
 class Watcher:
-    """Wakes its listeners, one event each, when the ledger has grown."""
+    """Wakes its listeners, one event each, when the ledger or the alerts have grown."""
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Event] = set()
         self._task: asyncio.Task[None] | None = None
         self._version = -1
-        self._seq = -1
+        self._seen = (-1, -1)
 
     @contextmanager
     def listen(self) -> Iterator[asyncio.Event]:
@@ -109,8 +110,8 @@ class Watcher:
         return not is_still and self._has_grown()
 
     def _has_grown(self) -> bool:
-        before, self._seq = self._seq, latest_seq()
-        return self._seq != before
+        before, self._seen = self._seen, (latest_seq(), latest_alert())
+        return self._seen != before
 
     def _version_changed(self) -> bool:
         with connection.cursor() as cursor:

@@ -15,6 +15,7 @@ from feeds.models.revision import Revision
 from feeds.models.source import FetchLog, Source
 from feeds.models.story import Lease, Story, StoryRedirect
 from feeds.models.taste import FollowedStory, Impression
+from feeds.models.trend import TermDay, TrendAlert, TrendBoard, TrendDay, TrendFollow
 
 __all__ = [
     "ArchivePart",
@@ -39,4 +40,9 @@ __all__ = [
     "Story",
     "StoryRedirect",
     "Subscription",
+    "TermDay",
+    "TrendAlert",
+    "TrendBoard",
+    "TrendDay",
+    "TrendFollow",
 ]

@@ -1,6 +1,6 @@
 // The keyboard: rows and the actions in them. Off where the reader switched it off.
 const rows = () => [...document.querySelectorAll("#list [data-row]")];
-const places = { h: "/", r: "/river/", d: "/digest/", s: "/sources/" };
+const places = { h: "/", r: "/river/", d: "/digest/", t: "/trends/", s: "/sources/" };
 const help = document.querySelector("#keys-help");
 let waitsForPlace = false;
 

@@ -16,6 +16,18 @@ function tell() {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ seq: seen }));
 }
 
+// A term that the reader follows bursts: said once, above the list, which stays where it is.
+function alertOf({ label, term, explanation }) {
+  const note = document.createElement("p");
+  const link = document.createElement("a");
+  note.className = "message";
+  note.setAttribute("role", "status");
+  link.href = `/trends/${encodeURIComponent(term)}/`;
+  link.textContent = label;
+  note.append(link, `: ${explanation}`);
+  list().before(note);
+}
+
 async function takeIn() {
   pill.disabled = true;
   try {
@@ -50,6 +62,7 @@ function connect() {
       position = event.position ?? "";
       show(event);
     }
+    if (event.kind === "trend") alertOf(event);
     if (event.kind !== "hello") return;
     // The page says what it was rendered with; what came since then is new to it.
     seen ??= Number(list()?.dataset.seq ?? event.seq);

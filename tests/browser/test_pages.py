@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-PAGES = ["/", "/river/", "/digest/", "/sources/", "/search/?q=model", "/preferences/", "/taste/"]
+PAGES = [
+    "/",
+    "/river/",
+    "/digest/",
+    "/trends/",
+    "/sources/",
+    "/search/?q=model",
+    "/preferences/",
+    "/taste/",
+]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -19,7 +19,7 @@ def test_the_schedules_are_made_once_and_left_to_the_admin() -> None:
     Schedule.objects.filter(name="poll_due").update(minutes=5)
     ensure_schedules()
     assert Schedule.objects.get(name="poll_due").minutes == 5
-    assert Schedule.objects.count() == 5
+    assert Schedule.objects.count() == 6
 
 
 def test_sources_of_one_host_stay_in_one_batch() -> None:

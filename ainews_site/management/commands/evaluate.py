@@ -18,6 +18,8 @@ from feeds.simulation.ours import compare
 from feeds.simulation.readers import NEWSROOM_DAYS, RECORDED_DAYS, World, trials
 from feeds.simulation.world import newsroom_world, recorded_world
 from feeds.stories.evaluate import evaluate, read_labels
+from feeds.trends.evaluate import PLANTED, WEEKS
+from feeds.trends.evaluate import evaluate as evaluate_trends
 
 Lines = Iterator[str]
 """What is printed; the last ones are fixed `NAME VALUE` lines."""
@@ -53,6 +55,9 @@ class Command(BaseCommand):
         )
         ranking.add_argument("--readers", type=int, default=200)
         ranking.add_argument("--seed", type=int, default=1)
+        planted = subjects.add_parser("trends", help="plant bursts in a world of chance")
+        planted.add_argument("--weeks", type=int, default=WEEKS, help="quiet weeks to look at")
+        planted.add_argument("--planted", type=int, default=PLANTED, help="bursts of each size")
 
     def handle(self, *, what: str, **options: Any) -> None:
         for line in SUBJECTS[what](options):
@@ -162,9 +167,26 @@ def ranking(options: dict[str, Any]) -> Lines:
         yield f"{name} {value:.4f}"
 
 
+def trends(options: dict[str, Any]) -> Lines:
+    found = evaluate_trends(options["weeks"], options["planted"])
+    yield "bursts of three times the background, found by the end of their first and second day"
+    for one in found.recalls:
+        name = f"bg{one.background}"
+        yield f"trends_recall_1d_{name} {one.first:.2f}"
+        yield f"trends_recall_2d_{name} {one.second:.2f}"
+        yield f"trends_recall_24h_noon_{name} {one.noon:.2f}"
+        yield f"trends_seed_recall_1d_{name} {one.seed:.2f}"
+        yield f"trends_theory_1d_{name} {one.theory:.2f}"
+        yield f"trends_theory_2d_{name} {one.theory_second:.2f}"
+        yield f"trends_optimum_1d_{name} {one.optimum:.2f}"
+    yield f"trends_false_alarms_week {found.false_alarms:.2f}"
+    yield f"trends_seed_false_alarms_week {found.seed_false_alarms:.0f}"
+
+
 SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {
     "stories": stories,
     "search": search,
     "digest": digest,
     "ranking": ranking,
+    "trends": trends,
 }

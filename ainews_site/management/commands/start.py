@@ -29,6 +29,7 @@ from feeds.ingest.guard import Guard
 from feeds.intake import take_in
 from feeds.models import Item, Source
 from feeds.subscribe import subscribe
+from feeds.trends.update import update_trends
 
 DEMO_PAUSE = 20.0
 
@@ -75,6 +76,7 @@ class Command(BaseCommand):
             say("No feed can be reached: is there a network? `make demo` works without one.")
             if nearby := sources_nearby():
                 poll(*nearby)
+        update_trends()
         write_digest(user)
         say("Running. Ctrl-C stops everything.")
 

@@ -1,12 +1,16 @@
 """The live socket."""
 
+from datetime import timedelta
+
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
 
 from accounts.models import User
 from feeds.live.consumer import LiveConsumer
+from feeds.models import TrendAlert
 from tests.make import make_item, make_source, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,3 +46,33 @@ async def test_a_reader_who_comes_again_is_caught_up_on_own_sources() -> None:
 
     assert hello == {"kind": "hello", "seq": foreign.seq}
     assert event == {"kind": "new", "seq": foreign.seq, "items": 1, "stories": 0}
+
+
+async def test_a_burst_of_a_followed_term_is_told_once_and_when_it_is_due() -> None:
+    user = await sync_to_async(make_user)()
+    now = timezone.now()
+
+    def alert(term: str, due: timedelta) -> TrendAlert:
+        fields = {"began": now, "until": now, "made_at": now, "due_at": now + due}
+        return TrendAlert.objects.create(
+            user=user, term=term, label=term.title(), explanation="Many.", story_id=1, **fields
+        )
+
+    await sync_to_async(alert)("before", timedelta(0))
+    socket = socket_of(user)
+    await socket.connect()
+    await socket.receive_json_from()
+    await sync_to_async(alert)("tonight", timedelta(hours=8))
+    await sync_to_async(alert)("velloria", timedelta(0))
+
+    event = await socket.receive_json_from(timeout=10)
+    is_quiet = await socket.receive_nothing(timeout=2.5)
+    await socket.disconnect()
+
+    assert event == {
+        "kind": "trend",
+        "term": "velloria",
+        "label": "Velloria",
+        "explanation": "Many.",
+    }
+    assert is_quiet

@@ -1,0 +1,1 @@
+"""Trends: terms that more is told of than their past lets expect."""

@@ -1,0 +1,156 @@
+"""Count which stories name which terms, day by day.
+
+A day is counted from its items as they are grouped now, not added up as they come: what is
+merged, split or corrected later cannot spoil it. Counted again are the days that new items fall
+on, and the last three, whose stories the repairs still change. Days are those of UTC.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple, TypeVar
+
+from django.db import transaction
+from django.db.models import Max, Min, Sum
+
+from feeds.ids import id_time, lowest_id
+from feeds.ingest.rows import insert_rows, update_rows
+from feeds.live.news import latest_seq
+from feeds.models import Item, Source, TermDay, TrendDay
+from feeds.trends.boilerplate import own_terms, strip
+from feeds.trends.terms import TOPIC, names_in, terms_of
+
+DAYS = 63
+"""A week that is shown, and 8 weeks before it."""
+AGAIN = 3
+RARE, YOUNG = 2, 8
+"""Terms that fewer stories named in all the days are kept for 8 days only: most are like that."""
+BATCH = 2_000
+T = TypeVar("T")
+
+
+class Telling(NamedTuple):
+    source: int
+    story: int
+    title: str
+    summary: str
+    topics: Sequence[str]
+    is_copy: bool
+
+
+def count_days(now: datetime, keep: Callable[[], bool] = lambda: True) -> int:
+    """Bring the counts up to date; how many days had to be counted. Ends when `keep`, asked
+    for each day, says no: another process has taken over."""
+    today = now.astimezone(UTC).date()
+    first = today - timedelta(days=DAYS - 1)
+    seq = _settled_seq()
+    names = dict(Source.objects.values_list("pk", "title"))
+    changed = _changed_days(first, today)
+    for day in changed:
+        if not keep():
+            return 0
+        _count_day(day, seq, names)
+    _forget(first, today)
+    return len(changed)
+
+
+def _settled_seq() -> int:
+    """Up to here all items have their story; those behind are looked at again."""
+    waiting = Item.objects.filter(story=None).aggregate(seq=Min("seq"))["seq"]
+    return latest_seq() if waiting is None else waiting - 1
+
+
+def _changed_days(first: date, today: date) -> list[date]:
+    last = today - timedelta(days=AGAIN - 1)
+    seq = TrendDay.objects.aggregate(seq=Max("seq"))["seq"] or 0
+    new = Item.objects.filter(pk__gte=_lowest(first), seq__gt=seq).order_by()
+    days = {id_time(pk).date() for pk in new.values_list("pk", flat=True).iterator()}
+    days |= {last + timedelta(days=n) for n in range(AGAIN)}
+    return sorted(day for day in days if first <= day <= today)
+
+
+def _lowest(day: date) -> int:
+    return lowest_id(datetime.combine(day, time(), UTC))
+
+
+def _count_day(day: date, seq: int, names: Mapping[int, str]) -> None:
+    tellings = list(_tellings(day))
+    found = {term: _to_text(stories) for term, stories in tally(tellings, names).items()}
+    _write_terms(day, found)
+    items = Counter(telling.source for telling in tellings)
+    sources = {str(source): number for source, number in sorted(items.items())}
+    TrendDay.objects.update_or_create(day=day, defaults={"seq": seq, "sources": sources})
+
+
+def _tellings(day: date) -> Iterator[Telling]:
+    items = Item.objects.filter(pk__gte=_lowest(day), pk__lt=_lowest(day + timedelta(days=1)))
+    rows = items.exclude(story=None).order_by()
+    columns = ("source_id", "story_id", "title", "summary", "topics", "copy_of")
+    for row in rows.values_list(*columns).iterator():
+        yield Telling._make((*row[:-1], row[-1] is not None))
+
+
+def tally(tellings: Iterable[Telling], names: Mapping[int, str]) -> dict[str, dict[int, set[int]]]:
+    """{term: {story: sources}} of titles, and of names in the first sentences; a source of a
+    copy is negative."""
+    found: defaultdict[str, defaultdict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    by_source: defaultdict[int, list[Telling]] = defaultdict(list)
+    for telling in tellings:
+        by_source[telling.source].append(telling)
+    for source, own in by_source.items():
+        name = names.get(source, "")
+        unwanted = own_terms(name)
+        titles = strip([telling.title for telling in own], name)
+        for telling, title in zip(own, titles, strict=True):
+            for term in _terms(title, telling, unwanted):
+                found[term][telling.story].add(-source if telling.is_copy else source)
+    return {term: dict(stories) for term, stories in found.items()}
+
+
+def _terms(title: str, telling: Telling, unwanted: Iterable[str]) -> set[str]:
+    topics = {TOPIC + topic for topic in telling.topics}
+    return topics.union(terms_of(title, unwanted), names_in(telling.summary, unwanted))
+
+
+def _to_text(stories: Mapping[int, Iterable[int]]) -> tuple[int, str]:
+    rows = [[story, *sorted(sources)] for story, sources in sorted(stories.items())]
+    return len(rows), json.dumps(rows, separators=(",", ":"))
+
+
+def _write_terms(day: date, found: Mapping[str, tuple[int, str]]) -> None:
+    """Only what differs, in short transactions: most of a day stays as it was."""
+    rows = TermDay.objects.filter(day=day).values_list("term", "pk", "stories").iterator()
+    kept = {term: (pk, stories) for term, pk, stories in rows}
+    # In the order of the index, which is walked once then.
+    new = [(day, term, *row) for term, row in sorted(found.items()) if term not in kept]
+    other = [
+        ({"count": count, "stories": text}, [kept[term][0]])
+        for term, (count, text) in found.items()
+        if term in kept and kept[term][1] != text
+    ]
+    gone = [pk for term, (pk, _) in kept.items() if term not in found]
+    for rows_new in _batches(new):
+        with transaction.atomic():
+            insert_rows(TermDay, ("day", "term", "count", "stories"), rows_new)
+    for rows_other in _batches(other):
+        with transaction.atomic():
+            update_rows(TermDay, ("id",), rows_other)
+    for rows_gone in _batches(gone):
+        TermDay.objects.filter(pk__in=rows_gone).delete()
+
+
+def _batches(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(rows), BATCH):
+        yield rows[start : start + BATCH]
+
+
+def _forget(first: date, today: date) -> None:
+    TrendDay.objects.filter(day__lt=first).delete()
+    old = TermDay.objects.filter(day__lt=first)
+    rare = TermDay.objects.values("term").annotate(told=Sum("count")).filter(told__lt=RARE)
+    young = today - timedelta(days=YOUNG)
+    rarely = TermDay.objects.filter(day__lt=young, term__in=rare.values("term"))
+    for rows in (old, rarely):
+        for some in _batches(list(rows.order_by().values_list("pk", flat=True))):
+            TermDay.objects.filter(pk__in=some).delete()
