@@ -186,10 +186,12 @@ class Grouper:
         like = _cosine(vector, story)
         if self._meaning is not None:
             meaning = self._meaning.cosine(document.id, story.id)
-            known = meaning is not None
-            like = mixed(max(meaning, 0.0), like) if known else min(FROM_WORDS * like, 1.0)
+            if meaning is None:
+                like = min(FROM_WORDS * like, 1.0)
+            else:
+                like = float(mixed(max(meaning, 0.0), like))
         away = max(story.start - document.time, document.time - story.end, 0.0)
-        return like * _doubt(document, story) * fading(min(away / DAY, 1.0))
+        return like * _doubt(document, story) * float(fading(min(away / DAY, 1.0)))
 
     def _candidates(self, vector: dict[str, float]) -> list[int]:
         """The stories that share the most weight of rare terms."""
