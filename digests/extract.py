@@ -124,7 +124,7 @@ def _candidates(texts: Sequence[str]) -> list[Sentence]:
     for source, text in enumerate(texts):
         leading = split_sentences(text[:LEADING_CHARACTERS])[:LEADING_SENTENCES]
         for position, sentence in enumerate(leading):
-            if 5 <= length(sentence) <= 45 and not BOILERPLATE.search(sentence):
+            if 5 <= length(sentence) <= MAX_WORDS and not BOILERPLATE.search(sentence):
                 found.append(Sentence(sentence, source, position))
     return found
 

@@ -94,6 +94,8 @@ def extract(tellings: Sequence[Telling]) -> Told:
 
     def holds(text: str, source: int) -> bool:
         sentence = Sentence(text, (source + 1,))
+        if text.strip(". ").casefold() == tellings[source].title.strip(". ").casefold():
+            return False  # the headline says it already
         return not gives_orders(text) and not complaint(sentence, sources)
 
     chosen = choose_sentences(texts, holds=holds)

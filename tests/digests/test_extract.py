@@ -1,6 +1,6 @@
 """Sentences are taken whole from the sources, one a source, without repeating each other."""
 
-from digests.extract import choose_sentences, split_sentences
+from digests.extract import choose_sentences, length, split_sentences
 
 
 def test_an_abbreviation_does_not_end_a_sentence() -> None:
@@ -42,3 +42,44 @@ def test_an_edition_s_story_stays_within_sixty_words() -> None:
     words = sum(len(s.text.split()) for s in choose_sentences([long, other]))
 
     assert 0 < words <= 60
+
+
+def test_a_quotation_keeps_its_marks_and_is_not_torn() -> None:
+    text = "“We are proud. We are glad,” said Ada Marsh. It costs “nothing.” More follows."
+
+    found = split_sentences(text)
+
+    assert found == [
+        "“We are proud. We are glad,” said Ada Marsh.",
+        "It costs “nothing.”",
+        "More follows.",
+    ]
+
+
+def test_scripts_without_spaces_are_split_and_measured() -> None:
+    text = "研究チームは新しい言語モデルを公開した。費用は五百万円である。「安い」と述べた。"
+
+    assert split_sentences(text) == [
+        "研究チームは新しい言語モデルを公開した。",
+        "費用は五百万円である。",
+        "「安い」と述べた。",
+    ]
+    assert 8 <= length("研究チームは新しい言語モデルを公開した。") <= 12
+    assert choose_sentences([text])[0].text in text
+
+
+def test_a_sentence_of_another_script_ends_with_its_own_mark() -> None:
+    assert len(split_sentences("هل هذا صحيح؟ نعم هو كذلك. انتهى الأمر.")) == 3
+    assert len(split_sentences("यह एक वाक्य है। यह दूसरा है।")) == 2
+
+
+def test_what_does_not_hold_gives_way_to_the_next_best() -> None:
+    text = "The lab released a model of seven billion weights. It runs on one small card at home."
+
+    (chosen,) = choose_sentences([text], holds=lambda sentence, source: "card" in sentence)
+
+    assert chosen.text == "It runs on one small card at home."
+
+
+def test_a_long_sentence_is_told_where_it_is_all_there_is() -> None:
+    assert choose_sentences(["The laboratory said " + "very " * 50 + "much about it."])
