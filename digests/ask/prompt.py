@@ -9,18 +9,19 @@ from feeds.language.types import Message, Schema
 
 VERSION = "ask-1"
 """Part of the key under which a reply is kept: raise it with any change here."""
-MOST_SENTENCES = 4
+MOST_SENTENCES = 3
 MOST_TOKENS = 500
 SCHEMA: Schema = {
     "type": "object",
     "properties": {
         "sentences": {
             "type": "array",
+            "maxItems": MOST_SENTENCES,  # or a small model goes on until it is cut
             "items": {
                 "type": "object",
                 "properties": {
-                    "text": {"type": "string"},
-                    "cites": {"type": "array", "items": {"type": "integer"}},
+                    "text": {"type": "string", "maxLength": 300},
+                    "cites": {"type": "array", "items": {"type": "integer"}, "maxItems": 5},
                 },
                 "required": ["text", "cites"],
                 "additionalProperties": False,
