@@ -233,8 +233,8 @@ def _states(cursor: Any, library: Library) -> None:
     for newest, share, is_saved in ((library.items // 24, 0.8, False), (library.items, 0.2, True)):
         cursor.execute(
             "INSERT INTO feeds_itemstate (user_id, item_id, is_read, is_opened, is_saved,"
-            " is_hidden, changed_at, told_at)"
-            " SELECT DISTINCT ON (u, k.item_id) u, k.item_id, TRUE, TRUE, %s,"
+            " is_hidden, changed_at, told_at) SELECT DISTINCT ON (u, k.item_id)"
+            " u, k.item_id, TRUE, TRUE, %s,"
             " random() < 0.02, now(), now() FROM (SELECT u,"
             " %s - floor(random() * %s)::bigint AS seq FROM generate_series(1, %s) u,"
             " generate_series(1, %s)) drawn JOIN feeds_itemkey k ON k.seq = drawn.seq"
