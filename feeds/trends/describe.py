@@ -17,7 +17,8 @@ from feeds.trends.types import COOLING, DISPLAYED, SPARKLINE, Trend, stage_of
 
 MOST = 30
 MOST_ALIASES = 3
-MOST_TITLES = 2_000
+MOST_STORIES = 60
+"""Stories of a trend, those of the most sources, whose titles are read to name it."""
 
 
 class _Title(NamedTuple):
@@ -31,7 +32,7 @@ def describe(seen: Seen, rises: Iterable[Rise]) -> list[Trend]:
     """The trends, best first."""
     clusters = collapse(rises)
     clusters = sorted(clusters, key=lambda one: -_score(seen, one))[:MOST]
-    titles = _titles(seen, {story for one in clusters for story in one.named.stories})
+    titles = _titles(seen, {story for one in clusters for story in _leading(seen, one)})
     trends = [_describe(seen, cluster, titles) for cluster in clusters]
     return [trend for trend in trends if trend]
 
@@ -54,6 +55,11 @@ def _stage(seen: Seen, rise: Rise) -> str:
 def _sources(seen: Seen, rise: Rise) -> set[int]:
     told = seen.stories(seen.tallies.place(rise.key), WEEK[0])
     return set().union(*told.values())
+
+
+def _leading(seen: Seen, cluster: Cluster) -> list[int]:
+    told = seen.stories(seen.tallies.place(cluster.named.key), WEEK[0])
+    return sorted(told, key=lambda story: (-len(told[story]), -story))[:MOST_STORIES]
 
 
 def _titles(seen: Seen, stories: Collection[int]) -> dict[int, list[_Title]]:
