@@ -1,4 +1,4 @@
-"""The edition: what a digest holds, as plain values that page, mail and API all render."""
+"""The edition: what a digest holds, as plain values that page, mail, feed and API all render."""
 
 import json
 import math
@@ -28,6 +28,15 @@ class CitedSentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """What an earlier edition told of a story."""
+
+    headline: str
+    date: str
+    """ISO 8601: the day of that edition."""
+
+
+@dataclass(frozen=True, slots=True)
 class EditionStory:
     story_id: int
     headline: str
@@ -38,6 +47,13 @@ class EditionStory:
     is_update: bool
     last_seq: int
     """Newest arrival that this edition knew: what comes after it is an update."""
+    why: str = ""
+    """Why it matters, in a sentence that holds to its sources; empty where nothing says so."""
+    reasons: str = ""
+    """Why it is told to this reader: "4 sources · topic you follow: Agents"."""
+    written_by: str = "extractive"
+    before: Before | None = None
+    """Of an update: what was told before. Its own sentences tell what is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,24 @@ class AlsoNoted:
     story_id: int
     title: str
     source: str
+    topic: str = ""
+    """A label such as "Agents"; those of one topic follow each other."""
+    last_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EditionTrend:
+    """A term that is told of more than before."""
+
+    label: str
+    stories: int
+    before: int
+    """Stories in the period before, of the same length."""
+    stage: str
+    """new, climbing, peak or cooling."""
+    story_id: int
+    title: str
+    """Of the story that leads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +87,13 @@ class Edition:
     also: tuple[AlsoNoted, ...]
     item_count: int
     source_count: int
+    trends: tuple[EditionTrend, ...] = ()
+    unchanged: int = 0
+    """Stories of the edition before of which nothing new is known."""
+    since: str = ""
+    """ISO 8601: the day of the edition before, empty without one."""
+    days: int = 1
+    """How many it covers."""
 
     @property
     def minutes(self) -> int:
@@ -61,6 +102,12 @@ class Edition:
         )
         headlines = sum(len(story.headline.split()) for story in self.stories)
         return max(1, math.ceil((words + headlines) / WORDS_PER_MINUTE))
+
+    @property
+    def written_by(self) -> str:
+        """The names of all who wrote, in the order of their stories."""
+        names = dict.fromkeys(story.written_by for story in self.stories)
+        return ", ".join(names)[:100] or "extractive"
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists and dictionaries, as kept in `Digest.content`."""

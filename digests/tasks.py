@@ -1,40 +1,69 @@
-"""What the queue runs for digests."""
+"""What the queue runs for digests: editions are written when due, and leave by their channels.
+
+The rows hold what is to be done; a message is a hint.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import date
 
 from django_q.models import Schedule
+from django_q.tasks import async_task
 
 from accounts.models import User
-from accounts.zones import zone_named
-from digests.models import Digest
-from digests.window import reader_today
-from digests.write import write_digest
+from digests.delivery.outbox import deliver, due_deliveries
+from digests.writing import ask_for, ask_for_due, waiting_writings, work_off
 from feeds import clock
 from feeds.tasks import SLOW, ensure_schedule
 
+LONGEST = 900.0
+"""Seconds of one task, within the queue's time-out; what is left stays due."""
+
 
 def ensure_schedules() -> None:
-    """Make the schedule that writes digests, once."""
-    ensure_schedule(
-        "write_due_digests",
-        {
-            "func": "digests.tasks.write_due_digests",
-            "schedule_type": Schedule.MINUTES,
-            "minutes": 10,
-            "kwargs": repr(SLOW),
-        },
-    )
+    """Make the schedules that write digests and send them, once."""
+    for name, minutes in (("write_due_digests", 5), ("deliver_digests", 1)):
+        ensure_schedule(
+            name,
+            {
+                "func": f"digests.tasks.{name}",
+                "schedule_type": Schedule.MINUTES,
+                "minutes": minutes,
+                "kwargs": repr(SLOW),
+            },
+        )
 
 
 def write_due_digests() -> int:
-    """Write today's edition of every reader whose hour has come and who has none yet, or
-    had one before there was any news."""
-    now = clock.now()
-    written = 0
-    for reader in User.objects.filter(is_active=True, subscriptions__isnull=False).distinct():
-        day = reader_today(reader.time_zone, now)
-        if now.astimezone(zone_named(reader.time_zone)).hour < reader.digest_hour:
-            continue
-        written_today = Digest.objects.filter(user=reader, date=day).first()
-        if written_today is None or not written_today.content["stories"]:
-            write_digest(reader, day, now=now)
-            written += 1
+    """Write the editions whose hour has come, and those that are tried again; how many."""
+    ask_for_due(clock.now())
+    return write_waiting()
+
+
+def write_waiting() -> int:
+    """Write what waits to be written, and send it on its way; how many."""
+    written = _count(waiting_writings(), work_off)
+    if written:
+        deliver_digests()
     return written
+
+
+def deliver_digests() -> int:
+    """Send what waits to leave; how many arrived."""
+    return _count(due_deliveries(), deliver)
+
+
+def request_digest(user: User | None, day: date) -> None:
+    """Have an edition written now, by a worker."""
+    ask_for(user, day)
+    async_task("digests.tasks.write_waiting", q_options={"cluster": "slow"})
+
+
+def _count(pks: Iterable[int], work: Callable[[int], bool]) -> int:
+    until = time.monotonic() + LONGEST
+    done = 0
+    for pk in pks:
+        if time.monotonic() > until:
+            break
+        done += work(pk)
+    return done

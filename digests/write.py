@@ -1,57 +1,103 @@
-"""Write one reader's edition of one day, extractively: each sentence stands in its source."""
+"""Write an edition, extractively: each sentence stands in its source."""
 
 import logging
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from digests.choose import Chosen, choose
-from digests.edition import AlsoNoted, Citation, CitedSentence, Edition, EditionStory
+from digests.edition import Citation, CitedSentence, Edition, EditionStory, EditionTrend
 from digests.extract import choose_sentences
 from digests.models import Digest
-from digests.window import reader_today, window_of
+from digests.schedules import schedule_of
+from digests.sections import TrendFinder, also_noted, unchanged
+from digests.told import Told, told_before
+from digests.window import DAY, Window, reader_today, since_last, window_of
 from feeds.models import Item, ItemBody
 
 log = logging.getLogger(__name__)
 
 MOST_CITED = 6
+Progress = Callable[[int, int], None]
+"""Told how many stories are written, and of how many."""
 
 
-def write_digest(user: User, day: date | None = None, *, now: datetime | None = None) -> Digest:
-    """Write and keep the edition of `day` (the reader's today by default).
+def no_trends(user: User | None, window: Window) -> Sequence[EditionTrend]:
+    return ()
 
-    Written again, an edition replaces itself; the day before decides what is an update.
+
+def write_digest(
+    user: User | None,
+    day: date | None = None,
+    *,
+    now: datetime | None = None,
+    is_due: bool = False,
+    on_progress: Progress = lambda done, total: None,
+    find_trends: TrendFinder = no_trends,
+) -> Digest:
+    """Write and keep the edition of `day` (the reader's today by default); without a reader,
+    everyone's. One that `is_due` covers the time until now, even if it comes late.
+
+    Written again, an edition replaces itself; those before it decide what is an update. What was
+    there stays until all of the new one is written.
     """
     now = now or timezone.now()
-    day = day or reader_today(user.time_zone, now)
-    main, also = choose(user, window_of(day, user.time_zone, now), _told_before(user, day), now)
-    edition = _edition(main, also)
-    digest, _ = Digest.objects.update_or_create(
-        user=user,
-        date=day,
-        defaults={"content": edition.as_json(), "written_by": "extractive"},
+    schedule = schedule_of(user)
+    day = day or reader_today(schedule.zone_name, now)
+    told = told_before(user, day)
+    window = (since_last if is_due else window_of)(day, schedule, now, told.last_end)
+    main, also = choose(user, window, told, now)
+    edition = _edition(main, also, told, window, on_progress, find_trends(user, window))
+    digest = _keep(user, day, window, edition)
+    log.info(
+        "digest_written user_id=%s date=%s stories=%s", user and user.pk, day, len(edition.stories)
     )
-    log.info("digest_written user_id=%s date=%s stories=%s", user.pk, day, len(edition.stories))
     return digest
 
 
-def _told_before(user: User, day: date) -> dict[int, int]:
-    before = Digest.objects.filter(user=user, date=day - timedelta(days=1)).first()
-    if before is None:
-        return {}
-    return {story["story_id"]: story["last_seq"] for story in before.content["stories"]}
+@transaction.atomic
+def _keep(user: User | None, day: date, window: Window, edition: Edition) -> Digest:
+    digest, _ = Digest.objects.update_or_create(
+        user=user,
+        date=day,
+        defaults={
+            "content": edition.as_json(),
+            "written_by": edition.written_by,
+            "starts_at": window.start,
+            "ends_at": window.end,
+        },
+    )
+    if user is not None:
+        user.has_acted()
+    return digest
 
 
-def _edition(main: list[Chosen], also: list[Chosen]) -> Edition:
+def _edition(
+    main: list[Chosen],
+    also: list[Chosen],
+    told: Told,
+    window: Window,
+    on_progress: Progress,
+    trends: Sequence[EditionTrend],
+) -> Edition:
     texts = _texts(item for chosen in main for item in _cited(chosen))
     everything = [item for chosen in (*main, *also) for item in chosen.items]
+    stories = []
+    for done, chosen in enumerate(main):
+        on_progress(done, len(main))
+        stories.append(_tell(chosen, texts))
     return Edition(
-        stories=tuple(_tell(chosen, texts) for chosen in main),
-        also=tuple(AlsoNoted(c.story.pk, c.items[0].title, str(c.items[0].source)) for c in also),
+        stories=tuple(stories),
+        also=also_noted(also),
         item_count=len(everything),
         source_count=len({item.source_id for item in everything}),
+        trends=tuple(trends),
+        unchanged=unchanged(told, main, also),
+        since=told.last_date.isoformat() if told.last_date else "",
+        days=max(1, round((window.end - window.start) / DAY)),
     )
 
 
@@ -80,9 +126,11 @@ def _tell(chosen: Chosen, texts: dict[int, str]) -> EditionStory:
         sentences=tuple(CitedSentence(s.text, (s.source + 1,)) for s in sentences),
         citations=tuple(_citation(n, item) for n, item in enumerate(cited, 1)),
         source_count=max(1, len(chosen.source_ids)),
-        topics=tuple(chosen.story.topics),
+        topics=chosen.topics,
         is_update=chosen.is_update,
         last_seq=max(item.seq for item in chosen.items),
+        reasons=chosen.reasons,
+        before=chosen.before,
     )
 
 

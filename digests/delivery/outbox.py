@@ -1,0 +1,154 @@
+"""Which editions wait to leave by which channel, who takes them, and what became of it.
+
+A delivery is claimed by a conditional UPDATE, and marked once more just before anything is
+sent. A worker that dies before that mark loses nothing: its claim runs out. One that dies after
+it leaves a delivery of which nobody knows whether it arrived, and which is not repeated.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from digests.delivery.send import prepare
+from digests.errors import DeliveryError
+from digests.models import Channel, Delivery, Digest
+from feeds import clock
+
+logger = logging.getLogger(__name__)
+
+State = Delivery.State
+HOLD = timedelta(minutes=5)
+"""Far longer than one delivery may take."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
+GIVEN_UP_AFTER = timedelta(days=3)
+MOST_GIVEN_UP = 3
+"""In a row: then the channel is stopped."""
+LOST = "The worker ended while this was being sent. It may have arrived, so it is not repeated."
+
+
+def plan_deliveries(digest: Digest) -> int:
+    """A delivery for each channel that carries this edition and has none of it; how many carry
+    it. In the transaction of the caller."""
+    now = clock.now()
+    carrying = Channel.objects.filter(state=Channel.State.ACTIVE, user__is_active=True)
+    carrying = carrying.filter(is_global=digest.is_global).exclude(kind=Channel.Kind.FEED)
+    if not digest.is_global:
+        carrying = carrying.filter(user=digest.user)
+    planned = [
+        Delivery(channel=channel, digest=digest, created_at=now, next_try_at=now)
+        for channel in carrying
+    ]
+    Delivery.objects.bulk_create(planned, ignore_conflicts=True)
+    return len(planned)
+
+
+def due_deliveries() -> list[int]:
+    """Those that somebody should take now, oldest first."""
+    now = clock.ask()
+    waiting = Q(state=State.WAITING, next_try_at__lte=now)
+    left = Q(state__in=[State.CLAIMED, State.SENDING], until__lt=now)
+    due = Delivery.objects.filter(waiting | left, channel__state=Channel.State.ACTIVE)
+    return list(due.order_by("next_try_at").values_list("pk", flat=True))
+
+
+def deliver(pk: int) -> bool:
+    """Send one if nobody else does and its time has come; whether it was sent."""
+    delivery = _claim(pk)
+    if delivery is None:
+        return False
+    try:
+        send = prepare(delivery.channel, delivery.digest, f"digest-{delivery.pk}")
+        if not _mark(delivery, state=State.SENDING):
+            return False
+        send()
+    except DeliveryError as error:
+        _failed(delivery, error)
+        return False
+    except Exception:  # whatever one channel does, the others are served
+        logger.exception("delivery_crashed delivery_id=%s", pk)
+        _failed(delivery, DeliveryError("Something failed here; the operator's log says what."))
+        return False
+    _mark(delivery, state=State.SENT, sent_at=clock.now(), error="", until=None)
+    logger.info("digest_delivered delivery_id=%s kind=%s", pk, delivery.channel.kind)
+    return True
+
+
+def _claim(pk: int) -> Delivery | None:
+    now = clock.ask()
+    own = Delivery.objects.filter(pk=pk)
+    if own.filter(state=State.SENDING, until__lt=now).update(
+        state=State.GIVEN_UP, error=LOST, until=None
+    ):
+        return None
+    free = Q(state=State.WAITING, next_try_at__lte=now) | Q(state=State.CLAIMED, until__lt=now)
+    claimed = own.filter(free).update(
+        state=State.CLAIMED, until=now + HOLD, token=F("token") + 1, attempts=F("attempts") + 1
+    )
+    if not claimed:
+        return None
+    return own.select_related("channel__user", "digest").get()
+
+
+def _mark(delivery: Delivery, **values: object) -> bool:
+    """False when somebody took it over since."""
+    return Delivery.objects.filter(pk=delivery.pk, token=delivery.token).update(**values) == 1
+
+
+@transaction.atomic
+def _failed(delivery: Delivery, error: DeliveryError) -> None:
+    now = clock.now()
+    # A program can tell a second copy by its id; people in a chat or at their mail cannot.
+    is_unsure = error.may_have_arrived and delivery.channel.kind != Channel.Kind.WEBHOOK
+    next_try = now + _pause(delivery.attempts, error.retry_after)
+    is_late = next_try > delivery.created_at + GIVEN_UP_AFTER
+    gives_up = error.is_final or is_unsure or is_late
+    said = _said(error, is_unsure, is_late)
+    state = State.GIVEN_UP if gives_up else State.WAITING
+    if not _mark(delivery, state=state, error=said, next_try_at=next_try, until=None):
+        return
+    logger.warning(
+        "delivery_failed delivery_id=%s gives_up=%s reason=%s", delivery.pk, gives_up, said
+    )
+    if error.is_gone or (gives_up and _keeps_failing(delivery.channel)):
+        stop(delivery.channel, said)
+
+
+def _said(error: DeliveryError, is_unsure: bool, is_late: bool) -> str:
+    said = str(error)
+    if is_unsure:
+        said += " It may have arrived, so it is not repeated."
+    elif is_late and not error.is_final:
+        said += " It was tried for three days."
+    return said[:300]
+
+
+def _pause(attempts: int, retry_after: int | None) -> timedelta:
+    """Four times as long each time; longer where the other side asks for it."""
+    pause = FIRST_PAUSE * 4 ** min(max(attempts - 1, 0), 6)
+    return max(min(pause, LONGEST_PAUSE), timedelta(seconds=retry_after or 0))
+
+
+def _keeps_failing(channel: Channel) -> bool:
+    ended = channel.deliveries.filter(state__in=[State.SENT, State.GIVEN_UP]).order_by("-pk")
+    states = list(ended.values_list("state", flat=True)[:MOST_GIVEN_UP])
+    return states == [State.GIVEN_UP] * MOST_GIVEN_UP
+
+
+def stop(channel: Channel, reason: str) -> None:
+    """It carries nothing any more, and says why; what waits to leave by it is given up."""
+    active = Channel.objects.filter(pk=channel.pk, state=Channel.State.ACTIVE)
+    active.update(state=Channel.State.STOPPED, reason=reason[:300])
+    channel.deliveries.filter(state=State.WAITING).update(state=State.GIVEN_UP, error=reason[:300])
+
+
+def last_deliveries(channels: list[Channel]) -> dict[int, Delivery]:
+    """The newest of each, in one query: {channel id: delivery}."""
+    found = Delivery.objects.filter(channel__in=channels).order_by("pk")
+    return {one.channel_id: one for one in found}
+
+
+def overdue(now: datetime, since: timedelta) -> int:
+    """How many wait longer than `since` beyond their time: no worker takes them."""
+    return Delivery.objects.filter(state=State.WAITING, next_try_at__lt=now - since).count()
