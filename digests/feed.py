@@ -41,7 +41,7 @@ def atom(editions: Sequence[Digest], channel: Channel, absolute: Callable[[str],
         feed.add_item(
             title=_clean(_title(digest)),
             link=absolute(digest_path(digest)),
-            description=None,  # type: ignore[arg-type]
+            description=None,
             unique_id=_urn("digest", digest.pk),
             pubdate=digest.known_until,
             updateddate=digest.created_at,

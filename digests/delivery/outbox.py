@@ -126,8 +126,8 @@ def _said(error: DeliveryError, is_unsure: bool, is_late: bool) -> str:
 
 def _pause(attempts: int, retry_after: int | None) -> timedelta:
     """Four times as long each time; longer where the other side asks for it."""
-    pause = FIRST_PAUSE * 4 ** min(max(attempts - 1, 0), 6)
-    return max(min(pause, LONGEST_PAUSE), timedelta(seconds=retry_after or 0))
+    times: int = 4 ** min(max(attempts - 1, 0), 6)
+    return max(min(FIRST_PAUSE * times, LONGEST_PAUSE), timedelta(seconds=retry_after or 0))
 
 
 def _keeps_failing(channel: Channel) -> bool:
@@ -149,6 +149,6 @@ def last_deliveries(channels: list[Channel]) -> dict[int, Delivery]:
     return {one.channel_id: one for one in found}
 
 
-def overdue(now: datetime, since: timedelta) -> int:
-    """How many wait longer than `since` beyond their time: no worker takes them."""
-    return Delivery.objects.filter(state=State.WAITING, next_try_at__lt=now - since).count()
+def overdue(before: datetime) -> int:
+    """How many should have left before that moment, and no worker took them."""
+    return Delivery.objects.filter(state=State.WAITING, next_try_at__lt=before).count()

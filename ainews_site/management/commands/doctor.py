@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
+from smtplib import SMTPException
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import run_checks
+from django.core.mail import get_connection
 from django.core.management.base import BaseCommand
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -20,6 +22,10 @@ from ainews_site.failures import in_words
 from ainews_site.queue import SLOW
 from ainews_site.redis_url import place
 from ainews_site.serve import heartbeats
+from digests.delivery.mail import connection_words
+from digests.delivery.outbox import overdue
+from digests.delivery.send import mail_problem
+from digests.models import Channel, Writing
 from feeds import clock
 from feeds.ids import lowest_id
 from feeds.models import FetchLog, Source
@@ -43,6 +49,8 @@ class Command(BaseCommand):
             "queue": queue,
             "disk": disk,
             "clock": clock_is_right,
+            "mail": mail,
+            "digests": digests,
             "a feed": feed,
         }
         problems = [self._report(name, look) for name, look in looks.items()]
@@ -139,6 +147,32 @@ def clock_is_right() -> str:
     ahead = latest is not None and latest.last_fetched_at and latest.last_fetched_at > clock.now()
     wrong = ahead or time.time() < BEFORE_US
     return "it runs behind; set the machine's time." if wrong else ""
+
+
+def mail() -> str:
+    """Asked of the mail server itself, where somebody wants letters or it is set up."""
+    wanted = Channel.objects.filter(kind=Channel.Kind.EMAIL, state=Channel.State.ACTIVE).count()
+    if not settings.EMAIL_URL:
+        return f"{wanted} readers want letters, but EMAIL_URL is not set." if wanted else ""
+    if problem := mail_problem():
+        return problem
+    try:
+        with get_connection():
+            return ""
+    except (OSError, SMTPException) as error:
+        return connection_words(error)
+
+
+def digests() -> str:
+    """Editions that nobody writes or sends."""
+    late = clock.now() - LATELY
+    if unwritten := Writing.objects.filter(until=None, next_try_at__lt=late).count():
+        return f"{unwritten} editions wait for a worker of the slow queue."
+    if unsent := overdue(late):
+        return f"{unsent} deliveries wait for a worker of the slow queue."
+    if failed := Writing.objects.exclude(error="").count():
+        return f"{failed} editions could not be written; the worker's log says why."
+    return ""
 
 
 def feed() -> str:
