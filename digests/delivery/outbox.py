@@ -9,7 +9,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 
 from digests.delivery.send import prepare
 from digests.errors import DeliveryError
@@ -145,8 +145,9 @@ def stop(channel: Channel, reason: str) -> None:
 
 def last_deliveries(channels: list[Channel]) -> dict[int, Delivery]:
     """The newest of each, in one query: {channel id: delivery}."""
-    found = Delivery.objects.filter(channel__in=channels).order_by("pk")
-    return {one.channel_id: one for one in found}
+    of_each = Delivery.objects.filter(channel__in=channels).order_by().values("channel")
+    newest = of_each.annotate(newest=Max("pk")).values("newest")
+    return {one.channel_id: one for one in Delivery.objects.filter(pk__in=newest)}
 
 
 def overdue(before: datetime) -> int:

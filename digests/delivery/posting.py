@@ -15,7 +15,6 @@ from feeds.ingest.errors import BlockedAddressError, FetchError, UnansweredError
 from feeds.ingest.guard import Guard
 from feeds.ingest.transport import Posted, post
 
-TIMEOUT = 15.0
 GONE = (401, 403, 404, 410)
 AGAIN = (408, 425, 429)
 
@@ -62,7 +61,7 @@ def post_to(url: str, request: Request) -> None:
     """Raises DeliveryError, in words, unless it was taken."""
     headers = {"User-Agent": "AINews/1.0", "Accept": "*/*"} | request.headers
     try:
-        answer = post(url, request.body, headers, guard(), timeout=TIMEOUT)
+        answer = post(url, request.body, headers, guard(), timeout=settings.FETCH_TIMEOUT)
     except UnansweredError as error:
         raise DeliveryError(str(error), may_have_arrived=True) from None
     except BlockedAddressError as error:

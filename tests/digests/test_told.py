@@ -1,6 +1,7 @@
 """An edition goes on from those before it: nothing is told twice, and news of it is named."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_also_noted_keeps_the_stories_of_a_topic_together() -> None:
 
     topics = [note["topic"] for note in also]
     assert len(set(topics)) > 1
-    changes = sum(a != b for a, b in zip(topics, topics[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(topics))
     assert changes == len(set(topics)) - 1
     assert "Other news" not in topics or topics[-1] == "Other news"
 
