@@ -1,6 +1,7 @@
 """Have editions written: asked for, claimed by one worker, tried again, and then delivered."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
@@ -56,12 +57,16 @@ def _due_editions(now: datetime) -> list[Due]:
     for user in _with_editions():
         schedule = schedule_of(user)
         day = schedule.last_due(now)
-        if day is None:
-            continue
-        until = known.get((user.pk if user else None, day))
-        if until is None or until < schedule.moment(day):
+        if day and _lacks(user, day, schedule.moment(day), known.get(user and user.pk, {})):
             due.append((user, day))
     return due
+
+
+def _lacks(user: User | None, day: date, moment: datetime, known: dict[date, datetime]) -> bool:
+    """A newcomer's first is that of their next hour, and none follows what is newer."""
+    if (user and user.date_joined > moment) or any(other > day for other in known):
+        return False
+    return day not in known or known[day] < moment
 
 
 def _with_editions() -> Iterable[User | None]:
@@ -70,10 +75,13 @@ def _with_editions() -> Iterable[User | None]:
     return [*everyone, *readers.order_by("pk")]
 
 
-def _known_until(since: date) -> dict[tuple[int | None, date], datetime]:
+def _known_until(since: date) -> dict[int | None, dict[date, datetime]]:
+    """By reader and day, until when the edition knows of the news."""
     recent = Digest.objects.filter(date__gte=since).exclude(content__item_count=0)
-    rows = recent.values_list("user_id", "date", "ends_at", "created_at")
-    return {(user, day): ends or created for user, day, ends, created in rows}
+    known: defaultdict[int | None, dict[date, datetime]] = defaultdict(dict)
+    for user, day, ends, created in recent.values_list("user_id", "date", "ends_at", "created_at"):
+        known[user][day] = ends or created
+    return known
 
 
 def waiting_writings() -> list[int]:

@@ -17,7 +17,7 @@ from digests.delivery.outbox import GIVEN_UP_AFTER, LOST, deliver, due_deliverie
 from digests.delivery.posting import shown_secret
 from digests.models import Channel, Delivery, Digest
 from digests.tasks import deliver_digests, write_due_digests
-from tests.digests.make import TEXT, make_channel, make_edition
+from tests.digests.make import TEXT, make_channel, make_edition, make_reader
 from tests.digests.receivers import (
     Mailbox,
     endless,
@@ -27,7 +27,7 @@ from tests.digests.receivers import (
     reply,
     webhook,
 )
-from tests.make import make_item, make_source, make_story, make_user
+from tests.make import make_item, make_source, make_story
 
 pytestmark = pytest.mark.django_db
 SITE = "https://news.example"
@@ -52,7 +52,7 @@ def mailbox(settings: LazySettings) -> Iterator[Mailbox]:
 
 @pytest.fixture
 def reader() -> User:
-    return make_user(digest_hour=0)
+    return make_reader()
 
 
 def planned(reader: User, kind: str, target: str, *titles: str, **overrides: Any) -> Delivery:
@@ -355,7 +355,7 @@ def test_an_edition_that_is_due_is_written_and_leaves(reader: User) -> None:
     make_story(make_item(make_source("all", is_public=True), "For all", text=TEXT))
     with webhook(reply(200)) as receiver:
         make_channel(reader, "webhook", receiver.url)
-        make_channel(make_user("other"), "webhook", receiver.url, is_global=True)
+        make_channel(make_reader("other"), "webhook", receiver.url, is_global=True)
 
         assert write_due_digests() == 2
         assert write_due_digests() == 0
@@ -372,7 +372,7 @@ def test_nothing_leaves_by_channels_that_are_off_or_not_confirmed(reader: User) 
     make_channel(reader, "email", "a@example.org", state=Channel.State.UNCONFIRMED)
     make_channel(reader, "slack", "https://hooks.example/x", state=Channel.State.STOPPED)
     make_channel(reader, "feed")
-    make_channel(make_user("gone", is_active=False), "slack", "https://a.example", is_global=True)
+    make_channel(make_reader("gone", is_active=False), "slack", "https://a.example", is_global=True)
 
     assert plan_deliveries(make_edition(reader)) == 0
     assert plan_deliveries(make_edition(None, "For all")) == 0

@@ -9,6 +9,7 @@ from digests.tasks import write_due_digests
 from digests.window import Schedule, window_of
 from digests.write import write_digest
 from feeds.models import ItemState
+from tests.digests.make import make_reader
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -90,8 +91,8 @@ def test_a_day_is_the_reader_s_own() -> None:
 
 
 def test_the_schedule_writes_once_for_readers_with_sources() -> None:
-    reader = make_user(digest_hour=0)
-    make_user("idle", digest_hour=0)
+    reader = make_reader()
+    make_reader("idle")
     make_story(make_item(make_source("one", reader=reader), text=TEXT))
 
     assert (write_due_digests(), write_due_digests()) == (1, 0)

@@ -13,29 +13,23 @@ from digests.tasks import write_due_digests, write_waiting
 from digests.write import write_digest
 from digests.writing import ask_for, ask_for_due, today_of, waiting_writings, work_off
 from feeds.models import Source
-from tests.digests.make import TEXT, make_edition
-from tests.make import make_item, make_source, make_story, make_user
+from tests.digests.make import TEXT, make_edition, make_reader
+from tests.make import make_item, make_source, make_story
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
 
 def test_an_edition_from_before_its_hour_is_written_again_when_it_is_due() -> None:
-    reader = make_user(digest_hour=7)
+    reader = make_reader(digest_hour=7)
     make_edition(reader, "Early", now=NOW.replace(hour=5))
 
-    before = ask_for_due(NOW.replace(hour=6))
-    at_seven = ask_for_due(NOW.replace(hour=7, minute=1))
-
-    # Before seven yesterday's is due, which was never written.
-    assert before == 1
-    assert at_seven == 1
-    dates = Writing.objects.values_list("date", flat=True)
-    assert sorted(d.isoformat() for d in dates) == ["2026-05-19", "2026-05-20"]
+    assert ask_for_due(NOW.replace(hour=7, minute=1)) == 1
+    assert Writing.objects.get().date == NOW.date()
 
 
 def test_nothing_is_due_once_it_is_written_until_the_next_hour() -> None:
-    reader = make_user(digest_hour=7)
+    reader = make_reader(digest_hour=7)
     make_edition(reader, "Told", now=NOW)
 
     assert ask_for_due(NOW + timedelta(hours=1)) == 0
@@ -43,8 +37,23 @@ def test_nothing_is_due_once_it_is_written_until_the_next_hour() -> None:
     assert ask_for_due(NOW + timedelta(hours=19, minutes=1)) == 1
 
 
+def test_a_newcomer_s_first_edition_is_that_of_their_next_hour() -> None:
+    reader = make_reader(date_joined=NOW, digest_hour=7)
+    make_source("one", reader=reader)
+
+    assert ask_for_due(NOW) == 0
+    assert ask_for_due(NOW + timedelta(hours=20)) == 1
+
+
+def test_an_older_edition_is_not_written_after_a_newer_one() -> None:
+    reader = make_reader(digest_hour=7)
+    make_edition(reader, "By hand before the hour", now=NOW.replace(hour=5))
+
+    assert ask_for_due(NOW.replace(hour=6)) == 0
+
+
 def test_a_reader_who_wants_none_by_itself_gets_none() -> None:
-    make_source("one", reader=make_user(digest_days=""))
+    make_source("one", reader=make_reader(digest_days=""))
 
     assert ask_for_due(NOW) == 0
 
@@ -65,7 +74,7 @@ def damage(reader: User) -> Digest:
 
 
 def test_a_failure_leaves_the_last_edition_and_is_said_and_tried_again(client: Client) -> None:
-    reader = make_user(digest_hour=0)
+    reader = make_reader()
     make_edition(reader, "A good headline")
     good = Digest.objects.get()
     damaged = damage(reader)
@@ -90,7 +99,7 @@ def test_a_failure_leaves_the_last_edition_and_is_said_and_tried_again(client: C
 
 
 def test_one_reader_s_failure_keeps_no_other_from_theirs() -> None:
-    broken, whole = make_user("broken", digest_hour=0), make_user("whole", digest_hour=0)
+    broken, whole = make_reader("broken"), make_reader("whole")
     for reader in (broken, whole):
         make_story(make_item(make_source(str(reader), reader=reader), text=TEXT))
     damaged = damage(broken)
@@ -101,7 +110,7 @@ def test_one_reader_s_failure_keeps_no_other_from_theirs() -> None:
 
 
 def test_what_one_worker_writes_no_other_takes_until_it_is_given_up() -> None:
-    reader = make_user()
+    reader = make_reader()
     wanted = ask_for(reader, today_of(reader))
     held = timezone.now() + timedelta(minutes=5)
     Writing.objects.update(until=held)
@@ -113,7 +122,7 @@ def test_what_one_worker_writes_no_other_takes_until_it_is_given_up() -> None:
 
 
 def test_progress_is_told_story_by_story() -> None:
-    reader = make_user()
+    reader = make_reader()
     for n in range(3):
         make_story(make_item(make_source(f"outlet{n}", reader=reader), f"Story {n}", text=TEXT))
     steps: list[tuple[int, int]] = []
@@ -127,7 +136,7 @@ def test_how_many_queries_find_what_is_due_does_not_grow_with_the_readers(
     django_assert_num_queries: pytest.FixtureRequest,
 ) -> None:
     for n in range(8):
-        reader = make_user(f"reader{n}", digest_hour=0)
+        reader = make_reader(f"reader{n}")
         source, _ = Source.objects.get_or_create(url="https://one.example/feed")
         source.subscriptions.create(user=reader)
         write_digest(reader, now=NOW - timedelta(days=1, hours=n))
