@@ -34,6 +34,7 @@ from feeds.partitions import gaps, spans, strays
 LEAST_FREE = 500 * 1024 * 1024
 LATELY = timedelta(minutes=15)
 MOST_WAITING = 20
+SLOWLY = "of the slow queue"
 BEFORE_US = 1_735_689_600
 """The beginning of 2025: a clock that says less was never set."""
 
@@ -153,7 +154,8 @@ def mail() -> str:
     """Asked of the mail server itself, where somebody wants letters or it is set up."""
     wanted = Channel.objects.filter(kind=Channel.Kind.EMAIL, state=Channel.State.ACTIVE).count()
     if not settings.EMAIL_URL:
-        return f"{wanted} readers want letters, but EMAIL_URL is not set." if wanted else ""
+        who = "1 reader wants" if wanted == 1 else f"{wanted} readers want"
+        return f"{who} letters, but EMAIL_URL is not set." if wanted else ""
     if problem := mail_problem():
         return problem
     try:
@@ -167,12 +169,17 @@ def digests() -> str:
     """Editions that nobody writes or sends."""
     late = clock.now() - LATELY
     if unwritten := Writing.objects.filter(until=None, next_try_at__lt=late).count():
-        return f"{unwritten} editions wait for a worker of the slow queue."
+        return f"{_some(unwritten, 'edition waits', 'editions wait')} for a worker {SLOWLY}."
     if unsent := overdue(late):
-        return f"{unsent} deliveries wait for a worker of the slow queue."
+        return f"{_some(unsent, 'delivery waits', 'deliveries wait')} for a worker {SLOWLY}."
     if failed := Writing.objects.exclude(error="").count():
-        return f"{failed} editions could not be written; the worker's log says why."
+        some = _some(failed, "edition", "editions")
+        return f"{some} could not be written; the worker's log says why."
     return ""
+
+
+def _some(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
 
 
 def feed() -> str:
