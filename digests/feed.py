@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.html import escape
 
 from digests.delivery.facts import title_of
 from digests.links import digest_path
@@ -32,7 +33,7 @@ def atom(editions: Sequence[Digest], channel: Channel, absolute: Callable[[str],
     feed = ContentFeed(
         title="AI News: everyone's digest" if channel.is_global else "AI News: your digest",
         link=absolute(page),
-        description=None,  # type: ignore[arg-type]  # an Atom feed needs none
+        description="",
         feed_url=absolute(""),
         feed_guid=_urn("feed", channel.pk),
         author_name=AUTHOR,
@@ -41,7 +42,7 @@ def atom(editions: Sequence[Digest], channel: Channel, absolute: Callable[[str],
         feed.add_item(
             title=_clean(_title(digest)),
             link=absolute(digest_path(digest)),
-            description=None,
+            description=_clean(_summary(digest)),
             unique_id=_urn("digest", digest.pk),
             pubdate=digest.known_until,
             updateddate=digest.created_at,
@@ -53,6 +54,11 @@ def atom(editions: Sequence[Digest], channel: Channel, absolute: Callable[[str],
 def _title(digest: Digest) -> str:
     stories = digest.content["stories"]
     return f"{title_of(digest)}: {stories[0]['headline'] if stories else 'a quiet day'}"
+
+
+def _summary(digest: Digest) -> str:
+    """The headlines, as HTML, which is how Django writes it."""
+    return escape("; ".join(story["headline"] for story in digest.content["stories"]))
 
 
 def _content(digest: Digest, site: str) -> str:

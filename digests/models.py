@@ -168,13 +168,7 @@ class Delivery(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["channel", "digest"], name="delivery_unique")
         ]
-        indexes = [
-            models.Index(
-                fields=["next_try_at"],
-                condition=Q(state__in=["waiting", "claimed", "sending"]),
-                name="delivery_due",
-            )
-        ]
+        indexes = [models.Index(fields=["state", "next_try_at"], name="delivery_due")]
 
     def __str__(self) -> str:
         return f"{self.digest_id} by {self.channel_id}: {self.state}"

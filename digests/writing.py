@@ -57,7 +57,8 @@ def _due_editions(now: datetime) -> list[Due]:
     for user in _with_editions():
         schedule = schedule_of(user)
         day = schedule.last_due(now)
-        if day and _lacks(user, day, schedule.moment(day), known.get(user and user.pk, {})):
+        own = known.get(user.pk if user else None, {})
+        if day and _lacks(user, day, schedule.moment(day), own):
             due.append((user, day))
     return due
 

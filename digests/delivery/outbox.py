@@ -2,7 +2,8 @@
 
 A delivery is claimed by a conditional UPDATE, and marked once more just before anything is
 sent. A worker that dies before that mark loses nothing: its claim runs out. One that dies after
-it leaves a delivery of which nobody knows whether it arrived, and which is not repeated.
+it leaves a delivery of which nobody knows whether it arrived: people get no second one, while
+a program, which tells it by its id, does.
 """
 
 import logging
@@ -25,6 +26,8 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 GIVEN_UP_AFTER = timedelta(days=3)
 MOST_GIVEN_UP = 3
 """In a row: then the channel is stopped."""
+_TO_PROGRAMS = Q(channel__kind=Channel.Kind.WEBHOOK)
+"""They can tell a second copy by its id; people in a chat or at their mail cannot."""
 LOST = "The worker ended while this was being sent. It may have arrived, so it is not repeated."
 
 
@@ -77,18 +80,15 @@ def deliver(pk: int) -> bool:
 
 def _claim(pk: int) -> Delivery | None:
     now = clock.ask()
-    own = Delivery.objects.filter(pk=pk)
-    if own.filter(state=State.SENDING, until__lt=now).update(
-        state=State.GIVEN_UP, error=LOST, until=None
-    ):
-        return None
-    free = Q(state=State.WAITING, next_try_at__lte=now) | Q(state=State.CLAIMED, until__lt=now)
+    own, is_over = Delivery.objects.filter(pk=pk), Q(until__lt=now)
+    sent = own.filter(is_over, state=State.SENDING)
+    sent.exclude(_TO_PROGRAMS).update(state=State.GIVEN_UP, error=LOST, until=None)
+    left = Q(state=State.CLAIMED) | Q(_TO_PROGRAMS, state=State.SENDING)
+    free = Q(state=State.WAITING, next_try_at__lte=now) | (left & is_over)
     claimed = own.filter(free).update(
         state=State.CLAIMED, until=now + HOLD, token=F("token") + 1, attempts=F("attempts") + 1
     )
-    if not claimed:
-        return None
-    return own.select_related("channel__user", "digest").get()
+    return own.select_related("channel__user", "digest").get() if claimed else None
 
 
 def _mark(delivery: Delivery, **values: object) -> bool:
@@ -99,7 +99,6 @@ def _mark(delivery: Delivery, **values: object) -> bool:
 @transaction.atomic
 def _failed(delivery: Delivery, error: DeliveryError) -> None:
     now = clock.now()
-    # A program can tell a second copy by its id; people in a chat or at their mail cannot.
     is_unsure = error.may_have_arrived and delivery.channel.kind != Channel.Kind.WEBHOOK
     next_try = now + _pause(delivery.attempts, error.retry_after)
     is_late = next_try > delivery.created_at + GIVEN_UP_AFTER

@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='delivery',
-            index=models.Index(condition=models.Q(('state__in', ['waiting', 'claimed', 'sending'])), fields=['next_try_at'], name='delivery_due'),
+            index=models.Index(fields=['state', 'next_try_at'], name='delivery_due'),
         ),
         migrations.AddConstraint(
             model_name='delivery',

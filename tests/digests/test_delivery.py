@@ -350,6 +350,17 @@ def test_what_a_worker_died_over_while_sending_is_not_repeated(reader: User) -> 
     assert (delivery.state, delivery.error, receiver.taken) == (State.GIVEN_UP, LOST, [])
 
 
+def test_a_program_gets_again_what_a_worker_died_over(reader: User) -> None:
+    with webhook(reply(200)) as receiver:
+        delivery = planned(reader, "webhook", receiver.url)
+        gone = timezone.now() - timedelta(seconds=1)
+        Delivery.objects.update(state=State.SENDING, until=gone)
+
+        assert deliver_digests() == 1
+
+    assert receiver.taken[0].headers["webhook-id"] == f"digest-{delivery.pk}"
+
+
 def test_an_edition_that_is_due_is_written_and_leaves(reader: User) -> None:
     make_story(make_item(make_source("one", reader=reader), text=TEXT))
     make_story(make_item(make_source("all", is_public=True), "For all", text=TEXT))
