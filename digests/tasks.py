@@ -4,7 +4,6 @@ The rows hold what is to be done; a message is a hint.
 """
 
 import time
-from collections.abc import Callable, Iterable
 from datetime import date
 
 from django_q.models import Schedule
@@ -42,7 +41,10 @@ def write_due_digests() -> int:
 
 def write_waiting() -> int:
     """Write what waits to be written, and send it on its way; how many."""
-    written = _count(waiting_writings(), work_off)
+    until, written = time.monotonic() + LONGEST, 0
+    for pk in waiting_writings():
+        if time.monotonic() < until:
+            written += work_off(pk)
     if written:
         deliver_digests()
     return written
@@ -50,20 +52,10 @@ def write_waiting() -> int:
 
 def deliver_digests() -> int:
     """Send what waits to leave; how many arrived."""
-    return _count(due_deliveries(), deliver)
+    return deliver(due_deliveries(), LONGEST)
 
 
 def request_digest(user: User | None, day: date) -> None:
     """Have an edition written now, by a worker."""
     ask_for(user, day)
     async_task("digests.tasks.write_waiting", q_options={"cluster": "slow"})
-
-
-def _count(pks: Iterable[int], work: Callable[[int], bool]) -> int:
-    until = time.monotonic() + LONGEST
-    done = 0
-    for pk in pks:
-        if time.monotonic() > until:
-            break
-        done += work(pk)
-    return done

@@ -7,12 +7,15 @@ a program, which tells it by its id, does.
 """
 
 import logging
+import time
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Max, Q
 
-from digests.delivery.send import prepare
+from digests.delivery.send import Send, prepare
 from digests.errors import DeliveryError
 from digests.models import Channel, Delivery, Digest
 from feeds import clock
@@ -22,6 +25,7 @@ logger = logging.getLogger(__name__)
 State = Delivery.State
 HOLD = timedelta(minutes=5)
 """Far longer than one delivery may take."""
+AT_ONCE = 16
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 GIVEN_UP_AFTER = timedelta(days=3)
 MOST_GIVEN_UP = 3
@@ -56,26 +60,59 @@ def due_deliveries() -> list[int]:
     return list(due.order_by("next_try_at").values_list("pk", flat=True))
 
 
-def deliver(pk: int) -> bool:
-    """Send one if nobody else does and its time has come; whether it was sent."""
-    delivery = _claim(pk)
-    if delivery is None:
-        return False
+def deliver(pks: Iterable[int], seconds: float) -> int:
+    """Send those that nobody else holds and whose time has come, for as many `seconds`; how
+    many were taken.
+
+    Many at once, as one server that does not answer must not hold up the others; rows are read
+    and written by this thread alone.
+    """
+    until, sent = time.monotonic() + seconds, 0
+    running: dict[Future[None], Delivery] = {}
+    with ThreadPoolExecutor(AT_ONCE, "deliver") as pool:
+        for pk in pks:
+            if time.monotonic() > until:
+                break
+            if (delivery := _claim(pk)) and (send := _prepared(delivery)):
+                running[pool.submit(send)] = delivery
+            while len(running) >= AT_ONCE:
+                sent += _settle(running)
+        while running:
+            sent += _settle(running)
+    return sent
+
+
+def _prepared(delivery: Delivery) -> Send | None:
+    """What sends it, marked as being sent; None where it cannot be."""
     try:
         send = prepare(delivery.channel, delivery.digest, f"digest-{delivery.pk}")
-        if not _mark(delivery, state=State.SENDING):
-            return False
-        send()
-    except DeliveryError as error:
-        _failed(delivery, error)
-        return False
-    except Exception:  # whatever one channel does, the others are served
-        logger.exception("delivery_crashed delivery_id=%s", pk)
-        _failed(delivery, DeliveryError("Something failed here; the operator's log says what."))
+    except Exception as error:  # noqa: BLE001 - see _note_failure
+        _note_failure(delivery, error)
+        return None
+    return send if _mark(delivery, state=State.SENDING) else None
+
+
+def _settle(running: dict[Future[None], Delivery]) -> int:
+    """Note what became of those that ended first; how many arrived."""
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    return sum(_note(running.pop(one), one.exception()) for one in done)
+
+
+def _note(delivery: Delivery, error: BaseException | None) -> bool:
+    if error is not None:
+        _note_failure(delivery, error)
         return False
     _mark(delivery, state=State.SENT, sent_at=clock.now(), error="", until=None)
-    logger.info("digest_delivered delivery_id=%s kind=%s", pk, delivery.channel.kind)
+    logger.info("digest_delivered delivery_id=%s kind=%s", delivery.pk, delivery.channel.kind)
     return True
+
+
+def _note_failure(delivery: Delivery, error: BaseException) -> None:
+    """Whatever one channel does, the others are served."""
+    if not isinstance(error, DeliveryError):
+        logger.error("delivery_crashed delivery_id=%s", delivery.pk, exc_info=error)
+        error = DeliveryError("Something failed here; the operator's log says what.")
+    _failed(delivery, error)
 
 
 def _claim(pk: int) -> Delivery | None:
