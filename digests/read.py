@@ -3,22 +3,33 @@
 from dataclasses import dataclass
 from datetime import date
 
+from accounts.database import try_to_write
 from accounts.models import User
 from digests.models import Digest
 from digests.schedules import schedule_of
 from digests.write import write_digest
-from digests.writing import today_of
+from digests.writing import current_writing, today_of, write_now
 
 
 def todays_digest(user: User | None) -> Digest:
     """Today's edition where one comes today, else the newest. What has not been written yet is
-    written now: who asks for it is not sent away. Everyone's is only if there is none at all."""
+    written now: who asks for it is not sent away. If that fails the newest is shown, and a
+    worker tries again. Everyone's is written so only if there is none at all."""
     today = today_of(user)
     newest = Digest.objects.of(user).first()
-    comes_today = user is not None and today.weekday() in schedule_of(user).days
-    if newest is None or (comes_today and newest.date < today):
+    if newest is None:
         return write_digest(user, today)
-    return newest
+    comes_today = user is not None and today.weekday() in schedule_of(user).days
+    if not comes_today or newest.date >= today or _is_in_hand(user, today):
+        return newest
+    written: list[Digest | None] = []
+    try_to_write(lambda: written.append(write_now(user, today)))
+    return next(iter(written), None) or newest
+
+
+def _is_in_hand(user: User | None, today: date) -> bool:
+    writing = current_writing(user)
+    return writing is not None and writing.date == today
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 
-from django.db import transaction
+from django.db import router, transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -58,20 +58,18 @@ def write_digest(
     return digest
 
 
-@transaction.atomic
 def _keep(user: User | None, day: date, window: Window, edition: Edition) -> Digest:
-    digest, _ = Digest.objects.update_or_create(
-        user=user,
-        date=day,
-        defaults={
-            "content": edition.as_json(),
-            "written_by": edition.written_by,
-            "starts_at": window.start,
-            "ends_at": window.end,
-        },
-    )
-    if user is not None:
-        user.has_acted()
+    kept = {
+        "content": edition.as_json(),
+        "written_by": edition.written_by,
+        "starts_at": window.start,
+        "ends_at": window.end,
+    }
+    # A page may be what writes: the router then knows that it needs the primary.
+    with transaction.atomic(using=router.db_for_write(Digest)):
+        digest, _ = Digest.objects.update_or_create(user=user, date=day, defaults=kept)
+        if user is not None:
+            user.has_acted()
     return digest
 
 

@@ -7,7 +7,9 @@ from datetime import date, datetime, timedelta
 
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
+from accounts.database import is_primary_lost
 from accounts.models import User
 from digests.delivery.outbox import plan_deliveries
 from digests.models import Digest, Writing
@@ -141,9 +143,21 @@ def _finish(writing: Writing, digest: Digest) -> None:
 
 
 def _failed(writing: Writing) -> None:
-    pause = min(FIRST_PAUSE * 2 ** min(writing.attempts - 1, 5), LONGEST_PAUSE)
+    pause = min(FIRST_PAUSE * 2 ** min(max(writing.attempts - 1, 0), 5), LONGEST_PAUSE)
     next_try = clock.now() + pause
     _own(writing).update(error=FAILED, next_try_at=next_try, until=None)
+
+
+def write_now(user: User | None, day: date) -> Digest | None:
+    """For a page that waits for it; None where it fails, which is noted and tried again."""
+    try:
+        return write_digest(user, day)
+    except Exception as error:
+        if is_primary_lost(error):
+            raise
+        logger.exception("digest_failed user_id=%s date=%s", user and user.pk, day)
+        _failed(ask_for(user, day))
+        return None
 
 
 def current_writing(user: User | None) -> Writing | None:
@@ -152,4 +166,5 @@ def current_writing(user: User | None) -> Writing | None:
 
 
 def today_of(user: User | None) -> date:
-    return reader_today(schedule_of(user).zone_name, clock.now())
+    """By this machine's clock, as pages are read without the primary too."""
+    return reader_today(schedule_of(user).zone_name, timezone.now())

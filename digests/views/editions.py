@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import get_template
+from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
@@ -24,7 +25,6 @@ from digests.read import month_of, neighbours, todays_digest
 from digests.schedules import schedule_of
 from digests.tasks import request_digest
 from digests.writing import current_writing, today_of
-from feeds import clock
 
 FIRST_YEAR, LAST_YEAR = 1995, 9998
 TOO_OFTEN = "It was written often enough for now. Try again in an hour."
@@ -139,7 +139,7 @@ def _page(request: ReaderRequest, digest: Digest) -> HttpResponse:
         "is_newest": is_newest,
         "can_write": is_newest and (owner is not None or request.user.is_staff),
         "writing": _writing(owner, digest.date, today) if is_newest else None,
-        "next_due": schedule_of(owner).next_due(clock.now()) if is_newest else None,
+        "next_due": schedule_of(owner).next_due(timezone.now()) if is_newest else None,
     }
     return render(request, "digests/digest.html", context)
 

@@ -98,6 +98,20 @@ def test_a_failure_leaves_the_last_edition_and_is_said_and_tried_again(client: C
     assert progress_of(reader) == {"kind": "written"}
 
 
+def test_a_page_whose_edition_cannot_be_written_shows_the_last_one(client: Client) -> None:
+    reader = make_reader()
+    make_edition(reader, "A good headline")
+    Digest.objects.update(date=today_of(reader) - timedelta(days=1))
+    damage(reader)
+    client.force_login(reader)
+
+    pages = [client.get("/digest/").content.decode() for _ in range(2)]
+
+    assert all("A good headline" in page for page in pages)
+    assert all("Something failed while it was written" in page for page in pages)
+    assert Writing.objects.get().next_try_at > timezone.now()
+
+
 def test_one_reader_s_failure_keeps_no_other_from_theirs() -> None:
     broken, whole = make_reader("broken"), make_reader("whole")
     for reader in (broken, whole):
