@@ -16,6 +16,7 @@ from ainews_site.addresses import mail_problem, site_problem
 from ainews_site.machine import measure, sizes_for
 from ainews_site.queue import cluster_settings
 from ainews_site.redis_url import address_problem
+from feeds.language.prices import read_prices
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -39,7 +40,16 @@ env = environ.Env(
     EMAIL_URL=(str, ""),
     EMAIL_FROM=(str, ""),
     DIGEST_HOUR=(int, 6),
+    LLM_CACHE_DAYS=(int, 30),
+    LLM_CONCURRENCY=(int, 2),
+    LLM_CONNECT_TIMEOUT=(float, 10.0),
+    LLM_MODEL=(str, ""),
+    LLM_MONTHLY_BUDGET=(float, 0.0),
+    LLM_PRICES=(list, []),
+    LLM_TIMEOUT=(float, 60.0),
     LOG_LEVEL=(str, "INFO"),
+    OPENAI_API_KEY=(str, ""),
+    OPENAI_BASE_URL=(str, "https://api.openai.com/v1"),
     FETCH_ALLOW_PRIVATE=(list, []),
     FETCH_CONCURRENCY=(int, 0),
     FETCH_CONNECT_TIMEOUT=(float, 10.0),
@@ -340,7 +350,10 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL")},
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in ("httpx", "httpx2", "httpcore", "httpcore2", "openai")
+    },
 }
 
 FETCH_ALLOW_PRIVATE = env("FETCH_ALLOW_PRIVATE")
@@ -354,6 +367,22 @@ FETCH_CONTACT_URL = env("FETCH_CONTACT_URL")
 FETCH_FROM = env("FETCH_FROM")
 FETCH_PORTS = env("FETCH_PORTS")
 LEASE_SECONDS = env("LEASE_SECONDS")
+LLM_CACHE_DAYS = env("LLM_CACHE_DAYS")
+LLM_CONCURRENCY = max(1, env("LLM_CONCURRENCY"))
+LLM_CONNECT_TIMEOUT = env("LLM_CONNECT_TIMEOUT")
+LLM_MODEL = env("LLM_MODEL")
+LLM_MONTHLY_BUDGET = env("LLM_MONTHLY_BUDGET")
+LLM_TIMEOUT = env("LLM_TIMEOUT")
+try:
+    LLM_PRICES = read_prices(env("LLM_PRICES"))
+except ValueError as error:
+    raise SystemExit(
+        f"LLM_PRICES: {error} is no MODEL=DOLLARS_IN/DOLLARS_OUT; see .env.example."
+    ) from None
+OPENAI_API_KEY = env("OPENAI_API_KEY")
+OPENAI_BASE_URL = env("OPENAI_BASE_URL")
+if not OPENAI_BASE_URL.startswith(("http://", "https://")):
+    raise SystemExit("OPENAI_BASE_URL must begin with http:// or https://; see .env.example.")
 POLL_BATCH = env("POLL_BATCH") or SIZES.poll_batch
 POLL_WAITING = env("POLL_WAITING")
 UNREAD_HORIZON_DAYS = env("UNREAD_HORIZON_DAYS")

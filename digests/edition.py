@@ -47,11 +47,12 @@ class EditionStory:
     is_update: bool
     last_seq: int
     """Newest arrival that this edition knew: what comes after it is an update."""
-    why: str = ""
-    """Why it matters, in a sentence that holds to its sources; empty where nothing says so."""
+    why: CitedSentence | None = None
+    """Why it matters, where a source says so."""
+    written_by: str = "extractive"
+    """A model's name, or "extractive"."""
     reasons: str = ""
     """Why it is told to this reader: "4 sources · topic you follow: Agents"."""
-    written_by: str = "extractive"
     before: Before | None = None
     """Of an update: what was told before. Its own sentences tell what is new."""
 
@@ -105,9 +106,10 @@ class Edition:
 
     @property
     def written_by(self) -> str:
-        """The names of all who wrote, in the order of their stories."""
-        names = dict.fromkeys(story.written_by for story in self.stories)
-        return ", ".join(names)[:100] or "extractive"
+        """Who wrote it: a model, the sources themselves, or both."""
+        writers = {story.written_by for story in self.stories} or {"extractive"}
+        models = sorted(writers - {"extractive"})
+        return " and ".join([*models, "extractive"] if "extractive" in writers else models)[:100]
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists and dictionaries, as kept in `Digest.content`."""

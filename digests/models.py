@@ -1,4 +1,4 @@
-"""Editions, the writing that goes on, the channels by which they leave, and each delivery."""
+"""Editions, what models wrote of stories, the writing that goes on, channels and deliveries."""
 
 import secrets
 from datetime import datetime
@@ -184,3 +184,23 @@ class Allowance(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "action"], name="allowance_unique")]
+
+
+class StorySummary(models.Model):
+    """What a language model wrote of a story, for all readers who see the same items of it."""
+
+    key = models.CharField(max_length=64, unique=True, help_text="hash of contents, prompt, model")
+    model = models.CharField(max_length=200)
+    version = models.CharField(max_length=30, help_text="of the prompt")
+    sentences = models.JSONField(help_text="[[text, [source number]]]; none where nothing held")
+    why = models.JSONField(null=True, help_text="[text, [source number]]")
+    drafted = models.PositiveIntegerField(help_text="sentences that the model wrote")
+    held = models.PositiveIntegerField(help_text="of which the check let so many pass")
+    complaints = models.JSONField(default=list, help_text="what was wrong with the others")
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "story summaries"
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.held} of {self.drafted}"

@@ -9,6 +9,7 @@ from digests.models import Digest
 from digests.schedules import schedule_of
 from digests.write import write_digest
 from digests.writing import current_writing, today_of, write_now
+from feeds.language.complete import is_configured
 
 
 def todays_digest(user: User | None) -> Digest:
@@ -18,13 +19,23 @@ def todays_digest(user: User | None) -> Digest:
     today = today_of(user)
     newest = Digest.objects.of(user).first()
     if newest is None:
-        return write_digest(user, today)
+        return _improved(user, write_digest(user, today))
     comes_today = user is not None and today.weekday() in schedule_of(user).days
     if not comes_today or newest.date >= today or _is_in_hand(user, today):
         return newest
     written: list[Digest | None] = []
     try_to_write(lambda: written.append(write_now(user, today)))
-    return next(iter(written), None) or newest
+    digest = next(iter(written), None)
+    return _improved(user, digest) if digest else newest
+
+
+def _improved(user: User | None, digest: Digest) -> Digest:
+    """A page waits for no model; where one may be asked, a worker writes it again with it."""
+    if is_configured():
+        from digests.tasks import request_digest  # brings what fetches feeds: no page needs it
+
+        request_digest(user, digest.date)
+    return digest
 
 
 def _is_in_hand(user: User | None, today: date) -> bool:

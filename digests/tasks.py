@@ -3,34 +3,45 @@
 The rows hold what is to be done; a message is a hint.
 """
 
+import logging
 import time
 from datetime import date
+from typing import Any
 
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from accounts.models import User
 from digests.delivery.outbox import deliver, due_deliveries
+from digests.summarise import forget_old_summaries
 from digests.writing import ask_for, ask_for_due, waiting_writings, work_off
 from feeds import clock
 from feeds.tasks import SLOW, ensure_schedule
+
+__all__ = [
+    "deliver_digests",
+    "ensure_schedules",
+    "forget_old_summaries",
+    "request_digest",
+    "write_due_digests",
+    "write_waiting",
+]
+
+logger = logging.getLogger(__name__)
 
 LONGEST = 900.0
 """Seconds of one task, within the queue's time-out; what is left stays due."""
 
 
 def ensure_schedules() -> None:
-    """Make the schedules that write digests and send them, once."""
-    for name, minutes in (("write_due_digests", 5), ("deliver_digests", 1)):
-        ensure_schedule(
-            name,
-            {
-                "func": f"digests.tasks.{name}",
-                "schedule_type": Schedule.MINUTES,
-                "minutes": minutes,
-                "kwargs": repr(SLOW),
-            },
-        )
+    """Make the schedules that write digests, send them, and drop what is old, once."""
+    wanted: dict[str, dict[str, Any]] = {
+        "write_due_digests": {"schedule_type": Schedule.MINUTES, "minutes": 5},
+        "deliver_digests": {"schedule_type": Schedule.MINUTES, "minutes": 1},
+        "forget_old_summaries": {"schedule_type": Schedule.DAILY},
+    }
+    for name, when in wanted.items():
+        ensure_schedule(name, {"func": f"digests.tasks.{name}", "kwargs": repr(SLOW)} | when)
 
 
 def write_due_digests() -> int:
@@ -58,4 +69,7 @@ def deliver_digests() -> int:
 def request_digest(user: User | None, day: date) -> None:
     """Have an edition written now, by a worker."""
     ask_for(user, day)
-    async_task("digests.tasks.write_waiting", q_options={"cluster": "slow"})
+    try:
+        async_task("digests.tasks.write_waiting", **SLOW)
+    except Exception:  # whatever ails the broker, the row is found five minutes later
+        logger.exception("The queue did not take the edition that is to be written.")

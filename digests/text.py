@@ -53,20 +53,21 @@ def _in_short(stories: list[dict[str, Any]]) -> list[str]:
 
 def _story(story: dict[str, Any], site: str) -> list[str]:
     mark = "[update] " if story["is_update"] else ""
-    text = " ".join(
-        f"{sentence['text']} {''.join(f'[{n}]' for n in sentence['cites'])}"
-        for sentence in story["sentences"]
-    )
+    text = " ".join(_cited(sentence) for sentence in story["sentences"])
     lines = _wrap(mark + story["headline"])
     lines += _wrap(text, "  ", "  ")
-    if story.get("why"):
-        lines += _wrap(f"Why it matters: {story['why']}", "  ", "  ")
+    if why := story.get("why"):
+        lines += _wrap(f"Why it matters: {_cited(why)}", "  ", "  ")
     if before := story.get("before"):
         lines += _wrap(f"Before ({before['date']}): {before['headline']}", "  ", "  ")
     lines += [f"  [{c['number']}] {c['source']}: {c['url']}" for c in story["citations"]]
     if site:
         lines.append(f"  {site}{reverse('story', kwargs={'pk': story['story_id']})}")
     return [*lines, ""]
+
+
+def _cited(sentence: dict[str, Any]) -> str:
+    return f"{sentence['text']} {''.join(f'[{n}]' for n in sentence['cites'])}"
 
 
 def _trends(trends: list[dict[str, Any]]) -> list[str]:

@@ -1,6 +1,7 @@
-"""Write an edition, extractively: each sentence stands in its source."""
+"""Write an edition: each sentence is held up by the source that it cites."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 
@@ -9,11 +10,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from digests.choose import Chosen, choose
-from digests.edition import Citation, CitedSentence, Edition, EditionStory, EditionTrend
-from digests.extract import choose_sentences
+from digests.edition import Citation, Edition, EditionStory, EditionTrend
 from digests.models import Digest
 from digests.schedules import schedule_of
 from digests.sections import TrendFinder, also_noted, unchanged
+from digests.summarise import Telling, tell_stories
+from digests.summarise import Told as Summary
 from digests.told import Told, told_before
 from digests.window import DAY, Window, reader_today, since_last, window_of
 from feeds.models import Item, ItemBody
@@ -35,6 +37,7 @@ def write_digest(
     *,
     now: datetime | None = None,
     is_due: bool = False,
+    seconds_for_model: float = 0.0,
     on_progress: Progress = lambda done, total: None,
     find_trends: TrendFinder = no_trends,
 ) -> Digest:
@@ -42,7 +45,8 @@ def write_digest(
     everyone's. One that `is_due` covers the time until now, even if it comes late.
 
     Written again, an edition replaces itself; those before it decide what is an update. What was
-    there stays until all of the new one is written.
+    there stays until all of the new one is written. Only the worker has `seconds_for_model`: a
+    page waits for none.
     """
     now = now or timezone.now()
     schedule = schedule_of(user)
@@ -50,7 +54,8 @@ def write_digest(
     told = told_before(user, day)
     window = (since_last if is_due else window_of)(day, schedule, now, told.last_end)
     main, also = choose(user, window, told, now)
-    edition = _edition(main, also, told, window, on_progress, find_trends(user, window))
+    trends = find_trends(user, window)
+    edition = _edition(main, also, told, window, trends, seconds_for_model, on_progress)
     digest = _keep(user, day, window, edition)
     log.info(
         "digest_written user_id=%s date=%s stories=%s", user and user.pk, day, len(edition.stories)
@@ -78,17 +83,15 @@ def _edition(
     also: list[Chosen],
     told: Told,
     window: Window,
-    on_progress: Progress,
     trends: Sequence[EditionTrend],
+    seconds: float,
+    on_progress: Progress,
 ) -> Edition:
     texts = _texts(item for chosen in main for item in _cited(chosen))
+    summaries = _summaries(main, texts, seconds, on_progress)
     everything = [item for chosen in (*main, *also) for item in chosen.items]
-    stories = []
-    for done, chosen in enumerate(main):
-        on_progress(done, len(main))
-        stories.append(_tell(chosen, texts))
     return Edition(
-        stories=tuple(stories),
+        stories=tuple(map(_story, main, summaries)),
         also=also_noted(also),
         item_count=len(everything),
         source_count=len({item.source_id for item in everything}),
@@ -97,6 +100,21 @@ def _edition(
         since=told.last_date.isoformat() if told.last_date else "",
         days=max(1, round((window.end - window.start) / DAY)),
     )
+
+
+def _summaries(
+    main: Sequence[Chosen], texts: dict[int, str], seconds: float, on_progress: Progress
+) -> list[Summary]:
+    """One by one where a model may be asked, as that takes its time."""
+    tellings = [[Telling(item.title, texts[item.pk]) for item in _cited(one)] for one in main]
+    if not seconds:
+        return tell_stories(tellings)
+    until = time.monotonic() + seconds
+    summaries: list[Summary] = []
+    for done, one in enumerate(tellings):
+        on_progress(done, len(tellings))
+        summaries += tell_stories([one], seconds=max(0.0, until - time.monotonic()))
+    return summaries
 
 
 def _cited(chosen: Chosen) -> list[Item]:
@@ -115,18 +133,18 @@ def _texts(items: Iterable[Item]) -> dict[int, str]:
     return {pk: bodies.get(pk) or item.summary for pk, item in by_id.items()}
 
 
-def _tell(chosen: Chosen, texts: dict[int, str]) -> EditionStory:
-    cited = _cited(chosen)
-    sentences = choose_sentences([texts[item.pk] for item in cited])
+def _story(chosen: Chosen, summary: Summary) -> EditionStory:
     return EditionStory(
         story_id=chosen.story.pk,
         headline=chosen.items[0].title if chosen.is_update else _headline(chosen),
-        sentences=tuple(CitedSentence(s.text, (s.source + 1,)) for s in sentences),
-        citations=tuple(_citation(n, item) for n, item in enumerate(cited, 1)),
+        sentences=summary.sentences,
+        citations=tuple(_citation(n, item) for n, item in enumerate(_cited(chosen), 1)),
         source_count=max(1, len(chosen.source_ids)),
         topics=chosen.topics,
         is_update=chosen.is_update,
         last_seq=max(item.seq for item in chosen.items),
+        why=summary.why,
+        written_by=summary.written_by,
         reasons=chosen.reasons,
         before=chosen.before,
     )

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 HOLD = timedelta(minutes=10)
 """Longer than one story may take: each sign of progress renews it."""
+LONGEST_EDITION = 300.0
+"""Seconds for which a model is asked for one edition; what it has not told by then is extracted."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=2)
 FAILED = "Something failed while it was written; the operator's log says what."
 KEPT = timedelta(days=2)
@@ -106,6 +108,7 @@ def work_off(pk: int) -> bool:
             writing.date,
             now=clock.now(),
             is_due=writing.is_due,
+            seconds_for_model=LONGEST_EDITION,
             on_progress=lambda done, total: _note_progress(writing, done, total),
         )
     except Exception:  # one reader's edition must not keep the others from theirs

@@ -15,6 +15,7 @@ from django_q.tasks import async_task
 from feeds import clock
 from feeds.archive.store import archive_months
 from feeds.intake import take_in
+from feeds.language.complete import forget_old_replies
 from feeds.live.announce import announce_news
 from feeds.models import FetchLog, Item, MarkUndo, Source
 from feeds.partitions import ensure_months_ahead
@@ -117,8 +118,10 @@ def poll_batch(source_ids: list[int]) -> dict[str, int]:
 
 
 def drop_old_rows() -> None:
-    """Fetch logs of a month ago, and marks that nobody will take back any more."""
+    """Fetch logs of a month ago, marks that nobody will take back any more, and what a model
+    said too long ago to be said again."""
     now = clock.now()
+    forget_old_replies()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
 

@@ -67,13 +67,18 @@ class Server:
     """A process with a folder. `with` starts it and leaves nothing behind."""
 
     name = ""
+    is_humble = True
+    """Whether it refuses to be run by root."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix=f"ainews-{self.name}-"))
         self.process: subprocess.Popen[bytes] | None = None
-        if user := _servant():
+        if user := self._user():
             shutil.chown(self.folder, user)
+
+    def _user(self) -> str | None:
+        return _servant() if self.is_humble else None
 
     def command(self) -> list[str]:
         raise NotImplementedError
@@ -82,7 +87,7 @@ class Server:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
-                user=_servant(),
+                user=self._user(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('digests', '0001_initial'),
+        ('digests', '0002_summary'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

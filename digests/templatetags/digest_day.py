@@ -17,8 +17,8 @@ register.filter("quiet_words", quiet_words)
 
 @register.filter
 def writer(written_by: str) -> str:
-    """As in "by extraction from the sources", or by which model."""
-    return "by extraction from the sources" if written_by == "extractive" else f"by {written_by}"
+    """As in "by extraction from the sources", or by which model, or by both."""
+    return f"by {written_by}".replace("extractive", "extraction from the sources")
 
 
 @register.filter

@@ -2,6 +2,13 @@
 
 from feeds.models.archive import ArchivePart
 from feeds.models.item import Item, ItemBody, ItemKey
+from feeds.models.language import (
+    LanguageCall,
+    LanguageMonth,
+    LanguageReply,
+    LanguageServer,
+    LanguageUse,
+)
 from feeds.models.reading import Folder, ItemState, MarkUndo, Subscription
 from feeds.models.revision import Revision
 from feeds.models.source import FetchLog, Source
@@ -15,6 +22,11 @@ __all__ = [
     "ItemBody",
     "ItemKey",
     "ItemState",
+    "LanguageCall",
+    "LanguageMonth",
+    "LanguageReply",
+    "LanguageServer",
+    "LanguageUse",
     "Lease",
     "MarkUndo",
     "Revision",

@@ -141,7 +141,11 @@ def test_progress_is_told_story_by_story() -> None:
         make_story(make_item(make_source(f"outlet{n}", reader=reader), f"Story {n}", text=TEXT))
     steps: list[tuple[int, int]] = []
 
-    write_digest(reader, on_progress=lambda done, total: steps.append((done, total)))
+    write_digest(
+        reader,
+        seconds_for_model=30,
+        on_progress=lambda done, total: steps.append((done, total)),
+    )
 
     assert steps == [(0, 3), (1, 3), (2, 3)]
 

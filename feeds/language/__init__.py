@@ -1,0 +1,1 @@
+"""Talk to any OpenAI-compatible language model: `complete.complete` and `embeddings.embed`."""

@@ -1,0 +1,68 @@
+"""What is sent, by what the server can do: structured output, names of parameters. Pure."""
+
+import json
+import re
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from feeds.language.errors import ModelRefusedError
+from feeds.language.types import Message, Schema
+
+JSON_SCHEMA, JSON_OBJECT, MAX_TOKENS, TEMPERATURE = (
+    "json_schema",
+    "json_object",
+    "max_tokens",
+    "temperature",
+)
+"""What a server may lack, from the best kind of structured output down."""
+_CANNOT_UNDERSTAND = (400, 415, 422, 501)
+_ABOUT_FORM = re.compile(r"response.?format|json|schema|grammar|structured", re.IGNORECASE)
+_ABOUT_ELSE = re.compile(r"context|too long|too large|tokens? limit|not found|api.?key|quota", re.I)
+
+
+def body_for(
+    model: str, messages: Sequence[Message], schema: Schema, tokens: int, lacks: Collection[str]
+) -> dict[str, Any]:
+    """A chat completion that asks for JSON in the best way that the server is known to have."""
+    form = _form(schema, lacks)
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": _told_the_form(messages, schema)
+        if JSON_SCHEMA in lacks
+        else [dict(one) for one in messages],
+        # Newer models of OpenAI know the longer name alone, most other servers the shorter.
+        ("max_completion_tokens" if MAX_TOKENS in lacks else "max_tokens"): tokens,
+    }
+    if form:
+        body["response_format"] = form
+    if TEMPERATURE not in lacks:
+        body["temperature"] = 0
+    return body
+
+
+def _form(schema: Schema, lacks: Collection[str]) -> dict[str, Any] | None:
+    if JSON_SCHEMA not in lacks:
+        named = {"name": "answer", "strict": True, "schema": dict(schema)}
+        return {"type": "json_schema", "json_schema": named}
+    return None if JSON_OBJECT in lacks else {"type": "json_object"}
+
+
+def _told_the_form(messages: Sequence[Message], schema: Schema) -> list[dict[str, str]]:
+    """The schema in words, for servers that do not hold the model to it."""
+    said = f"Answer with one JSON object alone, of this JSON schema: {json.dumps(dict(schema))}"
+    first, *rest = [dict(one) for one in messages]
+    if first["role"] == "system":
+        return [first | {"content": f"{first['content']}\n\n{said}"}, *rest]
+    return [{"role": "system", "content": said}, first, *rest]
+
+
+def lacking(error: ModelRefusedError, lacks: Collection[str]) -> str:
+    """What the server seems to lack, by its refusal; empty where asking otherwise is no use."""
+    if error.status not in _CANNOT_UNDERSTAND:
+        return ""
+    for name in (MAX_TOKENS, TEMPERATURE):
+        if name not in lacks and re.search(rf"\b{name}\b", error.said):
+            return name
+    if _ABOUT_ELSE.search(error.said) and not _ABOUT_FORM.search(error.said):
+        return ""
+    return next((form for form in (JSON_SCHEMA, JSON_OBJECT) if form not in lacks), "")

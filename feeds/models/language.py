@@ -1,0 +1,85 @@
+"""What calls of language models cost, which are under way, and how their servers are.
+
+Money is in billionths of a dollar.
+"""
+
+from django.db import models
+
+NAME = 200
+
+
+class LanguageMonth(models.Model):
+    """What a month has cost. Whoever begins or ends a call holds its row for a moment, so that
+    two calls cannot both take what is left of the budget."""
+
+    month = models.DateField(unique=True, help_text="its first day, UTC")
+    cost = models.BigIntegerField(default=0, help_text="billionths of a dollar")
+    warned_at = models.DateTimeField(null=True, help_text="that most of the budget is spent")
+
+    class Meta:
+        ordering = ["-month"]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
+class LanguageUse(models.Model):
+    """The ledger: a row for each day, model and purpose."""
+
+    day = models.DateField(help_text="UTC")
+    model = models.CharField(max_length=NAME)
+    purpose = models.CharField(max_length=30)
+    calls = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    estimated = models.PositiveIntegerField(
+        default=0, help_text="calls of which the server told no usage"
+    )
+    tokens_in = models.BigIntegerField(default=0)
+    tokens_out = models.BigIntegerField(default=0)
+    cost = models.BigIntegerField(default=0, help_text="billionths of a dollar")
+
+    class Meta:
+        ordering = ["-day", "model", "purpose"]
+        constraints = [
+            models.UniqueConstraint(fields=["day", "model", "purpose"], name="language_use_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.model} {self.purpose}"
+
+
+class LanguageServer(models.Model):
+    """A model at an address: its circuit breaker, and what it has shown that it cannot do."""
+
+    name = models.CharField(max_length=600, unique=True, help_text="model at address")
+    failures = models.PositiveIntegerField(default=0, help_text="one after another")
+    problem = models.CharField(max_length=600, blank=True)
+    open_until = models.DateTimeField(null=True, help_text="not asked before")
+    lacks = models.JSONField(default=list, blank=True)
+    lacks_since = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LanguageCall(models.Model):
+    """A call under way, with the money that it may cost at most. One whose process died is
+    taken for made when its time is over."""
+
+    server = models.ForeignKey(LanguageServer, on_delete=models.CASCADE, related_name="calls")
+    model = models.CharField(max_length=NAME)
+    purpose = models.CharField(max_length=30)
+    started_at = models.DateTimeField()
+    until = models.DateTimeField()
+    tokens_in = models.PositiveIntegerField()
+    tokens_out = models.PositiveIntegerField()
+    cost = models.BigIntegerField()
+
+
+class LanguageReply(models.Model):
+    """A reply that may be given again, by the hash of what was asked."""
+
+    key = models.CharField(max_length=64, unique=True)
+    model = models.CharField(max_length=NAME)
+    data = models.JSONField()
+    created_at = models.DateTimeField(db_index=True)

@@ -1,0 +1,5 @@
+"""The server that misbehaves, for all tests of this folder."""
+
+from tests.model_server import llm
+
+__all__ = ["llm"]
