@@ -16,34 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-WORDS = {
-    word: str(n)
-    for n, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-            "twenty",
-        ]
-    )
-}
+NAMES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen twenty"
+)
+WORDS = {word: str(n) for n, word in enumerate(NAMES.split())}
 WORDS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60"}
 ZEROS = {"thousand": 3, "k": 3, "million": 6, "m": 6, "mn": 6, "billion": 9, "bn": 9, "b": 9}
 ZEROS |= {"trillion": 12, "tn": 12, "t": 12}

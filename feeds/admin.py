@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import User
-from feeds import clock
-from feeds.models import ArchivePart, FetchLog, Folder, Item, Source, Story, Subscription
+from feeds import admin_records, clock
+from feeds.models import FetchLog, Folder, Item, Source, Story, Subscription
 from feeds.revisions import CONTENT, GROUPING, revise
 from feeds.stories.edit import (
     delete_items,
@@ -21,6 +21,8 @@ from feeds.stories.edit import (
     split_story,
 )
 from feeds.stories.refresh import refresh_stories
+
+__all__ = ["admin_records"]  # its pages register themselves
 
 _OURS = (
     "etag",
@@ -118,22 +120,6 @@ class SourceAdmin(admin.ModelAdmin):
         count = Source.objects.filter(pk__in=sources).change(is_public=True)
         _revise_after(CONTENT)
         self.message_user(request, f"{count} are in the catalogue.")
-
-
-@admin.register(ArchivePart)
-class ArchivePartAdmin(admin.ModelAdmin):
-    """What lies in files; `manage.py archive` and `restore_archive` change it."""
-
-    list_display = ("name", "items", "size", "state", "made_at")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: ArchivePart | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: ArchivePart | None = None) -> bool:
-        return False
 
 
 @admin.register(Item)

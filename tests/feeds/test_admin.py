@@ -1,9 +1,13 @@
 """Curating in the admin pages."""
 
+from datetime import date
+from typing import Any
+
 import pytest
 from django.test import Client
 
-from feeds.models import Item, Source, Story
+from feeds.language.prices import DOLLAR
+from feeds.models import Item, LanguageMonth, LanguageUse, Source, Story
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -82,3 +86,17 @@ def test_a_headline_written_by_hand_is_pinned(admin: Client) -> None:
     assert answer.status_code == 302
     story.refresh_from_db()
     assert (story.title, story.title_pinned) == ("By hand", True)
+
+
+def test_what_models_cost_is_shown_and_not_edited(admin: Client, settings: Any) -> None:
+    settings.LLM_MONTHLY_BUDGET = 20
+    day = date(2026, 5, 20)
+    LanguageMonth.objects.create(month=day.replace(day=1), cost=17 * DOLLAR)
+    LanguageUse.objects.create(day=day, model="small", purpose="digest", calls=3, cost=DOLLAR // 4)
+
+    month = admin.get("/admin/feeds/languagemonth/").content.decode()
+    use = admin.get("/admin/feeds/languageuse/").content.decode()
+
+    assert "$17.0000" in month and "85%" in month
+    assert "$0.2500" in use and "small" in use
+    assert admin.get("/admin/feeds/languageuse/add/").status_code == 403

@@ -28,6 +28,7 @@ from digests.delivery.send import mail_problem
 from digests.models import Channel, Writing
 from feeds import clock
 from feeds.ids import lowest_id
+from feeds.language.look import problem as language_problem
 from feeds.models import FetchLog, Source
 from feeds.partitions import gaps, spans, strays
 
@@ -40,7 +41,9 @@ BEFORE_US = 1_735_689_600
 
 
 class Command(BaseCommand):
-    help = "Checks configuration, database, cache, queue, disk, clock and a feed fetch."
+    help = (
+        "Checks configuration, database, cache, queue, language model, disk, clock, a feed fetch."
+    )
 
     def handle(self, **_: Any) -> None:
         looks: dict[str, Callable[[], str]] = {
@@ -48,6 +51,7 @@ class Command(BaseCommand):
             "database": database,
             "cache": cache_works,
             "queue": queue,
+            "language model": language_model,
             "disk": disk,
             "clock": clock_is_right,
             "mail": mail,
@@ -133,6 +137,11 @@ def queue() -> str:
     if waiting > MOST_WAITING:
         return f"{waiting} slow tasks wait for a worker; run manage.py worker --queue slow."
     return ""
+
+
+def language_model() -> str:
+    """Of one that is configured: it must list its models, and the month's money must last."""
+    return language_problem() if settings.LLM_MODEL else ""
 
 
 def disk() -> str:
