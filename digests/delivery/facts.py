@@ -1,44 +1,12 @@
-"""What a chat or a program is told of an edition: plain values with absolute addresses."""
+"""Make of a stored edition what chats and programs are told."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 
+from digests.delivery.message import EditionFacts, StoryFacts
 from digests.links import absolute, digest_path
 from digests.models import Digest
-
-
-@dataclass(frozen=True, slots=True)
-class StoryFacts:
-    headline: str
-    text: str
-    url: str
-    """Of the story's page here, else of its first source; empty without either."""
-    sources: tuple[str, ...]
-    is_update: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EditionFacts:
-    title: str
-    url: str
-    stories: tuple[StoryFacts, ...]
-    also: tuple[tuple[str, str], ...]
-    """(title, url)"""
-    quiet: str
-
-    def as_json(self, digest: Digest) -> dict[str, Any]:
-        """What the generic webhook sends as `digest`; `content` is that of the API."""
-        return {
-            "title": self.title,
-            "date": digest.date.isoformat(),
-            "is_global": digest.is_global,
-            "url": self.url or None,
-            "created_at": digest.created_at.isoformat(),
-            "written_by": digest.written_by,
-            "content": digest.content,
-        }
 
 
 def title_of(digest: Digest) -> str:
@@ -62,6 +30,19 @@ def facts_of(digest: Digest) -> EditionFacts:
         ),
         quiet="" if content["stories"] else quiet_words(digest),
     )
+
+
+def as_json(facts: EditionFacts, digest: Digest) -> dict[str, Any]:
+    """What the generic webhook sends of it; `content` is that of the API."""
+    return {
+        "title": facts.title,
+        "date": digest.date.isoformat(),
+        "is_global": digest.is_global,
+        "url": facts.url or None,
+        "created_at": digest.created_at.isoformat(),
+        "written_by": digest.written_by,
+        "content": digest.content,
+    }
 
 
 def _story(story: dict[str, Any]) -> StoryFacts:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 
 from digests.delivery import chat
-from digests.delivery.facts import facts_of
+from digests.delivery.facts import as_json, facts_of
 from digests.delivery.mail import edition_letter, send_letter
 from digests.delivery.posting import chat_request, post_to, webhook_request
 from digests.errors import DeliveryError
@@ -31,7 +31,7 @@ def prepare(channel: Channel, digest: Digest, delivery_id: str) -> Send:
         return lambda: send_letter(letter)
     facts = facts_of(digest)
     if channel.kind == Channel.Kind.WEBHOOK:
-        request = webhook_request(channel.key, "digest", facts.as_json(digest), delivery_id)
+        request = webhook_request(channel.key, "digest", as_json(facts, digest), delivery_id)
     else:
         request = chat_request(CHATS[Channel.Kind(channel.kind)](facts))
     return lambda: post_to(channel.target, request)

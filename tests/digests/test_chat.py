@@ -19,7 +19,7 @@ from digests.delivery.chat import (
     slack,
     slack_escape,
 )
-from digests.delivery.facts import EditionFacts, StoryFacts
+from digests.delivery.message import EditionFacts, StoryFacts
 
 PAGE = "https://news.example/digest/2026-05-20/"
 
