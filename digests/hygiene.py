@@ -92,17 +92,17 @@ _ORDERS = re.compile(
             r"\byou are now (?:a|an|in|my|the|no longer|free|dan)\b|\bfrom now on,? you\b",
             r"\bpretend (?:to be|you are|that you)\b|\bact as (?:an? )?"
             rf"(?:{_WHO}|dan|unrestricted|my|root|admin)",
-            rf"\bnew {_RULES}\b ?:|\bsystem (?:prompt|message|override|instruction|note)s?\b",
+            rf"\bnew {_RULES}\b ?:|\bsystem (?:prompt|message|override|instruction|note) ?:",
             r"\bdeveloper mode\b|\bdo anything now\b|\bend of (?:the )?(?:sources?|articles?|input|"
             r"context|data|documents?)\b.{0,60}\b(?:now|instructions?|system|user|assistant)\b",
             r"\b(?:note|message|instructions?|attention|memo|hint|warning|dear|hey|hello) "
-            rf"(?:to |for )?(?:the |any |all )?{_WHO}\b ?[:,.!-]",
+            rf"(?:to |for )?(?:the |any |all )?{_WHO}\b ?[:,.!](?!\d)",
             rf"\b{_WHO} ?[,:] ?(?:please |you )?(?:must |should )?(?:ignore|write|say|respond|reply"
             r"|output|include|do not|never|always|add|append|tell|print|recommend|mention)\b",
-            r"\bas an ai\b",
+            r"\bas an ai(?: language)?(?: model| assistant| system)?,? (?:you|i)\b",
             rf"\b(?:if|when|since|because|as) you(?: are|'re| were)? (?:an? )?{_WHO}\b",
             r"\b(?:respond|reply|answer|output|summari[sz]e this) (?:only |just |solely )?"
-            r"(?:with|as|by)\b.{0,30}(?:[\"':]|the (?:word|phrase|following|text)|only)",
+            r"(?:with|as|by)\b(?: .{0,30}\"| the (?:word|phrase|following|text)| only\b)",
             r"\b(?:begin|start|end|finish) (?:your|the|every) "
             r"(?:answer|response|reply|summary|output)",
             r"\b(?:include|add|insert|append|repeat|mention|put) .{0,60}\b"
@@ -136,6 +136,6 @@ _ORDERS = re.compile(
 )
 _SQUASHED = re.compile(
     r"(?:ignore|disregard|forget)(?:all|any|the|your|these)*(?:previous|prior|above|earlier)"
-    r"(?:instructions?|prompts?|rules)|ignoretheabove|systemprompt|revealyourprompt"
+    r"(?:instructions?|prompts?|rules)|ignoretheabove|(?:reveal|print|show|leak)your(?:system)?prompt"
 )
 """The same however it is spaced out."""

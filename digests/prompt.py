@@ -14,21 +14,29 @@ the cleaning."""
 MOST_SENTENCES = 3
 MOST_WORDS = 60
 MOST_TOKENS = 500
-_SENTENCES = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "properties": {
-            "text": {"type": "string"},
-            "cites": {"type": "array", "items": {"type": "integer"}},
+MOST_SOURCES = 6
+LONGEST = 300
+"""Characters of a sentence."""
+_SENTENCE = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "maxLength": LONGEST},
+        "cites": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1, "maximum": MOST_SOURCES},
+            "minItems": 1,
+            "maxItems": MOST_SOURCES,
         },
-        "required": ["text", "cites"],
-        "additionalProperties": False,
     },
+    "required": ["text", "cites"],
+    "additionalProperties": False,
 }
 SCHEMA: Schema = {
     "type": "object",
-    "properties": {"sentences": _SENTENCES, "why": _SENTENCES},
+    "properties": {
+        "sentences": {"type": "array", "items": _SENTENCE, "maxItems": MOST_SENTENCES},
+        "why": {"type": "array", "items": _SENTENCE, "maxItems": 1},
+    },
     "required": ["sentences", "why"],
     "additionalProperties": False,
 }

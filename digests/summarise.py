@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 from digests.check import Sentence, Source, complaint
 from digests.edition import CitedSentence
 from digests.extract import LEADING_CHARACTERS, choose_sentences
-from digests.hygiene import cleaned, gives_orders, visible
+from digests.hygiene import MOST_CHARACTERS, cleaned, gives_orders, visible
 from digests.models import StorySummary
 from digests.prompt import (
     MOST_TOKENS,
@@ -32,12 +32,14 @@ from digests.prompt import (
 )
 from feeds import clock
 from feeds.language.complete import complete, is_configured
-from feeds.language.errors import LanguageModelError
+from feeds.language.errors import BadReplyError, LanguageModelError
 
 log = logging.getLogger(__name__)
 
 EXTRACTIVE = "extractive"
 KEPT = timedelta(days=60)
+ROOM = 6000
+"""Characters of all sources of a story: some 1,500 tokens, so that small models have room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,9 @@ def _told(row: StorySummary) -> Told:
 def _write(key: str, tellings: Sequence[Telling]) -> StorySummary | None:
     """Ask the model and keep what came of it; None where it could not be asked."""
     texts = {
-        number: cleaned(f"{telling.title}\n{telling.text}")
-        for number, telling in enumerate(tellings, 1)
-        if not gives_orders(f"{telling.title}\n{telling.text}")
+        number: shown
+        for number, shown in enumerate(_shown(tellings), 1)
+        if not gives_orders(f"{tellings[number - 1].title}\n{tellings[number - 1].text}")
     }
     verdict = _Verdict(complaints=["every source speaks to the model"])
     try:
@@ -122,7 +124,9 @@ def _write(key: str, tellings: Sequence[Telling]) -> StorySummary | None:
             verdict = _ask(list(texts.values()), _nonce(key))
     except LanguageModelError as error:
         log.warning("story_not_summarised reason=%s", error)
-        return None
+        if not (isinstance(error, BadReplyError) and error.text):
+            return None
+        verdict = _Verdict(complaints=[str(error)])  # it would write the same again
     return _keep(key, verdict, list(texts))
 
 
@@ -161,7 +165,8 @@ def _judge(draft: Draft, sources: Sequence[Source], verdict: _Verdict) -> list[s
 
 def _within(sentences: Sequence[Sentence]) -> list[Sentence]:
     """As many as the entry has room for; the first in any case."""
-    words, kept = 0, []
+    kept: list[Sentence] = []
+    words = 0
     for sentence in sentences:
         words += len(sentence.text.split())
         if kept and words > MOST_WORDS:
@@ -194,9 +199,15 @@ def _keep(key: str, verdict: _Verdict, numbers: Sequence[int]) -> StorySummary:
     return kept
 
 
+def _shown(tellings: Sequence[Telling]) -> list[str]:
+    """What a model may see of each, all together within its room."""
+    most = min(MOST_CHARACTERS, ROOM // max(1, len(tellings)))
+    return [cleaned(f"{telling.title}\n{telling.text}", most) for telling in tellings]
+
+
 def _key(tellings: Sequence[Telling]) -> str:
     written = json.dumps(
-        [settings.LLM_MODEL, VERSION, [[one.title, cleaned(one.text)] for one in tellings]],
+        [settings.LLM_MODEL, VERSION, _shown(tellings)],
         ensure_ascii=False,
     )
     return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from tests.services import Server
 
-CONTEXT = 2048
+CONTEXT = 4096
 SCRIPT = """
 import sys, threading
 import xllamacpp

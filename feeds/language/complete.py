@@ -18,7 +18,7 @@ from feeds.language.calling import call
 from feeds.language.errors import BadReplyError, ModelOffError, ModelRefusedError
 from feeds.language.prices import estimate_tokens
 from feeds.language.reply import read_object
-from feeds.language.request import JSON_SCHEMA, body_for, lacking
+from feeds.language.request import JSON_SCHEMA, body_for, lacking, without_bounds
 from feeds.language.servers import endpoint, remember_lacks, server_of
 from feeds.language.types import Completion, Message, Reply, Schema, Usage
 from feeds.models import LanguageReply, LanguageServer
@@ -77,7 +77,7 @@ def _ask(
             reply = call(wanted, partial(_chat, body, wanted.tokens_in), patience)
             found = _read(reply, schema)
         except ModelRefusedError as error:
-            lack = lacking(error, lacks)
+            lack = lacking(error, schema, lacks)
             if not lack:
                 raise
         except BadReplyError as error:
@@ -99,7 +99,7 @@ def _chat(body: dict[str, object], tokens_in: int) -> tuple[Reply, Usage]:
 
 def _read(reply: Reply, schema: Schema) -> dict[str, object]:
     try:
-        return read_object(reply.text, schema)
+        return read_object(reply.text, without_bounds(schema))
     except BadReplyError:
         if reply.was_cut:
             raise BadReplyError(

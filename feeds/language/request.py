@@ -8,13 +8,16 @@ from typing import Any
 from feeds.language.errors import ModelRefusedError
 from feeds.language.types import Message, Schema
 
-JSON_SCHEMA, JSON_OBJECT, MAX_TOKENS, TEMPERATURE = (
+BOUNDS, JSON_SCHEMA, JSON_OBJECT, MAX_TOKENS, TEMPERATURE = (
+    "bounds",
     "json_schema",
     "json_object",
     "max_tokens",
     "temperature",
 )
 """What a server may lack, from the best kind of structured output down."""
+_BOUNDS = ("maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum")
+"""They keep a small model from going on for ever; OpenAI's strict mode does not know all."""
 _CANNOT_UNDERSTAND = (400, 415, 422, 501)
 _ABOUT_FORM = re.compile(r"response.?format|json|schema|grammar|structured", re.IGNORECASE)
 _ABOUT_ELSE = re.compile(r"context|too long|too large|tokens? limit|not found|api.?key|quota", re.I)
@@ -42,7 +45,8 @@ def body_for(
 
 def _form(schema: Schema, lacks: Collection[str]) -> dict[str, Any] | None:
     if JSON_SCHEMA not in lacks:
-        named = {"name": "answer", "strict": True, "schema": dict(schema)}
+        held = without_bounds(schema) if BOUNDS in lacks else schema
+        named = {"name": "answer", "strict": True, "schema": dict(held)}
         return {"type": "json_schema", "json_schema": named}
     return None if JSON_OBJECT in lacks else {"type": "json_object"}
 
@@ -56,7 +60,21 @@ def _told_the_form(messages: Sequence[Message], schema: Schema) -> list[dict[str
     return [{"role": "system", "content": said}, first, *rest]
 
 
-def lacking(error: ModelRefusedError, lacks: Collection[str]) -> str:
+def without_bounds(schema: Schema) -> Schema:
+    """The same form, of any length."""
+
+    def strip(part: Any) -> Any:
+        if isinstance(part, list):
+            return [strip(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        return {key: strip(value) for key, value in part.items() if key not in _BOUNDS}
+
+    stripped: dict[str, Any] = strip(dict(schema))
+    return stripped
+
+
+def lacking(error: ModelRefusedError, schema: Schema, lacks: Collection[str]) -> str:
     """What the server seems to lack, by its refusal; empty where asking otherwise is no use."""
     if error.status not in _CANNOT_UNDERSTAND:
         return ""
@@ -65,4 +83,7 @@ def lacking(error: ModelRefusedError, lacks: Collection[str]) -> str:
             return name
     if _ABOUT_ELSE.search(error.said) and not _ABOUT_FORM.search(error.said):
         return ""
-    return next((form for form in (JSON_SCHEMA, JSON_OBJECT) if form not in lacks), "")
+    forms: tuple[str, ...] = (JSON_SCHEMA, JSON_OBJECT)
+    if without_bounds(schema) != schema and JSON_SCHEMA not in lacks:
+        forms = (BOUNDS, *forms)
+    return next((form for form in forms if form not in lacks), "")

@@ -170,11 +170,8 @@ def test_an_entry_is_no_longer_than_its_room(llm: ModelServer) -> None:
         is_slow(3, drafts(GOOD)),
         has_no_end,
         says(""),
-        says("{"),
-        says("I'm sorry, I can't help with that."),
         says("", refusal="no"),
         sends(b"<html>"),
-        says({"sentences": "none", "why": []}),
     ],
 )
 def test_whatever_the_server_does_the_story_is_told(llm: ModelServer, act: Act) -> None:
@@ -185,6 +182,27 @@ def test_whatever_the_server_does_the_story_is_told(llm: ModelServer, act: Act) 
     assert told == extract(STORY)
     assert told.sentences
     assert not StorySummary.objects.exists(), "the model may be asked again when it is well"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        says("{"),
+        says("I'm sorry, I can't help with that."),
+        says({"sentences": "none", "why": []}),
+        says('{"sentences": [{"text": "It goes on and', finish="length"),
+    ],
+)
+def test_a_model_that_cannot_keep_to_the_form_is_not_asked_about_the_story_again(
+    llm: ModelServer, act: Act
+) -> None:
+    llm.will(act)
+    tell()
+    asked = len(llm.asked)
+
+    assert tell() == extract(STORY)
+    assert len(llm.asked) == asked <= 2
+    assert StorySummary.objects.get().complaints
 
 
 def test_a_model_that_writes_no_sentence_is_asked_once_more(llm: ModelServer) -> None:

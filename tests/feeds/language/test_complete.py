@@ -252,6 +252,25 @@ def test_what_a_server_cannot_do_is_remembered_and_tried_again_a_week_later(
     assert len(llm.asked) == 5
 
 
+def test_a_server_that_knows_no_bounds_is_asked_without_them(llm: ModelServer) -> None:
+    bounded = {"type": "object", "properties": {"answer": {"type": "string", "maxLength": 9}}}
+
+    def knows_no_bounds(handler: Any, body: dict[str, Any]) -> None:
+        if "maxLength" in str(body.get("response_format")):
+            fails(400, "Invalid schema: 'maxLength' is not permitted.")(handler, body)
+        else:
+            says({"answer": "longer than nine"})(handler, body)
+
+    llm.will(knows_no_bounds)
+
+    for question in ("one", "two"):
+        found = complete([{"role": "user", "content": question}], bounded, "test", version="1")
+        assert found.data == {"answer": "longer than nine"}
+
+    assert LanguageServer.objects.get().lacks == ["bounds"]
+    assert [body["response_format"]["type"] for body in llm.asked] == ["json_schema"] * 3
+
+
 def test_a_server_that_ignores_the_form_is_told_it_in_words(llm: ModelServer) -> None:
     llm.will(says("Yes, it is."), says(YES))
 
