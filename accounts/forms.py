@@ -31,16 +31,59 @@ class ReadingForm(UserForm):
 
 
 class DigestForm(UserForm):
+    """How often is asked in words; the days count only where they are to be chosen."""
+
+    EVERY_DAY, WEEKDAYS = "0123456", "01234"
+    OFTEN = (
+        (EVERY_DAY, "Every day"),
+        (WEEKDAYS, "Monday to Friday"),
+        ("chosen", "On the days that I choose"),
+        ("", "Never by itself"),
+    )
+    DAYS = tuple(enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")))
+
+    often = forms.ChoiceField(
+        label="An edition comes", choices=OFTEN, widget=forms.RadioSelect, required=False
+    )
+    days = forms.TypedMultipleChoiceField(
+        label="Days",
+        choices=DAYS,
+        coerce=int,
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text="It covers the time since the one before: with one day a week, the week.",
+    )
+    field_order = ["often", "days", "digest_hour", "time_zone"]
+
     class Meta:
         model = User
         fields = ["digest_hour", "time_zone"]
         labels = {"digest_hour": "Hour of the digest (0 to 23)", "time_zone": "Time zone"}
+
+    def __init__(self, data: Any = None, *, instance: User) -> None:
+        super().__init__(data, instance=instance)
+        kept = instance.digest_days
+        self.initial["often"] = kept if kept in ("", self.EVERY_DAY, self.WEEKDAYS) else "chosen"
+        self.initial["days"] = [int(day) for day in kept]
 
     def clean_time_zone(self) -> str:
         zone = str(self.cleaned_data["time_zone"])
         if zone not in available_timezones():
             raise forms.ValidationError("No such time zone. Write it like Europe/Berlin.")
         return zone
+
+    def clean(self) -> None:
+        chosen = "".join(str(day) for day in sorted(self.cleaned_data.get("days", [])))
+        if self.cleaned_data.get("often") == "chosen" and not chosen:
+            self.add_error("days", "Choose a day, or “Never by itself”.")
+
+    def save(self, commit: bool = True) -> User:
+        """A form that says nothing of days, as an old one, leaves them alone."""
+        if "often" in self.data:
+            often = self.cleaned_data["often"]
+            days = "".join(str(day) for day in sorted(self.cleaned_data["days"]))
+            self.instance.digest_days = days if often == "chosen" else often
+        return super().save(commit)
 
 
 class InterestsForm(forms.Form):

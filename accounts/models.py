@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
 
@@ -47,6 +47,13 @@ class User(AbstractUser):
     keys_enabled = models.BooleanField(default=True)
     time_zone = models.CharField(max_length=50, default="UTC")
     digest_hour = models.PositiveSmallIntegerField(default=7, validators=[MaxValueValidator(23)])
+    digest_days = models.CharField(
+        max_length=7,
+        default="0123456",
+        blank=True,
+        validators=[RegexValidator(r"^0?1?2?3?4?5?6?$")],
+        help_text="weekdays with an edition, Monday is 0",
+    )
     interests = models.JSONField(
         default=dict, blank=True, help_text="{topic: mute | less | normal | more}"
     )

@@ -12,14 +12,15 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
 from ainews_site.collector import spare_what_stays  # noqa: E402
-from feeds.live.routing import websocket_urlpatterns  # noqa: E402
+from digests import routing as digests_routing  # noqa: E402
+from feeds.live import routing as feeds_routing  # noqa: E402
+
+sockets = feeds_routing.websocket_urlpatterns + digests_routing.websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
-        ),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(sockets))),
     }
 )
 spare_what_stays()

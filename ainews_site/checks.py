@@ -68,3 +68,14 @@ def check_port(**_: Any) -> list[CheckMessage]:
     if 0 < settings.PORT < 65536:
         return []
     return [Error(f"PORT must be 1 to 65535, not {settings.PORT}.", id="ainews.E002")]
+
+
+@register("ainews")
+def check_mail(**_: Any) -> list[CheckMessage]:
+    """A server without a sender or an address of the site sends nothing."""
+    if not settings.EMAIL_URL:
+        return []
+    lacking = [name for name in ("EMAIL_FROM", "SITE_URL") if not getattr(settings, name)]
+    said = "EMAIL_URL is set, but {} is not: no digest can be mailed."
+    hint = "EMAIL_FROM is the sender, SITE_URL such as https://news.example.org is in each letter."
+    return [Warning(said.format(name), hint=hint, id="ainews.W002") for name in lacking]

@@ -8,9 +8,11 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 
+from ainews_site.addresses import mail_problem, site_problem
 from ainews_site.machine import measure, sizes_for
 from ainews_site.queue import cluster_settings
 from ainews_site.redis_url import address_problem
@@ -35,6 +37,10 @@ env = environ.Env(
     CSRF_TRUSTED_ORIGINS=(list, []),
     TIME_ZONE=(str, "UTC"),
     ASK_HOURLY=(int, 20),
+    SITE_URL=(str, ""),
+    EMAIL_URL=(str, ""),
+    EMAIL_FROM=(str, ""),
+    DIGEST_HOUR=(int, 6),
     LLM_CACHE_DAYS=(int, 30),
     LLM_CONCURRENCY=(int, 2),
     LLM_CONNECT_TIMEOUT=(float, 10.0),
@@ -270,6 +276,24 @@ try:
     Q_CLUSTER = cluster_settings(env("QUEUE_URL"), env("WORKERS") or SIZES.workers, cache="queue")
 except ValueError:
     raise SystemExit("QUEUE_URL is no sqs://region/name; see .env.example.") from None
+
+SITE_URL = env("SITE_URL").rstrip("/")
+if SITE_URL:
+    if problem := site_problem(SITE_URL):
+        raise SystemExit(f"SITE_URL {problem}; see .env.example.")
+    ALLOWED_HOSTS.append(str(urlsplit(SITE_URL).hostname))
+    CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, SITE_URL]
+EMAIL_URL, EMAIL_FROM = env("EMAIL_URL"), env("EMAIL_FROM")
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+if EMAIL_URL:
+    if problem := mail_problem(EMAIL_URL):
+        raise SystemExit(f"EMAIL_URL {problem}; see .env.example.")
+    vars().update(environ.Env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = 20
+EMAIL_USE_LOCALTIME = False
+DIGEST_HOUR = env("DIGEST_HOUR")
+if not -1 <= DIGEST_HOUR <= 23:
+    raise SystemExit(f"DIGEST_HOUR is an hour from 0 to 23, or -1 for none, not {DIGEST_HOUR}.")
 
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [

@@ -1,4 +1,4 @@
-"""The edition: what a digest holds, as plain values that page, mail and API all render."""
+"""The edition: what a digest holds, as plain values that page, mail, feed and API all render."""
 
 import json
 import math
@@ -28,6 +28,15 @@ class CitedSentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """What an earlier edition told of a story."""
+
+    headline: str
+    date: str
+    """ISO 8601: the day of that edition."""
+
+
+@dataclass(frozen=True, slots=True)
 class EditionStory:
     story_id: int
     headline: str
@@ -39,8 +48,13 @@ class EditionStory:
     last_seq: int
     """Newest arrival that this edition knew: what comes after it is an update."""
     why: CitedSentence | None = None
+    """Why it matters, where a source says so."""
     written_by: str = "extractive"
     """A model's name, or "extractive"."""
+    reasons: str = ""
+    """Why it is told to this reader: "4 sources · topic you follow: Agents"."""
+    before: Before | None = None
+    """Of an update: what was told before. Its own sentences tell what is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,24 @@ class AlsoNoted:
     story_id: int
     title: str
     source: str
+    topic: str = ""
+    """A label such as "Agents"; those of one topic follow each other."""
+    last_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EditionTrend:
+    """A term that is told of more than before."""
+
+    label: str
+    stories: int
+    before: int
+    """Stories in the period before, of the same length."""
+    stage: str
+    """new, climbing, peak or cooling."""
+    story_id: int
+    title: str
+    """Of the story that leads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +88,13 @@ class Edition:
     also: tuple[AlsoNoted, ...]
     item_count: int
     source_count: int
+    trends: tuple[EditionTrend, ...] = ()
+    unchanged: int = 0
+    """Stories of the edition before of which nothing new is known."""
+    since: str = ""
+    """ISO 8601: the day of the edition before, empty without one."""
+    days: int = 1
+    """How many it covers."""
 
     @property
     def minutes(self) -> int:

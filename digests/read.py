@@ -1,27 +1,85 @@
-"""Find the edition that a reader should see."""
+"""Find the editions that a reader should see."""
 
+from dataclasses import dataclass
 from datetime import date
 
-from django.utils import timezone
-
+from accounts.database import try_to_write
 from accounts.models import User
 from digests.models import Digest
-from digests.window import reader_today
+from digests.schedules import schedule_of
 from digests.write import write_digest
+from digests.writing import current_writing, today_of, write_now
 from feeds.language.complete import is_configured
 
 
-def todays_digest(user: User) -> Digest:
-    """Today's edition, written now if it has not been: who asks for it is not sent away."""
-    day = reader_today(user.time_zone, timezone.now())
-    return Digest.objects.filter(user=user, date=day).first() or write_now(user, day)
+def todays_digest(user: User | None) -> Digest:
+    """Today's edition where one comes today, else the newest. What has not been written yet is
+    written now: who asks for it is not sent away. If that fails the newest is shown, and a
+    worker tries again. Everyone's is written so only if there is none at all."""
+    today = today_of(user)
+    newest = Digest.objects.of(user).first()
+    if newest is None:
+        return _improved(user, write_digest(user, today))
+    comes_today = user is not None and today.weekday() in schedule_of(user).days
+    if not comes_today or newest.date >= today or _is_in_hand(user, today):
+        return newest
+    written: list[Digest | None] = []
+    try_to_write(lambda: written.append(write_now(user, today)))
+    digest = next(iter(written), None)
+    return _improved(user, digest) if digest else newest
 
 
-def write_now(user: User, day: date | None = None) -> Digest:
-    """Without waiting for any model; one that may be asked writes it again in the worker."""
-    digest = write_digest(user, day)
+def _improved(user: User | None, digest: Digest) -> Digest:
+    """A page waits for no model; where one may be asked, a worker writes it again with it."""
     if is_configured():
-        from digests.tasks import write_soon  # brings what fetches feeds: no page needs it
+        from digests.tasks import request_digest  # brings what fetches feeds: no page needs it
 
-        write_soon(user, digest.date)
+        request_digest(user, digest.date)
     return digest
+
+
+def _is_in_hand(user: User | None, today: date) -> bool:
+    writing = current_writing(user)
+    return writing is not None and writing.date == today
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The editions right before and after one, and which in order it is."""
+
+    previous: date | None
+    following: date | None
+    number: int
+
+
+def neighbours(digest: Digest) -> Neighbours:
+    others = Digest.objects.of(digest.user).values_list("date", flat=True)
+    return Neighbours(
+        previous=others.filter(date__lt=digest.date).order_by("-date").first(),
+        following=others.filter(date__gt=digest.date).order_by("date").first(),
+        number=others.filter(date__lte=digest.date).count(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of the archive, its editions newest first, and the months on either side."""
+
+    first: date
+    editions: list[Digest]
+    previous: date | None
+    following: date | None
+
+
+def month_of(user: User | None, year: int, month: int) -> Month:
+    first = date(year, month, 1)
+    after = date(year + month // 12, month % 12 + 1, 1)
+    own = Digest.objects.of(user)
+    earlier = own.filter(date__lt=first).order_by("-date").values_list("date", flat=True).first()
+    later = own.filter(date__gte=after).order_by("date").values_list("date", flat=True).first()
+    return Month(
+        first=first,
+        editions=list(own.filter(date__gte=first, date__lt=after)),
+        previous=earlier.replace(day=1) if earlier else None,
+        following=later.replace(day=1) if later else None,
+    )

@@ -1,59 +1,51 @@
-"""What the queue runs for digests."""
+"""What the queue runs for digests: editions are written when due, and leave by their channels.
+
+The rows hold what is to be done; a message is a hint.
+"""
 
 import logging
 import time
 from datetime import date
+from typing import Any
 
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from accounts.models import User
-from accounts.zones import zone_named
 from digests.ask.questions import answer_question, forget_old_questions
-from digests.models import Digest
+from digests.delivery.outbox import deliver, due_deliveries
 from digests.summarise import forget_old_summaries
-from digests.window import reader_today
-from digests.write import write_digest
+from digests.writing import ask_for, ask_for_due, waiting_writings, work_off
 from feeds import clock
 from feeds.tasks import SLOW, ensure_schedule
 
 __all__ = [
     "answer_question",
+    "deliver_digests",
     "ensure_schedules",
     "forget_old_questions",
     "forget_old_summaries",
-    "write_again",
+    "request_digest",
     "write_due_digests",
+    "write_waiting",
 ]
 
 logger = logging.getLogger(__name__)
 
-LONGEST_EDITION = 300.0
-"""Seconds for which a model is asked for one edition; what it has not told by then is extracted."""
-LONGEST_RUN = 900.0
-"""Seconds after which no further edition is begun: the others come ten minutes later."""
+LONGEST = 900.0
+"""Seconds of one task, within the queue's time-out; what is left stays due."""
 
 
 def ensure_schedules() -> None:
-    """Make the schedules that write digests and drop what is old, once."""
-    ensure_schedule(
-        "write_due_digests",
-        {
-            "func": "digests.tasks.write_due_digests",
-            "schedule_type": Schedule.MINUTES,
-            "minutes": 10,
-            "kwargs": repr(SLOW),
-        },
-    )
-    for name in ("forget_old_summaries", "forget_old_questions"):
-        ensure_schedule(
-            name,
-            {
-                "func": f"digests.tasks.{name}",
-                "schedule_type": Schedule.DAILY,
-                "kwargs": repr(SLOW),
-            },
-        )
+    """Make the schedules that write digests, send them, and drop what is old, once."""
+    wanted: dict[str, dict[str, Any]] = {
+        "write_due_digests": {"schedule_type": Schedule.MINUTES, "minutes": 5},
+        "deliver_digests": {"schedule_type": Schedule.MINUTES, "minutes": 1},
+        "forget_old_questions": {"schedule_type": Schedule.DAILY},
+        "forget_old_summaries": {"schedule_type": Schedule.DAILY},
+    }
+    for name, when in wanted.items():
+        ensure_schedule(name, {"func": f"digests.tasks.{name}", "kwargs": repr(SLOW)} | when)
 
 
 def answer_soon(question_id: int) -> bool:
@@ -66,34 +58,32 @@ def answer_soon(question_id: int) -> bool:
     return True
 
 
-def write_soon(user: User, day: date) -> None:
-    """Have the worker write an edition again, with the language model."""
-    try:
-        async_task("digests.tasks.write_again", user.pk, day.isoformat(), **SLOW)
-    except Exception:  # whatever ails the broker, the edition is there without it
-        logger.exception("The queue did not take the edition that is to be written again.")
-
-
-def write_again(user_id: int, day: str) -> None:
-    """An edition that a page wrote while the reader waited, now with the language model."""
-    reader = User.objects.filter(pk=user_id, is_active=True).first()
-    if reader is not None:
-        write_digest(reader, date.fromisoformat(day), seconds_for_model=LONGEST_EDITION)
-
-
 def write_due_digests() -> int:
-    """Write today's edition of every reader whose hour has come and who has none yet, or
-    had one before there was any news."""
-    now = clock.now()
-    written, until = 0, time.monotonic() + LONGEST_RUN
-    for reader in User.objects.filter(is_active=True, subscriptions__isnull=False).distinct():
-        day = reader_today(reader.time_zone, now)
-        if now.astimezone(zone_named(reader.time_zone)).hour < reader.digest_hour:
-            continue
-        written_today = Digest.objects.filter(user=reader, date=day).first()
-        if written_today is None or not written_today.content["stories"]:
-            write_digest(reader, day, now=now, seconds_for_model=LONGEST_EDITION)
-            written += 1
-            if time.monotonic() > until:
-                break
+    """Write the editions whose hour has come, and those that are tried again; how many."""
+    ask_for_due(clock.now())
+    return write_waiting()
+
+
+def write_waiting() -> int:
+    """Write what waits to be written, and send it on its way; how many."""
+    until, written = time.monotonic() + LONGEST, 0
+    for pk in waiting_writings():
+        if time.monotonic() < until:
+            written += work_off(pk)
+    if written:
+        deliver_digests()
     return written
+
+
+def deliver_digests() -> int:
+    """Send what waits to leave; how many arrived."""
+    return deliver(due_deliveries(), LONGEST)
+
+
+def request_digest(user: User | None, day: date) -> None:
+    """Have an edition written now, by a worker."""
+    ask_for(user, day)
+    try:
+        async_task("digests.tasks.write_waiting", **SLOW)
+    except Exception:  # whatever ails the broker, the row is found five minutes later
+        logger.exception("The queue did not take the edition that is to be written.")

@@ -1,69 +1,117 @@
-"""Write one reader's edition of one day: each sentence is held up by the source that it cites."""
+"""Write an edition: each sentence is held up by the source that it cites."""
 
 import logging
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
 
+from django.db import router, transaction
 from django.utils import timezone
 
 from accounts.models import User
 from digests.choose import Chosen, choose
-from digests.edition import AlsoNoted, Citation, Edition, EditionStory
+from digests.edition import Citation, Edition, EditionStory, EditionTrend
 from digests.models import Digest
-from digests.summarise import Telling, Told, tell_stories
-from digests.window import reader_today, window_of
+from digests.schedules import schedule_of
+from digests.sections import TrendFinder, also_noted, unchanged
+from digests.summarise import Telling, tell_stories
+from digests.summarise import Told as Summary
+from digests.told import Told, told_before
+from digests.trending import trends_of
+from digests.window import DAY, Window, reader_today, since_last, window_of
 from feeds.models import Item, ItemBody
 
 log = logging.getLogger(__name__)
 
 MOST_CITED = 6
+Progress = Callable[[int, int], None]
+"""Told how many stories are written, and of how many."""
 
 
 def write_digest(
-    user: User,
+    user: User | None,
     day: date | None = None,
     *,
     now: datetime | None = None,
+    is_due: bool = False,
     seconds_for_model: float = 0.0,
+    on_progress: Progress = lambda done, total: None,
+    find_trends: TrendFinder = trends_of,
 ) -> Digest:
-    """Write and keep the edition of `day` (the reader's today by default).
+    """Write and keep the edition of `day` (the reader's today by default); without a reader,
+    everyone's. One that `is_due` covers the time until now, even if it comes late.
 
-    Written again, an edition replaces itself; the day before decides what is an update. Only the
-    worker has `seconds_for_model`: a page waits for none.
+    Written again, an edition replaces itself; those before it decide what is an update. What was
+    there stays until all of the new one is written. Only the worker has `seconds_for_model`: a
+    page waits for none.
     """
     now = now or timezone.now()
-    day = day or reader_today(user.time_zone, now)
-    main, also = choose(user, window_of(day, user.time_zone, now), _told_before(user, day), now)
-    edition = _edition(main, also, seconds_for_model)
-    digest, _ = Digest.objects.update_or_create(
-        user=user,
-        date=day,
-        defaults={"content": edition.as_json(), "written_by": edition.written_by},
+    schedule = schedule_of(user)
+    day = day or reader_today(schedule.zone_name, now)
+    told = told_before(user, day)
+    window = (since_last if is_due else window_of)(day, schedule, now, told.last_end)
+    main, also = choose(user, window, told, now)
+    trends = find_trends(user, window)
+    edition = _edition(main, also, told, window, trends, seconds_for_model, on_progress)
+    digest = _keep(user, day, window, edition)
+    log.info(
+        "digest_written user_id=%s date=%s stories=%s", user and user.pk, day, len(edition.stories)
     )
-    log.info("digest_written user_id=%s date=%s stories=%s", user.pk, day, len(edition.stories))
     return digest
 
 
-def _told_before(user: User, day: date) -> dict[int, int]:
-    before = Digest.objects.filter(user=user, date=day - timedelta(days=1)).first()
-    if before is None:
-        return {}
-    return {story["story_id"]: story["last_seq"] for story in before.content["stories"]}
+def _keep(user: User | None, day: date, window: Window, edition: Edition) -> Digest:
+    kept = {
+        "content": edition.as_json(),
+        "written_by": edition.written_by,
+        "starts_at": window.start,
+        "ends_at": window.end,
+    }
+    # A page may be what writes: the router then knows that it needs the primary.
+    with transaction.atomic(using=router.db_for_write(Digest)):
+        digest, _ = Digest.objects.update_or_create(user=user, date=day, defaults=kept)
+        if user is not None:
+            user.has_acted()
+    return digest
 
 
-def _edition(main: list[Chosen], also: list[Chosen], seconds: float) -> Edition:
+def _edition(
+    main: list[Chosen],
+    also: list[Chosen],
+    told: Told,
+    window: Window,
+    trends: Sequence[EditionTrend],
+    seconds: float,
+    on_progress: Progress,
+) -> Edition:
     texts = _texts(item for chosen in main for item in _cited(chosen))
-    told = tell_stories(
-        [[Telling(item.title, texts[item.pk]) for item in _cited(chosen)] for chosen in main],
-        seconds=seconds,
-    )
+    summaries = _summaries(main, texts, seconds, on_progress)
     everything = [item for chosen in (*main, *also) for item in chosen.items]
     return Edition(
-        stories=tuple(map(_story, main, told)),
-        also=tuple(AlsoNoted(c.story.pk, c.items[0].title, str(c.items[0].source)) for c in also),
+        stories=tuple(map(_story, main, summaries)),
+        also=also_noted(also),
         item_count=len(everything),
         source_count=len({item.source_id for item in everything}),
+        trends=tuple(trends),
+        unchanged=unchanged(told, main, also),
+        since=told.last_date.isoformat() if told.last_date else "",
+        days=max(1, round((window.end - window.start) / DAY)),
     )
+
+
+def _summaries(
+    main: Sequence[Chosen], texts: dict[int, str], seconds: float, on_progress: Progress
+) -> list[Summary]:
+    """One by one where a model may be asked, as that takes its time."""
+    tellings = [[Telling(item.title, texts[item.pk]) for item in _cited(one)] for one in main]
+    if not seconds:
+        return tell_stories(tellings)
+    until = time.monotonic() + seconds
+    summaries: list[Summary] = []
+    for done, one in enumerate(tellings):
+        on_progress(done, len(tellings))
+        summaries += tell_stories([one], seconds=max(0.0, until - time.monotonic()))
+    return summaries
 
 
 def _cited(chosen: Chosen) -> list[Item]:
@@ -82,18 +130,20 @@ def _texts(items: Iterable[Item]) -> dict[int, str]:
     return {pk: bodies.get(pk) or item.summary for pk, item in by_id.items()}
 
 
-def _story(chosen: Chosen, told: Told) -> EditionStory:
+def _story(chosen: Chosen, summary: Summary) -> EditionStory:
     return EditionStory(
         story_id=chosen.story.pk,
         headline=chosen.items[0].title if chosen.is_update else _headline(chosen),
-        sentences=told.sentences,
+        sentences=summary.sentences,
         citations=tuple(_citation(n, item) for n, item in enumerate(_cited(chosen), 1)),
         source_count=max(1, len(chosen.source_ids)),
-        topics=tuple(chosen.story.topics),
+        topics=chosen.topics,
         is_update=chosen.is_update,
         last_seq=max(item.seq for item in chosen.items),
-        why=told.why,
-        written_by=told.written_by,
+        why=summary.why,
+        written_by=summary.written_by,
+        reasons=chosen.reasons,
+        before=chosen.before,
     )
 
 

@@ -1,20 +1,46 @@
-"""Template helpers of the digest."""
+"""Template tags of the digest."""
 
+from datetime import date
 from typing import Any
 
 from django import template
 from django.utils import timezone
 
-from digests.models import Digest
+from digests.delivery.facts import quiet_words, title_of
+from digests.models import Channel, Delivery, Digest
 from digests.window import reader_today
 
 register = template.Library()
+register.filter("title_of", title_of)
+register.filter("quiet_words", quiet_words)
 
 
 @register.filter
 def writer(written_by: str) -> str:
     """As in "by extraction from the sources", or by which model, or by both."""
     return f"by {written_by}".replace("extractive", "extraction from the sources")
+
+
+@register.filter
+def as_day(iso: str) -> date | None:
+    """The day that an edition keeps as text."""
+    try:
+        return date.fromisoformat(iso)
+    except (TypeError, ValueError):
+        return None
+
+
+@register.filter
+def updates(stories: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stories that go on from an earlier edition, each with its `number` in this one."""
+    numbered = [story | {"number": n} for n, story in enumerate(stories, 1)]
+    return [story for story in numbered if story.get("before")]
+
+
+@register.filter
+def web(url: str) -> str:
+    """An address that a browser may open, else nothing."""
+    return url if url.lower().startswith(("http://", "https://")) else ""
 
 
 @register.simple_tag(takes_context=True)
@@ -24,3 +50,18 @@ def todays_stories(context: dict[str, Any]) -> list[dict[str, Any]]:
     day = reader_today(user.time_zone, timezone.now())
     digest = Digest.objects.filter(user=user, date=day).first()
     return list(digest.content["stories"][:5]) if digest else []
+
+
+@register.simple_tag(takes_context=True)
+def channel_problems(context: dict[str, Any]) -> list[dict[str, str]]:
+    """What the reader's channels say is wrong, in two queries."""
+    own = Channel.objects.filter(user=context["request"].user)
+    problems = [
+        {"channel": str(one), "text": one.reason}
+        for one in own.filter(state=Channel.State.STOPPED).exclude(reason="")
+    ]
+    failing = Delivery.objects.filter(channel__in=own, state=Delivery.State.WAITING, attempts__gt=0)
+    waiting = failing.select_related("channel").order_by("pk")
+    return problems + [
+        {"channel": str(one.channel), "text": f"{one.error} It is tried again."} for one in waiting
+    ]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, Concatenate, TypeVar
 
 from django.http import HttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
@@ -17,7 +17,7 @@ from accounts.models import User
 from feeds.revisions import news_for
 
 View = TypeVar("View", bound=APIView)
-Answer = Callable[[View, Request], HttpResponse]
+Answer = Callable[Concatenate[View, Request, ...], HttpResponse]
 
 LONGEST = 3600
 """Seconds. What no number tells of, such as an item that leaves the horizon, is told then."""
@@ -44,8 +44,8 @@ def unless_same(get: Answer[View]) -> Answer[View]:
     """For what changes with each poll: the work is done, and the same answer not sent again."""
 
     @wraps(get)
-    def answer(view: View, request: Request) -> HttpResponse:
-        response = get(view, request)
+    def answer(view: View, request: Request, **named: Any) -> HttpResponse:
+        response = get(view, request, **named)
         assert isinstance(response, Response)
         tag = _tag(request, repr(response.data))
         return _known(request, tag) or _tagged(response, tag)

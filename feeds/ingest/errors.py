@@ -13,6 +13,10 @@ class BlockedAddressError(FetchError):
     """The address leads to a place that the platform must not reach (SSRF guard)."""
 
 
+class UnansweredError(FetchError):
+    """Something was sent, and whether it arrived is not known."""
+
+
 class ParseError(FeedError):
     """The document is no feed. `alternates` are feeds that the page itself names."""
 

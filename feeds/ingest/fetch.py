@@ -20,7 +20,7 @@ from feeds.ingest import headers as response_headers
 from feeds.ingest.decode import decode, too_large
 from feeds.ingest.errors import FetchError
 from feeds.ingest.guard import Guard
-from feeds.ingest.transport import guarded_client
+from feeds.ingest.transport import guarded_client, in_words
 from feeds.ingest.types import FetchRequest, FetchResult
 
 logger = logging.getLogger(__name__)
@@ -214,7 +214,7 @@ class _Fetch:
             result = replace(result, error=f"The address {request.url[:200]!r} cannot be read.")
         except (httpx.HTTPError, OSError) as error:
             is_ours = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | OSError)
-            words = _in_words(error, request.url)
+            words = in_words(error, request.url)
             result = replace(result, error=words, unreachable=is_ours)
         except Exception:  # whatever one server does, the others are fetched
             logger.exception("fetch_crashed source_id=%s", request.source_id)
@@ -353,17 +353,3 @@ async def _is_challenge(response: httpx.Response) -> bool:
     except FetchError:
         return False
     return any(mark in page for mark in (b"just a moment", b"captcha", b"challenge-platform"))
-
-
-def _in_words(error: Exception, url: str) -> str:
-    host = urlsplit(url).hostname or url
-    text = str(error).lower()
-    if "certificate" in text or "ssl" in text or "tls" in text:
-        return f"The certificate of {host} is not valid, or TLS failed."
-    if isinstance(error, httpx.ConnectTimeout):
-        return f"{host} did not accept a connection in time."
-    if isinstance(error, httpx.ConnectError | ConnectionError):
-        return f"{host} refuses connections or cannot be reached."
-    if isinstance(error, httpx.TimeoutException):
-        return f"{host} stopped answering."
-    return f"{host} broke the connection off or answered against the protocol."

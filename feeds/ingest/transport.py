@@ -1,18 +1,22 @@
-"""Connections that go only to addresses the guard has checked (no DNS rebinding)."""
+"""Connections that go only to addresses the guard has checked (no DNS rebinding), and posts."""
 
 import asyncio
 import functools
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 from httpcore._backends.auto import AutoBackend
 
-from feeds.ingest.errors import FetchError
+from feeds.ingest import headers as response_headers
+from feeds.ingest.errors import FetchError, UnansweredError
 from feeds.ingest.guard import Guard, is_literal
 
 
@@ -103,3 +107,57 @@ def guarded_client(guard: Guard, *, connections: int, headers: dict[str, str]) -
 def ssl_context() -> ssl.SSLContext:
     """Certificates are verified by the bundle of certifi; reading it takes 20 ms, so once."""
     return httpx.create_ssl_context()
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What a server said to a post; its body is not read. `retry_after` is in seconds."""
+
+    status: int
+    retry_after: int | None = None
+
+
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], guard: Guard, *, timeout: float
+) -> Posted:
+    """Post `body` once; a redirect is an answer and not followed.
+
+    Raises FetchError in words where it did not arrive, and UnansweredError, one of them, where
+    it may have. `timeout` is in seconds, for all of it.
+    """
+    return asyncio.run(_post(url, body, dict(headers), guard, timeout))
+
+
+async def _post(
+    url: str, body: bytes, headers: dict[str, str], guard: Guard, timeout: float
+) -> Posted:
+    guard.check_url(url)
+    try:
+        async with asyncio.timeout(timeout), guarded_client(guard, connections=1, headers={}) as it:
+            answer = it.stream("POST", url, content=body, headers=headers, timeout=timeout)
+            async with answer as response:
+                after = response_headers.retry_after(response.headers, datetime.now(UTC))
+                return Posted(response.status_code, after)
+    except httpx.InvalidURL:
+        raise FetchError("The address cannot be read.") from None
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
+        raise FetchError(in_words(error, url)) from None
+    except TimeoutError:
+        raise UnansweredError(f"No answer within {timeout:g} seconds.") from None
+    except (httpx.HTTPError, OSError) as error:
+        raise UnansweredError(in_words(error, url)) from None
+
+
+def in_words(error: Exception, url: str) -> str:
+    """What went wrong on the way to the host of `url`."""
+    host = urlsplit(url).hostname or url
+    text = str(error).lower()
+    if "certificate" in text or "ssl" in text or "tls" in text:
+        return f"The certificate of {host} is not valid, or TLS failed."
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"{host} did not accept a connection in time."
+    if isinstance(error, httpx.ConnectError | ConnectionError):
+        return f"{host} refuses connections or cannot be reached."
+    if isinstance(error, httpx.TimeoutException):
+        return f"{host} stopped answering."
+    return f"{host} broke the connection off or answered against the protocol."

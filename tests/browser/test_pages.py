@@ -9,6 +9,9 @@ PAGES = [
     "/",
     "/river/",
     "/digest/",
+    "/digest/global/",
+    "/digests/",
+    "/digest/delivery/",
     "/trends/",
     "/sources/",
     "/search/?q=model",
@@ -141,3 +144,32 @@ def test_a_story_is_followed_and_a_link_out_of_it_is_counted(open_page: Any) -> 
         assert said.value.method == "POST"
     page.get_by_role("button", name="Following").click()
     expect(page.get_by_role("button", name="Follow", exact=True)).to_be_visible()
+
+
+def test_an_edition_that_is_written_again_shows_by_itself(open_page: Any) -> None:
+    page = open_page("/digest/")
+    page.evaluate("window.isOld = true")
+    page.get_by_role("button", name="Write it again").click()
+    expect(page.locator("[data-writing]")).to_have_count(0, timeout=30_000)
+    expect(page.locator("h1")).to_have_count(1)
+    assert page.evaluate("window.isOld") is None
+    assert page.locator(".edition-story").count() > 0
+
+
+def test_days_are_asked_for_only_where_they_are_to_be_chosen(open_page: Any) -> None:
+    page = open_page("/preferences/")
+    days = page.get_by_label("Wed")
+    expect(days).to_be_hidden()
+    page.get_by_label("On the days that I choose").check()
+    expect(days).to_be_visible()
+
+
+def test_a_feed_is_added_and_opens(open_page: Any) -> None:
+    page = open_page("/digest/delivery/")
+    page.get_by_label("How").select_option("feed")
+    page.get_by_role("button", name="Add").click()
+    address = page.locator(".channel-target a").inner_text()
+    answer = page.request.get(address)
+    assert answer.ok and "<feed" in answer.text()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator(".channel")).to_have_count(0)

@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from digests.models import Digest
+from digests.tasks import write_waiting
 from feeds.models import Source
 from tests.make import make_item, make_source, make_story, make_user
 
@@ -40,6 +41,8 @@ def test_a_day_without_an_edition_offers_to_write_it(signed_in: Client) -> None:
 
     assert signed_in.get(f"/digest/{day}/").status_code == 404
     assert signed_in.post(f"/digest/{day}/").status_code == 302
+    assert "waits to be written" in signed_in.get(f"/digest/{day}/").content.decode()
+    assert write_waiting() == 1
     assert signed_in.get(f"/digest/{day}/").status_code == 200
 
 
@@ -68,6 +71,7 @@ def test_an_edition_that_is_written_again_shows_what_is_new(signed_in: Client) -
     assert "nine billion" not in signed_in.get("/digest/").content.decode()
 
     signed_in.post("/digest/")
+    write_waiting()
 
     assert "nine billion" in signed_in.get("/digest/").content.decode()
 

@@ -6,10 +6,11 @@ import pytest
 
 from digests.models import Digest
 from digests.tasks import write_due_digests
-from digests.window import window_of
+from digests.window import Schedule, window_of
 from digests.write import write_digest
 from feeds.models import ItemState
 from feeds.reading.marks import set_state
+from tests.digests.make import make_reader
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -84,15 +85,15 @@ def test_what_a_reader_hid_is_not_told() -> None:
 
 
 def test_a_day_is_the_reader_s_own() -> None:
-    window = window_of(datetime(2026, 5, 10, tzinfo=UTC).date(), "Asia/Tokyo", NOW)
+    window = window_of(datetime(2026, 5, 10, tzinfo=UTC).date(), Schedule(7, "Asia/Tokyo"), NOW)
 
     assert window.start == datetime(2026, 5, 9, 15, tzinfo=UTC)
     assert window.end - window.start == timedelta(days=1)
 
 
 def test_the_schedule_writes_once_for_readers_with_sources() -> None:
-    reader = make_user(digest_hour=0)
-    make_user("idle", digest_hour=0)
+    reader = make_reader()
+    make_reader("idle")
     make_story(make_item(make_source("one", reader=reader), text=TEXT))
 
     assert (write_due_digests(), write_due_digests()) == (1, 0)

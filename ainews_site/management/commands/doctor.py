@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
+from smtplib import SMTPException
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import run_checks
+from django.core.mail import get_connection
 from django.core.management.base import BaseCommand
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -20,6 +22,10 @@ from ainews_site.failures import in_words
 from ainews_site.queue import SLOW
 from ainews_site.redis_url import place
 from ainews_site.serve import heartbeats
+from digests.delivery.mail import connection_words
+from digests.delivery.outbox import overdue
+from digests.delivery.send import mail_problem
+from digests.models import Channel, Writing
 from feeds import clock
 from feeds.ids import lowest_id
 from feeds.language.look import problem as language_problem
@@ -29,6 +35,7 @@ from feeds.partitions import gaps, spans, strays
 LEAST_FREE = 500 * 1024 * 1024
 LATELY = timedelta(minutes=15)
 MOST_WAITING = 20
+SLOWLY = "of the slow queue"
 BEFORE_US = 1_735_689_600
 """The beginning of 2025: a clock that says less was never set."""
 
@@ -47,6 +54,8 @@ class Command(BaseCommand):
             "language model": language_model,
             "disk": disk,
             "clock": clock_is_right,
+            "mail": mail,
+            "digests": digests,
             "a feed": feed,
         }
         problems = [self._report(name, look) for name, look in looks.items()]
@@ -148,6 +157,38 @@ def clock_is_right() -> str:
     ahead = latest is not None and latest.last_fetched_at and latest.last_fetched_at > clock.now()
     wrong = ahead or time.time() < BEFORE_US
     return "it runs behind; set the machine's time." if wrong else ""
+
+
+def mail() -> str:
+    """Asked of the mail server itself, where somebody wants letters or it is set up."""
+    wanted = Channel.objects.filter(kind=Channel.Kind.EMAIL, state=Channel.State.ACTIVE).count()
+    if not settings.EMAIL_URL:
+        who = "1 reader wants" if wanted == 1 else f"{wanted} readers want"
+        return f"{who} letters, but EMAIL_URL is not set." if wanted else ""
+    if problem := mail_problem():
+        return problem
+    try:
+        with get_connection():
+            return ""
+    except (OSError, SMTPException) as error:
+        return connection_words(error)
+
+
+def digests() -> str:
+    """Editions that nobody writes or sends."""
+    late = clock.now() - LATELY
+    if unwritten := Writing.objects.filter(until=None, next_try_at__lt=late).count():
+        return f"{_some(unwritten, 'edition waits', 'editions wait')} for a worker {SLOWLY}."
+    if unsent := overdue(late):
+        return f"{_some(unsent, 'delivery waits', 'deliveries wait')} for a worker {SLOWLY}."
+    if failed := Writing.objects.exclude(error="").count():
+        some = _some(failed, "edition", "editions")
+        return f"{some} could not be written; the worker's log says why."
+    return ""
+
+
+def _some(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
 
 
 def feed() -> str:

@@ -4,12 +4,11 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from accounts.models import User
 from digests.text import as_text
-from digests.window import reader_today
 from digests.write import write_digest
+from digests.writing import today_of
 
 
 def _day(value: str) -> date:
@@ -20,23 +19,30 @@ def _day(value: str) -> date:
 
 
 class Command(BaseCommand):
-    help = "Write a reader's digest (today's, or --date YYYY-MM-DD) and print it."
+    help = "Write a reader's digest, or everyone's (today's, or --date YYYY-MM-DD), and print it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--date", help="YYYY-MM-DD, today by default")
         parser.add_argument("--user", help="the reader's name; every reader by default")
+        parser.add_argument("--global", action="store_true", help="everyone's, of public sources")
 
     def handle(self, *args: Any, **options: Any) -> None:
         day = _day(options["date"]) if options["date"] else None
+        if options["global"]:
+            self._write(None, day)
+            return
         readers = User.objects.filter(is_active=True).order_by("pk")
         if options["user"]:
             readers = readers.filter(username=options["user"])
         if not readers:
             raise CommandError(self._nobody(options["user"]))
         for reader in readers:
-            if day and day > reader_today(reader.time_zone, timezone.now()):
-                raise CommandError(f"{day} has not come yet.")
-            self.stdout.write(as_text(write_digest(reader, day)))
+            self._write(reader, day)
+
+    def _write(self, reader: User | None, day: date | None) -> None:
+        if day and day > today_of(reader):
+            raise CommandError(f"{day} has not come yet.")
+        self.stdout.write(as_text(write_digest(reader, day)))
 
     def _nobody(self, name: str | None) -> str:
         if name:

@@ -1,0 +1,1 @@
+"""How editions leave: letters, feeds, chats and webhooks."""

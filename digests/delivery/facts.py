@@ -1,0 +1,61 @@
+"""Make of a stored edition what chats and programs are told."""
+
+from typing import Any
+
+from django.conf import settings
+
+from digests.delivery.message import EditionFacts, StoryFacts
+from digests.links import absolute, digest_path
+from digests.models import Digest
+
+
+def title_of(digest: Digest) -> str:
+    name = "Everyone's digest" if digest.is_global else "Digest"
+    return f"{name} of {digest.date:%A, %-d %B %Y}"
+
+
+def quiet_words(digest: Digest) -> str:
+    where = "in the public sources" if digest.is_global else "in your sources"
+    return f"A quiet day: nothing new {where}."
+
+
+def facts_of(digest: Digest) -> EditionFacts:
+    content = digest.content
+    return EditionFacts(
+        title=title_of(digest),
+        url=settings.SITE_URL + digest_path(digest) if settings.SITE_URL else "",
+        stories=tuple(_story(story) for story in content["stories"]),
+        also=tuple(
+            (also["title"], absolute("story", pk=also["story_id"])) for also in content["also"]
+        ),
+        quiet="" if content["stories"] else quiet_words(digest),
+    )
+
+
+def as_json(facts: EditionFacts, digest: Digest) -> dict[str, Any]:
+    """What the generic webhook sends of it; `content` is that of the API."""
+    return {
+        "title": facts.title,
+        "date": digest.date.isoformat(),
+        "is_global": digest.is_global,
+        "url": facts.url or None,
+        "created_at": digest.created_at.isoformat(),
+        "written_by": digest.written_by,
+        "content": digest.content,
+    }
+
+
+def _story(story: dict[str, Any]) -> StoryFacts:
+    citations = story["citations"]
+    first = next((c["url"] for c in citations if is_web(c["url"])), "")
+    return StoryFacts(
+        headline=story["headline"],
+        text=" ".join(sentence["text"] for sentence in story["sentences"]),
+        url=absolute("story", pk=story["story_id"]) or first,
+        sources=tuple(dict.fromkeys(citation["source"] for citation in citations)),
+        is_update=story["is_update"],
+    )
+
+
+def is_web(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))

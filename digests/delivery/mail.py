@@ -1,0 +1,127 @@
+"""Letters: an edition in HTML and text, and the question whether an address wants them."""
+
+import smtplib
+from email.charset import QP, Charset
+from email.utils import format_datetime, parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from digests.delivery.chat import flat
+from digests.delivery.facts import title_of
+from digests.errors import DeliveryError
+from digests.links import CONFIRM, UNSUBSCRIBE, absolute, digest_path, token_for
+from digests.models import Channel, Digest
+from digests.text import as_text
+
+UTF8 = Charset("utf-8")
+UTF8.body_encoding = QP
+"""Lines of 8-bit letters are more than every server takes."""
+LONGEST_SUBJECT = 120
+NO_MAILBOX = (550, 551, 553)
+
+
+def edition_letter(channel: Channel, digest: Digest, delivery_id: str) -> EmailMultiAlternatives:
+    """Both parts say the same. One click unsubscribes (RFC 8058)."""
+    unsubscribe = absolute("digest_unsubscribe", token=token_for(channel, UNSUBSCRIBE))
+    context = {
+        "digest": digest,
+        "edition": digest.content,
+        "title": title_of(digest),
+        "site": settings.SITE_URL,
+        "page": settings.SITE_URL + digest_path(digest),
+        "unsubscribe": unsubscribe,
+    }
+    text = as_text(digest, settings.SITE_URL)
+    text += f"\nRead it here: {context['page']}\nNo more of these: {unsubscribe}\n"
+    letter = _letter(channel.target, _subject(digest), text, "digests/mail.html", context)
+    letter.extra_headers |= {
+        "Message-ID": _message_id(delivery_id),
+        "List-Id": f"AI News digest <digest.{_domain()}>",
+        "List-Unsubscribe": f"<{unsubscribe}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+    return letter
+
+
+def confirmation_letter(channel: Channel) -> EmailMultiAlternatives:
+    """To an address that a reader wrote, which may be anybody's."""
+    link = absolute("digest_confirm", token=token_for(channel, CONFIRM))
+    text = (
+        "Somebody, probably you, asked AI News to send a digest of news to this address.\n\n"
+        f"If you want it, open this address within three days and say so there:\n{link}\n\n"
+        "If not, do nothing: no more letters come.\n"
+    )
+    subject = "Do you want the AI News digest by mail?"
+    return _letter(channel.target, subject, text, "digests/mail_confirm.html", {"link": link})
+
+
+def _letter(
+    to: str, subject: str, text: str, template: str, context: dict[str, Any]
+) -> EmailMultiAlternatives:
+    headers = {"Date": format_datetime(timezone.now()), "Auto-Submitted": "auto-generated"}
+    letter = EmailMultiAlternatives(subject, text, settings.EMAIL_FROM, [to], headers=headers)
+    letter.encoding = UTF8
+    letter.attach_alternative(render_to_string(template, context), "text/html")
+    return letter
+
+
+def _subject(digest: Digest) -> str:
+    """The first headline, which is from a feed: one line, not too long."""
+    stories = digest.content["stories"]
+    day = f"{digest.date:%a %-d %b}"
+    if not stories:
+        return f"{day}: a quiet day"
+    headline = " ".join(
+        "".join(c if c.isprintable() else " " for c in stories[0]["headline"]).split()
+    )
+    if len(headline) > LONGEST_SUBJECT:
+        headline = headline[: LONGEST_SUBJECT - 1].rstrip() + "…"
+    more = len(stories) - 1
+    return f"{day}: {headline}" + (f" and {more} more" if more else "")
+
+
+def _domain() -> str:
+    return parseaddr(settings.EMAIL_FROM)[1].rpartition("@")[2] or "localhost"
+
+
+def _message_id(delivery_id: str) -> str:
+    """The same each time it is tried: who gets it twice can tell."""
+    return f"<{delivery_id}.{settings.SITE_URL.partition('://')[2].replace('/', '.')}@{_domain()}>"
+
+
+def send_letter(letter: EmailMultiAlternatives) -> None:
+    """Raises DeliveryError, in words, unless the mail server took it."""
+    connection = get_connection()
+    try:
+        connection.open()
+    except (OSError, smtplib.SMTPException) as error:
+        raise DeliveryError(connection_words(error)) from None
+    try:
+        connection.send_messages([letter])
+    except smtplib.SMTPRecipientsRefused as error:
+        raise _refused(*next(iter(error.recipients.values()))) from None
+    except smtplib.SMTPResponseException as error:
+        raise _refused(error.smtp_code, error.smtp_error) from None
+    except (OSError, smtplib.SMTPException):
+        said = "The mail server broke off before it said that it has the letter."
+        raise DeliveryError(said, may_have_arrived=True) from None
+    finally:
+        connection.close()
+
+
+def connection_words(error: Exception) -> str:
+    """Why the mail server cannot be reached, for readers and the operator."""
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return "The mail server refuses the name or the password in EMAIL_URL."
+    return "The mail server cannot be reached or does not answer as one."
+
+
+def _refused(code: int, answer: bytes | str) -> DeliveryError:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    said = f"The mail server refuses the letter ({code}: {flat(text)[:120]})."
+    is_gone = code in NO_MAILBOX
+    return DeliveryError(said, is_final=code >= 500, is_gone=is_gone)

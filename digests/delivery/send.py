@@ -1,0 +1,59 @@
+"""Prepare an edition for a channel, and hand back what sends it."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+
+from digests.delivery import chat
+from digests.delivery.facts import as_json, facts_of
+from digests.delivery.mail import edition_letter, send_letter
+from digests.delivery.posting import chat_request, post_to, webhook_request
+from digests.errors import DeliveryError
+from digests.models import Channel, Digest
+
+Send = Callable[[], None]
+CHATS = {
+    Channel.Kind.SLACK: chat.slack,
+    Channel.Kind.DISCORD: chat.discord,
+    Channel.Kind.MATTERMOST: chat.mattermost,
+}
+
+
+def prepare(channel: Channel, digest: Digest, delivery_id: str) -> Send:
+    """All that can be done before anything leaves. Raises DeliveryError.
+
+    `delivery_id` stays the same when it is tried again.
+    """
+    if channel.kind == Channel.Kind.EMAIL:
+        if problem := mail_problem():
+            raise DeliveryError(problem)
+        letter = edition_letter(channel, digest, delivery_id)
+        return lambda: send_letter(letter)
+    facts = facts_of(digest)
+    if channel.kind == Channel.Kind.WEBHOOK:
+        request = webhook_request(channel.key, "digest", as_json(facts, digest), delivery_id)
+    else:
+        request = chat_request(CHATS[Channel.Kind(channel.kind)](facts))
+    return lambda: post_to(channel.target, request)
+
+
+def prepare_test(channel: Channel) -> Send:
+    """The same for a short greeting, by the ways that post."""
+    said = "A test from AI News: editions of your digest will come here."
+    if channel.kind == Channel.Kind.WEBHOOK:
+        request = webhook_request(channel.key, "test", {"text": said}, f"test-{channel.pk}")
+    else:
+        request = chat_request(chat.plain(channel.kind, said))
+    return lambda: post_to(channel.target, request)
+
+
+def mail_problem() -> str:
+    """Why no mail can be sent, in words for reader and operator; empty when it can."""
+    lacking = [name for name in ("EMAIL_URL", "EMAIL_FROM", "SITE_URL") if not _is_set(name)]
+    if not lacking:
+        return ""
+    return f"No mail can be sent: the operator has not set {' and '.join(lacking)}."
+
+
+def _is_set(name: str) -> bool:
+    return bool(getattr(settings, name))

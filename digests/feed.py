@@ -1,0 +1,77 @@
+"""Editions as an Atom feed (RFC 4287)."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.crypto import salted_hmac
+from django.utils.feedgenerator import Atom1Feed
+from django.utils.html import escape
+
+from digests.delivery.facts import title_of
+from digests.links import digest_path
+from digests.models import Channel, Digest
+
+MOST_ENTRIES = 20
+AUTHOR = "AI News"
+
+
+class ContentFeed(Atom1Feed):
+    """Django writes summaries only; an edition is the whole content."""
+
+    def add_item_elements(self, handler: Any, item: Any) -> None:
+        super().add_item_elements(handler, item)
+        handler.addQuickElement("content", item["content"], {"type": "html"})
+
+
+def atom(editions: Sequence[Digest], channel: Channel, absolute: Callable[[str], str]) -> str:
+    """The document; `absolute` makes a whole address of a path."""
+    site = absolute("/").rstrip("/")
+    page = reverse("digest_global" if channel.is_global else "digest")
+    feed = ContentFeed(
+        title="AI News: everyone's digest" if channel.is_global else "AI News: your digest",
+        link=absolute(page),
+        description="",
+        feed_url=absolute(""),
+        feed_guid=_urn("feed", channel.pk),
+        author_name=AUTHOR,
+    )
+    for digest in editions:
+        feed.add_item(
+            title=_clean(_title(digest)),
+            link=absolute(digest_path(digest)),
+            description=_clean(_summary(digest)),
+            unique_id=_urn("digest", digest.pk),
+            pubdate=digest.known_until,
+            updateddate=digest.created_at,
+            content=_content(digest, site),
+        )
+    return feed.writeString("utf-8")
+
+
+def _title(digest: Digest) -> str:
+    stories = digest.content["stories"]
+    return f"{title_of(digest)}: {stories[0]['headline'] if stories else 'a quiet day'}"
+
+
+def _summary(digest: Digest) -> str:
+    """The headlines, as HTML, which is how Django writes it."""
+    return escape("; ".join(story["headline"] for story in digest.content["stories"]))
+
+
+def _content(digest: Digest, site: str) -> str:
+    context = {"digest": digest, "edition": digest.content, "site": site}
+    return _clean(render_to_string("digests/feed_entry.html", context))
+
+
+def _clean(text: str) -> str:
+    """Without the characters that XML 1.0 cannot carry."""
+    return "".join(c for c in text if c in "\t\n\r" or (c >= " " and c not in "\ufffe\uffff"))
+
+
+def _urn(kind: str, pk: int) -> str:
+    """The same for ever here, and of no other installation."""
+    made = salted_hmac(f"digests.feed.{kind}", str(pk), algorithm="sha256").digest()[:16]
+    return uuid.UUID(bytes=made, version=4).urn

@@ -1,0 +1,43 @@
+"""Addresses that leave the pages: absolute ones, and those that a key lets in without a session."""
+
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from digests.models import Channel, Digest
+
+FEED, UNSUBSCRIBE, CONFIRM = "feed", "unsubscribe", "confirm"
+
+
+def absolute(name: str, **arguments: Any) -> str:
+    """The address as the world knows it; empty without SITE_URL."""
+    return settings.SITE_URL + reverse(name, kwargs=arguments) if settings.SITE_URL else ""
+
+
+def digest_path(digest: Digest) -> str:
+    name = "digest_global_day" if digest.is_global else "digest_day"
+    return reverse(name, kwargs={"day": digest.date})
+
+
+def token_for(channel: Channel, purpose: str) -> str:
+    """Good for this purpose alone, and until the channel's key is changed."""
+    return f"{channel.pk}-{_signature(channel, purpose)}"
+
+
+def channel_for(token: str, purpose: str) -> Channel | None:
+    """The channel whose token it is, if its reader may still come in."""
+    number, _, signature = token.partition("-")
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        return None
+    own = Channel.objects.select_related("user").filter(pk=int(number), user__is_active=True)
+    channel = own.first()
+    if channel is None or not constant_time_compare(signature, _signature(channel, purpose)):
+        return None
+    return channel
+
+
+def _signature(channel: Channel, purpose: str) -> str:
+    value = f"{channel.pk}:{channel.key}"
+    return salted_hmac(f"digests.links.{purpose}", value, algorithm="sha256").hexdigest()[:40]

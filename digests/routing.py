@@ -1,0 +1,9 @@
+"""Addresses of the sockets of digests."""
+
+from typing import Any
+
+from django.urls import path
+
+from digests.live import WritingConsumer
+
+websocket_urlpatterns: list[Any] = [path("ws/digest/", WritingConsumer.as_asgi())]

@@ -1,0 +1,173 @@
+"""Have editions written: asked for, claimed by one worker, tried again, and then delivered."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.database import is_primary_lost
+from accounts.models import User
+from digests.delivery.outbox import plan_deliveries
+from digests.models import Digest, Writing
+from digests.schedules import schedule_of
+from digests.window import LONGEST, reader_today
+from digests.write import write_digest
+from feeds import clock
+from feeds.models import Source
+
+logger = logging.getLogger(__name__)
+
+HOLD = timedelta(minutes=10)
+"""Longer than one story may take: each sign of progress renews it."""
+LONGEST_EDITION = 300.0
+"""Seconds for which a model is asked for one edition; what it has not told by then is extracted."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=2)
+FAILED = "Something failed while it was written; the operator's log says what."
+KEPT = timedelta(days=2)
+Due = tuple[User | None, date]
+
+
+def ask_for(user: User | None, day: date, *, is_due: bool = False) -> Writing:
+    """Have the edition of that day written as soon as a worker is free, again if it is there."""
+    now = clock.now()
+    wanted, is_new = Writing.objects.get_or_create(
+        user=user, date=day, defaults={"is_due": is_due, "next_try_at": now}
+    )
+    # By hand a failed one is tried at once; by schedule it waits until its time.
+    changes = {"is_due": True} if is_due else {"next_try_at": now}
+    if not is_new and any(getattr(wanted, name) != value for name, value in changes.items()):
+        Writing.objects.filter(pk=wanted.pk, until=None).update(**changes)
+    return wanted
+
+
+def ask_for_due(now: datetime) -> int:
+    """Those whose hour has come since they were written last; how many."""
+    Writing.objects.filter(date__lt=(now - KEPT).date(), next_try_at__lt=now - KEPT).delete()
+    due = _due_editions(now)
+    for user, day in due:
+        ask_for(user, day, is_due=True)
+    return len(due)
+
+
+def _due_editions(now: datetime) -> list[Due]:
+    """In a constant number of queries. One written before its hour was a preview; one without
+    news is written again, as a new reader's first feeds come in after it."""
+    known = _known_until((now - LONGEST - timedelta(days=1)).date())
+    due: list[Due] = []
+    for user in _with_editions():
+        schedule = schedule_of(user)
+        day = schedule.last_due(now)
+        own = known.get(user.pk if user else None, {})
+        if day and _lacks(user, day, schedule.moment(day), own):
+            due.append((user, day))
+    return due
+
+
+def _lacks(user: User | None, day: date, moment: datetime, known: dict[date, datetime]) -> bool:
+    """A newcomer's first is that of their next hour, and none follows what is newer."""
+    if (user and user.date_joined > moment) or any(other > day for other in known):
+        return False
+    return day not in known or known[day] < moment
+
+
+def _with_editions() -> Iterable[User | None]:
+    everyone: list[User | None] = [None] if Source.objects.filter(is_public=True).exists() else []
+    readers = User.objects.filter(is_active=True, subscriptions__isnull=False).distinct()
+    return [*everyone, *readers.order_by("pk")]
+
+
+def _known_until(since: date) -> dict[int | None, dict[date, datetime]]:
+    """By reader and day, until when the edition knows of the news."""
+    recent = Digest.objects.filter(date__gte=since).exclude(content__item_count=0)
+    known: defaultdict[int | None, dict[date, datetime]] = defaultdict(dict)
+    for user, day, ends, created in recent.values_list("user_id", "date", "ends_at", "created_at"):
+        known[user][day] = ends or created
+    return known
+
+
+def waiting_writings() -> list[int]:
+    """Those that a worker should take now, everyone's first."""
+    now = clock.ask()
+    free = Q(until=None) | Q(until__lt=now)
+    waiting = Writing.objects.filter(free, next_try_at__lte=now)
+    return list(waiting.order_by(F("user").asc(nulls_first=True)).values_list("pk", flat=True))
+
+
+def work_off(pk: int) -> bool:
+    """Write one if nobody else does; whether it was written. What fails is tried again later."""
+    writing = _claim(pk)
+    if writing is None:
+        return False
+    try:
+        digest = write_digest(
+            writing.user,
+            writing.date,
+            now=clock.now(),
+            is_due=writing.is_due,
+            seconds_for_model=LONGEST_EDITION,
+            on_progress=lambda done, total: _note_progress(writing, done, total),
+        )
+    except Exception:  # one reader's edition must not keep the others from theirs
+        logger.exception("digest_failed user_id=%s date=%s", writing.user_id, writing.date)
+        _failed(writing)
+        return False
+    _finish(writing, digest)
+    return True
+
+
+def _claim(pk: int) -> Writing | None:
+    now = clock.ask()
+    own = Writing.objects.filter(pk=pk)
+    claimed = own.filter(Q(until=None) | Q(until__lt=now), next_try_at__lte=now).update(
+        until=now + HOLD, attempts=F("attempts") + 1, done=0, total=0, error=""
+    )
+    return own.select_related("user").get() if claimed else None
+
+
+def _note_progress(writing: Writing, done: int, total: int) -> None:
+    _own(writing).update(done=done, total=total, until=clock.now() + HOLD)
+
+
+def _own(writing: Writing) -> models.QuerySet[Writing]:
+    """As long as nobody took it over."""
+    return Writing.objects.filter(pk=writing.pk, attempts=writing.attempts)
+
+
+@transaction.atomic
+def _finish(writing: Writing, digest: Digest) -> None:
+    if writing.is_due:
+        plan_deliveries(digest)
+    _own(writing).delete()
+    Writing.objects.filter(user=writing.user, date__lt=writing.date).exclude(error="").delete()
+
+
+def _failed(writing: Writing) -> None:
+    pause = min(FIRST_PAUSE * 2 ** min(max(writing.attempts - 1, 0), 5), LONGEST_PAUSE)
+    next_try = clock.now() + pause
+    _own(writing).update(error=FAILED, next_try_at=next_try, until=None)
+
+
+def write_now(user: User | None, day: date) -> Digest | None:
+    """For a page that waits for it; None where it fails, which is noted and tried again."""
+    try:
+        return write_digest(user, day)
+    except Exception as error:
+        if is_primary_lost(error):
+            raise
+        logger.exception("digest_failed user_id=%s date=%s", user and user.pk, day)
+        _failed(ask_for(user, day))
+        return None
+
+
+def current_writing(user: User | None) -> Writing | None:
+    """The writing that the reader's page tells of: the newest that waits, goes on or failed."""
+    return Writing.objects.filter(user=user).order_by("-date").first()
+
+
+def today_of(user: User | None) -> date:
+    """By this machine's clock, as pages are read without the primary too."""
+    return reader_today(schedule_of(user).zone_name, timezone.now())

@@ -1,0 +1,32 @@
+// Says how far the writing of the edition is, and shows the new one when it is there.
+const status = document.querySelector("[data-writing]");
+const PAUSE = 3000;
+let done = false;
+
+function show(event) {
+  if (event.kind === "written") {
+    done = true;
+    location.replace(location.pathname);
+    return;
+  }
+  status.textContent = event.text;
+  status.classList.toggle("is-failed", event.kind === "failed");
+}
+
+async function ask() {
+  if (done) return;
+  try {
+    const answer = await fetch(status.dataset.writing, { headers: { Accept: "application/json" } });
+    if (answer.ok) show(await answer.json());
+  } catch {
+    // The server may be away for a moment.
+  }
+  setTimeout(ask, PAUSE);
+}
+
+if (status) {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  const socket = new WebSocket(`${scheme}//${location.host}/ws/digest/`);
+  socket.addEventListener("message", ({ data }) => show(JSON.parse(data)));
+  socket.addEventListener("close", () => setTimeout(ask, PAUSE));
+}

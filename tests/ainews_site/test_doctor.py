@@ -1,0 +1,65 @@
+"""The doctor looks at mail and at what becomes of digests."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.conf import LazySettings
+from django.utils import timezone
+
+from ainews_site.management.commands.doctor import digests, mail
+from digests.delivery.outbox import plan_deliveries
+from digests.models import Delivery, Writing
+from digests.writing import ask_for, today_of
+from tests.digests.make import make_channel, make_edition
+from tests.digests.receivers import Mailbox, mail_server
+from tests.make import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mailbox(settings: LazySettings) -> Iterator[Mailbox]:
+    with mail_server() as box:
+        settings.EMAIL_URL, settings.EMAIL_FROM = box.url, "news@news.example"
+        settings.SITE_URL = "https://news.example"
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
+        yield box
+
+
+def test_nothing_is_wrong_where_nobody_wants_mail() -> None:
+    assert (mail(), digests()) == ("", "")
+
+
+def test_letters_that_are_wanted_without_a_mail_server_are_said() -> None:
+    make_channel(make_user(), "email", "reader@example.org")
+
+    assert mail() == "1 reader wants letters, but EMAIL_URL is not set."
+
+
+def test_the_mail_server_itself_is_asked(mailbox: Mailbox, settings: LazySettings) -> None:
+    assert mail() == ""
+
+    settings.EMAIL_PORT = 9
+    assert "cannot be reached" in mail()
+
+    settings.EMAIL_PORT, settings.SITE_URL = mailbox.port, ""
+    assert mail() == "No mail can be sent: the operator has not set SITE_URL."
+
+
+def test_editions_and_deliveries_that_nobody_takes_are_said() -> None:
+    reader = make_user()
+    make_channel(reader, "slack", "https://hooks.example/x")
+    plan_deliveries(make_edition(reader))
+    long_ago = timezone.now() - timedelta(hours=1)
+    Delivery.objects.update(next_try_at=long_ago)
+    assert digests() == "1 delivery waits for a worker of the slow queue."
+
+    ask_for(reader, today_of(reader))
+    Writing.objects.update(next_try_at=long_ago)
+    assert digests() == "1 edition waits for a worker of the slow queue."
+
+    Delivery.objects.all().delete()
+    Writing.objects.update(next_try_at=timezone.now(), error="It failed.")
+    assert digests() == "1 edition could not be written; the worker's log says why."
