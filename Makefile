@@ -14,7 +14,8 @@ help:
 	@echo "make intelligence  installs the model of meaning, for EMBEDDINGS=onnx"
 	@echo "make test       everything that must pass"
 	@echo "make test-full  and what takes longer"
-	@echo "make bench      the benchmarks"
+	@echo "make bench      the benchmarks of speed"
+	@echo "make bench-intelligence  stories, search, ranking, trends and digests, measured (EVAL=)"
 	@echo "make bench-intelligence  stories, ranking, trends, search and digests, measured (EVAL=)"
 	@echo "make bench-10m  ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
 	@echo "make lint       ruff, mypy, import rules"
@@ -46,10 +47,16 @@ bench:
 	@tests/install.sh dev
 	@for name in ingest grouping reading trends; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
-# Each subject of `evaluate`, a line a subject; labelled data lie in EVAL where there are any.
+# Each subject of `evaluate`; labelled data lie in EVAL where there are any.
 bench-intelligence:
 	@tests/install.sh dev
+	@for file in $(wildcard $(EVAL)/eval/stories.tsv); do for model in none onnx; do \
+	$(BIN)/python manage.py evaluate stories $$file --embeddings $$model || exit 1; done; done
+	@for folder in $(wildcard $(EVAL)/eval/cranfield); do \
+	$(BIN)/python manage.py evaluate search $$folder || exit 1; done
 	@$(BIN)/python manage.py evaluate ranking $(wildcard $(EVAL)/replay/*.tar.xz)
+	@$(BIN)/python manage.py evaluate trends
+	@$(BIN)/python manage.py evaluate digest
 	@$(BIN)/python benchmarks/ranking.py
 
 bench-10m:

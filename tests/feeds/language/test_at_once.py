@@ -19,20 +19,22 @@ from django.db import connection
 from feeds.language.complete import complete
 from feeds.language.errors import BudgetSpentError
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+outcomes = []
 
 def one(n):
     try:
         asked = [{"role": "user", "content": f"question {sys.argv[1]} {n}"}]
         complete(asked, SCHEMA, "test", version="1", max_tokens=100, patience=60)
-        print("answered")
+        outcomes.append("answered")
     except BudgetSpentError:
-        print("no money")
+        outcomes.append("no money")
     finally:
         connection.close()
 
 threads = [threading.Thread(target=one, args=(n,)) for n in range(int(sys.argv[2]))]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
+print(*outcomes, sep=chr(10))
 """
 
 
