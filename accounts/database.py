@@ -111,6 +111,17 @@ def try_to_write(action: Callable[[], object]) -> bool:
     return True
 
 
+def write_unseen(action: Callable[[], object]) -> bool:
+    """The same for what no page shows: a replica goes on answering this reader."""
+    reading = _reading.get()
+    before = reading.has_written if reading else False
+    try:
+        return try_to_write(action)
+    finally:
+        if reading is not None:
+            reading.has_written = before
+
+
 def is_primary_lost(error: Exception) -> bool:
     """Whether a query failed because there is no primary that takes writes."""
     if getattr(error.__cause__, "sqlstate", "") == READ_ONLY:

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
-from accounts.database import try_to_write
+from accounts.database import try_to_write, write_unseen
 from accounts.types import ReaderRequest
 from feeds.models import Folder, Source, Story
 from feeds.reading.feedback import LEVELS
@@ -42,7 +42,7 @@ def stories(request: ReaderRequest) -> HttpResponse:
     if not sections:
         context |= _why_empty(request)
     elif not request.GET:
-        try_to_write(lambda: log_page(request.user, sections))
+        write_unseen(lambda: log_page(request.user, sections))
     if filters.topic:
         context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
     return render(request, "feeds/stories.html", context)

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.database import Reading, reading_as, write_unseen
 from accounts.models import User
 from feeds.models import FollowedStory, Impression, Item, ItemState, Source, Story, Subscription
 from feeds.reading.feedback import (
@@ -481,3 +482,15 @@ def test_an_export_is_plain_json() -> None:
     assert len(found["items"]) == OPENED
     assert found["items"][0]["done"] == "opened"
     assert datetime.fromisoformat(found["items"][0]["at"]).tzinfo == UTC
+
+
+def test_keeping_what_was_shown_does_not_tie_a_reader_to_the_primary() -> None:
+    reader = make_user()
+    reading = Reading()
+
+    with reading_as(reading):
+        written = write_unseen(lambda: log_impression(reader, [(1, 1)], timezone.now()))
+
+    assert written
+    assert Impression.objects.count() == 1
+    assert not reading.has_written
