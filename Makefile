@@ -16,7 +16,6 @@ help:
 	@echo "make test-full  and what takes longer"
 	@echo "make bench      the benchmarks of speed"
 	@echo "make bench-intelligence  stories, search, ranking, trends and digests, measured (EVAL=)"
-	@echo "make bench-intelligence  stories, ranking, trends, search and digests, measured (EVAL=)"
 	@echo "make bench-10m  ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
 	@echo "make lint       ruff, mypy, import rules"
 	@echo "make clean      remove what was built (your news in var/ stay)"
