@@ -27,7 +27,8 @@ def group_all(
     have none are judged by their words.
     """
     known = Vectors(vectors or {})
-    ordered = sorted(documents, key=lambda document: (document.time, document.id))
+    # An id tells of the order of arrival among those of one second: it comes last.
+    ordered = sorted(documents, key=lambda one: (one.time, one.url, one.title_key, one.id))
     if threshold is None:
         threshold = THRESHOLD_WITH_MEANING if known else THRESHOLD
     linkage = _Linkage(find_neighbours(ordered, known), [one.source for one in ordered], threshold)

@@ -27,6 +27,8 @@ from digests.delivery.outbox import overdue
 from digests.delivery.send import mail_problem
 from digests.models import Channel, Writing
 from feeds import clock
+from feeds.embed.errors import EmbeddingError
+from feeds.embed.provider import chosen_provider, is_chosen
 from feeds.ids import lowest_id
 from feeds.language.look import problem as language_problem
 from feeds.models import FetchLog, Source
@@ -42,7 +44,7 @@ BEFORE_US = 1_735_689_600
 
 class Command(BaseCommand):
     help = (
-        "Checks configuration, database, cache, queue, language model, disk, clock, a feed fetch."
+        "Checks configuration, database, cache, queue, models, disk, clock, a feed fetch."
     )
 
     def handle(self, **_: Any) -> None:
@@ -52,6 +54,7 @@ class Command(BaseCommand):
             "cache": cache_works,
             "queue": queue,
             "language model": language_model,
+            "embeddings": embeddings,
             "disk": disk,
             "clock": clock_is_right,
             "mail": mail,
@@ -142,6 +145,17 @@ def queue() -> str:
 def language_model() -> str:
     """Of one that is configured: it must list its models, and the month's money must last."""
     return language_problem() if settings.LLM_MODEL else ""
+
+
+def embeddings() -> str:
+    """By one short text, as a model that lies there may still not load."""
+    if not is_chosen():
+        return ""
+    try:
+        chosen_provider().encode(["news"])
+    except EmbeddingError as error:
+        return f"{error} Until then stories are grouped by words alone."
+    return ""
 
 
 def disk() -> str:
