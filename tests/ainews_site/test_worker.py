@@ -171,7 +171,7 @@ def test_schedulers_of_several_machines_queue_each_schedule_once(
     migrate(env)
     command = [sys.executable, "-c", SCHEDULERS]
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.strip() == "6 {(1, 5)}", done.stderr[-2000:]
+    assert done.stdout.strip() == "10 {(1, 9)}", done.stderr[-2000:]
 
 
 def test_no_message_is_taken_twice(postgres: Postgres, tmp_path: Path) -> None:
