@@ -30,7 +30,8 @@ class ChannelForm(forms.Form):
     )
 
     def __init__(self, user: User, data: Any = None) -> None:
-        super().__init__(data, initial={"target": user.email})
+        first = Channel.Kind.FEED if mail_problem() else Channel.Kind.EMAIL
+        super().__init__(data, initial={"target": user.email, "kind": first})
         self.user = user
 
     def clean(self) -> None:

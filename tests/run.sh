@@ -30,6 +30,9 @@ fi
 
 only=(-m "not slow")
 [ -z "${FULL:-}" ] || only=()
+# Most wait for servers, browsers and each other; each process starts what it needs itself.
+cores=$(nproc)
+only+=(-n "$((cores > 4 ? 4 : cores))")
 .venv/bin/python -m pytest "${only[@]}" "$@"
 # The same answers on PostgreSQL: what reads, ingests, groups and searches runs there too.
 if [ $# -eq 0 ] && [ -x /usr/lib/postgresql/15/bin/postgres ]; then
