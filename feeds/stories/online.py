@@ -99,7 +99,7 @@ class Grouper:
         """Documents whose story is known, such as those of an earlier process."""
         for document, _ in known:
             self._rarity.add(document)
-        self._look(vectors, -math.inf)
+        self._look(vectors, math.inf)  # taken in: nothing near is asked for
         for document, story in known:
             self._add(document, self._rarity.vector(document), story)
 
