@@ -64,8 +64,12 @@ def group_new_items(limit: int = BATCH, now: datetime | None = None) -> int:
         if not held.was_mine:
             _state.grouper = None
         archive = _Archive()
-        while held.renew() and (grouped := _group_batch(limit, now, archive, held)):
-            done += grouped
+        try:
+            while held.renew() and (grouped := _group_batch(limit, now, archive, held)):
+                done += grouped
+        except BaseException:
+            _state.grouper = None  # it may know of stories that nobody wrote
+            raise
     return done
 
 
