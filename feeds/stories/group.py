@@ -107,7 +107,7 @@ def _group_recent(
 ) -> dict[int, Assignment]:
     if not documents:
         return {}
-    if _state.grouper is None:
+    if _state.grouper is None or not _state.grouper.takes(vectors):
         _state.grouper = Grouper()
         _seed(_state.grouper, lowest_id(now - RESIDENT), None, MOST_RESIDENT, with_meaning=True)
     grouper = _state.grouper
