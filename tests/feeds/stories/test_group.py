@@ -168,6 +168,17 @@ def test_what_was_split_by_hand_stays_apart() -> None:
     assert story.item_count == 2
 
 
+def test_what_was_merged_and_split_again_leads_nowhere_else() -> None:
+    items = make_news()
+    one, two = make_story(items[OTHER[0]]), make_story(items[OTHER[1]])
+    merge_stories(two, [one])
+    assert StoryRedirect.objects.get(old_id=one.pk).story == two
+
+    new = split_story(two, two.items.filter(pk=one.pk))
+
+    assert not StoryRedirect.objects.filter(old_id=new.pk).exists()
+
+
 def test_a_story_keeps_an_item_when_it_is_split() -> None:
     item = make_item(make_source())
     story = make_story(item)
