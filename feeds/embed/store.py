@@ -87,7 +87,7 @@ def _encode(provider: Provider, missing: Sequence[tuple[int, str]]) -> None:
         rows = provider.encode([text for _, text in missing])
     except EmbeddingError:
         raise
-    except Exception as error:  # noqa: BLE001 - a GPU without room, a model of other inputs
+    except Exception as error:
         raise EmbeddingError(f"{provider.name} failed: {error}") from error
     if _size_now() not in (0, len(rows[0])):
         logger.warning("embeddings_dropped size=%s before=%s", len(rows[0]), _size_now())
