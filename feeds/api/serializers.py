@@ -89,6 +89,8 @@ class StorySerializer(serializers.ModelSerializer[Story]):
     """A story as this reader sees it."""
 
     title = serializers.CharField(source="shown_title")
+    first_at = serializers.DateTimeField(source="shown_first")
+    last_at = serializers.DateTimeField(source="shown_last")
 
     class Meta:
         model = Story

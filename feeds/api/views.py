@@ -1,5 +1,6 @@
 """The REST API: sources, items, stories, states and search of the reader who asks."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ from feeds.reading.river import get_item, river
 from feeds.reading.unread import unread_counts
 from feeds.search.run import search_items
 from feeds.stories.page import story_page
+from feeds.stories.refresh import MOST_TOPICS
 from feeds.subscribe import add_source, unsubscribe
 
 T = TypeVar("T")
@@ -177,11 +179,13 @@ class Stories(ReaderView):
     @unless_known
     def get(self, request: Request) -> Response:
         mine = Item.objects.subscribed_by(self.reader).filter(story=OuterRef("pk"))
-        stories = Story.objects.filter(Exists(mine)).select_related("lead")
+        stories = Story.objects.select_related("lead")
         if topic := request.query_params.get("topic", ""):
-            stories = stories.filter(topics__icontains=f'"{topic}"')
+            mine = mine.filter(topics__icontains=f'"{topic}"')
         if since := _moment(request, "since"):
             stories = stories.filter(last_at__gte=since)
+            mine = mine.filter(published_at__gte=since)
+        stories = stories.filter(Exists(mine))
         if cursor := read_cursor(request, 2):
             last = _cursor_time(cursor[0])
             stories = stories.filter(Q(last_at__lt=last) | Q(last_at=last, pk__lt=cursor[1]))
@@ -191,11 +195,12 @@ class Stories(ReaderView):
         return page(request, shown, _story_cursor(found[-1]) if len(found) == size else None)
 
     def _entitled(self, stories: list[Story]) -> list[Story]:
-        """With the headline and the counts that the reader may see: some of a story may be
-        told by sources of others alone."""
+        """With the headline, counts, times and topics that the reader may see: some of a story
+        may be told by sources of others alone."""
         rows = Item.objects.visible_to(self.reader).telling(stories).order_by("pk")
         seen: dict[int, list[Item]] = {}
-        for item in rows.only("pk", "story", "source", "title", "copy_of"):
+        columns = ("pk", "story", "source", "title", "copy_of", "topics", "published_at")
+        for item in rows.only(*columns):
             seen.setdefault(item.story_id or 0, []).append(item)
         for one in stories:
             items = seen.get(one.pk, [])
@@ -206,6 +211,10 @@ class Stories(ReaderView):
             one.item_count = len(items)
             one.copy_count = sum(item.copy_of is not None for item in items)
             one.source_count = len({i.source_id for i in items if i.copy_of is None}) or 1
+            one.shown_first = min(item.published_at for item in items)  # type: ignore[attr-defined]
+            one.shown_last = max(item.published_at for item in items)  # type: ignore[attr-defined]
+            told = Counter(topic for item in items for topic in item.topics)
+            one.topics = [topic for topic, _ in told.most_common(MOST_TOPICS)]
         return [one for one in stories if one.pk in seen]
 
 

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from feeds import clock
+from feeds.embed.errors import EmbeddingError
 from feeds.embed.provider import Provider, model_name
 from feeds.models import Embedding
 
@@ -82,7 +83,12 @@ def encode_missing(provider: Provider, texts: Iterable[str]) -> int:
 
 
 def _encode(provider: Provider, missing: Sequence[tuple[int, str]]) -> None:
-    rows = provider.encode([text for _, text in missing])
+    try:
+        rows = provider.encode([text for _, text in missing])
+    except EmbeddingError:
+        raise
+    except Exception as error:
+        raise EmbeddingError(f"{provider.name} failed: {error}") from error
     if _size_now() not in (0, len(rows[0])):
         logger.warning("embeddings_dropped size=%s before=%s", len(rows[0]), _size_now())
         Embedding.objects.all().delete()  # of another model; what is needed is encoded again

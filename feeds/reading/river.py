@@ -176,7 +176,19 @@ def attach_states(
         item.is_saved = bool(state and state.is_saved)  # type: ignore[attr-defined]
         item.is_hidden = bool(state and state.is_hidden)  # type: ignore[attr-defined]
         item.is_opened = bool(state and state.is_opened)  # type: ignore[attr-defined]
+    _hide_originals(user, items)
     return items
+
+
+def _hide_originals(user: User, items: Sequence[Item]) -> None:
+    """Of what others alone can see, a number would say that it is there, and since when."""
+    originals = {item.copy_of for item in items if item.copy_of}
+    if not originals:
+        return
+    visible = Item.objects.visible_to(user).filter(pk__in=originals)
+    seen = set(visible.order_by().values_list("pk", flat=True))
+    for item in items:
+        item.copy_of = item.copy_of if item.copy_of in seen else None
 
 
 def _attach_tellers(user: User, items: Sequence[Item]) -> None:

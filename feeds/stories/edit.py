@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from feeds.models import Item, ItemKey, Story
+from feeds.models import Item, ItemKey, Story, StoryRedirect
 from feeds.revisions import CONTENT, revise
 from feeds.stories.group import redirect
 from feeds.stories.lease import forget_state
@@ -44,6 +44,7 @@ def split_story(story: Story, items: Iterable[Item]) -> Story:
     first = Item.objects.get(pk=pks[0])
     new = Story(pk=pk, title=first.title, first_at=first.published_at, last_at=first.published_at)
     new.save(force_insert=True)
+    StoryRedirect.objects.filter(old_id=pk).delete()  # it may have been merged before
     rest.update(story_pinned=True)
     Item.objects.filter(pk__in=pks).update(story=new, story_pinned=True)
     refresh_stories([story.pk, new.pk])

@@ -64,8 +64,12 @@ def group_new_items(limit: int = BATCH, now: datetime | None = None) -> int:
         if not held.was_mine:
             _state.grouper = None
         archive = _Archive()
-        while held.renew() and (grouped := _group_batch(limit, now, archive, held)):
-            done += grouped
+        try:
+            while held.renew() and (grouped := _group_batch(limit, now, archive, held)):
+                done += grouped
+        except BaseException:
+            _state.grouper = None  # it may know of stories that nobody wrote
+            raise
     return done
 
 
@@ -103,7 +107,7 @@ def _group_recent(
 ) -> dict[int, Assignment]:
     if not documents:
         return {}
-    if _state.grouper is None:
+    if _state.grouper is None or not _state.grouper.takes(vectors):
         _state.grouper = Grouper()
         _seed(_state.grouper, lowest_id(now - RESIDENT), None, MOST_RESIDENT, with_meaning=True)
     grouper = _state.grouper

@@ -31,6 +31,11 @@ class NearestStories:
         self._batch: dict[int, tuple[Row, list[int]]] = {}
         self._looked_at = 0
 
+    @property
+    def size(self) -> int:
+        """Numbers of a vector."""
+        return len(self._mean)
+
     def look(self, vectors: Mapping[int, Row], since: float) -> None:
         """Take a batch of vectors in, by their document's id.
 

@@ -95,11 +95,17 @@ class Grouper:
     def __len__(self) -> int:
         return len(self._stories)
 
+    def takes(self, vectors: Vectors) -> bool:
+        """Whether these, all of one size, can be compared with those that it has: a model may
+        change under its name."""
+        row = next(iter(vectors.values()), None)
+        return row is None or self._meaning is None or len(row) == self._meaning.size
+
     def put_all(self, known: Sequence[tuple[Document, int]], vectors: Vectors) -> None:
         """Documents whose story is known, such as those of an earlier process."""
         for document, _ in known:
             self._rarity.add(document)
-        self._look(vectors, -math.inf)
+        self._look(vectors, math.inf)  # taken in: nothing near is asked for
         for document, story in known:
             self._add(document, self._rarity.vector(document), story)
 

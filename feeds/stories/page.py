@@ -131,7 +131,9 @@ def _related(user: User, items: Sequence[Item]) -> list[Related]:
     start = lowest_id(items[0].published_at - NEAR)
     end = lowest_id(items[-1].published_at + NEAR)
     near = Item.objects.visible_to(user).filter(pk__gte=start, pk__lt=end, copy_of=None)
-    rows = near.filter(story__isnull=False).exclude(story=items[0].story_id).newest_first()
+    hidden = ItemState.objects.filter(user=user, is_hidden=True, item__gte=start).values("item")
+    others = near.filter(story__isnull=False).exclude(story=items[0].story_id)
+    rows = others.exclude(pk__in=hidden).newest_first()
     words, topics = _traits((item.title, item.topics) for item in items)
     best: dict[int, tuple[float, int]] = {}
     for pk, story, title, own in rows.values_list("id", "story_id", "title", "topics")[

@@ -44,13 +44,15 @@ def count_days(now: datetime, keep: Callable[[], bool] = lambda: True) -> int:
     for each day, says no: another process has taken over."""
     today = now.astimezone(UTC).date()
     first = today - timedelta(days=DAYS - 1)
-    seq = _settled_seq()
+    seq, before = _settled_seq(), _counted_seq()
     names = dict(Source.objects.values_list("pk", "title"))
-    changed = _changed_days(first, today)
+    changed = _changed_days(first, today, before)
     for day in changed:
         if not keep():
             return 0
-        _count_day(day, seq, names)
+        _count_day(day, before, names)
+    # Only now: who is killed before leaves no day that would not be counted the next time.
+    TrendDay.objects.filter(day__in=changed).update(seq=seq)
     _forget(first, today)
     return len(changed)
 
@@ -61,9 +63,13 @@ def _settled_seq() -> int:
     return latest_seq() if waiting is None else waiting - 1
 
 
-def _changed_days(first: date, today: date) -> list[date]:
+def _counted_seq() -> int:
+    """Up to here all items were counted."""
+    return TrendDay.objects.aggregate(seq=Max("seq"))["seq"] or 0
+
+
+def _changed_days(first: date, today: date, seq: int) -> list[date]:
     last = today - timedelta(days=AGAIN - 1)
-    seq = TrendDay.objects.aggregate(seq=Max("seq"))["seq"] or 0
     new = Item.objects.filter(pk__gte=_lowest(first), seq__gt=seq).order_by()
     days = {id_time(pk).date() for pk in new.values_list("pk", flat=True).iterator()}
     days |= {last + timedelta(days=n) for n in range(AGAIN)}

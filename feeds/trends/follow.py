@@ -29,10 +29,16 @@ class FollowError(Exception):
     """In words, for the reader."""
 
 
+def written(text: str) -> str:
+    """What a reader wrote, on one line, as a database can be asked for it: none takes half of
+    a surrogate pair, which JSON can bring, and PostgreSQL no NUL."""
+    return " ".join(text.encode("utf-8", "ignore").decode().replace("\0", " ").split())
+
+
 def term_of(text: str) -> str:
     """The key of what a reader wrote: a curated topic's "#slug" or name, or a term; "" for
     neither. What is a key already stays: "mistral" is the word, "Mistral" the topic."""
-    text = " ".join(text.split())
+    text = written(text)
     if text.startswith(TOPIC):
         return text if text.removeprefix(TOPIC) in LABELS else ""
     key = key_of(text)
@@ -57,7 +63,7 @@ def follow(user: User, text: str, label: str = "") -> TrendFollow:
             f"You follow {MOST_FOLLOWED} terms, which is the most. Stop following one first."
         )
     named = LABELS.get(term.removeprefix(TOPIC)) if term.startswith(TOPIC) else None
-    shown = named or (label if key_of(label) == term else " ".join(text.split()))
+    shown = named or written(label if key_of(label) == term else text)
     followed, is_new = TrendFollow.objects.get_or_create(
         user=user, term=term, defaults={"label": shown[:100]}
     )
@@ -68,7 +74,7 @@ def follow(user: User, text: str, label: str = "") -> TrendFollow:
 
 @transaction.atomic
 def unfollow(user: User, term: str) -> None:
-    TrendFollow.objects.filter(user=user, term=term).delete()
+    TrendFollow.objects.filter(user=user, term=written(term)).delete()
     user.has_acted()
 
 

@@ -141,6 +141,41 @@ def test_readers_are_strangers_to_each_other(api: Client, reader: User) -> None:
     assert get(api, f"/items/?source={private.pk}")["results"] == []
 
 
+def test_others_private_tellings_change_nothing_of_a_story(api: Client, reader: User) -> None:
+    theirs = make_source("private", reader=make_user("other"))
+    now = timezone.now()
+    mine = make_item(
+        make_source("mine", reader=reader), published=now - timedelta(hours=5), topics=["agents"]
+    )
+    secret = make_item(theirs, published=now - timedelta(hours=1), topics=["chips"])
+    early = make_item(theirs, published=now - timedelta(hours=9), topics=["chips"])
+    make_story(mine, secret, early, topics=["chips", "agents"])
+
+    (shown,) = get(api, "/stories/")["results"]
+
+    assert shown["topics"] == ["agents"]
+    (own,) = get(api, "/items/")["results"]
+    assert shown["first_at"] == shown["last_at"] == own["published_at"]
+    assert get(api, "/stories/?topic=chips")["results"] == []
+    since = (now - timedelta(hours=2)).isoformat()
+    assert api.get(f"{API}/stories/", {"since": since}).json()["results"] == []
+
+
+def test_a_copy_does_not_name_an_original_that_others_alone_see(api: Client, reader: User) -> None:
+    mine = make_source("mine", reader=reader)
+    secret = make_item(make_source("private", reader=make_user("other")), "A secret letter")
+    known = make_item(mine, "A letter")
+    of_secret = make_item(mine, "A secret letter", copy_of=secret.pk)
+    of_known = make_item(mine, "A letter again", copy_of=known.pk)
+
+    listed = {one["id"]: one["copy_of"] for one in get(api, "/items/")["results"]}
+    found = get(api, "/search/?q=secret")["results"]
+
+    assert listed == {known.pk: None, of_secret.pk: None, of_known.pk: known.pk}
+    assert [one["copy_of"] for one in found] == [None]
+    assert get(api, f"/items/{of_secret.pk}/")["copy_of"] is None
+
+
 def test_search_marks_matches_and_says_problems(api: Client, reader: User) -> None:
     make_item(make_source(reader=reader), "A kestrel")
     found = get(api, "/search/?q=kestrel souce:x")

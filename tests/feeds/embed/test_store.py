@@ -83,6 +83,16 @@ def test_what_was_encoded_before_the_model_went_is_kept(tiny: Counting) -> None:
     assert len(tiny.encoded) == 600
 
 
+def test_a_model_that_fails_in_words_of_its_own_is_told_of_as_any(tiny: Counting) -> None:
+    def fail(texts: Sequence[str]) -> Any:
+        raise RuntimeError("CUDA out of memory")
+
+    tiny.encode = fail  # type: ignore[method-assign]
+
+    with pytest.raises(EmbeddingError, match="CUDA out of memory"):
+        encode_missing(tiny, ["one"])
+
+
 def test_old_vectors_are_dropped(tiny: Counting) -> None:
     encode_missing(tiny, ["one", "three"])
     Embedding.objects.filter(pk=Embedding.objects.first().pk).update(  # type: ignore[union-attr]

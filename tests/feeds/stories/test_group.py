@@ -1,11 +1,14 @@
 """Grouping items of the database into stories, repairing them, and correcting them by hand."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from feeds.models import Item, ItemKey, Lease, Story, StoryRedirect
+from feeds.stories import group
 from feeds.stories.edit import delete_items, merge_stories, move_item, split_story
 from feeds.stories.group import group_new_items, repair_stories
 from tests.make import make_item, make_source, make_story
@@ -93,6 +96,23 @@ def test_a_copy_is_known_as_one_and_counts_for_no_source() -> None:
     assert (story.item_count, story.source_count, story.copy_count) == (2, 1, 1)
 
 
+def test_what_could_not_be_written_is_grouped_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    title, now = "Bank loses nine million to cloned voice in a call", timezone.now()
+    first = make_item(make_source("wire"), title, published=now - timedelta(hours=2))
+    copy = make_item(make_source("local"), title, published=now - timedelta(hours=1))
+
+    def fail(stories: Iterable[int]) -> None:
+        raise OperationalError("database is locked")
+
+    with monkeypatch.context() as patched, pytest.raises(OperationalError):
+        patched.setattr(group, "refresh_stories", fail)
+        group_new_items()
+    group_new_items()
+
+    assert story_of(copy) == story_of(first)
+    assert (first.copy_of, copy.copy_of) == (None, first.pk)
+
+
 def test_two_versions_of_a_thing_are_two_stories() -> None:
     make_item(make_source("one"), "Windsurf Next 1.9577.1020")
     make_item(make_source("two"), "Windsurf Next 1.9580.44")
@@ -146,6 +166,17 @@ def test_what_was_split_by_hand_stays_apart() -> None:
     assert story_of(first) == new.pk != story.pk
     story.refresh_from_db()
     assert story.item_count == 2
+
+
+def test_what_was_merged_and_split_again_leads_nowhere_else() -> None:
+    items = make_news()
+    one, two = make_story(items[OTHER[0]]), make_story(items[OTHER[1]])
+    merge_stories(two, [one])
+    assert StoryRedirect.objects.get(old_id=one.pk).story == two
+
+    new = split_story(two, two.items.filter(pk=one.pk))
+
+    assert not StoryRedirect.objects.filter(old_id=new.pk).exists()
 
 
 def test_a_story_keeps_an_item_when_it_is_split() -> None:

@@ -1,7 +1,9 @@
 """What grouping decides, pure: by words, versions and sources, whatever the order."""
 
 import random
+import tracemalloc
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,3 +132,17 @@ def test_repaired_groups_have_one_story_each_and_pinned_items_stay(
     named = [{found[item] for item in group if item in found} for group in groups.values()]
     assert all(len(names) <= 1 for names in named)
     assert len({story for names in named for story in names}) == sum(map(len, named))
+
+
+def test_stories_are_read_into_memory_without_comparing_all_with_all() -> None:
+    count, grouper = 4_000, Grouper()
+    known = [(make_document(pk, pk * 60.0, pk, f"word{pk}"), pk) for pk in range(1, count)]
+    rows = np.eye(8, dtype=np.float32)
+    grouper.put_all(known, {pk: rows[pk % 8] for _, pk in known})
+
+    tracemalloc.start()
+    grouper.put_all(known, {pk: rows[pk % 8] for _, pk in known})
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < count * count

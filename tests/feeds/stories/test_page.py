@@ -98,6 +98,17 @@ def test_related_are_the_stories_most_like_it_that_the_reader_may_see() -> None:
     assert [one.story_id for one in page_of(reader, story).related] == [like.pk]
 
 
+def test_what_was_hidden_is_no_related_story() -> None:
+    reader = make_user()
+    mine = make_source("mine", reader=reader)
+    story = make_story(tell(mine, "Court hears a case about copyright", 5))
+    hidden = tell(mine, "Court hears another case about copyright", 4)
+    make_story(hidden)
+    ItemState.objects.create(user=reader, item=hidden, is_hidden=True)
+
+    assert page_of(reader, story).related == []
+
+
 def test_the_number_of_queries_does_not_grow_with_the_coverage(
     django_assert_num_queries: Any,
 ) -> None:

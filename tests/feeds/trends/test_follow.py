@@ -69,6 +69,12 @@ def test_a_label_that_is_another_term_is_not_believed() -> None:
     assert follow(make_user("other"), "velloria", label="Velloria").label == "Velloria"
 
 
+@pytest.mark.parametrize("odd", ["Velloria\0", "\ud800Velloria"])
+def test_what_no_database_takes_is_left_out(odd: str) -> None:
+    assert follow(make_user(), odd).label == "Velloria"
+    assert follow(make_user("other"), "velloria", label=odd).label == "Velloria"
+
+
 def test_too_many_and_too_vague_are_refused_in_words() -> None:
     reader = make_user()
     TrendFollow.objects.bulk_create(

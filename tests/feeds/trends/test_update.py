@@ -17,10 +17,12 @@ from feeds.models import (
     Subscription,
     TermDay,
     TrendBoard,
+    TrendDay,
 )
 from feeds.revisions import news_for
 from feeds.stories.group import move_items
 from feeds.trends.board import public_trends, trends_for
+from feeds.trends.count import count_days
 from feeds.trends.types import COOLING, NEW
 from feeds.trends.update import LEASE, update_trends
 from tests.feeds.trends.newsroom import NOW, PLACES, Newsroom
@@ -225,6 +227,18 @@ def test_late_arrivals_are_counted_on_their_day(room: Newsroom) -> None:
 
     (row,) = TermDay.objects.filter(term="velloria")
     assert (row.day, row.count) == ((NOW - timedelta(days=20.2)).date(), 5)
+
+
+def test_days_that_a_killed_process_did_not_reach_are_counted_the_next_time(room: Newsroom) -> None:
+    room.burst("Velloria", 5, days_ago=20.2)
+    days = iter([True] * 5)
+    count_days(NOW, lambda: next(days, False))
+    assert TrendDay.objects.count() == 5
+
+    count_days(NOW)
+
+    assert TrendDay.objects.count() == 63
+    assert TermDay.objects.get(term="velloria").count == 5
 
 
 def test_items_that_were_not_grouped_are_counted_once_they_are(room: Newsroom) -> None:
