@@ -313,6 +313,33 @@ def test_after_three_failures_it_is_left_alone_then_tried_by_one(
     assert LanguageServer.objects.get().open_until is None
 
 
+def is_left_alone(llm: ModelServer) -> None:
+    llm.will(fails(503))
+    for n in range(3):
+        with pytest.raises(ModelAwayError, match="failed"):
+            ask(str(n))
+    LanguageServer.objects.update(open_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_each_failed_trial_doubles_the_pause(llm: ModelServer) -> None:
+    is_left_alone(llm)
+
+    with pytest.raises(ModelAwayError, match="failed"):
+        ask()
+
+    server = LanguageServer.objects.get()
+    assert server.failures == 4
+    assert server.open_until is not None
+    assert server.open_until > timezone.now() + timedelta(seconds=50)
+
+
+def test_a_server_that_comes_back_is_asked_in_a_simpler_way_at_once(llm: ModelServer) -> None:
+    is_left_alone(llm)
+    llm.will(knows_no("json_schema", says(YES)))
+
+    assert ask() == YES
+
+
 def test_the_same_question_is_answered_from_what_is_kept_until_it_is_old(llm: ModelServer) -> None:
     llm.will(says(YES), says({"answer": "no"}))
 
