@@ -292,6 +292,14 @@ def test_a_server_that_refuses_whatever_is_asked_is_not_held_to_lack_anything(
     assert LanguageServer.objects.get().lacks == []
 
 
+@pytest.mark.parametrize("sign", ["\\u0000", "\\ud800"])
+def test_what_no_database_stores_is_left_out(llm: ModelServer, sign: str) -> None:
+    llm.will(says(f'{{"answer": "yes{sign}"}}'))
+
+    assert ask() == {"answer": "yes "}
+    assert LanguageReply.objects.get().data == {"answer": "yes "}
+
+
 def test_after_three_failures_it_is_left_alone_then_tried_by_one(
     llm: ModelServer, settings: Any
 ) -> None:
