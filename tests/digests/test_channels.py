@@ -102,6 +102,19 @@ def test_one_click_ends_the_letters_without_a_session(reader: User, mailbox: Mai
     assert (answer.status_code, channel.state) == (200, State.STOPPED)
 
 
+def test_no_reader_can_take_the_link_that_ends_letters_from_who_gets_them(
+    signed_in: Client, reader: User
+) -> None:
+    channel = make_channel(reader, "email", "victim@example.org")
+    link = f"/digest/unsubscribe/{token_for(channel, UNSUBSCRIBE)}/"
+
+    act(signed_in, channel, "renew")
+
+    assert Client().post(link).status_code == 200
+    channel.refresh_from_db()
+    assert channel.state == State.STOPPED
+
+
 def test_letters_that_were_ended_begin_again_only_with_a_new_answer(
     signed_in: Client, reader: User, mailbox: Mailbox
 ) -> None:
