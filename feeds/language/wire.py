@@ -144,7 +144,8 @@ def _name(endpoint: Endpoint) -> str:
 
 
 def _in_words(endpoint: Endpoint, error: _Status) -> LanguageModelError:
-    name, said = _name(endpoint), f" It says: {error.said}" if error.said else ""
+    told = error.said.replace(endpoint.key, "…") if endpoint.key else error.said
+    name, said = _name(endpoint), f" It says: {told}" if told else ""
     status = error.status
     if status == _BUSY and "quota" not in error.said:
         return ModelBusyError(

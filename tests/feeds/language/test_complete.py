@@ -200,6 +200,18 @@ def test_what_cannot_succeed_is_not_repeated(llm: ModelServer, status: int, word
     assert len(llm.asked) == 1
 
 
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_a_server_that_tells_the_key_does_not_get_it_into_messages(
+    llm: ModelServer, status: int
+) -> None:
+    llm.will(fails(status, "Received sk-secret, expected another"))
+
+    with pytest.raises(LanguageModelError, match="Received …, expected") as caught:
+        ask()
+
+    assert "sk-secret" not in str(caught.value)
+
+
 def test_a_quota_that_is_spent_is_not_asked_for_again(llm: ModelServer) -> None:
     llm.will(fails(429, "You exceeded your current quota"))
 
