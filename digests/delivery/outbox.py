@@ -57,6 +57,7 @@ def due_deliveries() -> list[int]:
     waiting = Q(state=State.WAITING, next_try_at__lte=now)
     left = Q(state__in=[State.CLAIMED, State.SENDING], until__lt=now)
     due = Delivery.objects.filter(waiting | left, channel__state=Channel.State.ACTIVE)
+    due = due.filter(channel__user__is_active=True)
     return list(due.order_by("next_try_at").values_list("pk", flat=True))
 
 

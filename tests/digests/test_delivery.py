@@ -407,6 +407,18 @@ def test_nothing_leaves_by_channels_that_are_off_or_not_confirmed(reader: User) 
     assert plan_deliveries(make_edition(None, "For all")) == 0
 
 
+def test_what_waits_does_not_leave_for_a_reader_who_was_switched_off(reader: User) -> None:
+    with webhook(reply(503), reply(200)) as receiver:
+        delivery = planned(reader, "webhook", receiver.url)
+        send_one(delivery)
+        Delivery.objects.update(next_try_at=timezone.now())
+        User.objects.update(is_active=False)
+
+        assert deliver_digests() == 0
+
+    assert len(receiver.taken) == 1
+
+
 def test_messages_are_json_that_names_no_one(reader: User) -> None:
     with webhook(reply(200)) as receiver:
         after(planned(reader, "discord", receiver.url, "@everyone [x](https://evil.example)"))
