@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from accounts.models import User
+from digests.delivery.mail import edition_letter
 from digests.delivery.outbox import GIVEN_UP_AFTER, LOST, deliver, due_deliveries, plan_deliveries
 from digests.delivery.posting import shown_secret
 from digests.models import Channel, Delivery, Digest
@@ -106,6 +108,19 @@ def test_a_letter_of_nine_stories_is_not_cut_off_by_mail_programs(
 
     # Gmail cuts what is longer than 102 kB.
     assert len(mailbox.letters[0].as_bytes()) < 80_000
+
+
+def test_the_id_of_a_letter_is_one_where_the_site_has_a_port(
+    reader: User, settings: LazySettings
+) -> None:
+    settings.SITE_URL = "https://news.example:8443"
+    channel = make_channel(reader, "email", "me@example.org")
+
+    letter = edition_letter(channel, make_edition(reader), "digest-1")
+
+    written = message_from_bytes(letter.message().as_bytes(), policy=policy.default)
+    assert written["Message-ID"].defects == ()
+    assert written["Message-ID"] == "<digest-1.news.example.8443@news.example>"
 
 
 def test_a_headline_cannot_add_headers_or_markup(reader: User, mailbox: Mailbox) -> None:
