@@ -15,7 +15,14 @@ from django.utils import timezone
 
 from accounts.models import User
 from digests.delivery.mail import edition_letter
-from digests.delivery.outbox import GIVEN_UP_AFTER, LOST, deliver, due_deliveries, plan_deliveries
+from digests.delivery.outbox import (
+    GIVEN_UP_AFTER,
+    LOST,
+    deliver,
+    due_deliveries,
+    overdue,
+    plan_deliveries,
+)
 from digests.delivery.posting import shown_secret
 from digests.models import Channel, Delivery, Digest
 from digests.tasks import deliver_digests, write_due_digests
@@ -430,6 +437,7 @@ def test_what_waits_does_not_leave_for_a_reader_who_was_switched_off(reader: Use
         User.objects.update(is_active=False)
 
         assert deliver_digests() == 0
+        assert overdue(timezone.now() + timedelta(days=1)) == 0
 
     assert len(receiver.taken) == 1
 
