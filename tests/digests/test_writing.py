@@ -100,6 +100,20 @@ def test_a_quiet_edition_that_has_left_tells_nothing_more() -> None:
     assert Digest.objects.get().content["stories"] == []
 
 
+def test_a_quiet_edition_that_stays_quiet_is_no_new_one() -> None:
+    reader = make_reader(digest_hour=timezone.now().hour)
+    make_source("one", reader=reader)
+    write_due_digests()
+    first, version = Digest.objects.get(), User.objects.get().version
+
+    write_due_digests()
+
+    again = Digest.objects.get()
+    assert again.created_at == first.created_at
+    assert again.known_until > first.known_until
+    assert User.objects.get().version == version
+
+
 def test_an_older_edition_is_not_written_after_a_newer_one() -> None:
     reader = make_reader(digest_hour=7)
     make_edition(reader, "By hand before the hour", now=NOW.replace(hour=5))
