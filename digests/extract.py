@@ -17,11 +17,13 @@ RELEVANCE = 0.7
 NEAR_DUPLICATE = 0.6
 LEADING_SENTENCES = 6
 LEADING_CHARACTERS = 4000
-_END = re.compile(r"[.!?…؟۔।]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』）”’»)]*|\n+")
+_END = re.compile(r"(?<![.!?…؟۔।])[.!?…؟۔।]++[\"'”’»)\]]*(?=\s)|[。！？]+[」』）”’»)]*|\n+")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Sen|Rep|Gov|vs|etc|e\.g|i\.e|al|approx|ca|Fig|Inc|Ltd"
     r"|Corp|Co|No|Nr|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|bzw|z\.B|d\.h|[A-ZÀ-ÞА-Я]))\.$"
 )
+LONGEST_ABBREVIATION = 12
+"""Characters, with what is before it."""
 _WHOLE_WORD = re.compile(r"[^\W\d_]{5,}$")
 _UNSPACED = re.compile(r"[぀-ヿ㐀-鿿]")
 BOILERPLATE = re.compile(
@@ -112,7 +114,7 @@ def _ends(text: str, match: re.Match[str]) -> bool:
 
 def _goes_on(sentence: str) -> bool:
     """After an abbreviation, or in a quotation that is not too long to be quoted whole."""
-    if _ABBREVIATION.search(sentence):
+    if _ABBREVIATION.search(sentence[-LONGEST_ABBREVIATION:]):
         return True
     opened = sum(sentence.count(mark) for mark in "“«「『")
     closed = sum(sentence.count(mark) for mark in "”»」』")

@@ -71,7 +71,9 @@ class ChannelForm(forms.Form):
         row = self._row()
         is_mail = row["kind"] == Channel.Kind.EMAIL
         state = Channel.State.UNCONFIRMED if is_mail else Channel.State.ACTIVE
-        return Channel.objects.create(user=self.user, state=state, **row)
+        # A double click sends the form twice, and both may have found it free.
+        channel, _ = Channel.objects.get_or_create(user=self.user, **row, defaults={"state": state})
+        return channel
 
 
 def _address_problem(target: str) -> str:

@@ -8,7 +8,7 @@ from digests.check import Sentence
 from digests.hygiene import fenced
 from feeds.language.types import Message, Schema
 
-VERSION = "digest-1"
+VERSION = "digest-2"
 """Part of the key under which a summary is kept: raise it with any change here, in the check or in
 the cleaning."""
 MOST_SENTENCES = 3

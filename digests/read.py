@@ -7,8 +7,7 @@ from accounts.database import try_to_write
 from accounts.models import User
 from digests.models import Digest
 from digests.schedules import schedule_of
-from digests.write import write_digest
-from digests.writing import current_writing, today_of, write_now
+from digests.writing import current_writing, today_of, write_at_once, write_now
 from feeds.language.complete import is_configured
 
 
@@ -19,7 +18,7 @@ def todays_digest(user: User | None) -> Digest:
     today = today_of(user)
     newest = Digest.objects.of(user).first()
     if newest is None:
-        return _improved(user, write_digest(user, today))
+        return _improved(user, write_at_once(user, today))
     comes_today = user is not None and today.weekday() in schedule_of(user).days
     if not comes_today or newest.date >= today or _is_in_hand(user, today):
         return newest

@@ -69,6 +69,12 @@ def _keep(user: User | None, day: date, window: Window, edition: Edition) -> Dig
     }
     # A page may be what writes: the router then knows that it needs the primary.
     with transaction.atomic(using=router.db_for_write(Digest)):
+        same = Digest.objects.of(user).filter(date=day).first()
+        if same is not None and same.content == kept["content"]:
+            # A quiet one is looked at all day: pages, feeds and caches need not hear of it.
+            same.starts_at, same.ends_at = window.start, window.end
+            same.save(update_fields=["starts_at", "ends_at"])
+            return same
         digest, _ = Digest.objects.update_or_create(user=user, date=day, defaults=kept)
         if user is not None:
             user.has_acted()

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from accounts.database import is_primary_lost
 from accounts.models import User
 from digests.delivery.outbox import plan_deliveries
-from digests.models import Digest, Writing
+from digests.models import Delivery, Digest, DigestQuerySet, Writing
 from digests.schedules import schedule_of
 from digests.window import LONGEST, reader_today
 from digests.write import write_digest
@@ -56,7 +56,7 @@ def ask_for_due(now: datetime) -> int:
 def _due_editions(now: datetime) -> list[Due]:
     """In a constant number of queries. One written before its hour was a preview; one without
     news is written again, as a new reader's first feeds come in after it."""
-    known = _known_until((now - LONGEST - timedelta(days=1)).date())
+    known = _known_until(Digest.objects.all(), now)
     due: list[Due] = []
     for user in _with_editions():
         schedule = schedule_of(user)
@@ -65,6 +65,15 @@ def _due_editions(now: datetime) -> list[Due]:
         if day and _lacks(user, day, schedule.moment(day), own):
             due.append((user, day))
     return due
+
+
+def _is_due(user: User | None, day: date, now: datetime) -> bool:
+    """Whether the hour of that edition has come, and nothing that was written since is it."""
+    schedule = schedule_of(user)
+    if schedule.last_due(now) != day or (user and not user.subscriptions.exists()):
+        return False
+    known = _known_until(Digest.objects.of(user), now).get(user.pk if user else None, {})
+    return _lacks(user, day, schedule.moment(day), known)
 
 
 def _lacks(user: User | None, day: date, moment: datetime, known: dict[date, datetime]) -> bool:
@@ -80,9 +89,12 @@ def _with_editions() -> Iterable[User | None]:
     return [*everyone, *readers.order_by("pk")]
 
 
-def _known_until(since: date) -> dict[int | None, dict[date, datetime]]:
-    """By reader and day, until when the edition knows of the news."""
-    recent = Digest.objects.filter(date__gte=since).exclude(content__item_count=0)
+def _known_until(editions: DigestQuerySet, now: datetime) -> dict[int | None, dict[date, datetime]]:
+    """By reader and day, until when the edition knows of the news. One without any is passed
+    over until it leaves: what it told later would be taken for told, and reach no channel."""
+    recent = editions.filter(date__gte=(now - LONGEST - timedelta(days=1)).date())
+    has_left = Exists(Delivery.objects.filter(digest=OuterRef("pk")))
+    recent = recent.exclude(~has_left, content__item_count=0)
     known: defaultdict[int | None, dict[date, datetime]] = defaultdict(dict)
     for user, day, ends, created in recent.values_list("user_id", "date", "ends_at", "created_at"):
         known[user][day] = ends or created
@@ -103,10 +115,13 @@ def work_off(pk: int) -> bool:
     if writing is None:
         return False
     try:
+        now = clock.now()
+        # What was asked for by hand may be what is due: nothing else would be delivered then.
+        writing.is_due = writing.is_due or _is_due(writing.user, writing.date, now)
         digest = write_digest(
             writing.user,
             writing.date,
-            now=clock.now(),
+            now=now,
             is_due=writing.is_due,
             seconds_for_model=LONGEST_EDITION,
             on_progress=lambda done, total: _note_progress(writing, done, total),
@@ -151,10 +166,20 @@ def _failed(writing: Writing) -> None:
     _own(writing).update(error=FAILED, next_try_at=next_try, until=None)
 
 
+def write_at_once(user: User | None, day: date) -> Digest:
+    """For who waits for it. One that is due already a worker writes again, and delivers."""
+    now = timezone.now()
+    is_due = _is_due(user, day, now)
+    digest = write_digest(user, day, now=now)
+    if is_due:
+        ask_for(user, day, is_due=True)
+    return digest
+
+
 def write_now(user: User | None, day: date) -> Digest | None:
     """For a page that waits for it; None where it fails, which is noted and tried again."""
     try:
-        return write_digest(user, day)
+        return write_at_once(user, day)
     except Exception as error:
         if is_primary_lost(error):
             raise

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from digests.ask.asking import Asked, ask_model, look, problem_of
+from digests.ask.asking import Asked, ask_model, look, plain, problem_of
 
 NOT_SAID = "Your news does not say."
 
@@ -80,7 +80,7 @@ def _asked_by(request: Request, given: Any) -> tuple[User, str]:
     assert isinstance(request.user, User)
     if not hasattr(given, "get"):
         raise ValidationError({"q": "Send an object with the question as q."})
-    text = " ".join(str(given.get("q") or "").replace("\0", " ").split())
+    text = plain(str(given.get("q") or ""))
     if problem := problem_of(text):
         raise ValidationError({"q": problem})
     return request.user, text

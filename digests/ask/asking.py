@@ -70,6 +70,11 @@ def ask_model(user: User, text: str) -> Asked:
     return shown(user, text, question)
 
 
+def plain(text: str) -> str:
+    """On one line, without what no database stores."""
+    return " ".join(text.replace("\0", " ").encode("utf-8", "ignore").decode().split())
+
+
 def problem_of(text: str) -> str:
     """What is wrong with a question, in words; "" for nothing."""
     if not text:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.types import ReaderRequest
-from digests.ask.asking import Asked, ask_model, look, shown
+from digests.ask.asking import Asked, ask_model, look, plain, shown
 from digests.models import Question
 
 
@@ -18,7 +18,7 @@ from digests.models import Question
 def ask(request: ReaderRequest) -> HttpResponse:
     """The sources' answer at once; a POST asks the model, and a reload shows what it says."""
     given = request.POST if request.method == "POST" else request.GET
-    text = _plain(given.get("q", ""))
+    text = plain(given.get("q", ""))
     if request.method != "POST":
         asked = look(request.user, text) if text else Asked()
         return _page(request, text, asked)
@@ -44,8 +44,3 @@ def _page(request: ReaderRequest, text: str, asked: Asked) -> HttpResponse:
 
 def _part(request: ReaderRequest, text: str, asked: Asked) -> HttpResponse:
     return render(request, "digests/ask_answer.html", {"search_text": text, "asked": asked})
-
-
-def _plain(text: str) -> str:
-    """On one line, without what no database stores."""
-    return " ".join(text.replace("\0", " ").encode("utf-8", "ignore").decode().split())

@@ -1,5 +1,6 @@
 """Letters: an edition in HTML and text, and the question whether an address wants them."""
 
+import re
 import smtplib
 from email.charset import QP, Charset
 from email.utils import format_datetime, parseaddr
@@ -89,8 +90,9 @@ def _domain() -> str:
 
 
 def _message_id(delivery_id: str) -> str:
-    """The same each time it is tried: who gets it twice can tell."""
-    return f"<{delivery_id}.{settings.SITE_URL.partition('://')[2].replace('/', '.')}@{_domain()}>"
+    """The same each time it is tried: who gets it twice can tell. A port's colon is not allowed."""
+    parts = re.findall(r"[\w-]+", settings.SITE_URL.partition("://")[2])
+    return f"<{'.'.join([delivery_id, *parts])}@{_domain()}>"
 
 
 def send_letter(letter: EmailMultiAlternatives) -> None:

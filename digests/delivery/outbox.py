@@ -30,6 +30,7 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 GIVEN_UP_AFTER = timedelta(days=3)
 MOST_GIVEN_UP = 3
 """In a row: then the channel is stopped."""
+_MAY_LEAVE = Q(channel__state=Channel.State.ACTIVE, channel__user__is_active=True)
 _TO_PROGRAMS = Q(channel__kind=Channel.Kind.WEBHOOK)
 """They can tell a second copy by its id; people in a chat or at their mail cannot."""
 LOST = "The worker ended while this was being sent. It may have arrived, so it is not repeated."
@@ -56,7 +57,7 @@ def due_deliveries() -> list[int]:
     now = clock.ask()
     waiting = Q(state=State.WAITING, next_try_at__lte=now)
     left = Q(state__in=[State.CLAIMED, State.SENDING], until__lt=now)
-    due = Delivery.objects.filter(waiting | left, channel__state=Channel.State.ACTIVE)
+    due = Delivery.objects.filter(_MAY_LEAVE, waiting | left)
     return list(due.order_by("next_try_at").values_list("pk", flat=True))
 
 
@@ -188,4 +189,5 @@ def last_deliveries(channels: list[Channel]) -> dict[int, Delivery]:
 
 def overdue(before: datetime) -> int:
     """How many should have left before that moment, and no worker took them."""
-    return Delivery.objects.filter(state=State.WAITING, next_try_at__lt=before).count()
+    waiting = Delivery.objects.filter(_MAY_LEAVE, state=State.WAITING)
+    return waiting.filter(next_try_at__lt=before).count()

@@ -137,8 +137,9 @@ def _resume(request: ReaderRequest, channel: Channel) -> None:
 
 
 def _renew(request: ReaderRequest, channel: Channel) -> None:
-    """Addresses and secrets that carry the old key hold no longer."""
-    Channel.objects.filter(pk=channel.pk).update(key=new_key())
+    """Addresses and secrets that carry the old key hold no longer. Those in letters do: whoever
+    reads them may end them, whatever the reader does who had them sent."""
+    Channel.objects.filter(pk=channel.pk).exclude(kind=Channel.Kind.EMAIL).update(key=new_key())
 
 
 def _remove(request: ReaderRequest, channel: Channel) -> None:

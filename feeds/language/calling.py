@@ -48,7 +48,9 @@ def call(wanted: Wanted, ask: Ask[T], patience: float) -> T:
             return _ask(wanted, place, ask)
         except ModelAwayError as error:
             pause = _pause(attempt, error)
-            if attempt == ATTEMPTS or not error.is_brief or pause > LONGEST_WAIT:
+            is_trial = place.server.open_until is not None  # one call, and nobody comes after it
+            is_last = attempt == ATTEMPTS or is_trial or pause > LONGEST_WAIT
+            if is_last or not error.is_brief:
                 failed(wanted.server, error, error.retry_after or 0.0)
                 raise
             log.info("language_call_repeated seconds=%.1f reason=%s", pause, error)
@@ -70,6 +72,8 @@ def _ask(wanted: Wanted, place: LanguageCall, ask: Ask[T]) -> T:
         usage = Usage(0, 0)
         if error.status in _NEEDS_A_PERSON:
             failed(wanted.server, error, LONGEST_PAUSE.total_seconds())
+        else:
+            succeeded(wanted.server)  # it is there, and may be asked in a simpler way
         raise
     except LanguageModelError:
         succeeded(wanted.server)  # it answers, if not as was wished

@@ -11,6 +11,7 @@ from feeds.language.types import Schema
 MOST_TRIES = 50
 """Places at which an object may begin."""
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _FENCED = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.DOTALL | re.IGNORECASE)
 
 
@@ -41,12 +42,23 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _decode(text: str) -> dict[str, Any] | None:
-    """The object at the beginning of `text`, whatever comes after it."""
+    """The object at the beginning of `text`, whatever comes after it, fit to be stored."""
     try:
-        found, _ = _DECODER.raw_decode(text.strip())
+        found = _storable(_DECODER.raw_decode(text.strip())[0])
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _storable(found: Any) -> Any:
+    """Without what no database takes, and whole numbers as such: to a schema 1.0 is one too."""
+    if isinstance(found, dict):
+        return {_storable(name): _storable(value) for name, value in found.items()}
+    if isinstance(found, list):
+        return [_storable(one) for one in found]
+    if isinstance(found, str):
+        return _NO_TEXT.sub(" ", found)
+    return int(found) if isinstance(found, float) and found.is_integer() else found
 
 
 def _no_number(name: str) -> Any:

@@ -144,7 +144,8 @@ def _name(endpoint: Endpoint) -> str:
 
 
 def _in_words(endpoint: Endpoint, error: _Status) -> LanguageModelError:
-    name, said = _name(endpoint), f" It says: {error.said}" if error.said else ""
+    told = error.said.replace(endpoint.key, "…") if endpoint.key else error.said
+    name, said = _name(endpoint), f" It says: {told}" if told else ""
     status = error.status
     if status == _BUSY and "quota" not in error.said:
         return ModelBusyError(
@@ -211,7 +212,7 @@ def _vectors(endpoint: Endpoint, document: dict[str, Any], count: int) -> list[l
     try:
         rows = {row.get("index", n): row["embedding"] for n, row in enumerate(document["data"])}
         vectors = [[float(number) for number in rows[n]] for n in range(count)]
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         raise BadReplyError(f"{_name(endpoint)} gave no vector for each text.") from None
     if len({len(vector) for vector in vectors}) > 1 or not all(vectors):
         raise BadReplyError(f"{_name(endpoint)} gave vectors of different lengths.")

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from digests.forms import ChannelForm
 from digests.links import CONFIRM, FEED, UNSUBSCRIBE, token_for
 from digests.models import Channel, Delivery
 from tests.digests.make import make_channel
@@ -102,6 +103,19 @@ def test_one_click_ends_the_letters_without_a_session(reader: User, mailbox: Mai
     assert (answer.status_code, channel.state) == (200, State.STOPPED)
 
 
+def test_no_reader_can_take_the_link_that_ends_letters_from_who_gets_them(
+    signed_in: Client, reader: User
+) -> None:
+    channel = make_channel(reader, "email", "victim@example.org")
+    link = f"/digest/unsubscribe/{token_for(channel, UNSUBSCRIBE)}/"
+
+    act(signed_in, channel, "renew")
+
+    assert Client().post(link).status_code == 200
+    channel.refresh_from_db()
+    assert channel.state == State.STOPPED
+
+
 def test_letters_that_were_ended_begin_again_only_with_a_new_answer(
     signed_in: Client, reader: User, mailbox: Mailbox
 ) -> None:
@@ -159,6 +173,14 @@ def test_the_same_way_is_added_once_and_not_too_many(signed_in: Client, reader: 
     for n in range(9):
         add(signed_in, "slack", f"https://hooks.example/{n}")
     assert "You have 10 ways already" in add(signed_in, "slack", "https://hooks.example/more")
+
+
+def test_a_form_that_is_sent_twice_at_once_adds_one_way(reader: User) -> None:
+    sent = {"kind": "feed", "which": "own", "target": ""}
+    forms = [ChannelForm(reader, sent), ChannelForm(reader, sent)]
+    assert all(form.is_valid() for form in forms)
+
+    assert forms[0].save() == forms[1].save()
 
 
 def test_a_test_says_whether_it_was_taken(

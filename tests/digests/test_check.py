@@ -32,6 +32,8 @@ def wrong(text: str, *sources: str, cites: tuple[int, ...] = ()) -> str:
         "OPENAI released a model on Tuesday, said CEO Sam Altman.",
         "Altman said “We are very proud of it” of OpenAI's model.",
         'Altman said "we are very proud of it" of OpenAI\'s model.',
+        "Altman said 'we are very proud of it' of OpenAI's model.",
+        "The lab's CEO is proud of OpenAI's and of the universities' weights.",
         "It costs 1.25 million dollars, down 40% in 2000 days.",
         "It costs $1,250,000, down 40 per cent.",
         "It costs US$1.25m, down forty percent.",
@@ -104,6 +106,8 @@ def test_a_name_made_of_two_others_does_not_hold() -> None:
         "Altman said of OpenAI's model: “We love it",
         "OpenAI's model is «the best of all», said the company.",
         "OpenAI's model is ‘the best’, said the company.",
+        "OpenAI's model 'isn't cheap', said the company on Tuesday.",
+        "OpenAI's model ‘isn’t cheap’, said the company on Tuesday.",
     ],
 )
 def test_a_quotation_that_is_not_there_word_for_word_does_not_hold(text: str) -> None:

@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
@@ -13,7 +14,15 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from accounts.models import User
-from digests.delivery.outbox import GIVEN_UP_AFTER, LOST, deliver, due_deliveries, plan_deliveries
+from digests.delivery.mail import edition_letter
+from digests.delivery.outbox import (
+    GIVEN_UP_AFTER,
+    LOST,
+    deliver,
+    due_deliveries,
+    overdue,
+    plan_deliveries,
+)
 from digests.delivery.posting import shown_secret
 from digests.models import Channel, Delivery, Digest
 from digests.tasks import deliver_digests, write_due_digests
@@ -106,6 +115,19 @@ def test_a_letter_of_nine_stories_is_not_cut_off_by_mail_programs(
 
     # Gmail cuts what is longer than 102 kB.
     assert len(mailbox.letters[0].as_bytes()) < 80_000
+
+
+def test_the_id_of_a_letter_is_one_where_the_site_has_a_port(
+    reader: User, settings: LazySettings
+) -> None:
+    settings.SITE_URL = "https://news.example:8443"
+    channel = make_channel(reader, "email", "me@example.org")
+
+    letter = edition_letter(channel, make_edition(reader), "digest-1")
+
+    written = message_from_bytes(letter.message().as_bytes(), policy=policy.default)
+    assert written["Message-ID"].defects == ()
+    assert written["Message-ID"] == "<digest-1.news.example.8443@news.example>"
 
 
 def test_a_headline_cannot_add_headers_or_markup(reader: User, mailbox: Mailbox) -> None:
@@ -405,6 +427,19 @@ def test_nothing_leaves_by_channels_that_are_off_or_not_confirmed(reader: User) 
 
     assert plan_deliveries(make_edition(reader)) == 0
     assert plan_deliveries(make_edition(None, "For all")) == 0
+
+
+def test_what_waits_does_not_leave_for_a_reader_who_was_switched_off(reader: User) -> None:
+    with webhook(reply(503), reply(200)) as receiver:
+        delivery = planned(reader, "webhook", receiver.url)
+        send_one(delivery)
+        Delivery.objects.update(next_try_at=timezone.now())
+        User.objects.update(is_active=False)
+
+        assert deliver_digests() == 0
+        assert overdue(timezone.now() + timedelta(days=1)) == 0
+
+    assert len(receiver.taken) == 1
 
 
 def test_messages_are_json_that_names_no_one(reader: User) -> None:

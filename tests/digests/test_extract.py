@@ -1,5 +1,9 @@
 """Sentences are taken whole from the sources, one a source, without repeating each other."""
 
+import time
+
+import pytest
+
 from digests.extract import choose_sentences, length, split_sentences
 
 
@@ -7,6 +11,15 @@ def test_an_abbreviation_does_not_end_a_sentence() -> None:
     found = split_sentences("Dr. Ada Marsh leads the lab. It opened in May. Version 2.5 is out.")
 
     assert found == ["Dr. Ada Marsh leads the lab.", "It opened in May.", "Version 2.5 is out."]
+
+
+@pytest.mark.parametrize("sign", [".", "A. "])
+def test_a_feed_of_full_stops_takes_no_longer_than_others(sign: str) -> None:
+    started = time.process_time()
+
+    split_sentences((sign * 12_000)[:12_000])
+
+    assert time.process_time() - started < 0.4
 
 
 def test_sentences_stand_in_their_sources() -> None:

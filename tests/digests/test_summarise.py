@@ -77,6 +77,12 @@ def test_sentences_that_hold_are_told_with_their_citations(llm: ModelServer) -> 
     assert told.written_by == MODEL
 
 
+def test_a_citation_may_be_written_as_a_decimal_number(llm: ModelServer) -> None:
+    llm.will(drafts(GOOD | {"cites": [1.0]}))
+
+    assert [one.cites for one in tell().sentences] == [(1,)]
+
+
 def test_what_was_written_once_is_shared_by_all_who_see_the_same(llm: ModelServer) -> None:
     llm.will(drafts(GOOD))
 

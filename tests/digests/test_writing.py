@@ -3,17 +3,18 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from digests.models import Digest, Writing
+from digests.models import Delivery, Digest, Writing
 from digests.progress import progress_of
 from digests.tasks import write_due_digests, write_waiting
 from digests.write import write_digest
 from digests.writing import ask_for, ask_for_due, today_of, waiting_writings, work_off
 from feeds.models import Source
-from tests.digests.make import TEXT, make_edition, make_reader
+from tests.digests.make import TEXT, make_channel, make_edition, make_reader
 from tests.make import make_item, make_source, make_story
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,74 @@ def test_a_newcomer_s_first_edition_is_that_of_their_next_hour() -> None:
 
     assert ask_for_due(NOW) == 0
     assert ask_for_due(NOW + timedelta(hours=20)) == 1
+
+
+def reader_with_news() -> User:
+    """Whose hour has come, with a way by which editions leave."""
+    reader = make_reader(digest_hour=timezone.now().hour)
+    make_story(make_item(make_source("one", reader=reader), text=TEXT))
+    make_channel(reader, "slack", "https://hooks.example/x")
+    return reader
+
+
+def test_an_edition_that_a_page_wrote_after_its_hour_is_delivered_all_the_same(
+    client: Client,
+) -> None:
+    client.force_login(reader_with_news())
+
+    assert b"A lab publishes a model" in client.get("/digest/").content
+    write_due_digests()
+
+    assert Delivery.objects.get().digest.content["item_count"] == 1
+
+
+def test_an_edition_asked_for_by_hand_after_its_hour_is_delivered_all_the_same(
+    client: Client,
+) -> None:
+    client.force_login(reader_with_news())
+
+    client.post("/digest/")
+    write_waiting()
+    write_due_digests()
+
+    assert Delivery.objects.count() == 1
+
+
+def test_an_edition_that_the_command_wrote_after_its_hour_is_delivered_all_the_same() -> None:
+    reader_with_news()
+
+    call_command("digest")
+    write_due_digests()
+
+    assert Delivery.objects.count() == 1
+
+
+def test_a_quiet_edition_that_has_left_tells_nothing_more() -> None:
+    """What it told then would reach no channel, and count as told."""
+    reader = make_reader(digest_hour=timezone.now().hour)
+    source = make_source("one", reader=reader)
+    make_channel(reader, "slack", "https://hooks.example/x")
+    write_due_digests()
+    assert Delivery.objects.count() == 1
+
+    make_story(make_item(source, text=TEXT))
+    write_due_digests()
+
+    assert Digest.objects.get().content["stories"] == []
+
+
+def test_a_quiet_edition_that_stays_quiet_is_no_new_one() -> None:
+    reader = make_reader(digest_hour=timezone.now().hour)
+    make_source("one", reader=reader)
+    write_due_digests()
+    first, version = Digest.objects.get(), User.objects.get().version
+
+    write_due_digests()
+
+    again = Digest.objects.get()
+    assert again.created_at == first.created_at
+    assert again.known_until > first.known_until
+    assert User.objects.get().version == version
 
 
 def test_an_older_edition_is_not_written_after_a_newer_one() -> None:

@@ -7,8 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
 from digests.text import as_text
-from digests.write import write_digest
-from digests.writing import today_of
+from digests.writing import today_of, write_at_once
 
 
 def _day(value: str) -> date:
@@ -40,9 +39,10 @@ class Command(BaseCommand):
             self._write(reader, day)
 
     def _write(self, reader: User | None, day: date | None) -> None:
-        if day and day > today_of(reader):
+        today = today_of(reader)
+        if day and day > today:
             raise CommandError(f"{day} has not come yet.")
-        self.stdout.write(as_text(write_digest(reader, day)))
+        self.stdout.write(as_text(write_at_once(reader, day or today)))
 
     def _nobody(self, name: str | None) -> str:
         if name:

@@ -133,7 +133,9 @@ def test_the_api_refuses_what_is_no_question_in_words(page: Client, question: st
     assert answer.json()["q"]
 
 
-@pytest.mark.parametrize("body", ["[]", '"text"', "7", "null", '{"q": null}', '{"q": ["a"]}'])
+@pytest.mark.parametrize(
+    "body", ["[]", '"text"', "7", "null", '{"q": null}', '{"q": ["a"]}', r'{"q": "\ud800 Kestrel"}']
+)
 def test_a_body_that_is_no_question_is_no_error_of_ours(page: Client, body: str) -> None:
     answer = page.post("/api/v1/ask/", body, content_type="application/json")
 

@@ -200,6 +200,18 @@ def test_what_cannot_succeed_is_not_repeated(llm: ModelServer, status: int, word
     assert len(llm.asked) == 1
 
 
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_a_server_that_tells_the_key_does_not_get_it_into_messages(
+    llm: ModelServer, status: int
+) -> None:
+    llm.will(fails(status, "Received sk-secret, expected another"))
+
+    with pytest.raises(LanguageModelError, match="Received …, expected") as caught:
+        ask()
+
+    assert "sk-secret" not in str(caught.value)
+
+
 def test_a_quota_that_is_spent_is_not_asked_for_again(llm: ModelServer) -> None:
     llm.will(fails(429, "You exceeded your current quota"))
 
@@ -292,6 +304,14 @@ def test_a_server_that_refuses_whatever_is_asked_is_not_held_to_lack_anything(
     assert LanguageServer.objects.get().lacks == []
 
 
+@pytest.mark.parametrize("sign", ["\\u0000", "\\ud800"])
+def test_what_no_database_stores_is_left_out(llm: ModelServer, sign: str) -> None:
+    llm.will(says(f'{{"answer": "yes{sign}"}}'))
+
+    assert ask() == {"answer": "yes "}
+    assert LanguageReply.objects.get().data == {"answer": "yes "}
+
+
 def test_after_three_failures_it_is_left_alone_then_tried_by_one(
     llm: ModelServer, settings: Any
 ) -> None:
@@ -311,6 +331,33 @@ def test_after_three_failures_it_is_left_alone_then_tried_by_one(
     assert asked == 3
     assert ask() == YES
     assert LanguageServer.objects.get().open_until is None
+
+
+def is_left_alone(llm: ModelServer) -> None:
+    llm.will(fails(503))
+    for n in range(3):
+        with pytest.raises(ModelAwayError, match="failed"):
+            ask(str(n))
+    LanguageServer.objects.update(open_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_each_failed_trial_doubles_the_pause(llm: ModelServer) -> None:
+    is_left_alone(llm)
+
+    with pytest.raises(ModelAwayError, match="failed"):
+        ask()
+
+    server = LanguageServer.objects.get()
+    assert server.failures == 4
+    assert server.open_until is not None
+    assert server.open_until > timezone.now() + timedelta(seconds=50)
+
+
+def test_a_server_that_comes_back_is_asked_in_a_simpler_way_at_once(llm: ModelServer) -> None:
+    is_left_alone(llm)
+    llm.will(knows_no("json_schema", says(YES)))
+
+    assert ask() == YES
 
 
 def test_the_same_question_is_answered_from_what_is_kept_until_it_is_old(llm: ModelServer) -> None:

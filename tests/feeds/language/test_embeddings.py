@@ -37,6 +37,7 @@ def test_no_text_asks_nothing(llm: ModelServer) -> None:
         b'{"data": [{"index": 0, "embedding": ["x"]}, {"index": 1, "embedding": [1]}]}',
         b'{"data": [{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}]}',
         b'{"data": 7}',
+        b'{"data": [{"embedding": [1' + b"0" * 400 + b']}, {"index": 1, "embedding": [1]}]}',
     ],
 )
 def test_vectors_that_are_lacking_or_differ_are_refused(llm: ModelServer, body: bytes) -> None:
