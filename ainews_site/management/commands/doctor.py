@@ -43,9 +43,7 @@ BEFORE_US = 1_735_689_600
 
 
 class Command(BaseCommand):
-    help = (
-        "Checks configuration, database, cache, queue, models, disk, clock, a feed fetch."
-    )
+    help = "Checks configuration, database, cache, queue, models, disk, clock, a feed fetch."
 
     def handle(self, **_: Any) -> None:
         looks: dict[str, Callable[[], str]] = {
