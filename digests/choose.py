@@ -16,6 +16,7 @@ from feeds.ids import lowest_id
 from feeds.models import Item, ItemState, Source, Story, Subscription
 from feeds.models.item import ItemQuerySet
 from feeds.stories.arrange import Candidate, diversify
+from feeds.stories.coverage import settle_copies
 from feeds.stories.rank import Facts, Reader, explain, rank
 from feeds.stories.scoring import likeness_of
 from feeds.stories.taste import taste_of
@@ -59,13 +60,15 @@ def items_of(user: User | None, window: Window) -> list[Item]:
     in_window = Q(published_at__gte=window.start, published_at__lt=window.end) | Q(
         fetched_at__gte=window.start, fetched_at__lt=window.end
     )
-    return list(
+    items = list(
         _readable(user)
         .filter(in_window, id__gte=lowest_id(window.start - LATE), id__lt=lowest_id(window.end))
         .filter(story__isnull=False)
         .select_related("source", "story")
         .order_by("id")
     )
+    settle_copies(items, Item.objects.visible_to(user) if user else _readable(None))
+    return items
 
 
 def _readable(user: User | None) -> ItemQuerySet:

@@ -27,6 +27,7 @@ from feeds.reading.marks import mark_all_read, set_state, undo_mark
 from feeds.reading.river import get_item, river
 from feeds.reading.unread import unread_counts
 from feeds.search.run import search_items
+from feeds.stories.coverage import settle_copies
 from feeds.stories.page import story_page
 from feeds.stories.refresh import MOST_TOPICS
 from feeds.subscribe import add_source, unsubscribe
@@ -200,7 +201,9 @@ class Stories(ReaderView):
         rows = Item.objects.visible_to(self.reader).telling(stories).order_by("pk")
         seen: dict[int, list[Item]] = {}
         columns = ("pk", "story", "source", "title", "copy_of", "topics", "published_at")
-        for item in rows.only(*columns):
+        told = list(rows.only(*columns))
+        settle_copies(told, Item.objects.visible_to(self.reader))
+        for item in told:
             seen.setdefault(item.story_id or 0, []).append(item)
         for one in stories:
             items = seen.get(one.pk, [])
@@ -213,8 +216,8 @@ class Stories(ReaderView):
             one.source_count = len({i.source_id for i in items if i.copy_of is None}) or 1
             one.shown_first = min(item.published_at for item in items)  # type: ignore[attr-defined]
             one.shown_last = max(item.published_at for item in items)  # type: ignore[attr-defined]
-            told = Counter(topic for item in items for topic in item.topics)
-            one.topics = [topic for topic, _ in told.most_common(MOST_TOPICS)]
+            topics = Counter(topic for item in items for topic in item.topics)
+            one.topics = [topic for topic, _ in topics.most_common(MOST_TOPICS)]
         return [one for one in stories if one.pk in seen]
 
 

@@ -7,13 +7,13 @@ back from now, day by day, until the page is full.
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count
 from django.utils import timezone
 
 from accounts.database import reading_connection
@@ -22,6 +22,7 @@ from feeds.ids import lowest_id
 from feeds.models import Item, ItemState
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, followed_sources
+from feeds.stories.coverage import settle_copies
 
 PAGE = 50
 MOST = 200
@@ -176,30 +177,23 @@ def attach_states(
         item.is_saved = bool(state and state.is_saved)  # type: ignore[attr-defined]
         item.is_hidden = bool(state and state.is_hidden)  # type: ignore[attr-defined]
         item.is_opened = bool(state and state.is_opened)  # type: ignore[attr-defined]
-    _hide_originals(user, items)
+    settle_copies(items, Item.objects.visible_to(user))
     return items
-
-
-def _hide_originals(user: User, items: Sequence[Item]) -> None:
-    """Of what others alone can see, a number would say that it is there, and since when."""
-    originals = {item.copy_of for item in items if item.copy_of}
-    if not originals:
-        return
-    visible = Item.objects.visible_to(user).filter(pk__in=originals)
-    seen = set(visible.order_by().values_list("pk", flat=True))
-    for item in items:
-        item.copy_of = item.copy_of if item.copy_of in seen else None
 
 
 def _attach_tellers(user: User, items: Sequence[Item]) -> None:
     """`tellers`: how many sources tell the item's story, of those that the reader may see."""
     told = [one.story for one in items if one.story and one.story.source_count > 1]
-    counts: dict[int | None, int] = {}
+    sources: defaultdict[int | None, set[int]] = defaultdict(set)
     if told:
-        tellings = Item.objects.visible_to(user).telling(told).filter(copy_of=None).order_by()
-        counts = dict(tellings.values_list("story").annotate(Count("source", distinct=True)))
+        visible = Item.objects.visible_to(user)
+        tellings = list(visible.telling(told).order_by().only("pk", "story", "source", "copy_of"))
+        settle_copies(tellings, visible)
+        for one in tellings:
+            if one.copy_of is None:
+                sources[one.story_id].add(one.source_id)
     for item in items:
-        item.tellers = counts.get(item.story_id, 1)  # type: ignore[attr-defined]
+        item.tellers = len(sources.get(item.story_id, ())) or 1  # type: ignore[attr-defined]
 
 
 def get_item(user: User, pk: int) -> Item:

@@ -105,6 +105,7 @@ def _put_together(
     for column, values in enumerate((kept.ids, kept.stories, kept.sources, kept.copies)):
         parts.append(np.concatenate([new[:, column], np.asarray(values, np.int64)[lines]]))
     parts.append(np.concatenate([new[:, 4], np.asarray(kept.topics, np.int64)[lines]]))
+    _settle_copies(parts[0], parts[3])
     shown = parts[0] >= lowest
     if hidden:
         shown &= ~np.isin(parts[0], list(hidden))
@@ -113,6 +114,16 @@ def _put_together(
         order = order[np.argsort(-parts[0][order])]
     ids, stories, sources, copies, kinds = (part[order[:MOST_ITEMS]] for part in parts)
     return Tellings(ids, stories, sources, copies, kinds, names)
+
+
+def _settle_copies(ids: "Ints", copies: "Ints") -> None:
+    """The first copy of what is not among the reader's tellings is the original to them."""
+    import numpy as np
+
+    places = np.flatnonzero((copies != 0) & ~np.isin(copies, ids))
+    places = places[np.argsort(ids[places])]
+    _, firsts = np.unique(copies[places], return_index=True)
+    copies[places[firsts]] = 0
 
 
 def _hidden(user: User, lowest: int) -> set[int]:

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from feeds.ids import TAIL_BITS
+
 
 def continue_stories(
     groups: Sequence[Iterable[int]],
@@ -12,9 +14,8 @@ def continue_stories(
     """{item: story} for groups of item ids, where `current` says the story of each before.
 
     A story's id stays with the group that has most of it; each group has one id. A group
-    that continues none is named after its first item whose id is free. Items that a
-    person put somewhere (`pinned`) stay there and count for no one. Items that are left
-    out stay where they are.
+    that continues none is named after its first item whose id is free, or else by an id next to
+    it. Items that a person put somewhere (`pinned`) stay there and count for no one.
     """
     free = [[item for item in group if item not in pinned] for group in groups]
     overlaps = [
@@ -34,10 +35,18 @@ def continue_stories(
         if not group:
             continue
         if number not in names:
-            name = next((item for item in sorted(group) if item not in taken), None)
-            if name is None:  # each of them named a story that lives on elsewhere
-                continue
-            names[number] = name
+            names[number] = name = _free_name(group, taken, current)
             taken.add(name)
         found.update(dict.fromkeys(group, names[number]))
     return found
+
+
+def _free_name(group: Iterable[int], taken: Collection[int], items: Collection[int]) -> int:
+    """Of the same second, and far from the ids that items of that second are given."""
+    for item in sorted(group):
+        if item not in taken:
+            return item
+    name = max(group) ^ (1 << (TAIL_BITS - 1))
+    while name in taken or name in items:
+        name += 1
+    return name

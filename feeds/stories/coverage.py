@@ -32,6 +32,21 @@ def with_state(items: ItemQuerySet, user: User) -> Any:
     )
 
 
+def settle_copies(items: Iterable[Item], visible: ItemQuerySet) -> None:
+    """Make the first copy of an original that the reader cannot see the original to them, and the
+    others copies of it: what others alone can see takes no source away. `visible` is what the
+    reader may see; it is asked only when an original is not among the items."""
+    items = sorted(items, key=lambda item: item.pk)
+    unseen = {item.copy_of for item in items if item.copy_of} - {item.pk for item in items}
+    if unseen:
+        unseen -= set(visible.order_by().filter(pk__in=unseen).values_list("pk", flat=True))
+    firsts: dict[int, int] = {}
+    for item in items:
+        if item.copy_of is not None and item.copy_of in unseen:
+            first = firsts.setdefault(item.copy_of, item.pk)
+            item.copy_of = None if first == item.pk else first
+
+
 def is_unread(items: Iterable[Any]) -> bool:
     """Whether a story tells something new: a telling that the reader neither read nor knew
     of by then. Who reads one telling of a story has read those that were there; a copy

@@ -17,7 +17,7 @@ from feeds.reading.feedback import log_impression
 from feeds.reading.sources import folders_below
 from feeds.stories.arrange import Candidate, diversify, odd_one
 from feeds.stories.candidates import Tellings, recent_tellings
-from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state
+from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies, with_state
 from feeds.stories.page import StoryPage, story_page
 from feeds.stories.rank import Facts, Ranking, Reader, explain
 from feeds.stories.scoring import Scored, score_all
@@ -201,11 +201,13 @@ def _enter(
 def _read(
     user: User, source_ids: Iterable[int], entries: Sequence[_Entry], reader: Reader
 ) -> list[RankedStory]:
-    """The rows of those that are shown, all coverage with them, in three queries."""
+    """The rows of those that are shown, all coverage with them, in four queries at most."""
     stories = Story.objects.in_bulk([one.facts.story for one in entries])
     items: defaultdict[int, list[Item]] = defaultdict(list)
     coverage = with_state(_shown(user, source_ids).telling(stories.values()), user)
-    for item in coverage.prefetch_related("source").order_by("id"):
+    told = list(coverage.prefetch_related("source").order_by("id"))
+    settle_copies(told, Item.objects.visible_to(user))
+    for item in told:
         items[item.story_id or 0].append(item)
     return [
         RankedStory(

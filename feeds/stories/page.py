@@ -9,7 +9,7 @@ from accounts.zones import zone_named
 from feeds import clock
 from feeds.ids import lowest_id
 from feeds.models import FollowedStory, Item, ItemState, Story, StoryRedirect
-from feeds.stories.coverage import headline_for, is_unread, lead_first, with_state
+from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies, with_state
 from feeds.stories.life import Stage, stage_at
 from feeds.stories.words import terms_of
 
@@ -114,6 +114,7 @@ def _visible_items(user: User, story: Story) -> list[Item]:
     hidden_ids = set(hidden.values_list("item_id", flat=True))
     visible = with_state(Item.objects.visible_to(user).telling([story]), user)
     items = list(visible.select_related("source").order_by("id"))
+    settle_copies(items, Item.objects.visible_to(user))
     return [item for item in items if item.pk not in hidden_ids] or items
 
 
