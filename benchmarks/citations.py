@@ -24,7 +24,10 @@ WORDS = {word: str(n) for n, word in enumerate(NAMES.split())}
 WORDS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60"}
 ZEROS = {"thousand": 3, "k": 3, "million": 6, "m": 6, "mn": 6, "billion": 9, "bn": 9, "b": 9}
 ZEROS |= {"trillion": 12, "tn": 12, "t": 12}
-QUOTES = re.compile(r'“([^“”]+)”|"([^"]+)"|«([^«»]+)»|「([^「」]+)」')
+QUOTES = re.compile(
+    r'“([^“”]+)”|"([^"]+)"|«([^«»]+)»|「([^「」]+)」'
+    r"|(?<!\w)'([^']+(?:'\w[^']*)*)'(?!\w)"  # single ones, with apostrophes in them
+)
 
 
 def plain(text: str) -> str:

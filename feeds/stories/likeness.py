@@ -23,7 +23,7 @@ OTHER_VERSION = 0.1
 DAY = 24 * 3600.0
 _FADES = 0.4
 _CAUTION = 1.5
-_GROWTH = 0.1
+_GROWTH = 0.15
 
 
 def mixed(meaning: Any, words: Any) -> Any:

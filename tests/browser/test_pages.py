@@ -42,6 +42,7 @@ def test_the_keyboard_moves_opens_and_saves(open_page: Any) -> None:
     title = row.locator("[data-open]").inner_text()
     page.keyboard.press("o")
     expect(page.locator("h1")).to_have_text(title)
+    page.wait_for_load_state()  # with the script that listens
     page.keyboard.press("g")
     page.keyboard.press("h")
     expect(page.locator("h1")).to_have_text("Stories")

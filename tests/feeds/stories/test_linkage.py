@@ -147,3 +147,21 @@ def test_stories_are_read_into_memory_without_comparing_all_with_all() -> None:
     tracemalloc.stop()
 
     assert most < count * count
+
+
+def test_ten_thousand_items_in_an_hour_are_grouped_online_and_anew() -> None:
+    rng = random.Random(7)
+    words = ["".join(rng.choices("bdfgklmnprstvz", k=7)) for _ in range(12_000)]
+    events = [rng.sample(words, 8) for _ in range(2_500)]
+    made = [
+        make_document(pk, pk * 0.36, pk % 400, " ".join(rng.sample(events[pk % 2_500], 6)))
+        for pk in range(1, 10_001)
+    ]
+
+    grouper = Grouper()
+    online = {one.story for one in grouper.assign_all(made).values()}
+    anew = group_all(made)
+
+    assert 2_000 < len(online) < 4_000
+    assert 1_000 < len(anew) < 2_600  # a rare word that all tellings of two events share joins them
+    assert max(len({one.id % 2_500 for one in group}) for group in anew) < 50
