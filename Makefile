@@ -55,7 +55,7 @@ bench-intelligence:
 	$(BIN)/python manage.py evaluate search $$folder || exit 1; done
 	@$(BIN)/python manage.py evaluate ranking $(wildcard $(EVAL)/replay/*.tar.xz)
 	@$(BIN)/python manage.py evaluate trends
-	@$(BIN)/python manage.py evaluate digest
+	@$(BIN)/python benchmarks/digests.py
 	@$(BIN)/python benchmarks/ranking.py
 
 bench-10m:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from digests.evaluate import evaluate_digests
 from feeds.embed.errors import EmbeddingError
@@ -124,7 +125,10 @@ def search(options: dict[str, Any]) -> Lines:
 def digest(options: dict[str, Any]) -> Lines:
     if options["days"] < 1:
         raise CommandError(f"--days takes 1 or more, not {options['days']}.")
-    found = evaluate_digests(options["days"])
+    try:
+        found = evaluate_digests(options["days"])
+    except DatabaseError as error:
+        raise CommandError(f"There are no editions: {error}. Is the database made?") from None
     yield from (f"does not hold: {said}" for said in found.complaints)
     yield f"digest_editions {found.editions}"
     for writer, count in sorted(found.stories.items()):

@@ -1,0 +1,81 @@
+"""What editions hold, on a library of its own: `python benchmarks/digests.py`.
+
+Stores the sample newsroom's articles, groups them, writes an edition for each of its last days,
+by LLM_MODEL where one is set, and counts what holds, once by the product's check and once by the
+script that shares no code with it.
+"""
+
+import logging
+import os
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
+DAYS = 20
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        sys.path.insert(0, str(ROOT))
+        os.environ |= {"DATA": folder, "DJANGO_SETTINGS_MODULE": "ainews_site.settings"}
+        os.environ.pop("DATABASE_URL", None)
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        logging.disable(logging.INFO)
+        call_command("migrate", verbosity=0)
+        store()
+        write()
+        call_command("evaluate", "digest")
+        from benchmarks.citations import main as check
+
+        return check()
+
+
+def store() -> None:
+    """As feeds would have brought them: an outlet a source, a text a body."""
+    from accounts.models import User
+    from feeds.demo.edition import make_edition
+    from feeds.ids import make_id
+    from feeds.models import Item, ItemBody, Source, Subscription
+    from feeds.stories.group import group_new_items
+
+    articles = [one for one in make_edition(NOW) if one.is_written and one.published < NOW]
+    reader = User.objects.create_user("reader")
+    names = sorted({article.outlet for article in articles})
+    sources = {name: Source.objects.create(url=f"https://{name}/", title=name) for name in names}
+    for source in sources.values():
+        Subscription.objects.create(user=reader, source=source)
+    for seq, article in enumerate(sorted(articles, key=lambda one: one.published), 1):
+        text = "\n".join(article.versions[0].paragraphs)
+        item = Item.objects.create(
+            id=make_id(article.published, seq),
+            seq=seq,
+            source=sources[article.outlet],
+            url=f"https://{article.outlet}{article.path}",
+            title=article.versions[0].title,
+            summary=text[:600],
+            published_at=article.published,
+            fetched_at=article.published,
+        )
+        ItemBody.objects.create(item=item, text=text)
+    group_new_items(now=NOW)
+
+
+def write() -> None:
+    from accounts.models import User
+    from digests.write import write_digest
+
+    reader = User.objects.get()
+    seconds = 900.0 if os.environ.get("LLM_MODEL") else 0.0
+    for ago in reversed(range(DAYS)):
+        moment = NOW - timedelta(days=ago)
+        write_digest(reader, moment.date(), now=moment, seconds_for_model=seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
