@@ -16,9 +16,6 @@ class DigestQuerySet(models.QuerySet["Digest"]):
         """One reader's editions; None for those that are everyone's."""
         return self.filter(user=reader)
 
-    def in_month(self, year: int, month: int) -> "DigestQuerySet":
-        return self.filter(date__year=year, date__month=month)
-
 
 class Digest(models.Model):
     """An edition of one day, with the titles and addresses that it cites: a reader's own, or,

@@ -14,8 +14,9 @@ from feeds.models import Embedding
 
 logger = logging.getLogger(__name__)
 
-KEEP = timedelta(days=30)
-"""What is older is needed by no window; a text that comes again is encoded again."""
+KEEP = timedelta(days=8)
+"""What is older is needed by no window, as the longest is of seven days; a text that comes
+again is encoded again."""
 CHUNK = 500
 BATCH = 256
 """Texts that are encoded, then stored: what a kill loses at most."""
@@ -89,8 +90,9 @@ def _encode(provider: Provider, missing: Sequence[tuple[int, str]]) -> None:
         raise
     except Exception as error:
         raise EmbeddingError(f"{provider.name} failed: {error}") from error
-    if _size_now() not in (0, len(rows[0])):
-        logger.warning("embeddings_dropped size=%s before=%s", len(rows[0]), _size_now())
+    size, before = len(rows[0]), _size_now()
+    if before not in (0, size):
+        logger.warning("embeddings_dropped size=%s before=%s", size, before)
         Embedding.objects.all().delete()  # of another model; what is needed is encoded again
     now = clock.now()
     stored = [

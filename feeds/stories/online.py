@@ -49,7 +49,6 @@ class _Story:
     first: Document
     total: "_Packed | dict[str, float]" = field(default_factory=dict)
     square: float = 0.0
-    size: int = 0
     start: float = math.inf
     end: float = -math.inf
     sources: set[int] = field(default_factory=set)
@@ -76,7 +75,6 @@ class Assignment:
 
     story: int
     copy_of: int | None = None
-    is_new: bool = False
 
 
 class Grouper:
@@ -140,7 +138,7 @@ class Grouper:
         story = self._same(document) or self._best(document, vector)
         if story is None:
             self._add(document, vector, document.id)
-            return Assignment(document.id, is_new=True)
+            return Assignment(document.id)
         copied = self._copied(story, document, vector)
         self._add(document, vector, story.id)
         return Assignment(story.id, copied)
@@ -241,8 +239,7 @@ class Grouper:
         known = story.total.terms if isinstance(story.total, _Packed) else story.total
         for term in vector.keys() - set(known):
             self._postings[term].append(number)
-        story.total = _sum(story.total, vector) if story.size else packed
-        story.size += 1
+        story.total = _sum(story.total, vector) if story.recent else packed
         story.start, story.end = min(story.start, document.time), max(story.end, document.time)
         story.sources.add(document.source)
         kept = replace(document, terms={})  # the vector says the same, once weighted
