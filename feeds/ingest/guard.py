@@ -55,7 +55,7 @@ class Guard:
 
     def _check_port(self, host: str, port: int, address: str = "") -> None:
         if port not in self.ports and not self.is_allowed(host, port, address):
-            raise BlockedAddressError(f"Port {port} is not one that feeds are fetched from.")
+            raise BlockedAddressError(f"Port {port} is not one that this site connects to.")
 
     def check_address(self, host: str, port: int, address: str) -> None:
         """Raise BlockedAddressError unless `address`, which `host` resolved to, is public."""
