@@ -20,7 +20,7 @@ class ApiTokenAuthentication(BaseAuthentication):
             return None
         found = ApiToken.objects.select_related("user").filter(token_hash=hash_token(token)).first()
         if found is None or not found.user.is_active:
-            raise AuthenticationFailed("This API token is not known. Make a new one.")
+            raise AuthenticationFailed("Invalid API token.")
         now = timezone.now()
         # Once a minute is enough to say when it was used, and spares a write a request.
         if found.last_used_at is None or now - found.last_used_at > timedelta(minutes=1):

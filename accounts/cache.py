@@ -22,14 +22,14 @@ PAUSE = 5.0
 NO_ANSWER = "does not answer"
 ADVICE = {
     NO_ANSWER: "Is it running? Check REDIS_URL.",
-    "refuses the password": "Check the user and the password in REDIS_URL.",
-    "has no memory left": "Raise its maxmemory, or set maxmemory-policy to allkeys-lru.",
-    "takes no writes, as it is a replica": "Name its primary in REDIS_URL.",
-    "takes no writes, as it cannot save to its disk": "Make room there, or switch `save` off.",
-    "is still loading its data": "Wait a moment.",
-    "does not allow this user what is needed": "Give the user +@all ~*, or check REDIS_URL.",
-    "takes no more connections": "Raise its maxclients.",
-    "has no database of that number": "Check the number at the end of REDIS_URL.",
+    "rejects the password": "Check the user and the password in REDIS_URL.",
+    "is out of memory": "Raise its maxmemory, or set maxmemory-policy to allkeys-lru.",
+    "is a read-only replica": "Set REDIS_URL to its primary.",
+    "refuses writes because it cannot save to disk": "Free disk space, or disable `save`.",
+    "is still loading its data": "Try again in a moment.",
+    "denies this user a command that AI News needs": "Grant +@all ~*, or check REDIS_URL.",
+    "accepts no more connections": "Raise its maxclients.",
+    "has no database with that number": "Check the number at the end of REDIS_URL.",
 }
 """What may be wrong with it, after its name; and what to do."""
 _SAID = (
@@ -104,12 +104,12 @@ class Circuit:
         before, self.problem = self.problem, in_words(error)
         self._asked = time.monotonic()
         if before != self.problem:
-            logger.warning("Redis %s. Pages and ingest go on without it.", self.problem)
+            logger.warning("Redis %s. Pages and ingest continue without it.", self.problem)
 
     def _regain(self) -> None:
         before, self.problem = self.problem, ""
         if before:
-            logger.warning("Redis answers again.")
+            logger.warning("Redis is back.")
 
     def _look_again(self) -> None:
         """In a thread, as no request shall wait for it."""

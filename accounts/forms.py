@@ -18,8 +18,8 @@ LEVELS = ("mute", "less", "normal", "more")
 
 class SigninForm(AuthenticationForm):
     error_messages = {
-        "invalid_login": "That name and password do not belong together. Try again.",
-        "inactive": "This account is switched off.",
+        "invalid_login": "Wrong username or password.",
+        "inactive": "This account is disabled.",
     }
 
 
@@ -37,13 +37,13 @@ class DigestForm(UserForm):
     OFTEN = (
         (EVERY_DAY, "Every day"),
         (WEEKDAYS, "Monday to Friday"),
-        ("chosen", "On the days that I choose"),
-        ("", "Never by itself"),
+        ("chosen", "On selected days"),
+        ("", "Only when I ask"),
     )
     DAYS = tuple(enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")))
 
     often = forms.ChoiceField(
-        label="An edition comes", choices=OFTEN, widget=forms.RadioSelect, required=False
+        label="Schedule", choices=OFTEN, widget=forms.RadioSelect, required=False
     )
     days = forms.TypedMultipleChoiceField(
         label="Days",
@@ -51,14 +51,14 @@ class DigestForm(UserForm):
         coerce=int,
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        help_text="It covers the time since the one before: with one day a week, the week.",
+        help_text="Each edition covers the time since the previous one, up to a week.",
     )
     field_order = ["often", "days", "digest_hour", "time_zone"]
 
     class Meta:
         model = User
         fields = ["digest_hour", "time_zone"]
-        labels = {"digest_hour": "Hour of the digest (0 to 23)", "time_zone": "Time zone"}
+        labels = {"digest_hour": "Hour (0 to 23)", "time_zone": "Time zone"}
 
     def __init__(self, data: Any = None, *, instance: User) -> None:
         super().__init__(data, instance=instance)
@@ -69,13 +69,13 @@ class DigestForm(UserForm):
     def clean_time_zone(self) -> str:
         zone = str(self.cleaned_data["time_zone"])
         if zone not in available_timezones():
-            raise forms.ValidationError("No such time zone. Write it like Europe/Berlin.")
+            raise forms.ValidationError("Unknown time zone. Use a name such as Europe/Berlin.")
         return zone
 
     def clean(self) -> None:
         chosen = "".join(str(day) for day in sorted(self.cleaned_data.get("days", [])))
         if self.cleaned_data.get("often") == "chosen" and not chosen:
-            self.add_error("days", "Choose a day, or “Never by itself”.")
+            self.add_error("days", "Choose at least one day, or “Only when I ask”.")
 
     def save(self, commit: bool = True) -> User:
         """A form that says nothing of days, as an old one, leaves them alone."""
@@ -92,7 +92,7 @@ class InterestsForm(forms.Form):
     def __init__(self, user: User, topics: list[tuple[str, str]], data: Any = None) -> None:
         super().__init__(data)
         self.user = user
-        choices = [(level, level) for level in LEVELS]
+        choices = [(level, level.capitalize()) for level in LEVELS]
         for slug, label in topics:
             self.fields[f"topic-{slug}"] = forms.ChoiceField(
                 label=label,
@@ -117,4 +117,4 @@ class InterestsForm(forms.Form):
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(max_length=100, label="What will use it")
+    name = forms.CharField(max_length=100, label="Token name")

@@ -26,20 +26,20 @@ class VersionField(models.BigIntegerField):  # type: ignore[type-arg]
 
 class User(AbstractUser):
     class Theme(models.TextChoices):
-        SYSTEM = "system", "as the system"
-        LIGHT = "light", "light"
-        DARK = "dark", "dark"
+        SYSTEM = "system", "System"
+        LIGHT = "light", "Light"
+        DARK = "dark", "Dark"
 
     class Density(models.TextChoices):
-        COMPACT = "compact", "compact"
-        COSY = "cosy", "cosy"
-        ROOMY = "roomy", "roomy"
+        COMPACT = "compact", "Compact"
+        COSY = "cosy", "Cosy"
+        ROOMY = "roomy", "Roomy"
 
     class TextSize(models.TextChoices):
-        SMALL = "small", "small"
-        MEDIUM = "medium", "medium"
-        LARGE = "large", "large"
-        HUGE = "huge", "huge"
+        SMALL = "small", "Small"
+        MEDIUM = "medium", "Medium"
+        LARGE = "large", "Large"
+        HUGE = "huge", "Huge"
 
     theme = models.CharField(max_length=10, choices=Theme.choices, default=Theme.SYSTEM)
     density = models.CharField(max_length=10, choices=Density.choices, default=Density.COSY)
@@ -52,13 +52,13 @@ class User(AbstractUser):
         default="0123456",
         blank=True,
         validators=[RegexValidator(r"^0?1?2?3?4?5?6?$")],
-        help_text="weekdays with an edition, Monday is 0",
+        help_text="weekdays with an edition; Monday is 0",
     )
     interests = models.JSONField(
         default=dict, blank=True, help_text="{topic: mute | less | normal | more}"
     )
     version = VersionField(
-        default=new_version, editable=False, help_text="another one after each action of theirs"
+        default=new_version, editable=False, help_text="cache version; changes with every action"
     )
 
     def has_acted(self) -> None:

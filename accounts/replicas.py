@@ -17,7 +17,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 PRIMARY = "default"
 NO_ANSWER = "does not answer"
-NO_STANDBY = "is no standby of the primary"
+NO_STANDBY = "is not a standby of the primary"
 LOOK_EVERY = 1.0
 LOOK_AGAIN = 0.1
 """Seconds, for a reader whose own write a replica did not have yet."""
@@ -43,7 +43,7 @@ class Seen:
 
     at: float = -math.inf
     replayed: int = -1
-    problem: str = "was not asked yet"
+    problem: str = "has not been checked yet"
 
 
 class Server:

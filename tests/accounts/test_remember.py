@@ -150,8 +150,8 @@ def test_one_that_hangs_costs_one_time_out_and_is_used_again_when_it_answers(
         assert asked(lambda cache: cache.get("look")) == "1"
     said = [record.message for record in caplog.records if "Redis" in record.message]
     assert said == [
-        "Redis does not answer. Pages and ingest go on without it.",
-        "Redis answers again.",
+        "Redis does not answer. Pages and ingest continue without it.",
+        "Redis is back.",
     ]
 
 
@@ -168,11 +168,11 @@ def take_the_only_place(client: "redis_client.Redis") -> None:
 @pytest.mark.parametrize(
     ("options", "change", "says"),
     [
-        ({"requirepass": "right-one"}, ("right-one", "wrong-one"), "refuses the password"),
-        ({"requirepass": "right-one"}, (":right-one@", ""), "refuses the password"),
-        ({"maxmemory": "1mb", "maxmemory-policy": "noeviction"}, ("", ""), "has no memory left"),
-        ({"maxclients": "1"}, ("", ""), "takes no more connections"),
-        ({}, ("/0", "/99"), "has no database of that number"),
+        ({"requirepass": "right-one"}, ("right-one", "wrong-one"), "rejects the password"),
+        ({"requirepass": "right-one"}, (":right-one@", ""), "rejects the password"),
+        ({"maxmemory": "1mb", "maxmemory-policy": "noeviction"}, ("", ""), "is out of memory"),
+        ({"maxclients": "1"}, ("", ""), "accepts no more connections"),
+        ({}, ("/0", "/99"), "has no database with that number"),
     ],
 )
 def test_what_is_wrong_is_said_in_words_and_values_are_computed(

@@ -76,10 +76,10 @@ def test_doctor_says_what_is_wrong_and_what_to_do_but_no_password(data: Path) ->
         assert doctor(data, locked.url) == "ok  cache"
         refused = doctor(data, locked.url.replace("right-one", "wrong-one"))
         assert refused == (
-            f"!!  cache: Redis at 127.0.0.1:{locked.port} refuses the password. Check the user and"
-            " the password in REDIS_URL. Pages and ingest go on without it."
+            f"!!  cache: Redis at 127.0.0.1:{locked.port} rejects the password. Check the user and"
+            " the password in REDIS_URL. Pages and ingest continue without it."
         )
-        assert "has no memory left. Raise its maxmemory" in doctor(data, full.url)
+        assert "is out of memory. Raise its maxmemory" in doctor(data, full.url)
         away = doctor(data, f"redis://:secret@127.0.0.1:{gone}/0")
         assert f"Redis at 127.0.0.1:{gone} does not answer. Is it running?" in away
         assert "secret" not in away

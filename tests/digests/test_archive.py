@@ -241,4 +241,4 @@ def test_days_are_chosen_in_the_preferences(signed_in: Client, reader: User) -> 
     assert save(often="chosen").status_code == 422 and reader.digest_days == "15"
     save(often="")
     assert reader.digest_days == ""
-    assert "Never by itself" in signed_in.get("/preferences/").content.decode()
+    assert "Only when I ask" in signed_in.get("/preferences/").content.decode()

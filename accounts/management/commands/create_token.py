@@ -8,14 +8,14 @@ from accounts.models import ApiToken, User
 
 
 class Command(BaseCommand):
-    help = "Makes an API token for USER and prints it; it cannot be shown again."
+    help = "Creates an API token for USER and prints it. The token cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user")
-        parser.add_argument("--name", required=True, help="what will use it")
+        parser.add_argument("--name", required=True, help="name of the token, such as the program that will use it")
 
     def handle(self, *, user: str, name: str, **_: Any) -> None:
         found = User.objects.filter(username=user, is_active=True).first()
         if found is None:
-            raise CommandError(f"There is no active user named {user}.")
+            raise CommandError(f"No active user is named {user}.")
         self.stdout.write(ApiToken.issue(found, name[:100]))

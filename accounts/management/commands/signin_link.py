@@ -10,7 +10,7 @@ from accounts.signin import signin_address
 
 
 class Command(BaseCommand):
-    help = "Prints a link that signs USER in: once, within 15 minutes, on this machine."
+    help = "Prints a link that signs USER in. It works once, within 15 minutes, on this machine."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user")
@@ -18,5 +18,5 @@ class Command(BaseCommand):
     def handle(self, *, user: str, **_: Any) -> None:
         found = User.objects.filter(username=user, is_active=True).first()
         if found is None:
-            raise CommandError(f"There is no active user named {user}.")
+            raise CommandError(f"No active user is named {user}.")
         self.stdout.write(signin_address(SigninToken.issue(found), settings.HOST, settings.PORT))

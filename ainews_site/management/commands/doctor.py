@@ -126,7 +126,7 @@ def cache_works() -> str:
     if not problem:
         return ""
     where = place(settings.REDIS_URL) if settings.REDIS_URL else "this process"
-    return f"Redis at {where} {problem}. {ADVICE[problem]} Pages and ingest go on without it."
+    return f"Redis at {where} {problem}. {ADVICE[problem]} Pages and ingest continue without it."
 
 
 def queue() -> str:

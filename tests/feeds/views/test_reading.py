@@ -204,7 +204,7 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(
 
 
 def test_a_lost_page_is_said_kindly(page: Client) -> None:
-    assert "There is nothing here" in text(page, "/nowhere/", 404)
+    assert "Page not found" in text(page, "/nowhere/", 404)
 
 
 def test_only_whole_sources_and_folders_are_marked_read(page: Client, reader: User) -> None:
