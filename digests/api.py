@@ -74,13 +74,15 @@ class DigestToday(APIView):
         if not spend(user, "write"):
             raise Throttled(wait=3600, detail="It was written often enough for now.")
         request_digest(owner, today_of(owner))
-        return Response(progress_of(user), status=202)
+        return Response(progress_of(user, is_global=self.is_global), status=202)
 
 
 class DigestWriting(APIView):
+    is_global = False
+
     @extend_schema(summary="How far the writing is", responses=dict[str, Any])
     def get(self, request: Request) -> Response:
-        return Response(progress_of(_user(request)))
+        return Response(progress_of(_user(request), is_global=self.is_global))
 
 
 class Digests(APIView):

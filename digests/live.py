@@ -25,6 +25,10 @@ class WritingConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     channel_layer_alias = ""
     task: asyncio.Task[None] | None = None
 
+    def __init__(self, *, is_global: bool = False) -> None:
+        super().__init__()
+        self.is_global = is_global
+
     async def connect(self) -> None:
         self.user = self.scope["user"]
         if not self.user.is_authenticated:
@@ -56,7 +60,7 @@ class WritingConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
 
     def _look(self) -> dict[str, Any] | None:
         try:
-            return progress_of(self.user)
+            return progress_of(self.user, is_global=self.is_global)
         except Error:  # a database that is away for a moment comes back, its connection does not
             connection.close()
             return None

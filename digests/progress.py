@@ -22,13 +22,17 @@ def words_of(writing: Writing, zone_name: str) -> str:
     return f"Writing: {writing.done + 1} of {writing.total} stories."
 
 
-def progress_of(user: User) -> dict[str, Any]:
-    """`{kind: "writing", text, done, total}`, `{kind: "failed", text}`, or `{kind: "written"}`
-    when there is nothing left to write."""
-    writing = current_writing(user)
+def progress_of(reader: User, *, is_global: bool = False) -> dict[str, Any]:
+    """How far `reader`'s own edition is, or everyone's, with hours in the reader's time zone.
+
+    `{kind: "writing", is_global, text, done, total}`, `{kind: "failed", is_global, text}`, or
+    `{kind: "written", is_global}` when there is nothing left to write.
+    """
+    writing = current_writing(None if is_global else reader)
+    event: dict[str, Any] = {"kind": "written", "is_global": is_global}
     if writing is None:
-        return {"kind": "written"}
-    text = words_of(writing, user.time_zone or timezone.get_default_timezone_name())
+        return event
+    event["text"] = words_of(writing, reader.time_zone or timezone.get_default_timezone_name())
     if writing.error:
-        return {"kind": "failed", "text": text}
-    return {"kind": "writing", "text": text, "done": writing.done, "total": writing.total}
+        return event | {"kind": "failed"}
+    return event | {"kind": "writing", "done": writing.done, "total": writing.total}

@@ -6,4 +6,7 @@ from django.urls import path
 
 from digests.live import WritingConsumer
 
-websocket_urlpatterns: list[Any] = [path("ws/digest/", WritingConsumer.as_asgi())]
+websocket_urlpatterns: list[Any] = [
+    path("ws/digest/", WritingConsumer.as_asgi()),
+    path("ws/digest/global/", WritingConsumer.as_asgi(is_global=True)),
+]

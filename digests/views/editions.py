@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import get_template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import never_cache
@@ -51,7 +52,7 @@ def digest_day(request: ReaderRequest, day: date) -> HttpResponse:
             _have_written(request, request.user, day)
         return redirect("digest_day", day=day)
     if digest is None:
-        context = {"day": day, "writing": _writing(request.user, day)}
+        context = {"day": day, "writing": _writing(request.user, request.user, day)}
         return render(request, "digests/none.html", context, status=404)
     return _page(request, digest)
 
@@ -98,9 +99,9 @@ def archive(
 @login_required
 @never_cache
 @require_GET
-def writing(request: ReaderRequest) -> HttpResponse:
-    """How far the writing is, for a page without a socket."""
-    return JsonResponse(progress_of(request.user))
+def writing(request: ReaderRequest, is_global: bool = False) -> HttpResponse:
+    """How far the writing of the reader's edition or of everyone's is, without a socket."""
+    return JsonResponse(progress_of(request.user, is_global=is_global))
 
 
 def _check_day(user: User, day: date) -> None:
@@ -117,13 +118,18 @@ def _have_written(request: ReaderRequest, owner: User | None, day: date) -> None
         messages.error(request, TOO_OFTEN)
 
 
-def _writing(user: User | None, *days: date) -> dict[str, Any] | None:
-    """The writing that concerns a page of these days."""
-    found = current_writing(user)
+def _writing(reader: User, owner: User | None, *days: date) -> dict[str, Any] | None:
+    """The writing of `owner`'s edition, None for everyone's, if it concerns a page of `days`."""
+    found = current_writing(owner)
     if found is None or found.date not in days:
         return None
-    zone = schedule_of(user).zone_name
-    return {"text": words_of(found, zone), "failed": bool(found.error)}
+    name = "digest_global_writing" if owner is None else "digest_writing"
+    return {
+        "text": words_of(found, schedule_of(reader).zone_name),
+        "failed": bool(found.error),
+        "url": reverse(name),
+        "socket": "/ws/digest/global/" if owner is None else "/ws/digest/",
+    }
 
 
 def _page(request: ReaderRequest, digest: Digest) -> HttpResponse:
@@ -138,7 +144,7 @@ def _page(request: ReaderRequest, digest: Digest) -> HttpResponse:
         "around": around,
         "is_newest": is_newest,
         "can_write": is_newest and (owner is not None or request.user.is_staff),
-        "writing": _writing(owner, digest.date, today) if is_newest else None,
+        "writing": _writing(request.user, owner, digest.date, today) if is_newest else None,
         "next_due": schedule_of(owner).next_due(timezone.now()) if is_newest else None,
     }
     return render(request, "digests/digest.html", context)

@@ -3,10 +3,16 @@ const status = document.querySelector("[data-writing]");
 const PAUSE = 3000;
 let done = false;
 
+// The server may answer with an older page, as a replica that is behind does: it is not asked
+// again at once.
+function reload() {
+  done = true;
+  setTimeout(() => location.replace(location.pathname), Math.max(0, PAUSE - performance.now()));
+}
+
 function show(event) {
   if (event.kind === "written") {
-    done = true;
-    location.replace(location.pathname);
+    if (!done) reload();
     return;
   }
   status.textContent = event.text;
@@ -26,7 +32,7 @@ async function ask() {
 
 if (status) {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(`${scheme}//${location.host}/ws/digest/`);
+  const socket = new WebSocket(`${scheme}//${location.host}${status.dataset.socket}`);
   socket.addEventListener("message", ({ data }) => show(JSON.parse(data)));
   socket.addEventListener("close", () => setTimeout(ask, PAUSE));
 }

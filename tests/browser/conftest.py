@@ -29,6 +29,7 @@ class Product:
     """`manage.py start --demo` with a database of its own."""
 
     def __init__(self, data: str) -> None:
+        self.data = data
         self.port, newsroom = free_port(), free_port()
         environment = os.environ | {
             "DATA": data,

@@ -4,25 +4,27 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
 from accounts.models import User
-from digests.live import WritingConsumer
 from digests.models import Writing
+from digests.routing import websocket_urlpatterns
 from tests.make import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def socket_of(user: User | AnonymousUser) -> WebsocketCommunicator:
-    socket = WebsocketCommunicator(WritingConsumer.as_asgi(), "/ws/digest/")
+def socket_of(user: User | AnonymousUser, is_global: bool = False) -> WebsocketCommunicator:
+    path = "/ws/digest/global/" if is_global else "/ws/digest/"
+    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), path)
     socket.scope["user"] = user
     return socket
 
 
-def write_row(user: User, **fields: object) -> None:
+def write_row(user: User | None, **fields: object) -> None:
     now = timezone.now()
     row = {"next_try_at": now, "until": now + timedelta(minutes=5)} | fields
     Writing.objects.update_or_create(user=user, date=now.date(), defaults=row)
@@ -50,7 +52,7 @@ async def test_each_step_is_told_until_it_is_written() -> None:
     assert choosing["text"] == "Choosing the stories."
     assert (third["done"], third["total"]) == (2, 7)
     assert third["text"] == "Writing: 3 of 7 stories."
-    assert last == {"kind": "written"}
+    assert last == {"kind": "written", "is_global": False}
     assert closed["type"] == "websocket.close"
 
 
@@ -65,3 +67,18 @@ async def test_a_failure_is_told_in_words() -> None:
 
     assert event["kind"] == "failed"
     assert event["text"].startswith("It failed. It is tried again at ")
+
+
+async def test_each_page_is_told_of_its_own_edition_alone() -> None:
+    user = await sync_to_async(make_user)()
+    await sync_to_async(write_row)(None, done=2, total=7)
+    own, everyones = socket_of(user), socket_of(user, is_global=True)
+
+    await own.connect()
+    await everyones.connect()
+    of_own, of_everyone = await own.receive_json_from(5), await everyones.receive_json_from(5)
+    await everyones.disconnect()
+
+    assert of_own == {"kind": "written", "is_global": False}
+    assert (of_everyone["kind"], of_everyone["is_global"]) == ("writing", True)
+    assert of_everyone["text"] == "Writing: 3 of 7 stories."

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from digests.models import Digest
+from digests.models import Digest, Writing
 from digests.tasks import write_waiting
 from feeds.models import Source
 from tests.make import make_item, make_source, make_story, make_user
@@ -61,6 +61,31 @@ def test_the_api_gives_today_s_edition(signed_in: Client) -> None:
 
     assert answer["written_by"] == "extractive"
     assert answer["content"]["stories"][0]["citations"][0]["number"] == 1
+
+
+@pytest.mark.parametrize("error", ["", "It failed."])
+def test_page_and_api_say_whose_edition_is_written(client: Client, error: str) -> None:
+    staff = make_user("staff", is_staff=True)
+    client.force_login(staff)
+    client.get("/digest/global/")
+    now = timezone.now()
+    Writing.objects.create(
+        date=now.date(), next_try_at=now, error=error, until=None if error else now
+    )
+
+    page = client.get("/digest/global/").content.decode()
+
+    kind = "failed" if error else "writing"
+    assert 'data-writing="/digest/global/writing/"' in page
+    assert 'data-socket="/ws/digest/global/"' in page
+    assert "data-writing" not in client.get("/digest/").content.decode()
+    for path, is_global in ((" ", False), (" global/", True)):
+        for address in ("/digest/{}writing/", "/api/v1/digest/{}writing/"):
+            said = client.get(address.format(path.strip())).json()
+            assert said["kind"] == (kind if is_global else "written")
+            assert said["is_global"] is is_global
+    said = client.post("/api/v1/digest/global/").json()
+    assert said["is_global"] is True and said["kind"] != "written"
 
 
 def test_an_edition_that_is_written_again_shows_what_is_new(signed_in: Client) -> None:

@@ -164,7 +164,7 @@ def test_a_failure_leaves_the_last_edition_and_is_said_and_tried_again(client: C
     Writing.objects.update(next_try_at=timezone.now())
     assert write_waiting() == 1
     assert not Writing.objects.exists()
-    assert progress_of(reader) == {"kind": "written"}
+    assert progress_of(reader) == {"kind": "written", "is_global": False}
 
 
 def test_a_page_whose_edition_cannot_be_written_shows_the_last_one(client: Client) -> None:
