@@ -65,7 +65,7 @@ def checked_address(url: str) -> str:
     """Canonical; FeedError when it is none or leads where feeds are not fetched from."""
     address = canonical_url(url.strip())
     if not address or len(address) > 2048:
-        raise SubscribeError(f"{url[:200]!r} is no address of a feed.")
+        raise SubscribeError(f"{url[:200]!r} is not a feed address.")
     Limits.from_settings().guard.check_url(address)
     return address
 
@@ -76,7 +76,7 @@ def subscribe(
 ) -> Subscription:
     """Follow a source; one that rested since nobody did is polled again."""
     if folder is not None and folder.user_id != user.pk:
-        raise SubscribeError("That folder is not yours.")
+        raise SubscribeError("That folder isn't yours.")
     subscription, is_new = Subscription.objects.get_or_create(
         user=user, source=source, defaults={"folder": folder, "title": title}
     )
@@ -121,12 +121,12 @@ def import_opml(user: User, data: bytes) -> ImportReport:
     reported and hinders no other.
     """
     if len(data) > LARGEST_OPML:
-        raise SubscribeError("The file is larger than 10 MiB; an OPML file is not.")
+        raise SubscribeError("The file is too large: the limit is 10 MiB.")
     opml = read_opml(data)
     outlines: dict[str, Outline] = {}
     failed = list(opml.problems)
     for outline in opml.outlines[MOST_FEEDS:]:
-        failed.append((outline.url, f"A file may bring {MOST_FEEDS} feeds; this is beyond them."))
+        failed.append((outline.url, f"Over the limit of {MOST_FEEDS} feeds per file."))
     for outline in opml.outlines[:MOST_FEEDS]:
         try:
             address = checked_address(outline.url)
@@ -134,7 +134,7 @@ def import_opml(user: User, data: bytes) -> ImportReport:
             failed.append((outline.url, str(error)))
             continue
         if address in outlines:
-            failed.append((outline.url, f"It is the same as {outlines[address].url}."))
+            failed.append((outline.url, f"Same feed as {outlines[address].url}."))
         outlines.setdefault(address, outline)
     added, known = _follow_all(user, outlines)
     return ImportReport(tuple(added), tuple(known), tuple(failed))

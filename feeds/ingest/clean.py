@@ -67,7 +67,9 @@ def clean_feed(feed: ParsedFeed, feed_url: str, *, trusts_guid: bool, now: datet
 
 def _complain(complaint: str, trusted: bool, believed: bool) -> str:
     if trusted and not believed:
-        found = "It uses one id for several articles; they are told apart by their links."
+        found = (
+            "The feed reuses ids for different articles, so articles are identified by their links."
+        )
         return f"{complaint} {found}".strip()
     return complaint
 

@@ -24,7 +24,7 @@ def decode(raw: bytes, encoding: str, limit: int) -> bytes:
 
 
 def too_large(limit: int) -> FetchError:
-    return FetchError(f"The document is larger than {limit / 1024 / 1024:.0f} MiB; it is not read.")
+    return FetchError(f"The document exceeds the limit of {limit / 1024 / 1024:.0f} MiB.")
 
 
 def _decode_one(raw: bytes, name: str, limit: int) -> bytes:
@@ -39,10 +39,10 @@ def _decode_one(raw: bytes, name: str, limit: int) -> bytes:
             reader = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
             return bytes(reader.stream_reader(io.BytesIO(raw)).read(limit + 1))
     except (zlib.error, brotli.error, zstandard.ZstdError):
-        raise FetchError(f"The server sent a damaged {name} body.") from None
+        raise FetchError(f"The server sent a corrupt {name} body.") from None
     if name == "identity":
         return raw
-    raise FetchError(f"The server used a compression that is not known here: {name[:20]}.")
+    raise FetchError(f"The server used an unsupported compression: {name[:20]}.")
 
 
 def _gunzip(raw: bytes, limit: int) -> bytes:
@@ -52,7 +52,7 @@ def _gunzip(raw: bytes, limit: int) -> bytes:
         decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
         body += decoder.decompress(rest, limit + 1 - len(body))
         if not decoder.eof and len(body) <= limit:
-            raise FetchError("The server's gzip body breaks off before its end.")
+            raise FetchError("The server's gzip body is truncated.")
         rest = decoder.unused_data
     return body
 

@@ -61,7 +61,7 @@ def discover(url: str, limits: Limits | None = None) -> Discovery:
     except ParseError as error:
         candidates = asyncio.run(_search_briefly(result.final_url, error.alternates, limits))
         if not candidates:
-            raise ParseError(f"{error} Nor is there one where feeds usually lie.") from None
+            raise ParseError(f"{error} No feed was found in the usual places either.") from None
         return Discovery(url, candidates)
 
 
@@ -75,7 +75,7 @@ def complete_address(text: str) -> str:
         text = "https://" + text.lstrip("/")
     found = canonical_url(text)
     if not found or len(text.split()) > 1:
-        raise FetchError(f"{text[:200]!r} is no address of a page or a feed.")
+        raise FetchError(f"{text[:200]!r} is not a web address.")
     return found
 
 

@@ -81,8 +81,8 @@ def _detect(body: bytes, named: list[str]) -> tuple[bytes, str]:
         return _recode(body, "utf-8")
     best = from_bytes(body[:_DETECTION_SAMPLE]).best()
     name = best.encoding if best else "cp1252"
-    said = f"The encoding it names ({named[0]}) is wrong" if named else "It names no encoding"
-    return _recode(body, name)[0], f"{said}; it was read as {name}."
+    said = f"The declared encoding ({named[0]}) is wrong" if named else "No encoding is declared"
+    return _recode(body, name)[0], f"{said}; read as {name}."
 
 
 def _is_mostly_utf8(body: bytes) -> bool:

@@ -206,19 +206,19 @@ class _Fetch:
             async with self._timeout:
                 result = await self._follow()
         except TimeoutError:
-            error = f"No complete answer within {self._limits.timeout:g} seconds."
+            error = f"No complete response within {self._limits.timeout:g} seconds."
             result = replace(result, error=error)
         except FetchError as error:
             result = replace(result, error=str(error))
         except httpx.InvalidURL:
-            result = replace(result, error=f"The address {request.url[:200]!r} cannot be read.")
+            result = replace(result, error=f"{request.url[:200]!r} is not a valid address.")
         except (httpx.HTTPError, OSError) as error:
             is_ours = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | OSError)
             words = in_words(error, request.url)
             result = replace(result, error=words, unreachable=is_ours)
         except Exception:  # whatever one server does, the others are fetched
             logger.exception("fetch_crashed source_id=%s", request.source_id)
-            result = replace(result, error="The answer could not be understood.")
+            result = replace(result, error="The response could not be processed.")
         return replace(result, milliseconds=int((time.monotonic() - started) * 1000))
 
     async def _follow(self) -> FetchResult:
@@ -236,7 +236,7 @@ class _Fetch:
             seen.add(url)
             url = _redirect_target(url, target)
             if url in seen:
-                raise FetchError("The address redirects in a circle.")
+                raise FetchError("The address redirects in a loop.")
         raise FetchError(f"The address redirects more than {MOST_REDIRECTS} times.")
 
     def _conditions(self) -> dict[str, str]:
@@ -318,24 +318,24 @@ def _redirect_target(url: str, target: str) -> str:
     try:
         return urljoin(url, target)
     except ValueError:
-        raise FetchError("The address redirects to one that cannot be read.") from None
+        raise FetchError("The address redirects to an invalid address.") from None
 
 
 async def _refusal(response: httpx.Response) -> str:
     """Why a status other than 200 came, in words."""
     status = response.status_code
     known = {
-        401: "The feed asks for a password (401).",
-        404: "There is no feed at this address any more (404).",
-        410: "The publisher has removed this feed for good (410).",
-        429: "The server asks us to come less often (429).",
+        401: "The feed requires a password (401).",
+        404: "The feed no longer exists at this address (404).",
+        410: "The publisher has permanently removed this feed (410).",
+        429: "The server is limiting how often it can be fetched (429).",
         503: "The server is overloaded or down for maintenance (503).",
     }
     if status in (403, 503) and await _is_challenge(response):
-        return f"A bot wall stands in front of this feed ({status}): it asks for a browser."
+        return f"The site blocks automated requests for this feed ({status})."
     if status == 403:
-        return "The server refuses us (403)."
-    kind = "The server failed" if status >= 500 else "The server did not give the feed"
+        return "The server denied access (403)."
+    kind = "The server reported an error" if status >= 500 else "The server did not return the feed"
     return known.get(status, f"{kind} ({status}).")
 
 

@@ -21,7 +21,7 @@ def extract_full_text(url: str, limits: Limits | None = None) -> str:
     if result.error:
         raise FetchError(result.error)
     if "html" not in (result.content_type or "text/html"):
-        raise ParseError(f"The article is no web page but {result.content_type[:60]}.")
+        raise ParseError(f"The article is not a web page but {result.content_type[:60]}.")
     return article_of(result.body, result.content_type, result.final_url)
 
 
@@ -30,7 +30,7 @@ def article_of(body: bytes, content_type: str, url: str) -> str:
     page = to_utf8(body, content_type)[0].decode("utf-8", "replace").replace("\0", "")
     html = sanitise(_extract(page, url), url)
     if not html:
-        raise ParseError("No article was found on its page.")
+        raise ParseError("No article text was found on the page.")
     return html
 
 
@@ -47,4 +47,4 @@ def _extract(page: str, url: str) -> str:
     try:
         return trafilatura.extract(page, url=url, **options) or ""
     except (etree.LxmlError, ValueError, RecursionError):
-        raise ParseError("The article's page could not be read.") from None
+        raise ParseError("The article page could not be parsed.") from None

@@ -45,7 +45,7 @@ class Guard:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
         except ValueError:
-            raise BlockedAddressError(f"The address {url!r} cannot be read.") from None
+            raise BlockedAddressError(f"{url!r} is not a valid address.") from None
         if parts.scheme not in ("http", "https") or not host:
             raise BlockedAddressError("Only http:// and https:// addresses can be fetched.")
         port = port or (443 if parts.scheme == "https" else 80)
@@ -55,14 +55,14 @@ class Guard:
 
     def _check_port(self, host: str, port: int, address: str = "") -> None:
         if port not in self.ports and not self.is_allowed(host, port, address):
-            raise BlockedAddressError(f"Port {port} is not one that this site connects to.")
+            raise BlockedAddressError(f"Port {port} is not allowed.")
 
     def check_address(self, host: str, port: int, address: str) -> None:
         """Raise BlockedAddressError unless `address`, which `host` resolved to, is public."""
         if not is_public(parse_address(address)) and not self.is_allowed(host, port, address):
             raise BlockedAddressError(
-                f"{host} leads to a private address, which is not fetched. "
-                "An operator can allow it with FETCH_ALLOW_PRIVATE."
+                f"{host} resolves to a private address, which is blocked. "
+                "An administrator can allow it with FETCH_ALLOW_PRIVATE."
             )
         self._check_port(host, port, address)
 

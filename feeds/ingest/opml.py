@@ -51,8 +51,10 @@ def read_opml(data: bytes) -> Opml:
     body = _DECLARATION.sub(b"", repair(body), count=1).strip()
     root, broken = _tree(body)
     if root is None or _local(root) != "opml":
-        raise ParseError("This is no OPML file.")
-    problems = [("", "The XML is broken; what could be recovered was read.")] if broken else []
+        raise ParseError("This is not an OPML file.")
+    problems = (
+        [("", "The XML is damaged. Only what could be recovered was imported.")] if broken else []
+    )
     outlines: dict[str, Outline] = {}
     for element, folder in _walk(root):
         _read_outline(element, folder, outlines, problems)
@@ -116,13 +118,13 @@ def _read_outline(
     written = _address(element)
     if not written:
         if not len(element):
-            problems.append((_name(element)[:200] or "an empty outline", "It names no feed."))
+            problems.append((_name(element)[:200] or "empty entry", "No feed address."))
         return
     address = _usable(written)
     if not address:
-        problems.append((written[:200], "This is no address of the web."))
+        problems.append((written[:200], "Not a web address."))
     elif address in outlines:
-        problems.append((written[:200], "It stands in the list twice."))
+        problems.append((written[:200], "Listed twice."))
     else:
         site = _usable(_attribute(element, "htmlUrl"))
         outlines[address] = Outline(address, _name(element)[:_LONGEST_TITLE], site, folder)

@@ -23,7 +23,7 @@ UNCONDITIONAL_AFTER = timedelta(hours=12)
 """Some servers answer 304 for ever; so often we ask for the whole document."""
 GONE = 410
 WEEK = timedelta(days=7)
-CRASHED = "The feed could not be stored; the log says why. It is tried again."
+CRASHED = "The feed could not be saved and will be retried. The server log has the reason."
 
 
 @dataclass(frozen=True, slots=True)

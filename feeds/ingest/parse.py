@@ -91,7 +91,7 @@ def without_doctype(body: bytes) -> bytes:
     found = _DOCTYPE.match(plain, start)
     subset = (found["subset"] or b"") if found else plain[start:]
     if b"<!ENTITY" in subset.upper():
-        raise ParseError("The document declares XML entities, which is refused for safety.")
+        raise ParseError("The document declares XML entities, which are not allowed.")
     return plain[:start] + plain[found.end() :] if found else body
 
 
@@ -107,12 +107,12 @@ def _strict_tree(body: bytes) -> tuple[Any, str]:
 def _save(body: bytes, trouble: str) -> ParsedFeed | None:
     """What a repaired document, feedparser, and libxml2's recovery find, first come."""
     repaired = _DECLARATION.sub(b"", repair(body), count=1).lstrip()
-    complaint = f"The XML is broken ({trouble})." if trouble else "The XML is unusual."
+    complaint = f"The XML is malformed ({trouble})." if trouble else "The XML is unusual."
     has_bases = b"xml:base" in body
     tree, still = _strict_tree(repaired)
     feed = None if tree is None else read_tree(tree, has_bases)
     if feed is not None and feed.entries:
-        return replace(feed, complaint=f"{complaint} It could be repaired.")
+        return replace(feed, complaint=f"{complaint} It was repaired.")
     feed = read_tolerantly(repaired)
     if feed is None or not feed.entries:
         tree = recover_tree(repaired)
@@ -120,7 +120,7 @@ def _save(body: bytes, trouble: str) -> ParsedFeed | None:
     if feed is None:
         return None
     count = len(feed.entries)
-    saved = f"{count} {'entry was' if count == 1 else 'entries were'} saved."
+    saved = f"{count} {'entry was' if count == 1 else 'entries were'} recovered."
     return replace(feed, complaint=f"{complaint} {saved}" if still or trouble else "")
 
 
@@ -130,8 +130,8 @@ def _refuse_page(body: bytes, url: str) -> None:
     if not start or re.search(rb"<(?:rss|feed|rdf:rdf)[\s>]", body[: start.start()], re.I):
         return
     alternates = _alternates(body, url)
-    says = "a feed of its own: add the page to find it" if alternates else "no feed"
-    raise ParseError(f"This is a web page, not a feed. It names {says}.", alternates)
+    says = "to a feed; add the page to find it" if alternates else "to no feed"
+    raise ParseError(f"This is a web page, not a feed. It links {says}.", alternates)
 
 
 def _alternates(body: bytes, url: str) -> tuple[str, ...]:
@@ -159,6 +159,6 @@ def _add_link(found: dict[str, None], url: str, href: str) -> None:
 
 def _why_no_feed(root: Any) -> str:
     if root is None:
-        return "This is neither a feed nor a web page that names one."
+        return "This is neither a feed nor a web page that links to one."
     outermost = str(root.tag).rpartition("}")[2][:50]
-    return f"This is XML, but no feed: its outermost element is <{outermost}>."
+    return f"This is XML but not a feed: its root element is <{outermost}>."

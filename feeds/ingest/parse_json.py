@@ -15,9 +15,9 @@ def read_json(body: bytes) -> ParsedFeed:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise ParseError("The document begins like JSON, but it is broken.") from None
+        raise ParseError("The document looks like JSON but cannot be parsed.") from None
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
-        raise ParseError("This is JSON, but not a JSON Feed: it has no list of items.")
+        raise ParseError("This is JSON but not a JSON Feed: it has no list of items.")
     items = [item for item in document["items"] if isinstance(item, dict)]
     return ParsedFeed(
         kind="json",

@@ -62,7 +62,7 @@ async def resolve(host: str, port: int, resolver: ThreadPoolExecutor) -> list[st
     try:
         found = await asyncio.get_running_loop().run_in_executor(resolver, look_up)
     except (OSError, UnicodeError):
-        raise FetchError(f"The host {host} is not known (no DNS answer).") from None
+        raise FetchError(f"The host {host} was not found in DNS.") from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -139,11 +139,11 @@ async def _post(
                 after = response_headers.retry_after(response.headers, datetime.now(UTC))
                 return Posted(response.status_code, after)
     except httpx.InvalidURL:
-        raise FetchError("The address cannot be read.") from None
+        raise FetchError("Invalid address.") from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
         raise FetchError(in_words(error, url)) from None
     except TimeoutError:
-        raise UnansweredError(f"No answer within {timeout:g} seconds.") from None
+        raise UnansweredError(f"No response within {timeout:g} seconds.") from None
     except (httpx.HTTPError, OSError) as error:
         raise UnansweredError(in_words(error, url)) from None
 
@@ -153,11 +153,11 @@ def in_words(error: Exception, url: str) -> str:
     host = urlsplit(url).hostname or url
     text = str(error).lower()
     if "certificate" in text or "ssl" in text or "tls" in text:
-        return f"The certificate of {host} is not valid, or TLS failed."
+        return f"The TLS connection to {host} failed, or its certificate is invalid."
     if isinstance(error, httpx.ConnectTimeout):
-        return f"{host} did not accept a connection in time."
+        return f"Connecting to {host} timed out."
     if isinstance(error, httpx.ConnectError | ConnectionError):
-        return f"{host} refuses connections or cannot be reached."
+        return f"{host} refused the connection or is unreachable."
     if isinstance(error, httpx.TimeoutException):
-        return f"{host} stopped answering."
-    return f"{host} broke the connection off or answered against the protocol."
+        return f"{host} stopped responding."
+    return f"{host} closed the connection or sent an invalid response."

@@ -1,7 +1,7 @@
 """The pages on which a reader adds, watches and arranges their sources."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django import forms
 from django.contrib import messages
@@ -31,6 +31,8 @@ from feeds.subscribe import (
 LOG_LINES = 50
 SOONEST_AGAIN = timedelta(minutes=1)
 """Nobody may make us knock at a publisher's door more often than that."""
+FETCH_WAIT = timedelta(minutes=2)
+"""How long after a source became due its page expects the fetch and updates itself."""
 PATH = " / "
 Status = Source.Status
 
@@ -38,12 +40,12 @@ Status = Source.Status
 class SettingsForm(forms.Form):
     """What a reader may set for themselves alone."""
 
-    title = forms.CharField(label="Your name for it", required=False, max_length=300)
+    title = forms.CharField(label="Custom name", required=False, max_length=300)
     folder_path = forms.CharField(
         label="Folder",
         required=False,
         max_length=300,
-        help_text="A new name makes a new folder; “Labs / Europe” puts one into another.",
+        help_text="Type a new name to create a folder; use “Labs / Europe” for a subfolder.",
     )
 
 
@@ -89,7 +91,7 @@ def _follow_found(request: ReaderRequest, url: str) -> HttpResponse:
     except FeedError as error:
         context = {"url": url, "error": str(error), "folders": _folder_names(request.user)}
         return render(request, "sources/add.html", context)
-    messages.success(request, f"You follow {source} now.")
+    messages.success(request, f"You're now following {source}.")
     return redirect("source", pk=source.pk)
 
 
@@ -113,10 +115,17 @@ def _detail(
         "form": form or SettingsForm(initial=_settings_of(subscription)),
         "folders": _folder_names(request.user),
         "may_manage": may_manage(request.user, found),
+        "is_fetching": _is_fetching(found, clock.now()),
         "fetches": found.fetches.order_by("-id")[:LOG_LINES],
         "items": found.items.newest_first().only("id", "title", "published_at", "source")[:10],
     }
     return render(request, "sources/detail.html", context, status=422 if form else 200)
+
+
+def _is_fetching(found: Source, now: datetime) -> bool:
+    """Whether a worker should be polling the source now. Without one the page stops asking."""
+    is_due = now - FETCH_WAIT < found.next_poll_at <= now
+    return found.status == Status.ACTIVE and is_due
 
 
 def _settings_of(subscription: Subscription | None) -> dict[str, str]:
@@ -137,7 +146,7 @@ def may_manage(user: User, found: Source) -> bool:
 def _act(request: ReaderRequest, found: Source) -> HttpResponse:
     action = _ACTIONS.get(request.POST.get("action", ""))
     if action is None:
-        raise Http404("There is no such action.")
+        raise Http404("Unknown action.")
     return action(request, found)
 
 
@@ -163,42 +172,42 @@ def _fetch_now(request: ReaderRequest, found: Source) -> HttpResponse:
     get_object_or_404(Subscription, user=request.user, source=found)
     now = clock.now()
     if found.status != Status.ACTIVE:
-        return _say(request, found, f"It is {found.status}; resume it first.")
+        return _say(request, found, f"This source is {found.status}. Resume it first.")
     if found.last_fetched_at and now - found.last_fetched_at < SOONEST_AGAIN:
-        return _say(request, found, "It was fetched within the last minute.")
+        return _say(request, found, "This source was fetched less than a minute ago.")
     Source.objects.filter(pk=found.pk, next_poll_at__gt=now).update(next_poll_at=now)
-    return _say(request, found, "It is next in line. Reload the page in a few seconds.")
+    return redirect("source", pk=found.pk)
 
 
 def _pause(request: ReaderRequest, found: Source) -> HttpResponse:
     _change_for_all(request.user, found, status=Status.PAUSED)
-    return _say(request, found, "It is paused and will not be fetched.")
+    return _say(request, found, "Paused.")
 
 
 def _resume(request: ReaderRequest, found: Source) -> HttpResponse:
     _change_for_all(request.user, found, status=Status.ACTIVE, next_poll_at=clock.now())
-    return _say(request, found, "It is fetched again.")
+    return _say(request, found, "Resumed.")
 
 
 def _full_text_on(request: ReaderRequest, found: Source) -> HttpResponse:
     _change_for_all(request.user, found, full_text=True)
-    return _say(request, found, "New articles are taken whole from their pages.")
+    return _say(request, found, "Full text is on for new articles.")
 
 
 def _full_text_off(request: ReaderRequest, found: Source) -> HttpResponse:
     _change_for_all(request.user, found, full_text=False)
-    return _say(request, found, "New articles are shown as the feed gives them.")
+    return _say(request, found, "Full text is off for new articles.")
 
 
 def _change_for_all(user: User, found: Source, **changes: object) -> None:
     if not may_manage(user, found):
-        raise PermissionDenied("Others follow this source too; only staff may change it.")
+        raise PermissionDenied("Other readers follow this source too, so only staff can change it.")
     Source.objects.filter(pk=found.pk).update(**changes)
 
 
 def _follow(request: ReaderRequest, found: Source) -> HttpResponse:
     subscribe(request.user, found)
-    return _say(request, found, f"You follow {found} now.")
+    return _say(request, found, f"You're now following {found}.")
 
 
 def _unsubscribe(request: ReaderRequest, found: Source) -> HttpResponse:
@@ -276,7 +285,9 @@ def folder_at(user: User, path: str) -> Folder | None:
             return Folder.objects.get(pk=pk)
     names = [name.strip() for name in path.split(PATH.strip()) if name.strip()]
     if any(len(name) > 100 for name in names) or len(names) > 10:
-        raise FeedError("A folder's name has at most 100 characters, and ten lie in each other.")
+        raise FeedError(
+            "A folder name can have 100 characters at most, and folders can be nested ten deep."
+        )
     folder = None
     with transaction.atomic():
         for name in names:

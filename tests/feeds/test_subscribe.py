@@ -67,7 +67,7 @@ def test_a_source_of_the_catalogue_goes_on_without_readers() -> None:
 
 def test_nobody_puts_a_source_into_the_folder_of_another() -> None:
     folder = Folder.objects.create(user=make_user("other"), name="Private")
-    with pytest.raises(FeedError, match="not yours"):
+    with pytest.raises(FeedError, match="isn't yours"):
         subscribe(make_user(), make_source(), folder)
 
 
@@ -120,12 +120,12 @@ def test_two_spellings_of_an_address_are_reported_as_one() -> None:
     report = import_opml(make_user(), opml(*lines))
     assert report.added == ("https://a.example/feed",)
     assert report.failed == (
-        ("https://a.example/feed#top", "It is the same as https://a.example/feed."),
+        ("https://a.example/feed#top", "Same feed as https://a.example/feed."),
     )
 
 
 def test_what_is_no_opml_is_said() -> None:
-    with pytest.raises(FeedError, match="no OPML"):
+    with pytest.raises(FeedError, match="not an OPML"):
         import_opml(make_user(), b"<html></html>")
 
 
@@ -182,7 +182,7 @@ def test_the_commands_speak_to_a_newcomer(tmp_path, capsys) -> None:  # type: ig
     file = tmp_path / "mine.opml"
     file.write_bytes(opml(line("https://a.example/feed"), line("gopher://x")))
     call_command("import_opml", str(file))
-    assert "1 added, 0 known already, 1 failed." in capsys.readouterr().out
+    assert "1 added, 0 already followed, 1 failed." in capsys.readouterr().out
     call_command("export_opml", str(tmp_path / "out.opml"))
     assert b"https://a.example/feed" in (tmp_path / "out.opml").read_bytes()
     with pytest.raises(CommandError, match="cannot be imported"):

@@ -12,7 +12,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user")
-        parser.add_argument("--name", required=True, help="name of the token, such as the program that will use it")
+        parser.add_argument("--name", required=True, help="name of the token")
 
     def handle(self, *, user: str, name: str, **_: Any) -> None:
         found = User.objects.filter(username=user, is_active=True).first()

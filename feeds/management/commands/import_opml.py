@@ -26,6 +26,6 @@ class Command(BaseCommand):
         for line, why in report.failed:
             self.stdout.write(f"failed: {line[:200]}  {why}")
         self.stdout.write(
-            f"{len(report.added)} added, {len(report.known)} known already, "
+            f"{len(report.added)} added, {len(report.known)} already followed, "
             f"{len(report.failed)} failed."
         )

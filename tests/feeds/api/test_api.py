@@ -70,7 +70,7 @@ def test_sources_are_listed_added_and_left(api: Client, reader: User) -> None:
 
 
 def test_a_bad_source_is_refused_in_words(api: Client) -> None:
-    assert "no address" in post(api, "/sources/", {"url": "file:///etc/passwd"}, 400)["url"]
+    assert "not a feed address" in post(api, "/sources/", {"url": "file:///etc/passwd"}, 400)["url"]
     foreign = Folder.objects.create(user=make_user("other"), name="Theirs")
     wanted = {"url": "https://lab.example/feed", "folder": foreign.pk}
     assert post(api, "/sources/", wanted, 400) == {"folder": "You have no such folder."}

@@ -248,7 +248,7 @@ def test_one_guid_for_all_is_not_believed_again() -> None:
 
     assert len(first.entries) == 5
     assert (first.trusts_guid, later.trusts_guid) == (False, False)
-    assert "one id for several articles" in first.complaint
+    assert "reuses ids" in first.complaint
     assert later.entries[0].key_hash == first.entries[0].key_hash
     assert later.complaint == ""
 

@@ -52,7 +52,7 @@ def test_a_page_without_an_article_gives_words_or_text_and_no_crash(body: bytes)
 def test_what_is_no_page_and_what_does_not_answer_is_said() -> None:
     routes = {"/pdf": reply(200, b"%PDF-1.7", Content_Type="application/pdf"), "/no": reply(404)}
     with serve(routes) as server:
-        with pytest.raises(FeedError, match="no web page but application/pdf"):
+        with pytest.raises(FeedError, match="not a web page but application/pdf"):
             extract_full_text(server.url + "/pdf", LIMITS)
         with pytest.raises(FeedError, match="404"):
             extract_full_text(server.url + "/no", LIMITS)

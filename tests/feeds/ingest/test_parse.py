@@ -150,7 +150,7 @@ def test_a_document_cut_in_the_middle_yields_what_was_whole() -> None:
     feed = parse_feed(whole[: whole.index(b"T7")])
 
     assert [entry.guid for entry in feed.entries][:7] == [str(n) for n in range(7)]
-    assert "saved" in feed.complaint
+    assert "recovered" in feed.complaint
 
 
 def test_a_broken_document_too_large_for_feedparser_is_saved_too() -> None:
@@ -323,7 +323,7 @@ def test_no_entry_of_a_large_document_of_unbalanced_markup_is_lost() -> None:
     feed = parse_feed(make_rss("".join(item.format(n) for n in range(600))))
 
     assert [entry.guid for entry in feed.entries] == [str(n) for n in range(600)]
-    assert "600 entries were saved" in feed.complaint
+    assert "600 entries were recovered" in feed.complaint
 
 
 def test_entities_of_a_doctype_that_is_elsewhere_are_read() -> None:

@@ -148,23 +148,26 @@ def test_one_feed_that_cannot_be_stored_delays_none_of_its_neighbours(
     assert [outcome.source for outcome in report.crashed] == [broken]
     assert report.new == Item.objects.count() == 2
     broken.refresh_from_db()
-    assert "could not be stored" in broken.error
+    assert "could not be saved" in broken.error
     assert (broken.body_hash, broken.failures) == ("", 1)
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (reply(500), "server failed (500)"),
-        (reply(404), "no feed at this address"),
-        (reply(429, Retry_After="7200"), "less often"),
+        (reply(500), "reported an error (500)"),
+        (reply(404), "no longer exists at this address"),
+        (reply(429, Retry_After="7200"), "limiting how often"),
         (reply(200, b"<html><body>Hello</body></html>", Content_Type="text/html"), "page"),
         (reply(200, b""), "empty"),
-        (redirect("/"), "circle"),
+        (redirect("/"), "loop"),
         (redirect("http://127.0.0.2/feed"), "private"),
         (redirect("file:///etc/passwd"), "http"),
-        (reply(200, b"x" * 13_000_000), "larger"),
-        (reply(200, gzip.compress(b"\0" * 50_000_000), Content_Encoding="gzip"), "larger"),
+        (reply(200, b"x" * 13_000_000), "exceeds the limit"),
+        (
+            reply(200, gzip.compress(b"\0" * 50_000_000), Content_Encoding="gzip"),
+            "exceeds the limit",
+        ),
     ],
 )
 def test_a_failure_is_a_sentence_and_is_tried_again_later(answer: Answer, words: str) -> None:
@@ -182,7 +185,7 @@ def test_a_dead_host_is_a_sentence() -> None:
     source = make_source("dead", url="http://127.0.0.1:9/feed")
     poll([source])
     source.refresh_from_db()
-    assert "refuses connections" in source.error
+    assert "refused the connection" in source.error
 
 
 def test_a_slow_server_delays_nobody_else() -> None:
@@ -206,7 +209,7 @@ def test_a_removed_feed_is_gone_and_keeps_its_items() -> None:
         poll([source])
     source.refresh_from_db()
     assert source.status == Source.Status.GONE
-    assert "for good" in source.error
+    assert "permanently removed" in source.error
     assert Item.objects.count() == 1
 
 
@@ -276,7 +279,7 @@ def test_the_same_guid_for_all_keeps_all() -> None:
     source, outcome = poll_answer(reply(200, body))
     assert len(outcome.stored.new_ids) == 3
     assert not source.trusts_guid
-    assert "one id for several articles" in source.complaint
+    assert "reuses ids" in source.complaint
 
 
 def test_null_bytes_and_one_long_line_do_no_harm() -> None:
@@ -302,7 +305,7 @@ def test_without_a_network_no_source_is_blamed() -> None:
     assert report.offline
     sources[0].refresh_from_db()
     assert (sources[0].failures, sources[0].failing_since) == (0, None)
-    assert "cannot be reached" in sources[0].error
+    assert "is unreachable" in sources[0].error
     assert sources[0].next_poll_at < timezone.now() + timedelta(minutes=6)
 
 

@@ -48,7 +48,7 @@ def test_the_table_tells_each_source_s_health(page: Client, reader: User) -> Non
 
     shown = text(page, "/sources/")
 
-    assert "2 sources, 1 in trouble" in shown
+    assert "2 sources, 1 failing" in shown
     assert "The server failed (500)." in shown
     assert all(word in shown for word in ("Fine", "Broken", "source-state-ok", "RSS"))
     assert "Stranger" not in shown
@@ -83,7 +83,7 @@ def test_the_detail_shows_the_log_and_the_newest_items(page: Client, reader: Use
     shown = text(page, f"/sources/{source.pk}/")
 
     assert "The server failed." in shown
-    assert all(part in shown for part in ("77", "12345", "Fine, 2 updated."))
+    assert all(part in shown for part in ("77", "12345", "OK, 2 updated"))
     assert "A &lt;b&gt;new&lt;/b&gt; model" in shown
 
 
@@ -113,7 +113,7 @@ def test_a_folder_s_name_that_is_too_long_is_said_and_nothing_saved(
     )
 
     assert answer.status_code == 422
-    assert "at most 100 characters" in answer.content.decode()
+    assert "100 characters at most" in answer.content.decode()
     assert Subscription.objects.get().title == ""
     assert not Folder.objects.exists()
 
@@ -162,7 +162,22 @@ def test_fetch_now_makes_it_due_but_not_twice_a_minute(page: Client, reader: Use
     shown = page.post(f"/sources/{source.pk}/", {"action": "fetch"}, follow=True).content.decode()
     source.refresh_from_db()
     assert source.next_poll_at == later
-    assert "within the last minute" in shown
+    assert "less than a minute ago" in shown
+
+
+def test_the_page_of_a_source_updates_itself_while_it_is_fetched(
+    page: Client, reader: User
+) -> None:
+    now = timezone.now()
+    source = make_source("lab", reader=reader, next_poll_at=now)
+
+    assert "Fetching…" in text(page, f"/sources/{source.pk}/")
+
+    for moment in (now + timedelta(minutes=5), now - timedelta(minutes=3)):  # done; no worker
+        Source.objects.update(next_poll_at=moment)
+        shown = text(page, f"/sources/{source.pk}/")
+        assert "Fetching…" not in shown
+        assert "hx-trigger" not in shown.split('<main id="content"')[1]
 
 
 def test_an_unknown_action_is_not_found(page: Client, reader: User) -> None:
@@ -189,7 +204,7 @@ def test_a_feed_that_is_followed_already_is_not_offered_again(
         make_source("lab", reader=reader, url=server.url + "/feed")
         shown = page.post("/sources/add/", {"url": server.url + "/feed"}).content.decode()
 
-    assert "You follow it already" in shown
+    assert "You already follow this feed" in shown
     assert "confirm" not in shown
 
 
@@ -197,8 +212,8 @@ def test_a_feed_that_is_followed_already_is_not_offered_again(
     ("url", "words"),
     [
         ("http://127.0.0.1/", "private address"),
-        ("not an address", "no address"),
-        ("", "no address"),
+        ("not an address", "not a web address"),
+        ("", "not a web address"),
     ],
 )
 def test_what_cannot_be_added_is_said(page: Client, url: str, words: str) -> None:
@@ -240,7 +255,7 @@ def test_a_file_too_large_for_opml_is_refused(page: Client) -> None:
     report = page.post("/sources/import/", {"opml": large})
 
     assert report.status_code == 422
-    assert b"The file is larger than 10 MiB" in report.content
+    assert b"The file is too large: the limit is 10 MiB." in report.content
 
 
 def test_opml_comes_in_with_a_report_and_goes_out(page: Client) -> None:
