@@ -37,5 +37,6 @@ only+=(-n "$((cores > 4 ? 4 : cores))")
 # The same answers on PostgreSQL: what reads, ingests, groups and searches runs there too.
 if [ $# -eq 0 ] && [ -x /usr/lib/postgresql/15/bin/postgres ]; then
     .venv/bin/python -m tests.services postgres -- \
-        .venv/bin/python -m pytest "${only[@]}" tests/accounts tests/digests tests/feeds
+        .venv/bin/python -m pytest "${only[@]}" \
+        tests/accounts tests/digests tests/feeds tests/ainews_site/test_broker.py
 fi
