@@ -19,11 +19,10 @@ class Archived:
 
     @cached_property
     def note(self) -> str:
-        items = f"{self.items:,} item{'s' * (self.items != 1)}"
+        items = f"{self.items:,} archived item{'s' * (self.items != 1)}"
         return (
-            f"Not searched: {items} from before {self.end:%B %Y}, which"
-            f" {'are' if self.items != 1 else 'is'} archived. An administrator can bring a month"
-            " back."
+            f"Not searched: {items} from before {self.end:%B %Y}. An administrator can restore"
+            " archived months."
         )
 
 
@@ -42,6 +41,6 @@ def why_missing(pk: int) -> str:
     if part is None:
         return ""
     return (
-        f"It is from {id_time(pk):%B %Y}, and that month was archived. An administrator can bring"
+        f"This is from {id_time(pk):%B %Y}, which has been archived. An administrator can restore"
         f" it back: manage.py restore_archive {part.name}."
     )

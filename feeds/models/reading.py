@@ -112,3 +112,4 @@ class MarkUndo(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     marks = models.JSONField(help_text="{subscription id: seq before}")
     unread_items = models.JSONField(default=list, help_text="items that were marked unread")
+    item_count = models.PositiveIntegerField(default=0, help_text="items that were marked read")

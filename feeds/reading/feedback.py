@@ -35,9 +35,9 @@ def follow_story(user: User, story_id: int, wanted: bool) -> bool:
 def weigh_topic(user: User, topic: str, level: str) -> None:
     """Raises ValueError, in words, for a topic or a level that there is not."""
     if topic not in LABELS:
-        raise ValueError(f"There is no topic {topic[:40]!r}.")
+        raise ValueError(f"Unknown topic: {topic[:40]!r}.")
     if level not in LEVELS:
-        raise ValueError(f"Say one of {', '.join(LEVELS)}.")
+        raise ValueError(f"Must be one of {', '.join(LEVELS)}.")
     kept = User.objects.select_for_update().get(pk=user.pk)
     kept.interests.pop(topic, None)
     if level != "normal":
@@ -51,7 +51,7 @@ def weigh_topic(user: User, topic: str, level: str) -> None:
 def weigh_source(user: User, source_id: int, level: str) -> bool:
     """False when the reader does not follow it; ValueError, in words, for no such level."""
     if level not in LEVELS[1:]:
-        raise ValueError(f"Say one of {', '.join(LEVELS[1:])}.")
+        raise ValueError(f"Must be one of {', '.join(LEVELS[1:])}.")
     found = Subscription.objects.filter(user=user, source=min(source_id, LARGEST)).update(
         level=level
     )

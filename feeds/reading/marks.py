@@ -1,6 +1,6 @@
 """What readers do with items: read, save, hide, mark all read and take that back."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import connection, transaction
@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from feeds.models import Item, ItemKey, ItemState, MarkUndo, Subscription
+from feeds.reading.unread import unread_up_to
 
 
 @transaction.atomic
@@ -61,7 +62,7 @@ def _visible(user: User, ids: set[int]) -> list[int]:
 
 
 @transaction.atomic
-def mark_all_read(user: User, source_ids: Iterable[int] | None, upto_seq: int) -> MarkUndo:
+def mark_all_read(user: User, source_ids: Collection[int] | None, upto_seq: int) -> MarkUndo:
     """Mark everything read that these sources (all, when None) had brought by `upto_seq`.
 
     `upto_seq` is what the reader's page had seen: what arrived since stays unread. It
@@ -71,7 +72,7 @@ def mark_all_read(user: User, source_ids: Iterable[int] | None, upto_seq: int) -
     upto = min(upto_seq, newest)
     meant = Subscription.objects.filter(user=user)
     if source_ids is not None:
-        meant = meant.filter(source__in=list(source_ids))
+        meant = meant.filter(source__in=source_ids)
     marks = dict(meant.filter(read_up_to__lt=upto).values_list("pk", "read_up_to"))
     # Marked unread by hand, also where the mark of the source is further already.
     unread = ItemState.objects.filter(
@@ -81,7 +82,10 @@ def mark_all_read(user: User, source_ids: Iterable[int] | None, upto_seq: int) -
         item__source__in=meant.values("source"),
     )
     items = list(unread.values_list("item", flat=True))
-    undo = MarkUndo.objects.create(user=user, marks=marks, unread_items=items)
+    count = unread_up_to(user, upto, source_ids)
+    undo = MarkUndo.objects.create(
+        user=user, marks=marks, unread_items=items, item_count=max(count, 0)
+    )
     Subscription.objects.filter(pk__in=marks).update(read_up_to=upto)
     ItemState.objects.filter(user=user, item__in=items).update(is_read=None)
     user.has_acted()

@@ -13,7 +13,7 @@ from feeds.topics import LABELS
 
 MOST_LISTED = 50
 MOST_TOPICS = 12
-UNSEEN = "Of a source that you cannot see any more"
+UNSEEN = "From a source you can no longer see"
 
 
 @dataclass(frozen=True, slots=True)

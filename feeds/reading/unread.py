@@ -6,6 +6,7 @@ and an action of the reader, which changes their version, drops them.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.conf import settings
@@ -34,6 +35,13 @@ def unread_counts(user: User) -> dict[int, int]:
     counts = Counter(known)
     counts.update(_come_since(user, border, upto))
     return {source: count for source, count in counts.items() if count > 0}
+
+
+def unread_up_to(user: User, upto: int, source_ids: Collection[int] | None = None) -> int:
+    """Number of unread items with a seq of at most `upto`, of these sources or of all."""
+    border = lowest_id(timezone.now() - timedelta(days=settings.UNREAD_HORIZON_DAYS))
+    _, counts = _count(user, border, upto)
+    return sum(n for source, n in counts.items() if source_ids is None or source in source_ids)
 
 
 def _count(user: User, border: int, upto: int) -> tuple[int, dict[int, int]]:

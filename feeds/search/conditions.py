@@ -56,9 +56,9 @@ class Conditions:
         if query.after:
             self.lowest = lowest_id(query.after)
         for name in query.sources:
-            self._one_of("i.source_id", self._sources(name), f"No source is called {name!r}.")
+            self._one_of("i.source_id", self._sources(name), f"No source is named {name!r}.")
         for name in query.folders:
-            self._one_of("i.source_id", self._folder(name), f"No folder is called {name!r}.")
+            self._one_of("i.source_id", self._folder(name), f"No folder is named {name!r}.")
         for topic in query.topics:
             self.columns.add("topics")
             escaped = topic.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -75,7 +75,7 @@ def parse_query(text: str) -> Query:
     """What `text` asks for. Never fails: what is not understood is said in `problems`."""
     parser = _Parser()
     if len(text) > LONGEST:
-        parser.problems.append(f"Only the first {LONGEST} characters are searched for.")
+        parser.problems.append(f"Only the first {LONGEST} characters were used.")
     for match in _TOKEN.finditer(_CONTROL.sub(" ", text[:LONGEST])):
         parser.take(match)
     return parser.query()
@@ -112,7 +112,7 @@ class _Parser:
         if term in (self.excluded if is_excluded else chain(*self.groups)):
             pass  # said before
         elif sum(map(len, self.groups)) + len(self.excluded) == MOST_TERMS:
-            self.problems.append(f"Only the first {MOST_TERMS} words are searched for.")
+            self.problems.append(f"Only the first {MOST_TERMS} words were used.")
         elif is_excluded:
             self.excluded.append(term)
         elif self._joins:
@@ -123,7 +123,7 @@ class _Parser:
 
     def _operator(self, name: str, value: str, is_excluded: bool) -> None:
         if is_excluded:
-            self.problems.append(f"-{name}: cannot be excluded; it was left out.")
+            self.problems.append(f"-{name}: can't be excluded and was ignored.")
         elif not value:
             self.problems.append(f"{name}: needs a value, such as {_EXAMPLES[name]}.")
         elif name in self.values:
@@ -138,13 +138,13 @@ class _Parser:
             self.states.add(value)
             return
         close = get_close_matches(value, STATES, 1)
-        hint = f"did you mean is:{close[0]}?" if close else "is: knows unread, read and saved."
-        self.problems.append(f"is:{value[:40]} is not known; {hint}")
+        hint = f"did you mean is:{close[0]}?" if close else "use is:unread, is:read or is:saved."
+        self.problems.append(f"is:{value[:40]} is unknown; {hint}")
 
     def _date(self, name: str, value: str) -> None:
         moment = _read_date(value)
         if moment is None:
-            words = f"{name}:{value[:40]} is no date; write it as {name}:2026-03-01."
+            words = f"{name}:{value[:40]} is not a date; write it like {name}:2026-03-01."
             self.problems.append(words)
         elif name == "before":
             self.before = moment
@@ -153,7 +153,7 @@ class _Parser:
 
     def _complain_of(self, name: str) -> None:
         if close := get_close_matches(name, OPERATORS, 1, 0.7):
-            words = f"{name}: is not known; did you mean {close[0]}:? It was searched as words."
+            words = f"{name}: is unknown; did you mean {close[0]}:? Searched as words."
             self.problems.append(words)
 
     def query(self) -> Query:

@@ -47,8 +47,9 @@ class SearchResults:
             return f"The newest {self.found} matches"
         if not some:
             return f"{self.found} match{'' if self.found == 1 else 'es'}"
-        whole = self.with_all or "None"
-        return f"{whole} with all words, then {some} with some of them"
+        if not self.with_all:
+            return f"No exact matches. {some} with some of the words"
+        return f"{self.with_all} with all words, {some} with some of them"
 
 
 def search_items(user: User, text: str, limit: int = PAGE, page: int = 1) -> SearchResults:

@@ -55,12 +55,12 @@ def follow(user: User, text: str, label: str = "") -> TrendFollow:
     term = term_of(text)
     if not term:
         raise FollowError(
-            "This cannot be followed. Give a name or a phrase of one to four words, such as"
-            " “Mistral” or “context window”; words like “the” or “new” name nothing."
+            "This can't be followed. Enter a name or phrase of one to four words, such as"
+            " “Mistral” or “context window”, not common words such as “the” or “new”."
         )
     if TrendFollow.objects.filter(user=user).exclude(term=term).count() >= MOST_FOLLOWED:
         raise FollowError(
-            f"You follow {MOST_FOLLOWED} terms, which is the most. Stop following one first."
+            f"You already follow {MOST_FOLLOWED} topics, the maximum. Stop following one first."
         )
     named = LABELS.get(term.removeprefix(TOPIC)) if term.startswith(TOPIC) else None
     shown = named or written(label if key_of(label) == term else text)

@@ -30,7 +30,7 @@ _STATES = ("read", "saved", "hidden", "less")
 def item_state(request: ReaderRequest, pk: int) -> HttpResponse:
     """Set `read`, `saved` or `hidden` to 1 or 0. By htmx, the item's buttons come back."""
     if not set_state(request.user, [pk], **_wanted(request)):
-        raise Http404("There is no such item.")
+        raise Http404("Item not found.")
     if not is_htmx(request):
         return back(request, reverse("river"))
     try:
@@ -51,7 +51,7 @@ def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
     items = Item.objects.visible_to(request.user).filter(story=story).exclude(story=None)
     ids = list(items.order_by("pk").values_list("pk", flat=True))
     if story is None or not ids:
-        raise Http404("There is no such story.")
+        raise Http404("Story not found.")
     lead = story.lead_id if story.lead_id in ids else ids[0]
     if "less" in request.POST:
         return _less(request, story, lead or ids[0], ids)
@@ -72,7 +72,7 @@ def _less(request: ReaderRequest, story: Story, lead: int, ids: list[int]) -> Ht
     if not is_htmx(request):
         if wanted:
             messages.success(
-                request, "You will see less like it. Your taste says so, and can forget."
+                request, "You'll see fewer stories like this. Undo this under Your taste."
             )
         return back(request, reverse("stories"))
     if wanted:
@@ -92,7 +92,7 @@ def mark_read(request: ReaderRequest) -> HttpResponse:
     """Everything that the page showed, or would have further down; can be taken back."""
     filters = read_filters(request)
     if not can_mark_all(filters):
-        return HttpResponseBadRequest("Only whole sources and folders can be marked read.")
+        return HttpResponseBadRequest("Only sources and folders can be marked as read.")
     upto = read_number(request.POST.get("seq")) or 0
     undo = mark_all_read(request.user, sources_meant(request.user, filters), upto)
     return redirect(reverse("river") + query_of(filters, undo=undo.pk))
@@ -102,7 +102,7 @@ def mark_read(request: ReaderRequest) -> HttpResponse:
 @require_POST
 def undo(request: ReaderRequest, pk: int) -> HttpResponse:
     if undo_mark(request.user, pk):
-        messages.success(request, "They are unread again.")
+        messages.success(request, "Marked as unread again.")
     else:
-        messages.error(request, "That cannot be taken back any more.")
+        messages.error(request, "This can no longer be undone.")
     return back(request, reverse("river"))

@@ -48,12 +48,12 @@ def taste_forget(request: ReaderRequest) -> HttpResponse:
     if item := request.POST.get("item", ""):
         found = item.isascii() and item.isdigit() and len(item) < 19
         if not (found and forget_item(request.user, int(item))):
-            raise Http404("It is not part of your taste.")
+            raise Http404("This item isn't part of your taste.")
     elif request.POST.get("all") == "1":
         forget_taste(request.user)
-        messages.success(request, "All of it is forgotten. Ranking starts anew.")
+        messages.success(request, "Everything was deleted. The ranking starts over.")
     else:
-        messages.error(request, "Nothing was deleted: tick the box to say that you mean it.")
+        messages.error(request, "Nothing was deleted. Tick the box to confirm.")
     return redirect("taste")
 
 
@@ -72,7 +72,7 @@ def topic_level(request: ReaderRequest, topic: str) -> HttpResponse:
 def source_level(request: ReaderRequest, pk: int) -> HttpResponse:
     try:
         if not weigh_source(request.user, pk, request.POST.get("level", "")):
-            raise Http404("You do not follow this source.")
+            raise Http404("You don't follow this source.")
     except ValueError as error:
         return HttpResponseBadRequest(str(error))
     return back(request, reverse("taste"))
@@ -82,7 +82,7 @@ def source_level(request: ReaderRequest, pk: int) -> HttpResponse:
 @require_POST
 def story_follow(request: ReaderRequest, pk: int) -> HttpResponse:
     if not follow_story(request.user, pk, request.POST.get("follow") == "1"):
-        raise Http404("There is no such story.")
+        raise Http404("Story not found.")
     return back(request, reverse("story", args=[pk]))
 
 

@@ -19,7 +19,7 @@ from feeds.views.common import Link, back
 MOST = 30
 SORTS = {
     "": ("Strongest", lambda one: -one.score),
-    "rise": ("Steepest", lambda one: -(one.stories + 1) / (one.before + 1)),
+    "rise": ("Fastest rising", lambda one: -(one.stories + 1) / (one.before + 1)),
     "stories": ("Most stories", lambda one: -one.stories),
     "name": ("By name", lambda one: one.label.casefold()),
 }
@@ -62,14 +62,14 @@ def follow(request: ReaderRequest) -> HttpResponse:
     text = request.POST.get("term", "")
     if request.POST.get("stop"):
         following.unfollow(request.user, text[:60])
-        messages.success(request, "You will not be told of it any more.")
+        messages.success(request, "You won't be alerted about this topic any more.")
         return back(request, reverse("trends"))
     try:
         followed = following.follow(request.user, text, request.POST.get("label", ""))
     except following.FollowError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"You will be told when “{followed.label}” bursts.")
+        messages.success(request, f"You'll be alerted when “{followed.label}” trends.")
     return back(request, reverse("trends"))
 
 

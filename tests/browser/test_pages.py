@@ -72,7 +72,7 @@ def test_marking_all_read_can_be_taken_back(open_page: Any) -> None:
     link = page.locator("#list").get_by_role("link", name=title, exact=True)
     page.locator("[data-key-mark]").click()
     expect(link).to_have_count(0)
-    page.get_by_role("button", name="Take it back").click()
+    page.get_by_role("button", name="Undo").click()
     expect(link.first).to_be_visible()
 
 
@@ -121,7 +121,7 @@ def test_less_like_this_takes_a_story_away_and_brings_it_back(open_page: Any) ->
     title = row.locator("[data-open]").inner_text()
     row.get_by_role("button", name="Less like this").click()
     gone = page.locator(".row-gone")
-    expect(gone).to_contain_text("You will see less like this")
+    expect(gone).to_contain_text("You'll see fewer stories like this")
     page.goto(page.url + "taste/")
     expect(page.locator(".taste")).to_contain_text(title)
     page.go_back()

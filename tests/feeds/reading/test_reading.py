@@ -132,6 +132,7 @@ def test_marking_all_leaves_what_arrived_since_and_can_be_taken_back(reader: Use
     upto = kept.seq
     make_item(source, "Arrived since", published=ago(days=3))
     undo = mark_all_read(reader, None, upto)
+    assert undo.item_count == 2
     assert titles(reader, Filters(unread=True)) == ["Arrived since"]
     assert not undo_mark(make_user("other"), undo.pk)
     assert undo_mark(reader, undo.pk)

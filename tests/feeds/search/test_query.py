@@ -45,10 +45,10 @@ def test_dates_may_be_days_months_or_years() -> None:
     [
         ("souce:openai", "did you mean source:?"),
         ("is:unred", "did you mean is:unread?"),
-        ("is:xyz", "knows unread"),
-        ("before:2025-13-01", "is no date"),
-        ("after:yesterday", "write it as after:2026-03-01"),
-        ("-is:read", "cannot be excluded"),
+        ("is:xyz", "use is:unread"),
+        ("before:2025-13-01", "is not a date"),
+        ("after:yesterday", "write it like after:2026-03-01"),
+        ("-is:read", "be excluded"),
         ('source:""', "needs a value"),
         ("x" * 600, "first 500 characters"),
     ],
@@ -78,7 +78,7 @@ def test_words_are_counted_wherever_they_stand_and_repetitions_are_not() -> None
 
     assert repeated.groups == ((Term("a"),),)
     assert sum(map(len, many.groups)) == MOST_TERMS
-    assert many.problems == (f"Only the first {MOST_TERMS} words are searched for.",)
+    assert many.problems == (f"Only the first {MOST_TERMS} words were used.",)
 
 
 def meant(text: str) -> list[str]:

@@ -62,7 +62,7 @@ def test_items_with_some_of_the_words_follow_those_with_all(reader: User) -> Non
 
     assert [item.title for item in results.items] == ["A long look", "Kestrel lands"]
     assert (results.found, results.with_all) == (2, 1)
-    assert results.counted == "1 with all words, then 1 with some of them"
+    assert results.counted == "1 with all words, 1 with some of them"
     assert [item.has_all for item in results.items] == [True, False]  # type: ignore[attr-defined]
 
 
@@ -239,7 +239,7 @@ def test_operators_narrow_the_search(reader: User) -> None:
     assert found(reader, f"model after:{week}") == ["Model one"]
     assert found(reader, f"model before:{week}") == ["Model two"]
     results = search_items(reader, "model source:nowhere")
-    assert (results.items, results.problems) == ([], ("No source is called 'nowhere'.",))
+    assert (results.items, results.problems) == ([], ("No source is named 'nowhere'.",))
 
 
 def test_matches_are_marked_and_everything_else_is_escaped(reader: User) -> None:

@@ -248,7 +248,7 @@ def test_all_of_a_taste_is_forgotten_and_nobody_else_s() -> None:
 
 @pytest.mark.parametrize(
     ("topic", "level", "words"),
-    [("no-such", "more", "There is no topic"), ("agents", "huge", "Say one of mute, less")],
+    [("no-such", "more", "Unknown topic"), ("agents", "huge", "Must be one of mute, less")],
 )
 def test_a_topic_or_a_level_that_there_is_not_is_told(topic: str, level: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -381,9 +381,9 @@ def test_less_like_this_works_as_a_form_and_by_htmx_with_undo() -> None:
     undone = client.post(address, {"less": "0"}, headers=htmx)
     plain = client.post(address, {"less": "1"}, follow=True)
 
-    assert b"Take it back" in row.content
+    assert b"Undo" in row.content
     assert undone.headers["HX-Refresh"] == "true"
-    assert b"You will see less like it" in plain.content
+    assert b"ll see fewer stories like this" in plain.content
     assert ItemState.objects.get().is_disliked
 
 
@@ -415,7 +415,7 @@ def test_all_is_deleted_only_where_the_box_is_ticked() -> None:
     client = signed_in(reader)
 
     refused = client.post("/taste/forget/", follow=True)
-    assert b"tick the box" in refused.content
+    assert b"Tick the box" in refused.content
     assert User.objects.get().interests
 
     client.post("/taste/forget/", {"all": "1"})

@@ -81,7 +81,7 @@ def test_too_many_and_too_vague_are_refused_in_words() -> None:
         TrendFollow(user=reader, term=f"t{n}", label="t") for n in range(MOST_FOLLOWED)
     )
 
-    with pytest.raises(FollowError, match="which is the most"):
+    with pytest.raises(FollowError, match="the maximum"):
         follow(reader, "Velloria")
     with pytest.raises(FollowError, match="one to four words"):
         follow(reader, "the new")

@@ -63,7 +63,7 @@ def test_a_trend_says_how_many_stories_which_stage_and_what_leads(page: Client) 
     assert "3</span> the week before" in html
     assert "climbing" in html
     assert "All about Velloria" in html
-    assert "also Alias" in html
+    assert "also called Alias" in html
     assert "12 stories from 9 sources in 7 days, usually 2; 3 the week before." in html
     assert "4 today so far" in html
     assert html.count("<rect") == 30
@@ -119,7 +119,7 @@ def test_a_term_is_followed_and_unfollowed_on_the_page(page: Client, reader: Use
 def test_a_term_that_names_nothing_is_refused_in_words(page: Client) -> None:
     html = page.post(reverse("trend_follow"), {"term": "the"}, follow=True).content.decode()
 
-    assert "Give a name or a phrase" in html
+    assert "Enter a name or phrase" in html
 
 
 def test_an_alert_stands_on_the_page_until_it_is_dismissed(page: Client, reader: User) -> None:
