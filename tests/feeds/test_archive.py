@@ -114,7 +114,7 @@ def test_the_search_says_what_it_does_not_find(
     page = client.get("/search/?q=zanzibar").content.decode()
     assert "Not searched: 4 archived items from before May 2025." in page
     asked = client.get("/api/v1/search/?q=zanzibar").json()
-    assert asked["archived"].startswith("Not searched: 4 items")
+    assert asked["archived"].startswith("Not searched: 4 archived items")
     missing = client.get(reverse("item", args=[items[2].pk]))
     assert missing.status_code == 404
     assert "manage.py restore_archive 2025-03" in missing.content.decode()

@@ -112,7 +112,7 @@ def test_a_saved_item_answers_though_its_source_is_private(page: Client, reader:
         ("???", "Ask with a word or a name"),
         ("x" * 10_000, "at most 500 characters; yours has 10,000"),
         ('"unbalanced', NOT_SAID),
-        ('Kestrel OR OR "" -', "Ask your news"),
+        ('Kestrel OR OR "" -', "Answer this question"),
         ("source:nowhere Kestrel", "No source is named"),
         ("\0\x01\ud800", "Ask"),
     ],
@@ -363,5 +363,5 @@ def test_a_question_in_the_search_leads_here(page: Client, deal: Item) -> None:
     asked = page.get("/search/", {"q": QUESTION}).content.decode()
     words = page.get("/search/", {"q": "Kestrel Falcon"}).content.decode()
 
-    assert "Ask your news" in asked
-    assert "Ask your news" not in words
+    assert "Answer this question" in asked
+    assert "Answer this question" not in words
