@@ -7,7 +7,14 @@ from django.core.cache import cache
 
 from accounts.remember import forget_near
 from feeds.stories.traits import forget_traits
+from tests.network import only_this_machine
 from tests.services import PgBouncer, Postgres, Redis, missing
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _this_machine_alone() -> Iterator[None]:
+    with only_this_machine():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -6,15 +6,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from feeds.ingest.errors import BlockedAddressError
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from feeds.ingest.special_networks import Address, Network, carried_ipv4, special_use, unmapped
 
 PORTS = frozenset({80, 443, 8080, 8443})
-CARRIER_GRADE_NAT = ipaddress.ip_network("100.64.0.0/10")
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-AZURE_METADATA = ipaddress.ip_address("168.63.129.16")
-"""The one metadata service at a public address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +53,10 @@ class Guard:
 
     def check_address(self, host: str, port: int, address: str) -> None:
         """Raise BlockedAddressError unless `address`, which `host` resolved to, is public."""
-        if not is_public(parse_address(address)) and not self.is_allowed(host, port, address):
+        use = special_use(ipaddress.ip_address(address))
+        if use and not self.is_allowed(host, port, address):
             raise BlockedAddressError(
-                f"{host} resolves to a private address, which is blocked. "
+                f"{host} resolves to a private address ({use}), which is blocked. "
                 "An administrator can allow it with FETCH_ALLOW_PRIVATE."
             )
         self._check_port(host, port, address)
@@ -75,43 +70,28 @@ class Guard:
         if host == "localhost" and not address:
             address = "127.0.0.1"
         try:
-            found = parse_address(address or host)
+            found = ipaddress.ip_address(address or host)
         except ValueError:
             return False
-        return any(
-            found.version == network.version and found in network for network in self.networks
-        )
+        return self._is_in_allowed_network(found)
+
+    def _is_in_allowed_network(self, address: Address) -> bool:
+        """Whether a network lets `address` through.
+
+        An IPv4-mapped address counts as the IPv4 address. A network of translated addresses
+        (NAT64, 6to4, Teredo) opens only those whose IPv4 host is public or allowed itself.
+        """
+        address = unmapped(address)
+        if not any(address in network for network in self.networks):
+            return False
+        carried = carried_ipv4(address)
+        return carried is None or not special_use(carried) or self._is_in_allowed_network(carried)
 
 
 def is_literal(host: str) -> bool:
     """Whether `host` is an address, written as the standards want it, and no name."""
     try:
-        return bool(parse_address(host))
+        ipaddress.ip_address(host)
     except ValueError:
         return False
-
-
-def parse_address(text: str) -> Address:
-    """The address in `text`; what an IPv6 address wraps (mapped, NAT64) is what counts."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return address.ipv4_mapped
-        if address.sixtofour:
-            return address.sixtofour
-        if address in NAT64:
-            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
-
-
-def is_public(address: Address) -> bool:
-    """Globally reachable unicast: no private, loopback, link-local, CGNAT or multicast."""
-    if address.version == 4:
-        return (
-            address.is_global
-            and not address.is_multicast
-            and address not in CARRIER_GRADE_NAT
-            and address != AZURE_METADATA
-        )
-    is_odd = address.is_multicast or address.is_reserved or address.is_site_local
-    return address.is_global and not is_odd
+    return True

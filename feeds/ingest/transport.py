@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import httpcore
 import httpx
-from httpcore._backends.auto import AutoBackend
 
 from feeds.ingest import headers as response_headers
 from feeds.ingest.errors import FetchError, UnansweredError
@@ -23,10 +22,15 @@ from feeds.ingest.guard import Guard, is_literal
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Resolves, checks, and connects to the very address that was checked."""
 
-    def __init__(self, guard: Guard, resolver: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        resolver: ThreadPoolExecutor,
+        backend: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
         self._guard = guard
         self._resolver = resolver
-        self._backend = AutoBackend()
+        self._backend = backend or httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
