@@ -349,7 +349,7 @@ async def _is_challenge(response: httpx.Response) -> bool:
             break
     encoding = response.headers.get("content-encoding", "")
     try:
-        page = decode(start, encoding, SMALL).lower()
+        page = decode(start, encoding, SMALL, is_whole=False).lower()
     except FetchError:
         return False
     return any(mark in page for mark in (b"just a moment", b"captcha", b"challenge-platform"))

@@ -330,7 +330,7 @@ def test_a_silent_server_is_left_after_a_while(reader: User, settings: LazySetti
         delivery = after(planned(reader, "webhook", receiver.url))
 
     assert delivery.state == State.WAITING
-    assert delivery.error == "No answer within 0.5 seconds."
+    assert delivery.error == "No response within 0.5 seconds."
 
 
 def test_servers_that_hang_hold_up_no_other(reader: User, settings: LazySettings) -> None:

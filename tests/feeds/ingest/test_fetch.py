@@ -146,11 +146,57 @@ def test_a_host_that_keeps_silent_is_not_waited_for_again_and_again() -> None:
     assert {result.source_id for result in results} == set(range(30))
 
 
-def test_a_gzip_file_of_two_members_is_read_and_half_a_one_refused() -> None:
+def test_a_gzip_file_of_two_members_is_read() -> None:
     both = gzip.compress(FEED[:40]) + gzip.compress(FEED[40:])
     assert fetch(reply(200, both, Content_Encoding="gzip")).body == FEED
-    half = gzip.compress(random.Random(1).randbytes(50_000))[:25_000]
-    assert "truncated" in fetch(reply(200, half, Content_Encoding="gzip")).error
+
+
+def test_a_zstd_body_of_several_frames_is_read_whatever_they_say_of_their_size() -> None:
+    streamed = zstandard.ZstdCompressor(write_content_size=False).compressobj()
+    unsized = streamed.compress(FEED * 9_000) + streamed.flush()
+    skippable = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
+    checked = zstandard.ZstdCompressor(write_checksum=True).compress(FEED)
+
+    result = fetch(reply(200, unsized + skippable + checked, Content_Encoding="zstd"))
+
+    assert (result.error, result.body) == ("", FEED * 9_001)
+
+
+# Text that hardly compresses, so that a cut leaves a part that can be decompressed.
+LONG = b"<rss><channel>" + random.Random(1).randbytes(50_000).hex().encode() + b"</channel></rss>"
+WHOLE = {
+    name: squeeze(LONG)
+    for name, squeeze in COMPRESSIONS.items()
+} | {
+    "raw deflate": zlib.compress(LONG)[2:-4],
+    "zstd of unknown size": zstandard.ZstdCompressor(write_content_size=False)
+    .stream_reader(LONG, size=-1)
+    .read(),
+    "zstd with a checksum": zstandard.ZstdCompressor(write_checksum=True).compress(LONG),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("part", [0.0, 0.00004, 0.0002, 0.1, 0.5, 0.9, 0.999, "all but a byte"])
+def test_a_truncated_compressed_body_is_refused(name: str, part: float | str) -> None:
+    whole = WHOLE[name]
+    cut = len(whole) - 1 if isinstance(part, str) else int(len(whole) * part)
+    encoding = "deflate" if "deflate" in name else name.partition(" ")[0]
+
+    answer = reply(200, whole[:cut], Content_Encoding=encoding)
+
+    assert fetch(reply(200, whole, Content_Encoding=encoding)).body == LONG
+    result = fetch(answer)
+    assert f"{encoding} body is truncated" in result.error
+    assert result.body == b""
+
+
+def test_many_layers_of_compression_are_refused() -> None:
+    body = FEED
+    for _ in range(4):
+        body = gzip.compress(body)
+
+    assert "compressed 4 times" in fetch(reply(200, body, Content_Encoding="gzip," * 4)).error
 
 
 def test_an_endless_body_stops_at_the_limit() -> None:

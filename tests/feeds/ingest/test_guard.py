@@ -290,7 +290,7 @@ def test_a_name_without_an_address_is_said(names: Names) -> None:
     names.addresses["empty.example"] = []
     backend = Connections()
 
-    assert "not known" in connect("unknown.example", 443, Guard(), backend)
+    assert "not found" in connect("unknown.example", 443, Guard(), backend)
     assert "has no address" in connect("empty.example", 443, Guard(), backend)
     assert backend.made == []
 

@@ -2,13 +2,16 @@
 
 import gzip
 import time
+import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+import brotli
 import pytest
+import zstandard
 from django.utils import timezone
 
 from accounts.models import User
@@ -107,6 +110,32 @@ def test_a_body_that_is_the_same_is_not_parsed_again() -> None:
         Item.objects.all().delete()
         assert poll([source]).outcomes[0].is_unchanged
     assert not Item.objects.exists()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+def test_a_truncated_body_is_a_failure_and_its_validators_are_not_kept(encoding: str) -> None:
+    squeeze = {
+        "gzip": gzip.compress,
+        "deflate": zlib.compress,
+        "br": brotli.compress,
+        "zstd": zstandard.ZstdCompressor().compress,
+    }[encoding]
+    half = squeeze(rss(*[f"Title {number}" for number in range(50)]))[:-20]
+    answers = iter(
+        [
+            reply(200, half, ETag='"v1"', Last_Modified="today", Content_Encoding=encoding),
+            feed("One", "Two", ETag='"v1"'),
+        ]
+    )
+    with serve({"/": lambda handler: next(answers)(handler)}) as server:
+        source = source_at(server)
+        poll([source])
+        source.refresh_from_db()
+        assert "truncated" in source.error
+        assert (source.etag, source.last_modified, source.body_hash) == ("", "", "")
+        assert not Item.objects.exists()
+        assert poll([source]).new == 2
+    assert "if-none-match" not in server.requests[1][2]
 
 
 def test_a_source_that_another_worker_holds_is_left_to_it() -> None:
