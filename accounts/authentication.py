@@ -11,6 +11,8 @@ from rest_framework.request import Request
 
 from accounts.database import try_to_write
 from accounts.models import ApiToken, User, hash_token
+from accounts.signin_guard import client_network
+from accounts.token_guesses import guesses
 
 
 class ApiTokenAuthentication(BaseAuthentication):
@@ -18,8 +20,12 @@ class ApiTokenAuthentication(BaseAuthentication):
         scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() not in ("bearer", "token"):
             return None
-        found = ApiToken.objects.select_related("user").filter(token_hash=hash_token(token)).first()
+        address = client_network(request._request)
+        guesses.check(address)
+        token_hash = hash_token(token)
+        found = ApiToken.objects.select_related("user").filter(token_hash=token_hash).first()
         if found is None or not found.user.is_active:
+            guesses.count(address, token_hash)
             raise AuthenticationFailed("Invalid API token.")
         now = timezone.now()
         # Once a minute is enough to say when it was used, and spares a write a request.

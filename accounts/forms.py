@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 
+from accounts.limits import Counter, Limit
 from accounts.models import User
+from accounts.throttle import forget, take
 
 if TYPE_CHECKING:
     UserForm = forms.ModelForm[User]
@@ -14,6 +16,7 @@ else:  # ModelForm takes no type argument when it runs
     UserForm = forms.ModelForm
 
 LEVELS = ("mute", "less", "normal", "more")
+OLD_PASSWORD = Limit("old password", free=5)
 
 
 class SigninForm(AuthenticationForm):
@@ -21,6 +24,17 @@ class SigninForm(AuthenticationForm):
         "invalid_login": "Wrong username or password.",
         "inactive": "This account is disabled.",
     }
+
+
+class OldPasswordForm(PasswordChangeForm):
+    """A new password for who knows the old one, which cannot be guessed from an open session."""
+
+    def clean_old_password(self) -> str:
+        guesses = Counter(OLD_PASSWORD, str(self.user.pk))
+        take(guesses)
+        old_password: str = super().clean_old_password()
+        forget(guesses)
+        return old_password
 
 
 class ReadingForm(UserForm):

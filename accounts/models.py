@@ -115,3 +115,13 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AttemptCount(models.Model):
+    """Attempts at something that can be guessed, counted here where there is no shared cache.
+    `key` is a keyed hash of whom or what they are counted for."""
+
+    key = models.CharField(max_length=64, unique=True)
+    attempts = models.PositiveIntegerField(default=0)
+    paused_until = models.DateTimeField(null=True, blank=True)
+    forgotten_at = models.DateTimeField(db_index=True)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth import logout as end_session
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import AdminPasswordChangeForm, PasswordChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.views import LoginView
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -15,7 +15,14 @@ from django.utils.module_loading import import_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from accounts.forms import DigestForm, InterestsForm, ReadingForm, SigninForm, TokenForm
+from accounts.forms import (
+    DigestForm,
+    InterestsForm,
+    OldPasswordForm,
+    ReadingForm,
+    SigninForm,
+    TokenForm,
+)
 from accounts.models import ApiToken, User
 from accounts.signin import is_from_this_machine, is_prefetch, redeem
 from accounts.types import ReaderRequest
@@ -90,9 +97,7 @@ def _forms(user: User, data: Any, section: str) -> dict[str, BaseForm]:
         return data if section == name else None
 
     # Who came by a link has no password yet and cannot type the old one.
-    password: type[Any] = (
-        PasswordChangeForm if user.has_usable_password() else AdminPasswordChangeForm
-    )
+    password: type[Any] = OldPasswordForm if user.has_usable_password() else AdminPasswordChangeForm
     password_form = password(user, sent("password"))
     for field in password_form.fields.values():  # Django would jump there on a page of many
         field.widget.attrs.pop("autofocus", None)

@@ -12,6 +12,7 @@ from django_q.brokers import get_broker
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
+from accounts.attempts import forget_old_attempts
 from feeds import clock
 from feeds.archive.store import archive_months
 from feeds.embed.store import drop_old_vectors
@@ -125,7 +126,8 @@ def poll_batch(source_ids: list[int]) -> dict[str, int]:
 
 def drop_old_rows() -> None:
     """What nobody needs any more: fetch logs of a month ago, marks that could be taken back, old
-    vectors, alerts, what a model said, and what was shown too long ago to tell of a taste."""
+    vectors, alerts, counts of attempts, what a model said, and what was shown too long ago to
+    tell of a taste."""
     now = clock.now()
     forget_old_replies()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
@@ -133,6 +135,7 @@ def drop_old_rows() -> None:
     drop_old_vectors()
     Impression.objects.filter(at__lt=now - KEPT).delete()
     forget_alerts(now)
+    forget_old_attempts()
 
 
 def make_partitions() -> int:

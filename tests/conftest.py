@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
+from accounts.middleware import signin_floods
 from accounts.remember import forget_near
+from accounts.token_guesses import guesses
 from feeds.stories.traits import forget_traits
 from tests.network import only_this_machine
 from tests.services import PgBouncer, Postgres, Redis, missing
@@ -22,6 +24,8 @@ def nothing_remembered() -> None:
     """Rows of another test may have the same numbers."""
     cache.clear()
     forget_near()
+    guesses.clear()
+    signin_floods.clear()
     forget_traits()
 
 

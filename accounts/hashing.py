@@ -1,0 +1,69 @@
+"""Hashes passwords one at a time, in a thread of low priority.
+
+Hashing a password takes a CPU for half a second, by design. Strangers who send wrong passwords
+must not take the CPUs and the threads that serve pages: each process hashes one password at a
+time, lets a second one wait, and refuses the others.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+from accounts.limits import TooMany
+
+T = TypeVar("T")
+
+MOST_AT_ONCE = 2
+"""Passwords that are hashed or wait for it, in one process."""
+NICENESS = 5
+RETRY_AFTER = 2
+
+
+class Turns:
+    """The thread that hashes, made at its first use."""
+
+    def __init__(self) -> None:
+        self._reset()
+        # A thread does not survive a fork.
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._free = threading.Semaphore(MOST_AT_ONCE)
+        self._pool: ThreadPoolExecutor | None = None
+
+    def run(self, act: Callable[[], T]) -> T:
+        """What `act` returns. Raises TooMany when others are waiting already."""
+        if not self._free.acquire(blocking=False):
+            raise TooMany(RETRY_AFTER, "people sign in just now")
+        try:
+            return self._thread().submit(act).result()
+        finally:
+            self._free.release()
+
+    def _thread(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(1, "hashing", initializer=lower_priority)
+            return self._pool
+
+
+def lower_priority() -> None:
+    """Of this thread alone, which Linux allows and other systems do not."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+turns = Turns()
+
+
+class InTurnHasher(PBKDF2PasswordHasher):
+    """Django's default hasher, with the same hashes."""
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        return turns.run(lambda: super(InTurnHasher, self).encode(password, salt, iterations))

@@ -1,0 +1,50 @@
+"""Answers what was tried too often, and has browsers carry that they signed in."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+
+from accounts.buckets import Buckets
+from accounts.limits import TooMany
+from accounts.signin_guard import client_network, set_device_cookie, take_back_signin
+
+SIGNIN_PATHS = ("/signin/", "/admin/login/")
+signin_floods = Buckets(burst=60, per_second=2)
+"""Posts of one address, in one process. This keeps refusals cheap: the guard itself needs the
+form, the session and the shared counts."""
+
+
+class TooManyMiddleware:
+    """429 with `Retry-After`, and the time to wait in words."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method == "POST" and request.path_info in SIGNIN_PATHS:
+            try:
+                signin_floods.take(client_network(request))
+            except TooMany as error:
+                return too_many(request, error)
+        response = self.get_response(request)
+        set_device_cookie(request, response)
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, TooMany):
+            return None
+        take_back_signin(request)
+        return too_many(request, error)
+
+
+def too_many(request: HttpRequest, error: TooMany) -> HttpResponse:
+    response: HttpResponse
+    if request.path_info.startswith("/api/"):
+        response = JsonResponse({"detail": str(error)}, status=429)
+    else:
+        page = render_to_string("429.html", {"says": str(error), "back": request.path})
+        response = HttpResponse(page, status=429)
+    response.headers["Retry-After"] = str(error.wait)
+    response.headers["Cache-Control"] = "no-store"
+    return response

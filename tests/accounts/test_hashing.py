@@ -1,0 +1,65 @@
+"""Passwords are hashed one at a time, without taking the CPUs from who reads."""
+
+import os
+import sys
+import threading
+import time
+
+import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password, make_password
+
+from accounts.hashing import MOST_AT_ONCE, NICENESS, InTurnHasher, Turns
+from accounts.limits import TooMany
+
+
+def test_hashes_are_those_of_django() -> None:
+    of_django = PBKDF2PasswordHasher().encode("secret", "salt", iterations=1)
+
+    assert InTurnHasher().encode("secret", "salt", iterations=1) == of_django
+    assert make_password("secret", hasher="default").startswith("pbkdf2_sha256$")
+    assert check_password("secret", of_django)
+
+
+def test_who_would_wait_for_long_is_refused() -> None:
+    turns, go = Turns(), threading.Event()
+    running = [threading.Thread(target=turns.run, args=(go.wait,)) for _ in range(MOST_AT_ONCE)]
+    for thread in running:
+        thread.start()
+    while turns._free._value:
+        time.sleep(0.01)
+
+    with pytest.raises(TooMany, match="Too many people sign in just now"):
+        turns.run(lambda: None)
+
+    go.set()
+    for thread in running:
+        thread.join()
+    assert turns.run(lambda: "done") == "done"
+
+
+def test_an_error_gives_the_turn_free() -> None:
+    turns = Turns()
+    for _ in range(MOST_AT_ONCE + 1):
+        with pytest.raises(ZeroDivisionError):
+            turns.run(lambda: 1 // 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a priority on Linux alone")
+def test_hashing_has_a_lower_priority_than_reading() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = priority()
+
+    assert Turns().run(priority) == min(before + NICENESS, 19) if before else NICENESS
+    assert priority() == before
+
+
+def test_a_child_process_hashes_as_well() -> None:
+    turns = Turns()
+    turns.run(lambda: None)
+
+    if (child := os.fork()) == 0:
+        os._exit(0 if turns.run(lambda: True) else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
