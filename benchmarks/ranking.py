@@ -41,8 +41,9 @@ def _timed(chance: Any, acts: int) -> float:
     import numpy as np
 
     from feeds.ids import TAIL_BITS
-    from feeds.stories.rank import Reader
-    from feeds.stories.scoring import Learned, score_all
+    from feeds.stories.ranking.batch import Learned
+    from feeds.stories.ranking.reader import Reader
+    from feeds.stories.scoring import score_all
 
     now = 1_780_000_000
     seconds = now - chance.integers(0, 7 * 86_400, TELLINGS)

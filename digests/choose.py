@@ -17,8 +17,9 @@ from feeds.models import Item, ItemState, Source, Story, Subscription
 from feeds.models.item import ItemQuerySet
 from feeds.stories.arrange import Candidate, diversify
 from feeds.stories.coverage import settle_copies
-from feeds.stories.rank import Facts, Reader, explain, rank
-from feeds.stories.scoring import likeness_of
+from feeds.stories.rank import explain, rank
+from feeds.stories.ranking.batch import Facts
+from feeds.stories.ranking.reader import Reader
 from feeds.stories.taste import taste_of
 from feeds.stories.traits import learned_from
 
@@ -124,15 +125,12 @@ def _rank(candidates: Sequence[Chosen], user: User | None, now: datetime) -> Non
     if not candidates:
         return
     facts = [_facts(candidate, now) for candidate in candidates]
-    reader, likes = Reader(), None
+    reader, learned = Reader(), None
     if user is not None:
         taste = taste_of(user, now)
         reader = taste.reader(user.interests, _levels(user))
-        if taste.acts:
-            learned = learned_from(taste, now.timestamp())
-            leads = [one.items[0].pk for one in candidates]
-            likes = likeness_of(leads, learned, reader.surety())
-    ranked = rank(facts, reader, likes)
+        learned = learned_from(taste, now.timestamp())
+    ranked = rank(facts, reader, learned)
     for candidate, fact, ranking in zip(candidates, facts, ranked, strict=True):
         candidate.score = ranking.score
         candidate.reasons = explain(fact, reader, ranking.terms)
@@ -153,6 +151,7 @@ def _facts(candidate: Chosen, now: datetime) -> Facts:
         weight=max(item.source.weight for item in originals),
         lead_source=candidate.items[0].source_id,
         story=candidate.story.pk,
+        lead=candidate.items[0].pk,
     )
 
 

@@ -10,11 +10,14 @@ from feeds.simulation.readers import Trial
 from feeds.simulation.world import Told
 from feeds.stories.alike import Row, terms_in
 from feeds.stories.arrange import Candidate, diversify, odd_one
-from feeds.stories.rank import WEIGHTS, Reader, score
-from feeds.stories.scoring import Learned, Scored, score_all
+from feeds.stories.rank import score
+from feeds.stories.ranking import terms as registry
+from feeds.stories.ranking.batch import Learned
+from feeds.stories.ranking.reader import Reader
+from feeds.stories.ranking.term import Term
+from feeds.stories.scoring import Scored, score_all
 from feeds.stories.taste import HALF_LIFE, HIDDEN, OPENED, SAVED
 
-TERMS = (*WEIGHTS, "freshness")
 FIRST = 10
 
 
@@ -25,14 +28,14 @@ class Ours:
         self._terms: dict[int, Row] = {}
         self._scored: dict[int, Scored] = {}
 
-    def scorer(self, without: str = "") -> Callable[[Trial], list[float]]:
-        """With the term of that name held at a half, which says nothing; freshness at 1."""
+    def scorer(self, without: Term | None = None) -> Callable[[Trial], list[float]]:
+        """Score by all terms but `without`, which is held at its neutral value."""
 
         def scores(trial: Trial) -> list[float]:
             scored = self._score(trial)
             terms = dict(scored.terms)
             if without:
-                terms[without] = terms[without] * 0 + (1.0 if without == "freshness" else 0.5)
+                terms[without.name] = terms[without.name] * 0 + without.neutral
             found = score(terms).tolist()
             by_story = dict(zip(scored.table.stories.tolist(), found, strict=True))
             return [by_story[offer[0].story] for offer in trial.offers]
@@ -114,8 +117,8 @@ def compare(readers: Sequence[Sequence[Trial]]) -> Iterator[tuple[str, float]]:
     yield "ranking_ndcg10_recency", measure(readers, recency).ndcg
     yield "ranking_ndcg10_popularity", measure(readers, popularity).ndcg
     yield "ranking_ndcg10_seed_rule", measure(readers, seed_rule).ndcg
-    for name in TERMS:
-        yield f"ranking_without_{name}_ndcg10", measure(readers, ours.scorer(name)).ndcg
+    for term in sorted(registry.TERMS, key=lambda term: term.weight is None):
+        yield f"ranking_without_{term.name}_ndcg10", measure(readers, ours.scorer(term)).ndcg
     yield "ranking_shown_ndcg10", measure(readers, ours.shown).ndcg
     whole: Quality = measure(readers, ours.scorer())
     yield "ranking_auc", whole.auc

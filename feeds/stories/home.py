@@ -19,7 +19,9 @@ from feeds.stories.arrange import Candidate, diversify, odd_one
 from feeds.stories.candidates import Tellings, recent_tellings
 from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies, with_state
 from feeds.stories.page import StoryPage, story_page
-from feeds.stories.rank import Facts, Ranking, Reader, explain
+from feeds.stories.rank import Ranking, explain
+from feeds.stories.ranking.batch import Facts
+from feeds.stories.ranking.reader import Reader
 from feeds.stories.scoring import Scored, score_all
 from feeds.stories.taste import taste_of
 from feeds.stories.traits import learned_from
@@ -191,6 +193,8 @@ def _enter(
             weight=trust[source],
             lead_source=source,
             story=int(table.stories[place]),
+            lead=int(found.ids[table.lead[place]]),
+            hot=float(table.hot[place]),
         )
         terms = {name: float(values[place]) for name, values in scored.terms.items()}
         ranking = Ranking(float(scored.scores[place]), terms)

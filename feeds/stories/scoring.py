@@ -1,11 +1,13 @@
-"""One pass over a reader's tellings: the stories that they tell, each scored. Pure."""
+"""Score all stories of a reader's articles in one pass over arrays. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from feeds.stories.alike import Row, bags, cosines, nearest, odds, rarity
-from feeds.stories.rank import Reader, freshness, heat, likeness, score
+from feeds.stories.rank import score
+from feeds.stories.ranking import terms as registry
+from feeds.stories.ranking.batch import Batch, Learned, batch_of_table
+from feeds.stories.ranking.reader import Reader
 from feeds.stories.table import Table, tabulate
 
 if TYPE_CHECKING:
@@ -15,29 +17,16 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.floating]
 
-MOST_LIKENED = 300
-"""Of the stories, the best by all else: those whose headlines are compared with the examples."""
+MOST_COMPARED = 300
+"""Number of stories, the best by all other terms, that are compared with examples."""
 MUTED = 0.5
-"""The part of a story's tellings of a muted topic from which on it is left out."""
-
-Traits = Callable[[Sequence[int]], Sequence[Row]]
-"""The terms of items by their ids."""
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """Items that likeness is learned from. `examples` are (item, weight), above 0 for what the
-    reader liked and below for what they did not; `shown` is what they saw."""
-
-    examples: Sequence[tuple[int, float]]
-    shown: Sequence[int]
-    traits: Traits
+"""A story is left out if at least this fraction of its articles has a muted topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The stories of `table` with their scores and terms, arrays of a value each. `wanted`
-    is false for those that are left out."""
+    """The stories of `table` with their scores and the values of their terms, arrays of one
+    value per story. `wanted` is false for stories to leave out."""
 
     table: Table
     scores: "Floats"
@@ -45,7 +34,7 @@ class Scored:
     wanted: "NDArray[np.bool_]"
 
     def best(self, most: int) -> list[int]:
-        """The places of the best that are wanted, the best first, the newer story before."""
+        """The places of the best wanted stories, best first; of equal ones the newer first."""
         import numpy as np
 
         order = np.lexsort((-self.table.stories, -self.scores))
@@ -54,7 +43,7 @@ class Scored:
 
 
 def score_all(
-    tellings: "tuple[Ints, Ints, Ints, Ints, Ints]",
+    articles: "tuple[Ints, Ints, Ints, Ints, Ints]",
     names: Sequence[Sequence[str]],
     reader: Reader,
     trust: Mapping[int, float],
@@ -63,91 +52,51 @@ def score_all(
     topic: str = "",
     learned: Learned | None = None,
 ) -> Scored:
-    """Score the stories of tellings, at least one: ids, stories, sources, originals (0 for
-    none) and topics, as places in `names`. With a `topic` only its stories are wanted, muted
-    or not. `moment` is in seconds since 1970."""
-    ids, stories, sources, copies, kinds = tellings
+    """Score the stories of at least one article.
+
+    `articles` are ids, stories, sources, originals (0 for none) and topics, the latter as places
+    in `names`. If `topic` is given, only its stories are wanted, even if it is muted. `moment` is
+    in seconds since 1970.
+    """
+    ids, stories, sources, copies, kinds = articles
     table = tabulate(ids, stories, sources, copies, trust)
-    said, muted, of_topic = _by_topics(table, kinds, names, reader, topic)
-    terms = {
-        "heat": heat(table.hot),
-        "freshness": freshness(table.ages(moment)),
-        "interest": _interest(said, table, reader),
-        "likeness": _halves(len(table.stories)),
-        "source": _by_source(sources[table.lead], reader, trust),
+    batch = batch_of_table(table, (ids, sources, kinds), names, moment, learned)
+    values = {
+        term.name: _neutral(batch, term.neutral)
+        if term.from_examples
+        else term.values(batch, reader)
+        for term in registry.TERMS
     }
-    wanted = of_topic > 0 if topic else muted < MUTED
-    scored = Scored(table, score(terms), terms, wanted)
+    scored = Scored(table, score(values), values, _wanted(batch, reader, topic))
     if learned is None or not learned.examples:
         return scored
-    return _liken(scored, ids, learned, reader.surety())
+    return _compare(scored, batch, reader)
 
 
-def _by_topics(
-    table: Table, kinds: "Ints", names: Sequence[Sequence[str]], reader: Reader, topic: str
-) -> "tuple[Floats, Floats, Floats]":
-    """What was said of each story's topics, in 0..1; and the parts that are muted, and of
-    `topic`. Topics are looked at once a kind, of which there are few."""
+def _wanted(batch: Batch, reader: Reader, topic: str) -> "NDArray[np.bool_]":
     import numpy as np
 
-    distinct, places = np.unique(kinds, return_inverse=True)
-    lists = [names[n] for n in distinct.tolist()]
-    said = np.array([reader.said_of(topics) for topics in lists])[places]
-    muted = np.array([reader.mutes(topics) for topics in lists])[places]
-    has = np.array([topic in topics for topics in lists])[places]
-    more, less = table.share(said > 0.5), table.share(said < 0.5)
-    return 0.5 + ((more > 0) * 0.5 - (less > 0) * 0.5), table.share(muted), table.share(has)
+    if topic:
+        return batch.share(batch.by_topics(lambda topics: topic in topics)) > 0
+    if "mute" not in reader.interests.values():
+        return np.ones(len(batch.stories), np.bool_)
+    return batch.share(batch.by_topics(reader.mutes)) < MUTED
 
 
-def _interest(said: "Floats", table: Table, reader: Reader) -> "Floats":
+def _neutral(batch: Batch, value: float) -> "Floats":
     import numpy as np
 
-    if not reader.followed:
-        return said
-    return np.where(np.isin(table.stories, list(reader.followed)), 1.0, said)
+    return np.full(len(batch.stories), value)
 
 
-def _by_source(leads: "Ints", reader: Reader, trust: Mapping[int, float]) -> "Floats":
+def _compare(scored: Scored, batch: Batch, reader: Reader) -> Scored:
+    """Add the terms that are computed from examples, for the best by all other terms."""
     import numpy as np
 
-    distinct, places = np.unique(leads, return_inverse=True)
-    terms = [reader.source_term(one, trust.get(one, 1.0)) for one in distinct.tolist()]
-    found: Floats = np.array(terms)[places]
-    return found
-
-
-def _halves(count: int) -> "Floats":
-    import numpy as np
-
-    return np.full(count, 0.5)
-
-
-def _liken(scored: Scored, ids: "Ints", learned: Learned, surety: float) -> Scored:
-    """The same with likeness, of the best by all else."""
-    best = scored.best(MOST_LIKENED)
-    terms = dict(scored.terms)
-    terms["likeness"] = terms["likeness"].copy()
-    items = ids[scored.table.lead[best]].tolist()
-    terms["likeness"][best] = likeness_of(items, learned, surety)
-    return Scored(scored.table, score(terms), terms, scored.wanted)
-
-
-def likeness_of(items: Sequence[int], learned: Learned, surety: float) -> "Floats":
-    """[items]: their term of likeness; there are examples."""
-    import numpy as np
-
-    weights = np.array([weight for _, weight in learned.examples], np.float32)
-    acted = [item for item, _ in learned.examples]
-    rest = list(set(learned.shown) - set(acted))
-    known = learned.traits([*items, *acted, *rest])
-    rows, examples = bags(known[: len(items)]), bags(known[len(items) : len(items) + len(acted)])
-    shown = bags(known[len(items) :])
-    rare = rarity(rows, shown)
-    opened = np.concatenate([np.sign(weights), np.zeros(len(rest))])
-    alike = cosines(rows, examples, rare)
-    return likeness(
-        odds(rows, shown, opened, rare),
-        nearest(alike[:, weights > 0], weights[weights > 0]),
-        nearest(alike[:, weights < 0], -weights[weights < 0]),
-        surety,
-    )
+    best = np.array(scored.best(MOST_COMPARED), np.int64)
+    values, chosen = dict(scored.terms), batch.take(best)
+    for term in registry.TERMS:
+        if term.from_examples:
+            values[term.name] = values[term.name].copy()
+            values[term.name][best] = term.values(chosen, reader)
+    return replace(scored, scores=score(values), terms=values)

@@ -22,6 +22,8 @@ class Table(NamedTuple):
     order: "Ints"
     first: "Ints"
     lead: "Ints"
+    trust: "Floats"
+    """The curator's trust in the source of each lead."""
     sources: "Ints"
     hot: "Floats"
     newest: "Ints"
@@ -77,6 +79,7 @@ def tabulate(
         order=order,
         first=first,
         lead=order[first],
+        trust=weight[order[first]],
         sources=np.bincount(teller, minlength=len(first)),
         hot=np.bincount(teller, -part * np.log2(part), len(first)).astype(np.float64),
         newest=newest,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from accounts.models import User
 from accounts.remember import remembered
 from feeds.models import FollowedStory, Impression, Item, ItemState
-from feeds.stories.rank import Reader
+from feeds.stories.ranking.reader import Reader
 
 MOST_LEARNED = 200
 """The newest acts, openings among them, that say what the reader likes."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from feeds.models import Item
 from feeds.stories.alike import Row, terms_in
-from feeds.stories.scoring import Learned
+from feeds.stories.ranking.batch import Learned
 from feeds.stories.taste import Taste
 
 MOST_KEPT = 50_000

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from feeds.stories.ranking import terms as registry
+
 RECORDING = Path(__file__).resolve().parents[4] / "shared" / "replay" / "ai-labs.tar.xz"
-TERMS = ("heat", "interest", "likeness", "source", "freshness")
+TERMS = [term.name for term in sorted(registry.TERMS, key=lambda term: term.weight is None)]
 NAMES = [
     "ranking_ndcg10_recency",
     "ranking_ndcg10_popularity",

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from feeds.stories.alike import bags, cosines, nearest, odds, rarity, terms_in
-from feeds.stories.rank import Reader
-from feeds.stories.scoring import Learned, score_all
+from feeds.stories.ranking.batch import Learned
+from feeds.stories.ranking.reader import Reader
+from feeds.stories.scoring import score_all
 from feeds.stories.table import tabulate
 
 AGENTS = [

@@ -3,7 +3,10 @@
 import pytest
 
 from feeds.stories.arrange import Candidate, diversify, odd_one
-from feeds.stories.rank import WEIGHTS, Facts, Ranking, Reader, explain, rank
+from feeds.stories.rank import Ranking, explain, rank
+from feeds.stories.ranking.batch import Facts
+from feeds.stories.ranking.reader import Reader
+from feeds.stories.ranking.terms import TERMS
 
 ANYONE = Reader()
 KNOWN = Reader(shown={1: 20, 2: 20, 3: 20}, opened={1: 15, 2: 5}, learned=40)
@@ -18,13 +21,18 @@ def why(facts: Facts, reader: Reader = ANYONE) -> str:
     return explain(facts, reader, one(facts, reader).terms)
 
 
-def test_the_score_is_the_weighted_sum_of_terms_between_0_and_1_times_freshness() -> None:
+def source_term(reader: Reader, source: int) -> float:
+    return one(Facts(1, 1.0, lead_source=source), reader).terms["source"]
+
+
+def test_the_score_is_the_weighted_mean_of_terms_between_0_and_1_times_freshness() -> None:
     ranking = one(Facts(4, 2.0, ("agents",), 1.5), Reader({"agents": "more"}))
 
     assert all(0 <= value <= 1 for value in ranking.terms.values())
-    total = sum(weight * ranking.terms[name] for name, weight in WEIGHTS.items())
-    assert ranking.score == pytest.approx(total * ranking.terms["freshness"])
-    assert sum(WEIGHTS.values()) == pytest.approx(1.0)
+    weights = {term.name: term.weight for term in TERMS if term.weight is not None}
+    total = sum(weight * ranking.terms[name] for name, weight in weights.items())
+    mean = total / sum(weights.values())
+    assert ranking.score == pytest.approx(mean * ranking.terms["freshness"])
 
 
 @pytest.mark.parametrize(
@@ -57,7 +65,7 @@ def test_a_story_that_one_outlet_tells_again_and_again_is_no_hotter_for_it() -> 
 
 
 def test_a_source_that_is_opened_more_than_the_mean_stands_higher() -> None:
-    often, usual, seldom = (KNOWN.source_term(source, 1.0) for source in (1, 4, 3))
+    often, usual, seldom = (source_term(KNOWN, source) for source in (1, 4, 3))
 
     assert often > usual > seldom
     assert usual == pytest.approx(0.5)
@@ -66,8 +74,8 @@ def test_a_source_that_is_opened_more_than_the_mean_stands_higher() -> None:
 def test_what_was_learned_counts_little_while_it_is_little() -> None:
     few = Reader(shown={1: 2, 2: 2}, opened={1: 1}, learned=1)
 
-    assert 0.5 < few.source_term(1, 1.0) < KNOWN.source_term(1, 1.0)
-    assert ANYONE.source_term(1, 1.0) == 0.5
+    assert 0.5 < source_term(few, 1) < source_term(KNOWN, 1)
+    assert source_term(ANYONE, 1) == 0.5
 
 
 def test_more_and_less_of_one_story_cancel_out() -> None:

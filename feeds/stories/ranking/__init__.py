@@ -1,0 +1,1 @@
+"""The ranking of stories: its terms, and what they are computed from. Pure."""

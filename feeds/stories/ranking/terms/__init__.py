@@ -1,0 +1,12 @@
+"""The terms of a story's score, in the order in which the API and the documentation list them."""
+
+from feeds.stories.ranking.term import Term
+from feeds.stories.ranking.terms import freshness, heat, interest, likeness, source
+
+TERMS: tuple[Term, ...] = (
+    heat.TERM,
+    freshness.TERM,
+    interest.TERM,
+    likeness.TERM,
+    source.TERM,
+)
