@@ -61,18 +61,18 @@ class DigestToday(APIView):
 
     is_global = False
 
-    @extend_schema(summary="The newest digest", responses=DigestSerializer)
+    @extend_schema(summary="Latest digest", responses=DigestSerializer)
     @unless_same
     def get(self, request: Request) -> Response:
         return Response(DigestSerializer(todays_digest(_owner(self, request))).data)
 
-    @extend_schema(summary="Have it written again", request=None, responses={202: dict[str, Any]})
+    @extend_schema(summary="Update today's digest", request=None, responses={202: dict[str, Any]})
     def post(self, request: Request) -> Response:
         owner, user = _owner(self, request), _user(request)
         if owner is None and not user.is_staff:
-            raise PermissionDenied("Only staff can have everyone's edition written again.")
+            raise PermissionDenied("Only staff can update the site digest.")
         if not spend(user, "write"):
-            raise Throttled(wait=3600, detail="It was written often enough for now.")
+            raise Throttled(wait=3600, detail="The limit of updates has been reached.")
         request_digest(owner, today_of(owner))
         return Response(progress_of(user, is_global=self.is_global), status=202)
 
@@ -80,7 +80,7 @@ class DigestToday(APIView):
 class DigestWriting(APIView):
     is_global = False
 
-    @extend_schema(summary="How far the writing is", responses=dict[str, Any])
+    @extend_schema(summary="Progress of writing the digest", responses=dict[str, Any])
     def get(self, request: Request) -> Response:
         return Response(progress_of(_user(request), is_global=self.is_global))
 
@@ -106,12 +106,12 @@ class Digests(APIView):
 class OneDigest(APIView):
     is_global = False
 
-    @extend_schema(summary="The digest of a day", responses=DigestSerializer)
+    @extend_schema(summary="Digest of a day", responses=DigestSerializer)
     @unless_same
     def get(self, request: Request, day: date) -> Response:
         digest = Digest.objects.of(_owner(self, request)).filter(date=day).first()
         if digest is None:
-            raise NotFound("No edition was written on that day.")
+            raise NotFound("There is no edition for that day.")
         return Response(DigestSerializer(digest).data)
 
 

@@ -31,7 +31,7 @@ def atom(editions: Sequence[Digest], channel: Channel, absolute: Callable[[str],
     site = absolute("/").rstrip("/")
     page = reverse("digest_global" if channel.is_global else "digest")
     feed = ContentFeed(
-        title="AI News: everyone's digest" if channel.is_global else "AI News: your digest",
+        title="AI News: site digest" if channel.is_global else "AI News: your digest",
         link=absolute(page),
         description="",
         feed_url=absolute(""),

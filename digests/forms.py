@@ -18,15 +18,15 @@ LONGEST_TARGET = 2_000
 
 
 class ChannelForm(forms.Form):
-    kind = forms.ChoiceField(label="How", choices=Channel.Kind.choices)
+    kind = forms.ChoiceField(label="Type", choices=Channel.Kind.choices)
     which = forms.ChoiceField(
-        label="Which edition", choices=[("own", "Mine"), ("global", "Everyone's")]
+        label="Digest", choices=[("own", "My digest"), ("global", "Site digest")]
     )
     target = forms.CharField(
         label="Address",
         max_length=2048,
         required=False,
-        help_text="A mail address, or the webhook's address from the service. A feed needs none.",
+        help_text="An e-mail address, or the service's webhook URL. Leave empty for a feed.",
     )
 
     def __init__(self, user: User, data: Any = None) -> None:
@@ -41,9 +41,11 @@ class ChannelForm(forms.Form):
         if problem := self._problem(kind, target):
             self.add_error("target", problem)
         elif self.user.channels.count() >= MOST_CHANNELS:
-            self.add_error(None, f"You have {MOST_CHANNELS} ways already. Remove one first.")
+            self.add_error(
+                None, f"You already have {MOST_CHANNELS} channels, the maximum. Remove one first."
+            )
         elif self.user.channels.filter(**self._row()).exists():
-            self.add_error("target", "You have this one already.")
+            self.add_error("target", "You already have this channel.")
 
     def _problem(self, kind: str, target: str) -> str:
         if kind == Channel.Kind.FEED:
@@ -51,7 +53,7 @@ class ChannelForm(forms.Form):
         if len(target.encode()) > LONGEST_TARGET:
             return "The address is too long."
         if kind == Channel.Kind.EMAIL:
-            return mail_problem() or _address_problem(target)
+            return mail_problem(for_staff=self.user.is_staff) or _address_problem(target)
         try:
             guard().check_url(target)
         except FeedError as error:
@@ -80,5 +82,5 @@ def _address_problem(target: str) -> str:
     try:
         validate_email(target)
     except ValidationError:
-        return "This is no mail address. Write it like name@example.org."
+        return "Enter an e-mail address such as name@example.org."
     return ""

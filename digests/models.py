@@ -103,21 +103,21 @@ class Channel(models.Model):
         WEBHOOK = "webhook", "Webhook (JSON)"
 
     class State(models.TextChoices):
-        UNCONFIRMED = "unconfirmed", "waits for your confirmation"
-        ACTIVE = "active", "on"
-        STOPPED = "stopped", "off"
+        UNCONFIRMED = "unconfirmed", "awaiting confirmation"
+        ACTIVE = "active", "active"
+        STOPPED = "stopped", "disabled"
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="channels")
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    is_global = models.BooleanField(default=False, help_text="carries everyone's edition")
-    target = models.CharField(max_length=2048, blank=True, help_text="address; none of a feed")
+    is_global = models.BooleanField(default=False, help_text="delivers the site digest")
+    target = models.CharField(max_length=2048, blank=True, help_text="address; empty for a feed")
     key = models.CharField(
         max_length=64,
         default=new_key,
-        help_text="signs webhooks; links that carry it hold until it is changed",
+        help_text="signs webhooks and links; changing it revokes them",
     )
     state = models.CharField(max_length=12, choices=State.choices, default=State.ACTIVE)
-    reason = models.CharField(max_length=300, blank=True, help_text="why it was stopped, in words")
+    reason = models.CharField(max_length=300, blank=True, help_text="why it was disabled, in words")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -14,12 +14,14 @@ def words_of(writing: Writing, zone_name: str) -> str:
     """One sentence or two for the reader."""
     if writing.error:
         again = writing.next_try_at.astimezone(zone_named(zone_name))
-        return f"{writing.error} It is tried again at {again:%H:%M}; the last edition stays."
+        return (
+            f"{writing.error} Next attempt at {again:%H:%M}; the previous edition stays available."
+        )
     if not writing.until:
-        return "A new edition waits to be written."
+        return "A new edition is queued."
     if not writing.total:
-        return "Choosing the stories."
-    return f"Writing: {writing.done + 1} of {writing.total} stories."
+        return "Choosing stories…"
+    return f"Writing story {writing.done + 1} of {writing.total}…"
 
 
 def progress_of(reader: User, *, is_global: bool = False) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _story(story: dict[str, Any], site: str) -> list[str]:
     if why := story.get("why"):
         lines += _wrap(f"Why it matters: {_cited(why)}", "  ", "  ")
     if before := story.get("before"):
-        lines += _wrap(f"Before ({before['date']}): {before['headline']}", "  ", "  ")
+        lines += _wrap(f"Previously ({before['date']}): {before['headline']}", "  ", "  ")
     lines += [f"  [{c['number']}] {c['source']}: {c['url']}" for c in story["citations"]]
     if site:
         lines.append(f"  {site}{reverse('story', kwargs={'pk': story['story_id']})}")

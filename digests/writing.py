@@ -26,7 +26,7 @@ HOLD = timedelta(minutes=10)
 LONGEST_EDITION = 300.0
 """Seconds for which a model is asked for one edition; what it has not told by then is extracted."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=2)
-FAILED = "Something failed while it was written; the operator's log says what."
+FAILED = "The edition could not be written. The server log has the details."
 KEPT = timedelta(days=2)
 Due = tuple[User | None, date]
 

@@ -8,7 +8,7 @@ from digests.ask.passages import MOST, Passage, choose_passages, question_terms
 from digests.ask.types import Answer, AnswerSentence
 from digests.hygiene import gives_orders
 
-TOO_VAGUE = "Ask with a word or a name of what you want to know."
+TOO_VAGUE = "Include a word or a name that says what you want to know."
 
 
 def answer_extractively(user: User, question: str) -> Answer:

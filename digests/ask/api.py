@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from accounts.models import User
 from digests.ask.asking import Asked, ask_model, look, plain, problem_of
 
-NOT_SAID = "Your news does not say."
+NOT_SAID = "No answer in your sources."
 
 
 class AnswerSentenceSerializer(serializers.Serializer[Any]):
@@ -35,9 +35,11 @@ class AskedSerializer(serializers.Serializer[Any]):
     sentences = AnswerSentenceSerializer(source="answer.sentences", many=True)
     sources = AnswerSourceSerializer(source="answer.sources", many=True)
     written_by = serializers.CharField(
-        source="answer.written_by", help_text='"extractive" or the name of a model'
+        source="answer.written_by", help_text='"extractive" or the name of the language model'
     )
-    is_waiting = serializers.BooleanField(help_text="a model was asked; GET again in a moment")
+    is_waiting = serializers.BooleanField(
+        help_text="the language model has been asked; GET again in a moment"
+    )
     says = serializers.SerializerMethodField()
     problems = serializers.ListField(source="answer.problems", child=serializers.CharField())
 
@@ -52,7 +54,7 @@ class QuestionSerializer(serializers.Serializer[Any]):
 
 class Ask(APIView):
     @extend_schema(
-        summary="What the reader's news says to a question, with citations",
+        summary="Answer a question from the reader's sources, with citations",
         parameters=[
             OpenApiParameter("q", OpenApiTypes.STR, OpenApiParameter.QUERY, description="question")
         ],
@@ -64,7 +66,7 @@ class Ask(APIView):
         return Response(AskedSerializer(look(user, text)).data)
 
     @extend_schema(
-        summary="Have the language model answer",
+        summary="Ask the language model",
         request=QuestionSerializer,
         responses={200: AskedSerializer, 202: AskedSerializer},
     )

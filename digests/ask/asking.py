@@ -20,7 +20,7 @@ from digests.tasks import answer_soon
 from feeds.language.complete import is_configured
 from feeds.search.query import LONGEST
 
-EMPTY = "Type a question, such as: who released open weights this week?"
+EMPTY = "Enter a question, such as: who released open weights this week?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def ask_model(user: User, text: str) -> Asked:
         return Asked(answer_extractively(user, text), says=str(error))
     if is_new and not answer_soon(question.pk):
         question.delete()
-        says = "The model cannot be asked just now; what the sources say is below."
+        says = "The language model is unavailable. Below is what the sources say."
         return Asked(answer_extractively(user, text), says=says)
     return shown(user, text, question)
 
@@ -80,5 +80,5 @@ def problem_of(text: str) -> str:
     if not text:
         return EMPTY
     if len(text) > LONGEST:
-        return f"A question has at most {LONGEST} characters; yours has {len(text):,}."
+        return f"A question can have {LONGEST} characters at most; yours has {len(text):,}."
     return ""

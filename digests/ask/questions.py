@@ -38,16 +38,16 @@ def open_question(user: User, text: str) -> tuple[Question, bool]:
     Raises AskError.
     """
     if not is_configured():
-        raise AskError("No language model is set up here: LLM_MODEL is empty.")
+        raise AskError("No language model is configured: LLM_MODEL is empty.")
     if known := kept_question(user, text):
         return known, False
     if not settings.ASK_HOURLY:
-        raise AskError("Answers by a language model are switched off here: ASK_HOURLY is 0.")
+        raise AskError("Answers by the language model are disabled: ASK_HOURLY is 0.")
     hour_ago = clock.now() - timedelta(hours=1)
     if Question.objects.filter(user=user, asked_at__gt=hour_ago).count() >= settings.ASK_HOURLY:
         raise AskError(
-            f"A model answers {settings.ASK_HOURLY} of your questions in an hour, and it has."
-            " Ask again later; what the sources say is shown in any case."
+            f"You have reached the limit of {settings.ASK_HOURLY} model answers an hour. Try again"
+            " later; what the sources say is shown anyway."
         )
     return _insert(user, text)
 
@@ -97,10 +97,10 @@ def is_awaited(question: Question) -> bool:
 def what_became(question: Question) -> str:
     """Why there is no answer by the model, in words."""
     if question.state == Question.WAITING:
-        return "The model has not answered."
+        return "The language model has not answered."
     if question.state == Question.FAILED:
-        return "The model could not answer."
-    return "The model wrote nothing that the sources hold up."
+        return "The language model could not answer."
+    return "Nothing that the language model wrote was supported by the sources."
 
 
 def forget_old_questions() -> int:

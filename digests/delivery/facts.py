@@ -10,8 +10,8 @@ from digests.models import Digest
 
 
 def title_of(digest: Digest) -> str:
-    name = "Everyone's digest" if digest.is_global else "Digest"
-    return f"{name} of {digest.date:%A, %-d %B %Y}"
+    name = "Site digest" if digest.is_global else "Digest"
+    return f"{name} for {digest.date:%A, %-d %B %Y}"
 
 
 def quiet_words(digest: Digest) -> str:

@@ -37,7 +37,7 @@ def edition_letter(channel: Channel, digest: Digest, delivery_id: str) -> EmailM
         "unsubscribe": unsubscribe,
     }
     text = as_text(digest, settings.SITE_URL)
-    text += f"\nRead it here: {context['page']}\nNo more of these: {unsubscribe}\n"
+    text += f"\nView online: {context['page']}\nUnsubscribe: {unsubscribe}\n"
     letter = _letter(channel.target, _subject(digest), text, "digests/mail.html", context)
     letter.extra_headers |= {
         "Message-ID": _message_id(delivery_id),
@@ -52,11 +52,11 @@ def confirmation_letter(channel: Channel) -> EmailMultiAlternatives:
     """To an address that a reader wrote, which may be anybody's."""
     link = absolute("digest_confirm", token=token_for(channel, CONFIRM))
     text = (
-        "Somebody, probably you, asked AI News to send a digest of news to this address.\n\n"
-        f"If you want it, open this address within three days and say so there:\n{link}\n\n"
-        "If not, do nothing: no more letters come.\n"
+        "Someone, probably you, asked AI News to send a news digest to this address.\n\n"
+        f"To confirm, open this link within three days:\n{link}\n\n"
+        "If you don't want it, ignore this e-mail. You won't receive another.\n"
     )
-    subject = "Do you want the AI News digest by mail?"
+    subject = "Confirm the AI News digest by e-mail"
     return _letter(channel.target, subject, text, "digests/mail_confirm.html", {"link": link})
 
 
@@ -109,7 +109,7 @@ def send_letter(letter: EmailMultiAlternatives) -> None:
     except smtplib.SMTPResponseException as error:
         raise _refused(error.smtp_code, error.smtp_error) from None
     except (OSError, smtplib.SMTPException):
-        said = "The mail server broke off before it said that it has the letter."
+        said = "The mail server closed the connection before confirming the e-mail."
         raise DeliveryError(said, may_have_arrived=True) from None
     finally:
         connection.close()
@@ -118,12 +118,12 @@ def send_letter(letter: EmailMultiAlternatives) -> None:
 def connection_words(error: Exception) -> str:
     """Why the mail server cannot be reached, for readers and the operator."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return "The mail server refuses the name or the password in EMAIL_URL."
-    return "The mail server cannot be reached or does not answer as one."
+        return "The mail server rejected the user name or password in EMAIL_URL."
+    return "The mail server cannot be reached or did not respond as expected."
 
 
 def _refused(code: int, answer: bytes | str) -> DeliveryError:
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    said = f"The mail server refuses the letter ({code}: {flat(text)[:120]})."
+    said = f"The mail server rejected the e-mail ({code}: {flat(text)[:120]})."
     is_gone = code in NO_MAILBOX
     return DeliveryError(said, is_final=code >= 500, is_gone=is_gone)

@@ -33,7 +33,7 @@ MOST_GIVEN_UP = 3
 _MAY_LEAVE = Q(channel__state=Channel.State.ACTIVE, channel__user__is_active=True)
 _TO_PROGRAMS = Q(channel__kind=Channel.Kind.WEBHOOK)
 """They can tell a second copy by its id; people in a chat or at their mail cannot."""
-LOST = "The worker ended while this was being sent. It may have arrived, so it is not repeated."
+LOST = "The worker stopped while sending. The edition may have arrived, so it is not sent again."
 
 
 def plan_deliveries(digest: Digest) -> int:
@@ -112,7 +112,7 @@ def _note_failure(delivery: Delivery, error: BaseException) -> None:
     """Whatever one channel does, the others are served."""
     if not isinstance(error, DeliveryError):
         logger.error("delivery_crashed delivery_id=%s", delivery.pk, exc_info=error)
-        error = DeliveryError("Something failed here; the operator's log says what.")
+        error = DeliveryError("Internal error. The server log has the details.")
     _failed(delivery, error)
 
 
@@ -155,9 +155,9 @@ def _failed(delivery: Delivery, error: DeliveryError) -> None:
 def _said(error: DeliveryError, is_unsure: bool, is_late: bool) -> str:
     said = str(error)
     if is_unsure:
-        said += " It may have arrived, so it is not repeated."
+        said += " The edition may have arrived, so it is not sent again."
     elif is_late and not error.is_final:
-        said += " It was tried for three days."
+        said += " Gave up after three days."
     return said[:300]
 
 

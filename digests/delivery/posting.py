@@ -75,13 +75,13 @@ def post_to(url: str, request: Request) -> None:
 def _refused(answer: Posted) -> DeliveryError:
     status = answer.status
     if status in GONE:
-        said = f"The other side does not take it any more ({status}). Make a new webhook there."
+        said = f"The webhook no longer exists ({status}). Create a new one at the service."
         return DeliveryError(said, is_gone=True)
     if 300 <= status < 400:
-        said = f"The address redirects elsewhere ({status}). Write the new one here."
+        said = f"The address redirects elsewhere ({status}). Enter the new address here."
         return DeliveryError(said, is_final=True)
     if status in AGAIN or status >= 500:
-        said = f"The other side asks to come later ({status})."
-        said = said if status in AGAIN else f"The other side failed ({status})."
+        said = f"The service asked to try again later ({status})."
+        said = said if status in AGAIN else f"The service reported an error ({status})."
         return DeliveryError(said, retry_after=answer.retry_after)
-    return DeliveryError(f"The other side refuses the message ({status}).", is_final=True)
+    return DeliveryError(f"The service rejected the message ({status}).", is_final=True)

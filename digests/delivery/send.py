@@ -39,7 +39,7 @@ def prepare(channel: Channel, digest: Digest, delivery_id: str) -> Send:
 
 def prepare_test(channel: Channel) -> Send:
     """The same for a short greeting, by the ways that post."""
-    said = "A test from AI News: editions of your digest will come here."
+    said = "A test from AI News. Your digest will be delivered here."
     if channel.kind == Channel.Kind.WEBHOOK:
         request = webhook_request(channel.key, "test", {"text": said}, f"test-{channel.pk}")
     else:
@@ -47,12 +47,13 @@ def prepare_test(channel: Channel) -> Send:
     return lambda: post_to(channel.target, request)
 
 
-def mail_problem() -> str:
-    """Why no mail can be sent, in words for reader and operator; empty when it can."""
+def mail_problem(*, for_staff: bool = False) -> str:
+    """Why e-mail cannot be sent, or "". Only staff are told which settings are missing."""
     lacking = [name for name in ("EMAIL_URL", "EMAIL_FROM", "SITE_URL") if not _is_set(name)]
     if not lacking:
         return ""
-    return f"No mail can be sent: the operator has not set {' and '.join(lacking)}."
+    missing = f" Set {' and '.join(lacking)}." if for_staff else ""
+    return f"E-mail isn't set up on this server.{missing}"
 
 
 def _is_set(name: str) -> bool:

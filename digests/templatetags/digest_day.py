@@ -17,8 +17,12 @@ register.filter("quiet_words", quiet_words)
 
 @register.filter
 def writer(written_by: str) -> str:
-    """As in "by extraction from the sources", or by which model, or by both."""
-    return f"by {written_by}".replace("extractive", "extraction from the sources")
+    """As in "extracted from the sources", "written by gpt-5", or both."""
+    models = written_by.removesuffix("extractive").removesuffix(" and ")
+    if not models:
+        return "extracted from the sources"
+    partly = ", partly extracted from the sources" if written_by != models else ""
+    return f"written by {models}{partly}"
 
 
 @register.filter
@@ -63,5 +67,5 @@ def channel_problems(context: dict[str, Any]) -> list[dict[str, str]]:
     failing = Delivery.objects.filter(channel__in=own, state=Delivery.State.WAITING, attempts__gt=0)
     waiting = failing.select_related("channel").order_by("pk")
     return problems + [
-        {"channel": str(one.channel), "text": f"{one.error} It is tried again."} for one in waiting
+        {"channel": str(one.channel), "text": f"{one.error} It will be retried."} for one in waiting
     ]

@@ -25,8 +25,8 @@ from digests.read import todays_digest
 from feeds import clock
 
 State = Channel.State
-TOO_MANY_LETTERS = "Enough letters were sent for today. Try again tomorrow."
-TOO_MANY_TESTS = "Enough tests were sent for now. Try again in an hour."
+TOO_MANY_LETTERS = "Too many e-mails today. Try again tomorrow."
+TOO_MANY_TESTS = "Too many tests. Try again in an hour."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,11 @@ def channels(request: ReaderRequest) -> HttpResponse:
         if channel.state == State.UNCONFIRMED:
             _ask(request, channel)
         return redirect("digest_channels")
-    context = {"form": form, "rows": _rows(request), "mail_problem": mail_problem()}
+    context = {
+        "form": form,
+        "rows": _rows(request),
+        "mail_problem": mail_problem(for_staff=request.user.is_staff),
+    }
     return render(request, "digests/channels.html", context, status=422 if form.errors else 200)
 
 
@@ -77,7 +81,7 @@ def channel(request: ReaderRequest, pk: int) -> HttpResponse:
     own = get_object_or_404(Channel, pk=pk, user=request.user)
     act = ACTIONS.get(request.POST.get("action", ""))
     if act is None:
-        raise Http404("Nothing of that name can be done with it.")
+        raise Http404("Unknown action.")
     act(request, own)
     return redirect("digest_channels")
 
@@ -89,9 +93,9 @@ def _test(request: ReaderRequest, channel: Channel) -> None:
     try:
         _send_test(channel)
     except DeliveryError as error:
-        messages.error(request, f"The test did not get through. {error}")
+        messages.error(request, f"The test failed. {error}")
     else:
-        messages.success(request, "The test was taken. Look whether it is there.")
+        messages.success(request, "The test was sent. Check whether it arrived.")
 
 
 def _send_test(channel: Channel) -> None:
@@ -101,7 +105,7 @@ def _send_test(channel: Channel) -> None:
     if problem := mail_problem():
         raise DeliveryError(problem)
     if channel.state != State.ACTIVE:
-        raise DeliveryError("The address has not said yet that it wants letters.")
+        raise DeliveryError("This address has not been confirmed yet.")
     digest = todays_digest(None if channel.is_global else channel.user)
     send_letter(edition_letter(channel, digest, f"test-{channel.pk}-{clock.now().timestamp():.0f}"))
 
@@ -117,9 +121,9 @@ def _ask(request: ReaderRequest, channel: Channel) -> None:
     try:
         send_letter(confirmation_letter(channel))
     except DeliveryError as error:
-        messages.error(request, f"The question did not get through. {error}")
+        messages.error(request, f"The confirmation e-mail could not be sent. {error}")
     else:
-        messages.success(request, f"Open the letter that was sent to {channel.target}.")
+        messages.success(request, f"A confirmation e-mail was sent to {channel.target}.")
 
 
 def _stop(request: ReaderRequest, channel: Channel) -> None:

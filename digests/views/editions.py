@@ -28,7 +28,7 @@ from digests.tasks import request_digest
 from digests.writing import current_writing, today_of
 
 FIRST_YEAR, LAST_YEAR = 1995, 9998
-TOO_OFTEN = "It was written often enough for now. Try again in an hour."
+TOO_OFTEN = "The limit of updates has been reached. Try again in an hour."
 
 
 @login_required
@@ -63,7 +63,7 @@ def digest_global(request: ReaderRequest) -> HttpResponse:
     """Everyone's newest edition; staff may have it written again."""
     if request.method == "POST":
         if not request.user.is_staff:
-            raise PermissionDenied("Only staff can have everyone's edition written again.")
+            raise PermissionDenied("Only staff can update the site digest.")
         _have_written(request, None, today_of(None))
         return redirect("digest_global")
     return _page(request, todays_digest(None))
@@ -74,7 +74,7 @@ def digest_global(request: ReaderRequest) -> HttpResponse:
 def digest_global_day(request: ReaderRequest, day: date) -> HttpResponse:
     digest = Digest.objects.of(None).filter(date=day).first()
     if digest is None:
-        raise Http404("Everyone's edition was not written on that day.")
+        raise Http404("The site digest has no edition for that day.")
     return _page(request, digest)
 
 
@@ -91,7 +91,7 @@ def archive(
         day = newest or today_of(owner)
         return redirect(name, year=day.year, month=day.month)
     if not (FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 12):
-        raise Http404("There is no such month.")
+        raise Http404("Unknown month.")
     context = {"month": month_of(owner, year, month), "is_global": is_global, "name": name}
     return render(request, "digests/archive.html", context)
 
@@ -106,9 +106,9 @@ def writing(request: ReaderRequest, is_global: bool = False) -> HttpResponse:
 
 def _check_day(user: User, day: date) -> None:
     if day > today_of(user):
-        raise Http404("That day has not come yet.")
+        raise Http404("That day is in the future.")
     if day.year < FIRST_YEAR:
-        raise Http404("No feed is that old.")
+        raise Http404("That day is too far in the past.")
 
 
 def _have_written(request: ReaderRequest, owner: User | None, day: date) -> None:

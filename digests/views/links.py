@@ -19,7 +19,7 @@ from feeds import clock
 
 State = Channel.State
 CONFIRMABLE = timedelta(days=3)
-UNSUBSCRIBED = "You unsubscribed by a link in a letter."
+UNSUBSCRIBED = "You unsubscribed through a link in an e-mail."
 
 
 @require_safe
@@ -27,7 +27,7 @@ def feed(request: HttpRequest, token: str) -> HttpResponse:
     """The editions of a channel as Atom, under an address that nobody can guess."""
     channel = channel_for(token, FEED)
     if channel is None or channel.kind != Channel.Kind.FEED or channel.state != State.ACTIVE:
-        raise Http404("There is no such feed, or its address was changed.")
+        raise Http404("This feed does not exist or its address was changed.")
     owner = None if channel.is_global else channel.user
     editions = Digest.objects.of(owner)
     known = list(editions.values_list("pk", "created_at")[:MOST_ENTRIES])

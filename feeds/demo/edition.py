@@ -113,10 +113,14 @@ def _columns(
     old_ones = [article for article in written if article.published < start - timedelta(days=1)]
     for n, old in enumerate(rng.sample(old_ones, len(old_ones)), 1):
         title, days = old.versions[0].title, (start - old.published).days
-        text = f"{names[old.outlet]} had this headline {days} days before today: “{title}”."
+        text = f"{names[old.outlet]} ran this headline {_days_ago(days)}: “{title}”."
         version = _version(Revision("", f"Looking back: {title}", [text]), after + interval * n)
         slug = f"looking-back-{slugify(title)}-{n}"
         yield Article(LOOKING_BACK, slug, old.story, (version,), is_written=False)
+
+
+def _days_ago(days: int) -> str:
+    return "yesterday" if days == 1 else f"{days} days ago"
 
 
 def slugify(title: str) -> str:

@@ -45,7 +45,7 @@ def test_the_mail_server_itself_is_asked(mailbox: Mailbox, settings: LazySetting
     assert "cannot be reached" in mail()
 
     settings.EMAIL_PORT, settings.SITE_URL = mailbox.port, ""
-    assert mail() == "No mail can be sent: the operator has not set SITE_URL."
+    assert mail() == "E-mail isn't set up on this server. Set SITE_URL."
 
 
 def test_editions_and_deliveries_that_nobody_takes_are_said() -> None:

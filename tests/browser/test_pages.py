@@ -167,7 +167,7 @@ def test_days_are_asked_for_only_where_they_are_to_be_chosen(open_page: Any) -> 
 
 def test_a_feed_is_added_and_opens(open_page: Any) -> None:
     page = open_page("/digest/delivery/")
-    page.get_by_label("How").select_option("feed")
+    page.get_by_label("Type").select_option("feed")
     page.get_by_role("button", name="Add").click()
     address = page.locator(".channel-target a").inner_text()
     answer = page.request.get(address)

@@ -49,7 +49,7 @@ def test_a_page_waits_for_its_own_edition_without_reloading(
 ) -> None:
     open_page(path)  # the first visit writes what is not there yet
     owner = None if "global" in path else 1
-    said = error or "Writing: 3 of 7 stories."
+    said = error or "Writing story 3 of 7…"
 
     with writing(product, owner, error):
         page = open_page(path)

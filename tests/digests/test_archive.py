@@ -103,10 +103,13 @@ def test_only_staff_have_everyone_s_edition_written_again(signed_in: Client, rea
 def test_writing_again_is_limited_and_said(signed_in: Client, reader: User) -> None:
     make_edition(reader)
     for _ in range(6):
-        assert "often enough" not in signed_in.post("/digest/", follow=True).content.decode()
+        assert "limit of updates" not in signed_in.post("/digest/", follow=True).content.decode()
         assert write_waiting() == 1
 
-    assert "It was written often enough" in signed_in.post("/digest/", follow=True).content.decode()
+    assert (
+        "The limit of updates has been reached"
+        in signed_in.post("/digest/", follow=True).content.decode()
+    )
     assert not Writing.objects.exists()
 
 
@@ -117,18 +120,19 @@ def test_the_page_says_that_an_edition_is_being_written(signed_in: Client, reade
     Writing.objects.update(done=2, total=7, until="2999-01-01T00:00Z")
     going_on = signed_in.get("/digest/").content.decode()
 
-    assert "A new edition waits to be written." in waiting and "js/digest.js" in waiting
-    assert "Writing: 3 of 7 stories." in going_on
+    assert "A new edition is queued." in waiting and "js/digest.js" in waiting
+    assert "Writing story 3 of 7…" in going_on
     assert signed_in.get("/digest/writing/").json() == {
         "kind": "writing",
-        "text": "Writing: 3 of 7 stories.",
+        "is_global": False,
+        "text": "Writing story 3 of 7…",
         "done": 2,
         "total": 7,
     }
     Writing.objects.update(until=None)
     write_waiting()
     assert "js/digest.js" not in signed_in.get("/digest/").content.decode()
-    assert signed_in.get("/digest/writing/").json() == {"kind": "written"}
+    assert signed_in.get("/digest/writing/").json() == {"kind": "written", "is_global": False}
 
 
 def test_a_weekly_reader_sees_the_newest_edition_on_other_days(
@@ -220,7 +224,7 @@ def test_the_api_has_an_edition_written_again(reader: User) -> None:
 
     assert asked.status_code == 202
     assert going_on["kind"] == "writing"
-    assert api.get("/digest/writing/").json() == {"kind": "written"}
+    assert api.get("/digest/writing/").json() == {"kind": "written", "is_global": False}
     assert api.post("/digest/global/").status_code == 403
     for _ in range(5):
         api.post("/digest/")

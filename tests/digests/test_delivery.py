@@ -166,7 +166,7 @@ def test_a_mailbox_that_is_not_there_stops_the_channel_and_says_so(
 
     channel = Channel.objects.get()
     assert (delivery.state, channel.state) == (State.GIVEN_UP, Channel.State.STOPPED)
-    assert channel.reason == "The mail server refuses the letter (550: 5.1.1 No such user here)."
+    assert channel.reason == "The mail server rejected the e-mail (550: 5.1.1 No such user here)."
 
 
 def test_a_mail_server_that_is_away_is_asked_again(
@@ -184,7 +184,7 @@ def test_without_a_mail_server_the_reader_hears_what_the_operator_must_do(reader
     delivery = after(planned(reader, "email", "reader@example.org"))
 
     assert delivery.state == State.WAITING
-    assert delivery.error == "No mail can be sent: the operator has not set EMAIL_URL."
+    assert delivery.error == "E-mail isn't set up on this server."
 
 
 def test_a_webhook_is_signed_as_standard_webhooks_says(reader: User) -> None:
@@ -230,7 +230,7 @@ def test_a_server_that_fails_is_tried_again_ever_more_seldom(reader: User) -> No
         for _ in range(2):
             after(delivery)
             pauses.append(delivery.next_try_at - timezone.now())
-            assert delivery.state == State.WAITING and "failed (50" in delivery.error
+            assert delivery.state == State.WAITING and "reported an error (50" in delivery.error
             Delivery.objects.update(next_try_at=timezone.now())
         after(delivery)
 
@@ -254,7 +254,7 @@ def test_it_is_given_up_after_three_days_and_said(reader: User) -> None:
         after(delivery)
 
     assert delivery.state == State.GIVEN_UP
-    assert delivery.error == "The other side failed (500). It was tried for three days."
+    assert delivery.error == "The service reported an error (500). Gave up after three days."
 
 
 def test_a_channel_that_keeps_failing_is_stopped_with_the_reason(reader: User) -> None:
@@ -268,7 +268,7 @@ def test_a_channel_that_keeps_failing_is_stopped_with_the_reason(reader: User) -
 
     channel.refresh_from_db()
     assert channel.state == Channel.State.STOPPED
-    assert channel.reason == "The other side refuses the message (400)."
+    assert channel.reason == "The service rejected the message (400)."
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])

@@ -49,9 +49,9 @@ async def test_each_step_is_told_until_it_is_written() -> None:
     last = await socket.receive_json_from(5)
     closed = await socket.receive_output(5)
 
-    assert choosing["text"] == "Choosing the stories."
+    assert choosing["text"] == "Choosing stories…"
     assert (third["done"], third["total"]) == (2, 7)
-    assert third["text"] == "Writing: 3 of 7 stories."
+    assert third["text"] == "Writing story 3 of 7…"
     assert last == {"kind": "written", "is_global": False}
     assert closed["type"] == "websocket.close"
 
@@ -66,7 +66,7 @@ async def test_a_failure_is_told_in_words() -> None:
     await socket.disconnect()
 
     assert event["kind"] == "failed"
-    assert event["text"].startswith("It failed. It is tried again at ")
+    assert event["text"].startswith("It failed. Next attempt at ")
 
 
 async def test_each_page_is_told_of_its_own_edition_alone() -> None:
@@ -81,4 +81,4 @@ async def test_each_page_is_told_of_its_own_edition_alone() -> None:
 
     assert of_own == {"kind": "written", "is_global": False}
     assert (of_everyone["kind"], of_everyone["is_global"]) == ("writing", True)
-    assert of_everyone["text"] == "Writing: 3 of 7 stories."
+    assert of_everyone["text"] == "Writing story 3 of 7…"

@@ -41,7 +41,7 @@ def test_a_day_without_an_edition_offers_to_write_it(signed_in: Client) -> None:
 
     assert signed_in.get(f"/digest/{day}/").status_code == 404
     assert signed_in.post(f"/digest/{day}/").status_code == 302
-    assert "waits to be written" in signed_in.get(f"/digest/{day}/").content.decode()
+    assert "is queued" in signed_in.get(f"/digest/{day}/").content.decode()
     assert write_waiting() == 1
     assert signed_in.get(f"/digest/{day}/").status_code == 200
 

@@ -156,7 +156,7 @@ def test_a_failure_leaves_the_last_edition_and_is_said_and_tried_again(client: C
     client.force_login(reader)
     page = client.get("/digest/").content.decode()
     assert "A good headline" in page
-    assert "Something failed while it was written" in page and "tried again at" in page
+    assert "The edition could not be written." in page and "Next attempt at" in page
     assert progress_of(reader)["kind"] == "failed"
     assert write_waiting() == 0 and Writing.objects.get().attempts == 1
 
@@ -177,7 +177,7 @@ def test_a_page_whose_edition_cannot_be_written_shows_the_last_one(client: Clien
     pages = [client.get("/digest/").content.decode() for _ in range(2)]
 
     assert all("A good headline" in page for page in pages)
-    assert all("Something failed while it was written" in page for page in pages)
+    assert all("The edition could not be written." in page for page in pages)
     assert Writing.objects.get().next_try_at > timezone.now()
 
 

@@ -177,7 +177,7 @@ def mail() -> str:
     if not settings.EMAIL_URL:
         who = "1 reader wants" if wanted == 1 else f"{wanted} readers want"
         return f"{who} letters, but EMAIL_URL is not set." if wanted else ""
-    if problem := mail_problem():
+    if problem := mail_problem(for_staff=True):
         return problem
     try:
         with get_connection():

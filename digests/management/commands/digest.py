@@ -14,16 +14,18 @@ def _day(value: str) -> date:
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise CommandError(f"--date takes a day as YYYY-MM-DD, not {value!r}.") from None
+        raise CommandError(f"--date must be a day as YYYY-MM-DD, not {value!r}.") from None
 
 
 class Command(BaseCommand):
-    help = "Write a reader's digest, or everyone's (today's, or --date YYYY-MM-DD), and print it."
+    help = "Writes and prints the digest of a reader, of every reader, or of the site."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--date", help="YYYY-MM-DD, today by default")
-        parser.add_argument("--user", help="the reader's name; every reader by default")
-        parser.add_argument("--global", action="store_true", help="everyone's, of public sources")
+        parser.add_argument("--date", help="day of the edition as YYYY-MM-DD; default: today")
+        parser.add_argument("--user", help="username of the reader; default: every reader")
+        parser.add_argument(
+            "--global", action="store_true", help="the site digest, from public sources"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         day = _day(options["date"]) if options["date"] else None
@@ -41,10 +43,10 @@ class Command(BaseCommand):
     def _write(self, reader: User | None, day: date | None) -> None:
         today = today_of(reader)
         if day and day > today:
-            raise CommandError(f"{day} has not come yet.")
+            raise CommandError(f"{day} is in the future.")
         self.stdout.write(as_text(write_at_once(reader, day or today)))
 
     def _nobody(self, name: str | None) -> str:
         if name:
-            return f"There is no reader called {name!r}."
-        return "There is no reader yet: start once with `make run`, which makes the first account."
+            return f"No active reader is named {name!r}."
+        return "There are no readers yet. `make run` creates the first account."

@@ -24,7 +24,7 @@ __all__ = ["llm"]
 pytestmark = pytest.mark.django_db
 QUESTION = "How much did Kestrel pay for Falcon?"
 PAID = "Kestrel paid 2 billion dollars for Falcon in cash."
-NOT_SAID = "Your news does not say."
+NOT_SAID = "No answer in your sources."
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_the_answer_stands_in_an_item_and_cites_it(page: Client, deal: Item) -> 
 
     assert PAID in html
     assert f"/item/{deal.pk}/" in html
-    assert "Sentences as they stand in the sources." in html
+    assert "Quoted from the sources." in html
     assert "rain" not in html
 
 
@@ -108,11 +108,11 @@ def test_a_saved_item_answers_though_its_source_is_private(page: Client, reader:
 @pytest.mark.parametrize(
     ("question", "says"),
     [
-        ("what is it?", "Ask with a word or a name"),
-        ("???", "Ask with a word or a name"),
-        ("x" * 10_000, "at most 500 characters; yours has 10,000"),
+        ("what is it?", "Include a word or a name"),
+        ("???", "Include a word or a name"),
+        ("x" * 10_000, "500 characters at most; yours has 10,000"),
         ('"unbalanced', NOT_SAID),
-        ('Kestrel OR OR "" -', "Answer this question"),
+        ('Kestrel OR OR "" -', "Ask your news"),
         ("source:nowhere Kestrel", "No source is named"),
         ("\0\x01\ud800", "Ask"),
     ],
@@ -202,7 +202,7 @@ def test_the_number_of_queries_does_not_grow_with_the_sources(page: Client, read
 
 
 def test_without_a_model_nothing_is_offered_and_nothing_kept(page: Client, deal: Item) -> None:
-    assert "Let the model answer" not in shown(page)
+    assert "Ask the language model" not in shown(page)
     answer = page.post("/ask/", {"q": QUESTION})
 
     assert "LLM_MODEL is empty" in answer.content.decode()
@@ -212,7 +212,7 @@ def test_without_a_model_nothing_is_offered_and_nothing_kept(page: Client, deal:
 def test_looking_at_an_answer_asks_no_model(page: Client, deal: Item, llm: ModelServer) -> None:
     html = shown(page)
 
-    assert PAID in html and "Let the model answer" in html
+    assert PAID in html and "Ask the language model" in html
     assert not Question.objects.exists() and not llm.asked
 
 
@@ -263,8 +263,8 @@ def test_what_the_sources_do_not_hold_up_is_never_shown(
 
     html = shown(page)
     assert str(drafted["text"]) not in html
-    assert PAID in html and "Sentences as they stand in the sources." in html
-    assert "The model wrote nothing that the sources hold up." in html
+    assert PAID in html and "Quoted from the sources." in html
+    assert "Nothing that the language model wrote was supported by the sources." in html
 
 
 def test_a_model_that_is_away_leaves_the_sources_words(
@@ -275,7 +275,7 @@ def test_a_model_that_is_away_leaves_the_sources_words(
     ask_the_model(page)
 
     html = shown(page)
-    assert PAID in html and "The model could not answer." in html
+    assert PAID in html and "The language model could not answer." in html
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -314,7 +314,7 @@ def test_a_reader_asks_a_model_so_often_an_hour(
 
     refused = page.post("/ask/", {"q": QUESTION}).content.decode()
 
-    assert "answers 2 of your questions in an hour" in refused and PAID in refused
+    assert "limit of 2 model answers an hour" in refused and PAID in refused
     assert Question.objects.count() == 2
 
 
@@ -344,7 +344,7 @@ def test_a_worker_that_never_came_is_said(page: Client, deal: Item, llm: ModelSe
 
     html = shown(page)
 
-    assert "The model has not answered." in html and "hx-get" not in html
+    assert "The language model has not answered." in html and "hx-get" not in html
 
 
 def test_nobody_sees_another_reader_s_answer(page: Client, deal: Item, llm: ModelServer) -> None:
