@@ -37,7 +37,7 @@ class DigestSerializer(serializers.ModelSerializer[Digest]):
 
 
 class ListedDigestSerializer(serializers.ModelSerializer[Digest]):
-    """An edition in a list: its headlines, and where the whole of it is."""
+    """An edition in a list: its headlines and the URL of the whole edition."""
 
     headlines = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
@@ -57,7 +57,7 @@ class ListedDigestSerializer(serializers.ModelSerializer[Digest]):
 
 
 class DigestToday(APIView):
-    """The reader's own; `is_global` is given by the address."""
+    """The reader's digest or the site digest."""
 
     is_global = False
 

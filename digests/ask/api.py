@@ -30,7 +30,7 @@ class AnswerSourceSerializer(serializers.Serializer[Any]):
 
 
 class AskedSerializer(serializers.Serializer[Any]):
-    """Each sentence cites numbers of `sources`. Without sentences, `says` says so."""
+    """Each sentence cites numbers of `sources`. `says` is a message when there is no answer."""
 
     sentences = AnswerSentenceSerializer(source="answer.sentences", many=True)
     sources = AnswerSourceSerializer(source="answer.sources", many=True)
@@ -61,7 +61,7 @@ class Ask(APIView):
         responses=AskedSerializer,
     )
     def get(self, request: Request) -> Response:
-        """The sources' own sentences, or what the model wrote where it was asked before."""
+        """Sentences quoted from the sources, or the model's answer if it was asked before."""
         user, text = _asked_by(request, request.query_params)
         return Response(AskedSerializer(look(user, text)).data)
 
@@ -71,7 +71,7 @@ class Ask(APIView):
         responses={200: AskedSerializer, 202: AskedSerializer},
     )
     def post(self, request: Request) -> Response:
-        """202 while the worker asks it: GET the same question again."""
+        """Returns 202 while a worker asks the model; GET the same question again."""
         user, text = _asked_by(request, request.data)
         asked = ask_model(user, text)
         code = status.HTTP_202_ACCEPTED if asked.is_waiting else status.HTTP_200_OK

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 PAGE = 50
 MOST = 200
-NO_CURSOR = "Take the cursor from `next` of the page before."
+NO_CURSOR = "Invalid cursor. Use `next` of the previous page."
 
 
 def page_size(request: Request) -> int:
@@ -26,14 +26,14 @@ def number(request: Request, name: str) -> int | None:
         return None
     assert text is not None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise ValidationError({name: f"{text[:40]!r} is no whole number."})
+        raise ValidationError({name: f"{text[:40]!r} is not a whole number."})
     return int(text)
 
 
 def flag(request: Request, name: str) -> bool:
     text = request.query_params.get(name, "").lower()
     if text not in ("", "0", "1", "true", "false"):
-        raise ValidationError({name: "Say 1 or 0."})
+        raise ValidationError({name: "Must be 1 or 0."})
     return text in ("1", "true")
 
 

@@ -7,8 +7,8 @@ from feeds.stories.life import Stage
 
 
 class SourceSerializer(serializers.ModelSerializer[Source]):
-    """A source. `title` is the reader's own name for it where they gave one; `state` is new,
-    ok, failing, paused or gone; `error` says why in words."""
+    """A source. `title` is the reader's custom name if there is one; `state` is new, ok,
+    failing, paused or gone; `error` is the reason in words."""
 
     title = serializers.CharField(read_only=True, source="shown_title")
     state = serializers.CharField(source="state_word", read_only=True)
@@ -41,7 +41,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
 
 
 class NewSourceSerializer(serializers.Serializer[Source]):
-    """`url` is the address of a feed; `folder` the id of one of the reader's folders."""
+    """`url` is the address of a feed; `folder` is the id of one of the reader's folders."""
 
     url = serializers.CharField(max_length=2048)
     title = serializers.CharField(max_length=300, required=False, default="")
@@ -49,7 +49,7 @@ class NewSourceSerializer(serializers.Serializer[Source]):
 
 
 class ItemSerializer(serializers.Serializer[object]):
-    """An item of a list, with the reader's state."""
+    """An item in a list, with the reader's state."""
 
     id = serializers.IntegerField()
     seq = serializers.IntegerField()
@@ -78,7 +78,7 @@ class EnclosureSerializer(serializers.Serializer[object]):
 
 
 class FullItemSerializer(ItemSerializer):
-    """One item with its body: `html` is sanitised, `text` plain."""
+    """One item with its body: `html` is sanitised, `text` is plain text."""
 
     html = serializers.CharField(source="body.shown_html")
     text = serializers.CharField(source="body.text")
@@ -107,7 +107,7 @@ class StorySerializer(serializers.ModelSerializer[Story]):
 
 
 class CoverageSerializer(serializers.Serializer[object]):
-    """A telling of a story."""
+    """An article that covers a story."""
 
     id = serializers.IntegerField()
     source = serializers.IntegerField(source="source_id")  # type: ignore[assignment]
@@ -121,14 +121,14 @@ class CoverageSerializer(serializers.Serializer[object]):
 
 
 class RelatedSerializer(serializers.Serializer[object]):
-    """Another story, by the telling of it that is most like this one."""
+    """A related story, shown by its most similar article."""
 
     id = serializers.IntegerField(source="story_id")
     title = serializers.CharField()
 
 
 class FullStorySerializer(serializers.Serializer[object]):
-    """One story with its coverage in order of time; copies apart."""
+    """One story with its coverage in chronological order; copies are listed separately."""
 
     id = serializers.IntegerField(source="story.pk")
     title = serializers.CharField()
@@ -144,7 +144,7 @@ class FullStorySerializer(serializers.Serializer[object]):
 
 
 class StatesSerializer(serializers.Serializer[object]):
-    """What to set of which items; what is left out stays as it is."""
+    """The states to set and the items to set them for. Omitted states are unchanged."""
 
     items = serializers.ListField(child=serializers.IntegerField(), max_length=1000)
     read = serializers.BooleanField(required=False)
@@ -153,14 +153,14 @@ class StatesSerializer(serializers.Serializer[object]):
 
 
 class ChangedSerializer(serializers.Serializer[object]):
-    """The items that were set; `unknown` are not there, or not the reader's to see."""
+    """`changed` items were set; `unknown` items don't exist or aren't the reader's to see."""
 
     changed = serializers.ListField(child=serializers.IntegerField())
     unknown = serializers.ListField(child=serializers.IntegerField())
 
 
 class MarkReadSerializer(serializers.Serializer[object]):
-    """Everything that arrived up to `upto_seq` (see `seq` of items), of these or all sources."""
+    """Everything with a `seq` up to `upto_seq`, in these sources or in all."""
 
     upto_seq = serializers.IntegerField(min_value=0)
     sources = serializers.ListField(
@@ -173,32 +173,35 @@ class MarkReadSerializer(serializers.Serializer[object]):
 
 
 class MarkedSerializer(serializers.Serializer[object]):
-    """POST the `undo` to /api/v1/undo/ to take it back within a day."""
+    """POST `undo` to /api/v1/undo/ within a day to reverse it."""
 
     undo = serializers.IntegerField()
 
 
 class FoundSerializer(ItemSerializer):
-    """`marked_title` and `marked_snippet` are HTML: escaped, with `<mark>` around matches."""
+    """`marked_title` and `marked_snippet` are escaped HTML with `<mark>` around matches."""
 
     source_title = serializers.CharField(source="source.title")
     marked_title = serializers.CharField()
     marked_snippet = serializers.CharField()
-    has_all = serializers.BooleanField(help_text="whether it has all words of the query")
+    has_all = serializers.BooleanField(help_text="whether it contains all words of the query")
 
 
 class SearchSerializer(serializers.Serializer[object]):
-    """A page of results. `problems` are sentences about the query."""
+    """A page of results. `problems` are messages about the query."""
 
     found = serializers.IntegerField()
     with_all = serializers.IntegerField(
-        help_text="so many, which come first, have all words; the others have some of them"
+        help_text="matches with all words, which come first; the rest have some of them"
     )
     is_capped = serializers.BooleanField()
     next_page = serializers.IntegerField(allow_null=True)
     milliseconds = serializers.IntegerField()
     problems = serializers.ListField(child=serializers.CharField())
     archived = serializers.CharField(
-        source="archived.note", default=None, allow_null=True, help_text="what was not searched"
+        source="archived.note",
+        default=None,
+        allow_null=True,
+        help_text="which archived items were not searched",
     )
     results = FoundSerializer(many=True, source="items")

@@ -30,7 +30,7 @@ NO_CONTENT = {204: None}
 
 
 class RankedSerializer(fields.Serializer[object]):
-    """A story of the last days as it is ranked for this reader. `terms` are in 0..1; `score` is
+    """A recent story as ranked for this reader. `terms` are in 0..1; `score` is
     the weighted sum of all but freshness, times freshness."""
 
     id = fields.IntegerField(source="story.pk")
@@ -47,8 +47,8 @@ class RankedSerializer(fields.Serializer[object]):
 
 
 class FeedbackSerializer(fields.Serializer[object]):
-    """What the reader did with items. `opened` and `less` ("less like this", which hides) are
-    true, or false to take it back; what is left out stays as it is."""
+    """What the reader did with items. `opened` and `less` ("less like this", which also hides)
+    are true, or false to undo. Omitted fields are unchanged."""
 
     items = fields.ListField(
         child=fields.IntegerField(min_value=0, max_value=2**62), max_length=1000
@@ -58,7 +58,7 @@ class FeedbackSerializer(fields.Serializer[object]):
 
 
 class AnsweredSerializer(fields.Serializer[object]):
-    """The items that were set; `unknown` are not there, or not the reader's to see."""
+    """`changed` items were set; `unknown` items don't exist or aren't the reader's to see."""
 
     changed = fields.ListField(child=fields.IntegerField())
     unknown = fields.ListField(child=fields.IntegerField())
@@ -84,7 +84,7 @@ class TasteItemSerializer(fields.Serializer[object]):
     id = fields.IntegerField()
     title = fields.CharField()
     url = fields.CharField(allow_blank=True)
-    done = fields.CharField(help_text="opened, saved, hidden, or less like this")
+    done = fields.CharField(help_text="opened, saved, hidden or less like this")
     at = fields.DateTimeField()
 
 
@@ -95,7 +95,7 @@ class TasteStorySerializer(fields.Serializer[object]):
 
 
 class TasteSerializer(fields.Serializer[object]):
-    """All that the ranking knows of the reader."""
+    """Everything the ranking knows about the reader."""
 
     topics = fields.DictField(child=fields.CharField())
     topics_learned = fields.DictField(child=fields.IntegerField())
@@ -108,7 +108,7 @@ class TasteSerializer(fields.Serializer[object]):
 class Ranked(ReaderView):
     @extend_schema(
         operation_id="stories_ranked",
-        summary="Stories of the last days, ranked for the reader, with every term of the score",
+        summary="Recent stories ranked for the reader, with every term of the score",
         parameters=[TOPIC, LIMIT],
         responses=RankedSerializer(many=True),
     )
@@ -122,7 +122,7 @@ class Ranked(ReaderView):
 
 class Feedback(ReaderView):
     @extend_schema(
-        summary="Say that items were opened, or that less like them is wanted",
+        summary="Report items as opened, or ask for less like them",
         request=FeedbackSerializer,
         responses=AnsweredSerializer,
     )
@@ -130,7 +130,7 @@ class Feedback(ReaderView):
         wanted = _valid(FeedbackSerializer(data=request.data))
         ids = wanted.pop("items")
         if not wanted:
-            raise ValidationError("Say what was done: opened or less.")
+            raise ValidationError("Set opened or less.")
         changed = set_state(self.reader, ids, **wanted)
         return Response({"changed": changed, "unknown": sorted(set(ids) - set(changed))})
 
@@ -139,10 +139,10 @@ class FollowedStoryView(ReaderView):
     @extend_schema(summary="Follow a story", request=None, responses=NO_CONTENT)
     def put(self, request: Request, pk: int) -> Response:
         if not follow_story(self.reader, pk, True):
-            raise Http404("There is no such story, or it is not yours to see.")
+            raise Http404("This story doesn't exist or isn't yours to see.")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(summary="Follow a story no longer", responses=NO_CONTENT)
+    @extend_schema(summary="Unfollow a story", responses=NO_CONTENT)
     def delete(self, request: Request, pk: int) -> Response:
         follow_story(self.reader, pk, False)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -150,7 +150,7 @@ class FollowedStoryView(ReaderView):
 
 class TopicLevel(ReaderView):
     @extend_schema(
-        summary="How much of a topic is wanted: mute, less, normal or more",
+        summary="Set the level of a topic: mute, less, normal or more",
         request=TopicLevelSerializer,
         responses=NO_CONTENT,
     )
@@ -165,33 +165,37 @@ class TopicLevel(ReaderView):
 
 class SourceLevel(ReaderView):
     @extend_schema(
-        summary="How much of a source is wanted: less, normal or more",
+        summary="Set the level of a source: less, normal or more",
         request=SourceLevelSerializer,
         responses=NO_CONTENT,
     )
     def put(self, request: Request, pk: int) -> Response:
         level = _valid(SourceLevelSerializer(data=request.data))["level"]
         if not weigh_source(self.reader, pk, level):
-            raise Http404("The reader does not follow this source.")
+            raise Http404("You don't follow this source.")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class TasteView(ReaderView):
-    @extend_schema(summary="All that the ranking knows of the reader", responses=TasteSerializer)
+    @extend_schema(
+        summary="Everything the ranking knows about the reader", responses=TasteSerializer
+    )
     def get(self, request: Request) -> Response:
         return Response(export_taste(self.reader, timezone.now()))
 
-    @extend_schema(summary="Forget all of it", responses=NO_CONTENT)
+    @extend_schema(
+        summary="Delete everything the ranking knows about the reader", responses=NO_CONTENT
+    )
     def delete(self, request: Request) -> Response:
         forget_taste(self.reader)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class TasteItem(ReaderView):
-    @extend_schema(summary="Forget what was done with an item", responses=NO_CONTENT)
+    @extend_schema(summary="Delete what is known about one item", responses=NO_CONTENT)
     def delete(self, request: Request, pk: int) -> Response:
         if not forget_item(self.reader, pk):
-            raise Http404("It is not part of the reader's taste.")
+            raise Http404("This item isn't part of your taste.")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

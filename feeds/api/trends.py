@@ -18,20 +18,20 @@ from feeds.trends.follow import FollowError, follow, unfollow
 
 
 class TrendSerializer(serializers.Serializer[Any]):
-    key = serializers.CharField(help_text="names it in addresses")
+    key = serializers.CharField(help_text="identifies the term in URLs")
     label = serializers.CharField()  # type: ignore[assignment]
     aliases = serializers.ListField(child=serializers.CharField())
-    stories = serializers.IntegerField(help_text="of the last 7 days")
-    before = serializers.IntegerField(help_text="of the 7 days before")
+    stories = serializers.IntegerField(help_text="in the last 7 days")
+    before = serializers.IntegerField(help_text="in the 7 days before that")
     sources = serializers.IntegerField()
     stage = serializers.ChoiceField(["new", "climbing", "peak", "cooling"])
     sparkline = serializers.ListField(
-        child=serializers.IntegerField(), help_text="stories a day, today's last"
+        child=serializers.IntegerField(), help_text="stories per day; today is last"
     )
-    story_id = serializers.IntegerField(help_text="the leading story")
+    story_id = serializers.IntegerField(help_text="leading story")
     story_title = serializers.CharField()
     score = serializers.FloatField()
-    is_burst = serializers.BooleanField(help_text="the last two days alone show it")
+    is_burst = serializers.BooleanField(help_text="whether the last two days alone are a burst")
     began = serializers.DateField()
     explanation = serializers.CharField()
 
@@ -46,7 +46,7 @@ class FollowSerializer(serializers.ModelSerializer[TrendFollow]):
 class Trends(ReaderView):
     @extend_schema(
         operation_id="trends_list",
-        summary="Trends of what the reader may see, best first",
+        summary="Trends in what the reader can see, strongest first",
         parameters=[LIMIT],
         responses=inline_serializer("TrendList", {"results": TrendSerializer(many=True)}),
     )
@@ -59,7 +59,7 @@ class Trends(ReaderView):
 class Follows(ReaderView):
     @extend_schema(
         operation_id="trend_follows_list",
-        summary="Terms whose bursts the reader is told of",
+        summary="Terms that the reader gets alerts for",
         responses=inline_serializer("FollowList", {"results": FollowSerializer(many=True)}),
     )
     @unless_same
@@ -75,7 +75,7 @@ class Follows(ReaderView):
     def post(self, request: Request) -> Response:
         term = request.data.get("term") if isinstance(request.data, dict) else None
         if not isinstance(term, str):
-            raise ValidationError({"term": "Say which term to follow, as text."})
+            raise ValidationError({"term": "Enter the term to follow as text."})
         try:
             followed = follow(self.reader, term)
         except FollowError as error:
@@ -88,6 +88,6 @@ class OneFollow(ReaderView):
     def delete(self, request: Request, pk: int) -> Response:
         found = TrendFollow.objects.filter(user=self.reader, pk=pk).first()
         if found is None:
-            raise NotFound("You follow no such term.")
+            raise NotFound("You don't follow this term.")
         unfollow(self.reader, found.term)
         return Response(status=status.HTTP_204_NO_CONTENT)

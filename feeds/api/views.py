@@ -39,8 +39,8 @@ def _parameter(name: str, kind: Any, says: str) -> OpenApiParameter:
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=says)
 
 
-CURSOR = _parameter("cursor", OpenApiTypes.STR, "from `next` of the page before")
-LIMIT = _parameter("limit", OpenApiTypes.INT, "how many, 50 by default, at most 200")
+CURSOR = _parameter("cursor", OpenApiTypes.STR, "from `next` of the previous page")
+LIMIT = _parameter("limit", OpenApiTypes.INT, "page size; default 50, at most 200")
 TOPIC = _parameter("topic", OpenApiTypes.STR, "slug of a topic")
 
 
@@ -53,7 +53,7 @@ def _paged(serializer: type[Any]) -> Any:
 
 
 class ReaderView(APIView):
-    """Knows that whoever asks is a reader."""
+    # No docstring: drf-spectacular would publish it as the description of every endpoint.
 
     @property
     def reader(self) -> User:
@@ -63,8 +63,8 @@ class ReaderView(APIView):
 
 class Sources(ReaderView):
     @extend_schema(
-        summary="Sources that the reader follows",
-        parameters=[_parameter("all", OpenApiTypes.BOOL, "the public catalogue too")],
+        summary="Sources the reader follows",
+        parameters=[_parameter("all", OpenApiTypes.BOOL, "include the public catalogue")],
         responses=serializers.SourceSerializer(many=True),
     )
     @unless_same
@@ -86,7 +86,7 @@ class Sources(ReaderView):
         if wanted["folder"] is not None:
             folder = Folder.objects.filter(pk=wanted["folder"], user=self.reader).first()
             if folder is None:
-                raise ValidationError({"folder": "You have no such folder."})
+                raise ValidationError({"folder": "You have no folder with this id."})
         try:
             source = add_source(
                 wanted["url"], user=self.reader, title=wanted["title"], folder=folder
@@ -133,10 +133,10 @@ class Items(ReaderView):
         summary="Items of the reader's sources, newest first",
         parameters=[
             _parameter("source", OpenApiTypes.INT, "id of a source"),
-            _parameter("folder", OpenApiTypes.INT, "id of a folder, with those within"),
+            _parameter("folder", OpenApiTypes.INT, "id of a folder; includes its subfolders"),
             TOPIC,
-            _parameter("unread", OpenApiTypes.BOOL, "unread ones alone"),
-            _parameter("saved", OpenApiTypes.BOOL, "saved ones alone"),
+            _parameter("unread", OpenApiTypes.BOOL, "only unread items"),
+            _parameter("saved", OpenApiTypes.BOOL, "only saved items"),
             CURSOR,
             LIMIT,
         ],
@@ -168,10 +168,10 @@ class OneItem(ReaderView):
 class Stories(ReaderView):
     @extend_schema(
         operation_id="stories_list",
-        summary="Stories of the reader's sources, the last to be told first",
+        summary="Stories of the reader's sources, most recently updated first",
         parameters=[
             TOPIC,
-            _parameter("since", OpenApiTypes.DATETIME, "told of since then (ISO 8601)"),
+            _parameter("since", OpenApiTypes.DATETIME, "covered since then (ISO 8601)"),
             CURSOR,
             LIMIT,
         ],
@@ -241,13 +241,13 @@ def _moment(request: Request, name: str) -> datetime | None:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValidationError({name: f"{text[:40]!r} is no date (ISO 8601)."}) from None
+        raise ValidationError({name: f"{text[:40]!r} is not a date (ISO 8601)."}) from None
 
 
 class OneStory(ReaderView):
     @extend_schema(
         summary="One story with its coverage",
-        description="A story that was merged into another answers with the other: see `id`.",
+        description="For a merged story the response is the story it was merged into; see `id`.",
         responses=serializers.FullStorySerializer,
     )
     def get(self, request: Request, pk: int) -> Response:
@@ -260,7 +260,7 @@ class OneStory(ReaderView):
 
 class States(ReaderView):
     @extend_schema(
-        summary="Set items read, saved or hidden",
+        summary="Set the read, saved or hidden state of items",
         request=serializers.StatesSerializer,
         responses=serializers.ChangedSerializer,
     )
@@ -268,14 +268,14 @@ class States(ReaderView):
         wanted = _valid(serializers.StatesSerializer(data=request.data))
         ids = [pk for pk in wanted.pop("items") if 0 <= pk < 2**62]
         if not wanted:
-            raise ValidationError("Say what to set: read, saved or hidden.")
+            raise ValidationError("Set read, saved or hidden.")
         changed = set_state(self.reader, ids, **wanted)
         return Response({"changed": changed, "unknown": sorted(set(ids) - set(changed))})
 
 
 class MarkRead(ReaderView):
     @extend_schema(
-        summary="Mark all read that had arrived",
+        summary="Mark everything up to a seq as read",
         request=serializers.MarkReadSerializer,
         responses=serializers.MarkedSerializer,
     )
@@ -287,23 +287,23 @@ class MarkRead(ReaderView):
 
 class Undo(ReaderView):
     @extend_schema(
-        summary="Take a mark back",
+        summary="Undo marking as read",
         request=serializers.MarkedSerializer,
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
         wanted = _valid(serializers.MarkedSerializer(data=request.data))
         if not undo_mark(self.reader, wanted["undo"]):
-            raise Http404("That mark cannot be taken back any more.")
+            raise Http404("This can no longer be undone.")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class Search(ReaderView):
     @extend_schema(
-        summary="Search what the reader may see",
+        summary="Search the items the reader can see",
         parameters=[
             _parameter("q", OpenApiTypes.STR, 'words, "phrases", -not, OR, source:, is:unread, …'),
-            _parameter("page", OpenApiTypes.INT, "1 by default"),
+            _parameter("page", OpenApiTypes.INT, "default 1"),
             LIMIT,
         ],
         responses=serializers.SearchSerializer,
@@ -312,7 +312,7 @@ class Search(ReaderView):
     def get(self, request: Request) -> Response:
         text = request.query_params.get("q", "").strip()
         if not text:
-            raise ValidationError({"q": "Say what to look for."})
+            raise ValidationError({"q": "Enter what to search for."})
         wanted = min(number(request, "page") or 1, 1000)
         results = search_items(self.reader, text, page_size(request), wanted)
         response = Response(serializers.SearchSerializer(results).data)
@@ -331,4 +331,4 @@ def _found(find: Callable[[], T]) -> T:
     try:
         return find()
     except (Item.DoesNotExist, Source.DoesNotExist, Story.DoesNotExist, OverflowError):
-        raise Http404("There is no such thing, or it is not yours to see.") from None
+        raise Http404("Not found, or not yours to see.") from None

@@ -73,7 +73,7 @@ def test_a_bad_source_is_refused_in_words(api: Client) -> None:
     assert "not a feed address" in post(api, "/sources/", {"url": "file:///etc/passwd"}, 400)["url"]
     foreign = Folder.objects.create(user=make_user("other"), name="Theirs")
     wanted = {"url": "https://lab.example/feed", "folder": foreign.pk}
-    assert post(api, "/sources/", wanted, 400) == {"folder": "You have no such folder."}
+    assert post(api, "/sources/", wanted, 400) == {"folder": "You have no folder with this id."}
     assert not Source.objects.exists()
 
 
@@ -110,7 +110,7 @@ def test_states_and_marks_are_set_and_taken_back(api: Client, reader: User) -> N
     post(api, "/undo/", undo, 204)
     assert len(get(api, "/items/?unread=1")["results"]) == 2
     post(api, "/undo/", undo, 404)
-    assert "Say what to set" in str(post(api, "/states/", {"items": [1]}, 400))
+    assert "Set read, saved or hidden" in str(post(api, "/states/", {"items": [1]}, 400))
 
 
 def test_stories_are_listed_and_shown_with_their_coverage(api: Client, reader: User) -> None:

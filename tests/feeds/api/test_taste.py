@@ -81,7 +81,7 @@ def test_what_is_not_the_reader_s_or_makes_no_sense_is_refused_in_words() -> Non
 
     assert unknown.json() == {"changed": [], "unknown": [item.pk]}
     assert nothing.status_code == level.status_code == 400
-    assert b"Say what was done" in nothing.content
+    assert b"Set opened or less" in nothing.content
     assert client.put(f"/api/v1/stories/{story.pk}/follow/").status_code == 404
     assert (
         client.put(f"/api/v1/sources/{source.pk}/level/", {"level": "more"}, "json").status_code
