@@ -1,7 +1,8 @@
-"""The sign-in link: one use, fifteen minutes, from this machine only."""
+"""The sign-in link: one use, fifteen minutes, from this machine or by HTTPS."""
 
 from ipaddress import ip_address
 
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -19,6 +20,11 @@ def is_prefetch(request: HttpRequest) -> bool:
         for name in PREFETCH_HEADERS
         for word in ("prefetch", "preview", "prerender")
     )
+
+
+def may_redeem(request: HttpRequest) -> bool:
+    """Whether nobody between the browser and this site can have read the link."""
+    return request.is_secure() or is_from_this_machine(request)
 
 
 def is_from_this_machine(request: HttpRequest) -> bool:
@@ -46,7 +52,9 @@ def redeem(token: str) -> User | None:
     return found.user
 
 
-def signin_address(token: str, host: str, port: int) -> str:
-    """The link as the terminal prints it; the token is taken on loopback only."""
-    shown = host if host in ("localhost", "127.0.0.1") else "127.0.0.1"
-    return f"http://{shown}:{port}/signin/{token}"
+def signin_address(token: str) -> str:
+    """The link to be opened: of the site where it has HTTPS, else of this machine."""
+    if settings.SITE_URL.startswith("https:"):
+        return f"{settings.SITE_URL}/signin/{token}"
+    host = settings.HOST if settings.HOST in ("localhost", "127.0.0.1") else "127.0.0.1"
+    return f"http://{host}:{settings.PORT}/signin/{token}"

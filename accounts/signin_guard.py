@@ -14,6 +14,7 @@ import unicodedata
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
 from django.core.signing import BadSignature, TimestampSigner
 from django.dispatch import receiver
@@ -68,7 +69,12 @@ def set_device_cookie(request: HttpRequest, response: HttpResponse) -> None:
     """Have the browser carry what `remember_signin` made, if this request signed in."""
     if signed := getattr(request, "signed_in_device", ""):
         response.set_cookie(
-            COOKIE, signed, COOKIE_AGE, secure=request.is_secure(), httponly=True, samesite="Lax"
+            COOKIE,
+            signed,
+            COOKIE_AGE,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
         )
 
 

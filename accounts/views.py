@@ -24,7 +24,7 @@ from accounts.forms import (
     TokenForm,
 )
 from accounts.models import ApiToken, User
-from accounts.signin import is_from_this_machine, is_prefetch, redeem
+from accounts.signin import is_prefetch, may_redeem, redeem
 from accounts.types import ReaderRequest
 
 SECTIONS = ("reading", "interests", "digest", "password", "token")
@@ -44,7 +44,7 @@ def signin_token(request: HttpRequest, token: str) -> HttpResponse:
     """GET of the printed link signs in; looking ahead, or from elsewhere, uses up nothing."""
     if is_prefetch(request):
         return HttpResponse(status=204)
-    user = redeem(token) if is_from_this_machine(request) else None
+    user = redeem(token) if may_redeem(request) else None
     if user is None:
         return render(request, "accounts/link_refused.html", status=403)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")

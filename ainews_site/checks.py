@@ -79,3 +79,15 @@ def check_mail(**_: Any) -> list[CheckMessage]:
     said = "EMAIL_URL is set, but {} is not: no digest can be mailed."
     hint = "EMAIL_FROM is the sender, SITE_URL such as https://news.example.org is in each letter."
     return [Warning(said.format(name), hint=hint, id="ainews.W002") for name in lacking]
+
+
+@register("ainews")
+def check_https(**_: Any) -> list[CheckMessage]:
+    if not settings.SITE_URL.startswith("https:") or settings.TRUSTED_PROXIES:
+        return []
+    said = (
+        "SITE_URL is https, but TRUSTED_PROXIES is empty: which requests came by HTTPS is not"
+        " known, so that nothing is redirected to it."
+    )
+    hint = "Name the proxy in TRUSTED_PROXIES: 127.0.0.1,::1 for one on this machine."
+    return [Warning(said, hint=hint, id="ainews.W003")]

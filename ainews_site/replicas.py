@@ -125,9 +125,8 @@ def with_position(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     if not position:  # the primary has gone meanwhile
         return response
     if not (key := _token_key(request)):
-        response.set_cookie(
-            COOKIE, position, KEPT, secure=request.is_secure(), httponly=True, samesite="Lax"
-        )
+        secure = settings.SESSION_COOKIE_SECURE
+        response.set_cookie(COOKIE, position, KEPT, secure=secure, httponly=True, samesite="Lax")
         return response
     response.headers[HEADER] = position
     with suppress(CacheAway):  # then nobody can say how far it is, and the primary answers

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import environ
 
 from ainews_site.addresses import mail_problem, site_problem
+from ainews_site.https import HSTS_SECONDS, https_settings
 from ainews_site.machine import measure, sizes_for
+from ainews_site.proxies import read_proxies
 from ainews_site.queue import cluster_settings
 from ainews_site.redis_url import address_problem
 from feeds.language.prices import read_prices
@@ -38,6 +40,9 @@ env = environ.Env(
     TIME_ZONE=(str, "UTC"),
     ASK_HOURLY=(int, 20),
     SITE_URL=(str, ""),
+    TRUSTED_PROXIES=(list, []),
+    HSTS_SECONDS=(int, HSTS_SECONDS),
+    HSTS_SUBDOMAINS=(bool, False),
     EMAIL_URL=(str, ""),
     EMAIL_FROM=(str, ""),
     DIGEST_HOUR=(int, 6),
@@ -131,6 +136,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ainews_site.proxies.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.middleware.TooManyMiddleware",
@@ -284,6 +290,20 @@ if SITE_URL:
         raise SystemExit(f"SITE_URL {problem}; see .env.example.")
     ALLOWED_HOSTS.append(str(urlsplit(SITE_URL).hostname))
     CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, SITE_URL]
+try:
+    TRUSTED_PROXIES = read_proxies(env("TRUSTED_PROXIES"))
+except ValueError as error:
+    raise SystemExit(
+        f"TRUSTED_PROXIES: '{error}' is not an address or a network; see .env.example."
+    ) from None
+vars().update(
+    https_settings(
+        SITE_URL,
+        has_proxy=bool(TRUSTED_PROXIES),
+        hsts_seconds=env("HSTS_SECONDS"),
+        hsts_subdomains=env("HSTS_SUBDOMAINS"),
+    )
+)
 EMAIL_URL, EMAIL_FROM = env("EMAIL_URL"), env("EMAIL_FROM")
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 if EMAIL_URL:

@@ -11,7 +11,7 @@ from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import escape
 
 from digests.delivery.facts import title_of
-from digests.links import digest_path
+from digests.links import FEED, digest_path, token_for
 from digests.models import Channel, Digest
 
 MOST_ENTRIES = 20
@@ -34,7 +34,7 @@ def atom(editions: Sequence[Digest], channel: Channel, absolute: Callable[[str],
         title="AI News: site digest" if channel.is_global else "AI News: your digest",
         link=absolute(page),
         description="",
-        feed_url=absolute(""),
+        feed_url=absolute(reverse("digest_feed", kwargs={"token": token_for(channel, FEED)})),
         feed_guid=_urn("feed", channel.pk),
         author_name=AUTHOR,
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
@@ -14,6 +15,11 @@ FEED, UNSUBSCRIBE, CONFIRM = "feed", "unsubscribe", "confirm"
 def absolute(name: str, **arguments: Any) -> str:
     """The address as the world knows it; empty without SITE_URL."""
     return settings.SITE_URL + reverse(name, kwargs=arguments) if settings.SITE_URL else ""
+
+
+def whole(request: HttpRequest, path: str) -> str:
+    """The address of `path` for whoever made this request: that of the site where it has one."""
+    return settings.SITE_URL + path if settings.SITE_URL else request.build_absolute_uri(path)
 
 
 def digest_path(digest: Digest) -> str:

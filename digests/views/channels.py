@@ -19,7 +19,7 @@ from digests.delivery.posting import shown_secret
 from digests.delivery.send import mail_problem, prepare_test
 from digests.errors import DeliveryError
 from digests.forms import ChannelForm
-from digests.links import FEED, token_for
+from digests.links import FEED, token_for, whole
 from digests.models import Channel, Delivery, new_key
 from digests.read import todays_digest
 from feeds import clock
@@ -67,7 +67,7 @@ def _feed_url(request: HttpRequest, channel: Channel) -> str:
     if channel.kind != Channel.Kind.FEED:
         return ""
     path = reverse("digest_feed", kwargs={"token": token_for(channel, FEED)})
-    return request.build_absolute_uri(path)
+    return whole(request, path)
 
 
 def _secret(channel: Channel) -> str:

@@ -1,6 +1,7 @@
 """What opens without a session, by an address that carries a key: feeds, and answers to letters."""
 
 from datetime import timedelta
+from functools import partial
 from hashlib import blake2b
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from digests.delivery.outbox import stop
 from digests.feed import MOST_ENTRIES, atom
-from digests.links import CONFIRM, FEED, UNSUBSCRIBE, channel_for
+from digests.links import CONFIRM, FEED, UNSUBSCRIBE, channel_for, whole
 from digests.models import Channel, Digest
 from feeds import clock
 
@@ -35,7 +36,7 @@ def feed(request: HttpRequest, token: str) -> HttpResponse:
     tag = quote_etag(blake2b(what, digest_size=12).hexdigest())
     answer = get_conditional_response(request, etag=tag)
     if answer is None:
-        document = atom(list(editions[:MOST_ENTRIES]), channel, request.build_absolute_uri)
+        document = atom(list(editions[:MOST_ENTRIES]), channel, partial(whole, request))
         answer = HttpResponse(document, content_type="application/atom+xml; charset=utf-8")
     answer.headers["ETag"] = tag
     answer.headers["Cache-Control"] = "private, no-cache"

@@ -1,46 +1,61 @@
-"""The LAN server as deploy/ describes it: Nginx before gunicorn and daphne."""
+"""The server as deploy/ describes it: Nginx, with and without HTTPS, before gunicorn and daphne."""
 
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.services import Server
+from tests.services import Server, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "long-enough-for-me"
 MAKE = f"""
 from tests.make import make_item, make_source, make_user
-make_item(make_source(reader=make_user(password={PASSWORD!r})), "Told through Nginx")
+from digests.models import Channel
+user = make_user(password={PASSWORD!r})
+make_item(make_source(reader=user), "Told through Nginx")
+Channel.objects.create(user=user, kind=Channel.Kind.FEED)
 """
+PLAIN_SITE, TLS_SITE = "nginx.conf", "nginx-tls.conf"
 pytestmark = pytest.mark.skipif(
     not (shutil.which("nginx") or Path("/usr/sbin/nginx").exists()), reason="nginx is not installed"
 )
 
 
 class Nginx(Server):
-    """With the site of deploy/nginx.conf, on free ports."""
+    """With one of the sites of deploy/, on free ports; `tls` is the port for HTTPS."""
 
     name = "nginx"
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
 
-    def __init__(self, pages: int, live: int) -> None:
+    def __init__(self, site: str) -> None:
         super().__init__()
-        self.pages, self.live = pages, live
+        self.site, self.tls = site, free_port()
+        self.pages = self.live = 0
+        self.certificate, self.key = self.folder / "certificate.pem", self.folder / "key.pem"
+        if site == TLS_SITE:
+            self._make_certificate()
+
+    def _make_certificate(self) -> None:
+        subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+        files = ("-keyout", str(self.key), "-out", str(self.certificate))
+        request = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+        subprocess.run(["openssl", *request, *subject, *files], check=True, capture_output=True)
+        if user := self._user():
+            shutil.chown(self.key, user)
 
     def command(self) -> list[str]:
-        site = (ROOT / "deploy" / "nginx.conf").read_text()
-        for written, wanted in (
-            ("listen 80;", f"listen 127.0.0.1:{self.port};"),
-            ("127.0.0.1:8000", f"127.0.0.1:{self.pages}"),
-            ("127.0.0.1:8001", f"127.0.0.1:{self.live}"),
-        ):
+        site = (ROOT / "deploy" / self.site).read_text()
+        for written, wanted in self._replacements():
             assert written in site
             site = site.replace(written, wanted)
         places = "".join(
@@ -52,7 +67,23 @@ class Nginx(Server):
             f"daemon off; pid {self.folder}/pid; error_log stderr;\nevents {{}}\n"
             f"http {{ access_log off; {places}\n{site} }}\n"
         )
-        return [shutil.which("nginx") or "/usr/sbin/nginx", "-e", "stderr", "-c", str(config)]
+        return [self.program, "-e", "stderr", "-c", str(config)]
+
+    def _replacements(self) -> list[tuple[str, str]]:
+        certificates = "/etc/letsencrypt/live/news.example"
+        of_tls = [
+            ("listen 443 ssl http2;", f"listen 127.0.0.1:{self.tls} ssl http2;"),
+            ("https://news.example", f"https://127.0.0.1:{self.tls}"),
+            (f"{certificates}/fullchain.pem", str(self.certificate)),
+            (f"{certificates}/privkey.pem", str(self.key)),
+        ]
+        return [
+            ("listen 80;", f"listen 127.0.0.1:{self.port};"),
+            ("127.0.0.1:8000", f"127.0.0.1:{self.pages}"),
+            ("127.0.0.1:8001", f"127.0.0.1:{self.live}"),
+            ("/opt/ainews/app/deploy", str(ROOT / "deploy")),
+            *(of_tls if self.site == TLS_SITE else []),
+        ]
 
 
 class Web(Server):
@@ -60,16 +91,19 @@ class Web(Server):
 
     name = "web"
 
-    def __init__(self, command: list[str], data: Path) -> None:
+    def __init__(
+        self, command: list[str], data: Path, settings: dict[str, str] | None = None
+    ) -> None:
         super().__init__()
         self.arguments = [one.replace("PORT", str(self.port)) for one in command]
-        self.data = data
+        self.data, self.settings = data, settings or {}
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", *self.arguments]
 
     def start(self) -> "Web":
         environment = os.environ | {"DATA": str(self.data), "DATABASE_URL": "", "REDIS_URL": ""}
+        environment |= self.settings
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(), cwd=ROOT, env=environment, stdout=log, stderr=log
@@ -85,29 +119,63 @@ def _answers(port: int) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data = tmp_path_factory.mktemp("data")
+def site_data(data: Path) -> Path:
+    """The folder, with a database in which there is a reader."""
     environment = os.environ | {"DATA": str(data), "DATABASE_URL": "", "REDIS_URL": ""}
     for arguments in (("migrate", "-v0"), ("shell", "-v0", "-c", MAKE)):
         command = [sys.executable, "manage.py", *arguments]
         subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    return data
+
+
+@dataclass(frozen=True)
+class Site:
+    """The running site: its address, what checks its certificate, and the plain port."""
+
+    url: str
+    tls: ssl.SSLContext | bool
+    plain: str
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, verify=self.tls, timeout=30)
+
+    def connect(self) -> socket.socket:
+        host, _, port = self.url.rpartition("/")[2].partition(":")
+        wire = socket.create_connection((host, int(port)), timeout=30)
+        if isinstance(self.tls, ssl.SSLContext):
+            return self.tls.wrap_socket(wire, server_hostname=host)
+        return wire
+
+
+@pytest.fixture(scope="module", params=[PLAIN_SITE, TLS_SITE])
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    data = site_data(tmp_path_factory.mktemp("data"))
     gunicorn = ["gunicorn", "-b", "127.0.0.1:PORT", "-k", "gthread", "-w", "1", "--threads", "4"]
     daphne = ["daphne", "-v0", "-b", "127.0.0.1", "-p", "PORT"]
+    nginx = Nginx(request.param)
+    is_tls = request.param == TLS_SITE
+    plain = f"http://127.0.0.1:{nginx.port}"
+    url = f"https://127.0.0.1:{nginx.tls}" if is_tls else plain
+    settings = {"TRUSTED_PROXIES": "127.0.0.1"} | ({"SITE_URL": url} if is_tls else {})
     with ExitStack() as stack:
-        pages = stack.enter_context(Web([*gunicorn, "ainews_site.wsgi"], data))
-        live = stack.enter_context(Web([*daphne, "ainews_site.asgi:application"], data))
-        nginx = stack.enter_context(Nginx(pages.port, live.port))
-        yield f"127.0.0.1:{nginx.port}"
+        pages = stack.enter_context(Web([*gunicorn, "ainews_site.wsgi"], data, settings))
+        live = stack.enter_context(Web([*daphne, "ainews_site.asgi:application"], data, settings))
+        nginx.pages, nginx.live = pages.port, live.port
+        stack.enter_context(nginx)
+        tls = ssl.create_default_context(cafile=nginx.certificate) if is_tls else False
+        yield Site(url, tls, plain)
 
 
 @pytest.fixture
-def reader(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://{address}", timeout=30) as client:
+def reader(site: Site) -> Iterator[httpx.Client]:
+    with site.client() as client:
         client.get("/signin/")
         form = {"username": "reader", "password": PASSWORD}
         token = {"csrfmiddlewaretoken": client.cookies["csrftoken"]}
-        assert client.post("/signin/", data=form | token).status_code == 302
+        headers = {"Referer": f"{site.url}/signin/"}
+        assert client.post("/signin/", data=form | token, headers=headers).status_code == 302
         yield client
 
 
@@ -120,11 +188,10 @@ def test_pages_and_files_come_through(reader: httpx.Client) -> None:
     assert style.headers["Content-Encoding"] == "gzip"
 
 
-def test_the_live_socket_comes_through(address: str, reader: httpx.Client) -> None:
-    host, _, port = address.partition(":")
-    with socket.create_connection((host, int(port)), timeout=30) as wire:
+def test_the_live_socket_comes_through(site: Site, reader: httpx.Client) -> None:
+    with site.connect() as wire:
         wire.sendall(
-            f"GET /ws/ HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n"
+            f"GET /ws/ HTTP/1.1\r\nHost: {site.url.rpartition('/')[2]}\r\nOrigin: {site.url}\r\n"
             f"Cookie: sessionid={reader.cookies['sessionid']}\r\n"
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
@@ -135,3 +202,39 @@ def test_the_live_socket_comes_through(address: str, reader: httpx.Client) -> No
             assert more, said
             said += more
     assert said.startswith(b"HTTP/1.1 101")
+
+
+def test_cookies_are_secure_where_there_is_https(site: Site, reader: httpx.Client) -> None:
+    is_tls = site.url.startswith("https")
+
+    assert {cookie.name: cookie.secure for cookie in reader.cookies.jar} == {
+        "csrftoken": is_tls,
+        "sessionid": is_tls,
+        "device": is_tls,
+    }
+    page = reader.get("/river/")
+    assert ("Strict-Transport-Security" in page.headers) == is_tls
+
+
+def test_what_a_client_says_of_itself_is_replaced(site: Site) -> None:
+    """Its address decides on the throttle, its scheme on what is sent over the wire."""
+    lies = {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on"}
+    with httpx.Client(base_url=site.plain, headers=lies, timeout=30) as client:
+        answer = client.get("/signin/")
+        if site.plain != site.url:
+            assert answer.status_code == 301
+            assert answer.headers["Location"] == f"{site.url}/signin/"
+            return
+        assert "Strict-Transport-Security" not in answer.headers
+        for n in range(12):
+            form = {"username": "nobody", "password": "a-guess"}
+            token = {"csrfmiddlewaretoken": client.cookies["csrftoken"]}
+            address = {"X-Forwarded-For": f"192.0.2.{n}"}
+            answer = client.post("/signin/", data=form | token, headers=address)
+    assert answer.status_code == 429
+
+
+def test_large_bodies_end_at_nginx(site: Site, reader: httpx.Client) -> None:
+    assert reader.post("/signin/", content=b"x" * 100_000).status_code == 413
+    assert reader.post("/api/v1/states/", content=b"x" * 300_000).status_code == 413
+    assert reader.post("/sources/import/", content=b"x" * 13_000_000).status_code == 413

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import SigninToken, User
@@ -10,7 +9,7 @@ from accounts.signin import signin_address
 
 
 class Command(BaseCommand):
-    help = "Prints a link that signs USER in. It works once, within 15 minutes, on this machine."
+    help = "Prints a link that signs USER in, once, within 15 minutes, here or by HTTPS."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user")
@@ -19,4 +18,4 @@ class Command(BaseCommand):
         found = User.objects.filter(username=user, is_active=True).first()
         if found is None:
             raise CommandError(f"No active user is named {user}.")
-        self.stdout.write(signin_address(SigninToken.issue(found), settings.HOST, settings.PORT))
+        self.stdout.write(signin_address(SigninToken.issue(found)))

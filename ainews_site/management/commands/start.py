@@ -71,7 +71,7 @@ class Command(BaseCommand):
 
     def ready(self, user: User, demo: bool) -> None:
         say("AI News is ready. Open this link to sign in; it works once, for 15 minutes:")
-        say(signin_address(SigninToken.issue(user), settings.HOST, settings.PORT))
+        say(signin_address(SigninToken.issue(user)))
         if demo or is_online():
             poll()
         else:
