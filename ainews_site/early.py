@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+LONGEST_MESSAGE = 4096
+"""Bytes that a client may send over a socket at once; daphne reads no more than that."""
 RUN = secrets.token_hex(8)
 """What our own web server says at /health, so that another one's answer is not taken for it."""
 started: "subprocess.Popen[bytes] | None" = None
@@ -49,8 +51,9 @@ def fingerprint(base: Path) -> str:
 
 
 def web_command(host: str, port: int) -> list[str]:
-    address = ["-b", host, "-p", str(port)]
-    return [sys.executable, "-m", "daphne", *address, "-v", "0", "ainews_site.asgi:application"]
+    options = ["-b", host, "-p", str(port), "-v", "0"]
+    options += ["--websocket-max-message-size", str(LONGEST_MESSAGE)]
+    return [sys.executable, "-m", "daphne", *options, "ainews_site.asgi:application"]
 
 
 def spawn(

@@ -1,80 +1,75 @@
 """The socket of a signed-in reader: one small event when something new is there."""
 
 import asyncio
-from contextlib import suppress
+import logging
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.db import Error
 
 from feeds import clock
 from feeds.live.alerts import as_event, due_alerts
-from feeds.live.news import latest_seq, news_since
+from feeds.live.messages import read_seq
+from feeds.live.news import News, latest_seq, news_since
+from feeds.live.queries import in_thread
+from feeds.live.socket import ReaderSocket
 from feeds.live.watch import watcher
 from feeds.models import TrendAlert
 
+PAUSE = 0.3
+"""Seconds between two counts for one socket, whatever arrives and however often it asks."""
+RETRY = 3.0
+"""Seconds after which it looks again when the database failed."""
 
-class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
-    """Says `{kind: "new", seq, items, stories}` and, once each, `{kind: "trend", term, label,
-    explanation}`; takes `{seq}`, what the client saw last."""
+logger = logging.getLogger(__name__)
 
-    channel_layer_alias = ""
-    """None: one watcher a process listens for all, and a Redis that goes ends no socket."""
-    task: asyncio.Task[None] | None = None
 
-    async def connect(self) -> None:
-        user = self.scope["user"]
-        if not user.is_authenticated:
-            await self.close(code=4401)
-            return
-        self.user_id: int = user.pk
-        self.seq = await sync_to_async(latest_seq)()
+class LiveConsumer(ReaderSocket):
+    """Sends `{kind: "new", seq, items, stories}` and, once each, `{kind: "trend", term, label,
+    explanation}`. With `more` the counts are the least that there is. The client sends `{seq}`,
+    what it saw last."""
+
+    async def prepare(self) -> None:
+        self.user_id: int = self.scope["user"].pk
+        self.changed = asyncio.Event()
+        self.seq, alerts = await in_thread(_start, self.user_id)
         # Those of before stand on the page of trends.
-        self.told = {alert.pk for alert in await self._alerts()}
-        await self.accept()
+        self.told = {alert.pk for alert in alerts}
+
+    async def serve(self) -> None:
         await self.send_json({"kind": "hello", "seq": self.seq})
-        self.task = asyncio.create_task(self._tell())
+        with watcher.listen(self.changed):
+            while True:
+                await self.changed.wait()
+                self.changed.clear()
+                try:
+                    await self._tell()
+                    await asyncio.sleep(PAUSE)
+                except Error as error:
+                    logger.debug("live_news_failed user_id=%s reason=%s", self.user_id, error)
+                    await asyncio.sleep(RETRY)
+                    self.changed.set()
 
-    async def disconnect(self, code: int) -> None:
-        if self.task is not None:
-            self.task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.task
-
-    async def receive_json(self, content: Any, **_: Any) -> None:
+    async def receive_message(self, message: dict[str, Any]) -> None:
         """A client that comes again says what it saw, and is caught up."""
-        seq = content.get("seq") if isinstance(content, dict) else None
-        if isinstance(seq, int) and 0 <= seq < 2**62:
+        seq = read_seq(message)
+        if seq is not None:
             self.seq = seq
-            await self._send_news()
-
-    @classmethod
-    async def decode_json(cls, text_data: str) -> Any:
-        """Nonsense is no message; it does not end the connection."""
-        try:
-            return await super().decode_json(text_data)
-        except ValueError:
-            return None
+            self.changed.set()
 
     async def _tell(self) -> None:
-        with watcher.listen() as changed:
-            while True:
-                await changed.wait()
-                changed.clear()
-                await self._send_news()
-                await self._send_alerts()
-
-    async def _alerts(self) -> list[TrendAlert]:
-        return await sync_to_async(due_alerts)(self.user_id, await sync_to_async(clock.now)())
-
-    async def _send_alerts(self) -> None:
-        for alert in await self._alerts():
+        """Counts go from what the page shows: the client says anew when it took them in."""
+        news, alerts = await in_thread(_look, self.user_id, self.seq)
+        if news.items or news.has_more:
+            await self.send_json(news.as_event())
+        for alert in alerts:
             if alert.pk not in self.told:
                 self.told.add(alert.pk)
                 await self.send_json(as_event(alert))
 
-    async def _send_news(self) -> None:
-        """Counts go from what the page shows: the client says anew when it took them in."""
-        news = await sync_to_async(news_since)(self.user_id, self.seq)
-        if news.items:
-            await self.send_json(news.as_event())
+
+def _start(user_id: int) -> tuple[int, list[TrendAlert]]:
+    return latest_seq(), due_alerts(user_id, clock.now())
+
+
+def _look(user_id: int, seq: int) -> tuple[News, list[TrendAlert]]:
+    return news_since(user_id, seq), due_alerts(user_id, clock.now())

@@ -40,13 +40,13 @@ class Watcher:
     def __init__(self) -> None:
         self._listeners: set[asyncio.Event] = set()
         self._task: asyncio.Task[None] | None = None
-        self._version = -1
+        self._version: tuple[object, int] | None = None
         self._seen = (-1, -1)
 
     @contextmanager
-    def listen(self) -> Iterator[asyncio.Event]:
+    def listen(self, event: asyncio.Event | None = None) -> Iterator[asyncio.Event]:
         """An event that is set at each change; the watching ends with the last listener."""
-        event = asyncio.Event()
+        event = event or asyncio.Event()
         self._listeners.add(event)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._watch())
@@ -101,8 +101,11 @@ class Watcher:
                     event.set()
         except Error:  # a database that is away for a moment comes back, its connection does not
             await sync_to_async(self._give_up)()
+        except Exception:  # nobody would watch any more
+            logger.exception("live_look_failed")
 
     def _give_up(self) -> None:
+        self._version = None  # what came meanwhile is looked for at the next try
         connection.close()  # of this thread: `connection` is another one in each
 
     def _has_changed(self) -> bool:
@@ -117,7 +120,9 @@ class Watcher:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA data_version")
             row = cursor.fetchone()
-        before, self._version = self._version, int(row[0])
+        # The number says something only beside an earlier one of the same connection, and
+        # Channels closes that of this thread now and then.
+        before, self._version = self._version, (connection.connection, int(row[0]))
         return self._version != before
 
 

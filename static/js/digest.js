@@ -23,6 +23,7 @@ async function ask() {
   if (done) return;
   try {
     const answer = await fetch(status.dataset.writing, { headers: { Accept: "application/json" } });
+    if (answer.redirected) return; // to the sign-in page
     if (answer.ok) show(await answer.json());
   } catch {
     // The server may be away for a moment.

@@ -5,11 +5,14 @@ let seen = null;
 let wait = 1000;
 let socket = null;
 let position = "";
+let sessionEnded = false;
 
-function show({ items, stories }) {
+// With `more` the counts are the least that there is: the server stops counting at a thousand.
+function show({ items, stories, more }) {
   const count = pill.dataset.counts === "items" ? items : stories || items;
-  pill.textContent = `${count} new`;
-  pill.hidden = count === 0;
+  const shown = `${count.toLocaleString("en")}${more ? "+" : ""} new`;
+  pill.textContent = count ? shown : "See what is new";
+  pill.hidden = !count && !more;
 }
 
 function tell() {
@@ -64,12 +67,15 @@ function connect() {
     }
     if (event.kind === "trend") alertOf(event);
     if (event.kind !== "hello") return;
+    sessionEnded = false;
     // The page says what it was rendered with; what came since then is new to it.
     seen ??= Number(list()?.dataset.seq ?? event.seq);
     tell();
   });
   socket.addEventListener("close", ({ code }) => {
-    if (code === 4401) return;
+    // One more try after the session ended: a new password gives this browser a new session.
+    if (sessionEnded) return;
+    sessionEnded = code === 4401;
     setTimeout(connect, wait * (0.5 + Math.random()));
     wait = Math.min(wait * 2, 60000);
   });

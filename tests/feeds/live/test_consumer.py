@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from feeds.live.consumer import LiveConsumer
 from feeds.models import TrendAlert
+from tests.feeds.live.sockets import by_another_process
 from tests.make import make_item, make_source, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,8 +63,8 @@ async def test_a_burst_of_a_followed_term_is_told_once_and_when_it_is_due() -> N
     socket = socket_of(user)
     await socket.connect()
     await socket.receive_json_from()
-    await sync_to_async(alert)("tonight", timedelta(hours=8))
-    await sync_to_async(alert)("velloria", timedelta(0))
+    await by_another_process(lambda: alert("tonight", timedelta(hours=8)))
+    await by_another_process(lambda: alert("velloria", timedelta(0)))
 
     event = await socket.receive_json_from(timeout=10)
     is_quiet = await socket.receive_nothing(timeout=2.5)

@@ -18,6 +18,7 @@ from feeds.live import announce, watch
 from feeds.live.announce import announce_news
 from feeds.live.consumer import LiveConsumer
 from feeds.models import Source
+from tests.feeds.live.sockets import by_another_process
 from tests.make import make_item, make_source, make_user
 from tests.services import Redis, missing
 
@@ -81,15 +82,7 @@ async def hears(server: Redis) -> None:
 
 
 async def come(source: Source) -> int:
-    """By a connection of its own, as the worker has one."""
-
-    def make() -> int:
-        try:
-            return int(make_item(source).seq)
-        finally:
-            connection.close()
-
-    return await sync_to_async(make, thread_sensitive=False)()
+    return await by_another_process(lambda: int(make_item(source).seq))
 
 
 async def test_the_event_of_a_worker_wakes_the_watcher(server: Redis) -> None:
