@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from accounts.models import User
-from digests.delivery.posting import guard
-from digests.delivery.send import mail_problem
+from digests.channels.posting import guard
+from digests.channels.send import mail_problem
 from digests.models import Channel
 from feeds.ingest.errors import FeedError
 

@@ -13,7 +13,7 @@ from django_q.tasks import async_task
 
 from accounts.models import User
 from digests.ask.questions import answer_question, forget_old_questions
-from digests.delivery.outbox import deliver, due_deliveries
+from digests.channels.outbox import deliver, due_deliveries
 from digests.summarise import forget_old_summaries
 from digests.writing import ask_for, ask_for_due, waiting_writings, work_off
 from feeds import clock

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from digests.delivery.facts import quiet_words, title_of
+from digests.channels.facts import quiet_words, title_of
 from digests.models import Digest
 
 WIDTH = 78

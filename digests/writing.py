@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.database import is_primary_lost
 from accounts.models import User
-from digests.delivery.outbox import plan_deliveries
+from digests.channels.outbox import plan_deliveries
 from digests.models import Delivery, Digest, DigestQuerySet, Writing
 from digests.schedules import schedule_of
 from digests.window import LONGEST, reader_today

@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from digests.delivery.facts import quiet_words, title_of
+from digests.channels.facts import quiet_words, title_of
 from digests.models import Channel, Delivery, Digest
 from digests.window import reader_today
 

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.types import ReaderRequest
 from digests.allowance import spend
-from digests.delivery.mail import confirmation_letter, edition_letter, send_letter
-from digests.delivery.outbox import last_deliveries, stop
-from digests.delivery.posting import shown_secret
-from digests.delivery.send import mail_problem, prepare_test
+from digests.channels.mail import confirmation_letter, edition_letter, send_letter
+from digests.channels.outbox import last_deliveries, stop
+from digests.channels.posting import shown_secret
+from digests.channels.send import mail_problem, prepare_test
 from digests.errors import DeliveryError
 from digests.forms import ChannelForm
 from digests.links import FEED, token_for, whole

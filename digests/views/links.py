@@ -12,8 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from digests.delivery.outbox import stop
-from digests.feed import MOST_ENTRIES, atom
+from digests.channels.atom import MOST_ENTRIES, atom
+from digests.channels.outbox import stop
 from digests.links import CONFIRM, FEED, UNSUBSCRIBE, channel_for, whole
 from digests.models import Channel, Digest
 from feeds import clock

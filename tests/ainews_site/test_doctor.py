@@ -8,7 +8,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from ainews_site.management.commands.doctor import digests, mail
-from digests.delivery.outbox import plan_deliveries
+from digests.channels.outbox import plan_deliveries
 from digests.models import Delivery, Writing
 from digests.writing import ask_for, today_of
 from tests.digests.make import make_channel, make_edition

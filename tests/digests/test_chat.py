@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digests.delivery.chat import (
+from digests.channels.chat import (
     DISCORD_ALL,
     MATTERMOST_TEXT,
     SLACK_BLOCKS,
@@ -19,7 +19,7 @@ from digests.delivery.chat import (
     slack,
     slack_escape,
 )
-from digests.delivery.message import EditionFacts, StoryFacts
+from digests.channels.message import EditionFacts, StoryFacts
 
 PAGE = "https://news.example/digest/2026-05-20/"
 

@@ -14,8 +14,8 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from accounts.models import User
-from digests.delivery.mail import edition_letter
-from digests.delivery.outbox import (
+from digests.channels.mail import edition_letter
+from digests.channels.outbox import (
     GIVEN_UP_AFTER,
     LOST,
     deliver,
@@ -23,7 +23,7 @@ from digests.delivery.outbox import (
     overdue,
     plan_deliveries,
 )
-from digests.delivery.posting import shown_secret
+from digests.channels.posting import shown_secret
 from digests.models import Channel, Delivery, Digest
 from digests.tasks import deliver_digests, write_due_digests
 from tests.digests.make import TEXT, make_channel, make_edition, make_reader

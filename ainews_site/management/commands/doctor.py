@@ -22,9 +22,9 @@ from ainews_site.failures import in_words
 from ainews_site.queue import SLOW
 from ainews_site.redis_url import place
 from ainews_site.serve import heartbeats
-from digests.delivery.mail import connection_words
-from digests.delivery.outbox import overdue
-from digests.delivery.send import mail_problem
+from digests.channels.mail import connection_words
+from digests.channels.outbox import overdue
+from digests.channels.send import mail_problem
 from digests.models import Channel, Writing
 from feeds import clock
 from feeds.embed.errors import EmbeddingError

@@ -11,8 +11,8 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from digests.delivery.chat import flat
-from digests.delivery.facts import title_of
+from digests.channels.chat import flat
+from digests.channels.facts import title_of
 from digests.errors import DeliveryError
 from digests.links import CONFIRM, UNSUBSCRIBE, absolute, digest_path, token_for
 from digests.models import Channel, Digest

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from digests.delivery.message import EditionFacts, StoryFacts
+from digests.channels.message import EditionFacts, StoryFacts
 from digests.links import absolute, digest_path
 from digests.models import Digest
 

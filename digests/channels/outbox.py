@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Max, Q
 
-from digests.delivery.send import Send, prepare
+from digests.channels.send import Send, prepare
 from digests.errors import DeliveryError
 from digests.models import Channel, Delivery, Digest
 from feeds import clock

@@ -9,7 +9,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from digests.delivery.message import EditionFacts, StoryFacts
+from digests.channels.message import EditionFacts, StoryFacts
 
 SLACK_BLOCKS, SLACK_TEXT, SLACK_HEADER = 50, 3_000, 150
 DISCORD_EMBEDS, DISCORD_TITLE, DISCORD_TEXT, DISCORD_ALL = 10, 256, 4_096, 6_000

@@ -10,7 +10,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import escape
 
-from digests.delivery.facts import title_of
+from digests.channels.facts import title_of
 from digests.links import FEED, digest_path, token_for
 from digests.models import Channel, Digest
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from digests.delivery import chat
-from digests.delivery.facts import as_json, facts_of
-from digests.delivery.mail import edition_letter, send_letter
-from digests.delivery.posting import chat_request, post_to, webhook_request
+from digests.channels import chat
+from digests.channels.facts import as_json, facts_of
+from digests.channels.mail import edition_letter, send_letter
+from digests.channels.posting import chat_request, post_to, webhook_request
 from digests.errors import DeliveryError
 from digests.models import Channel, Digest
 
