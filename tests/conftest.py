@@ -10,12 +10,19 @@ from accounts.remember import forget_near
 from accounts.token_guesses import guesses
 from feeds.stories.traits import forget_traits
 from tests.network import only_this_machine
+from tests.openapi import answers_checked
 from tests.services import PgBouncer, Postgres, Redis, missing
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _this_machine_alone() -> Iterator[None]:
     with only_this_machine():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _answers_as_described() -> Iterator[None]:
+    with answers_checked():
         yield
 
 
