@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, PermissionDenied, Throttled
 from rest_framework.request import Request
@@ -20,6 +20,7 @@ from digests.tasks import request_digest
 from digests.writing import today_of
 from feeds.api.conditional import unless_same
 from feeds.api.pages import page, page_size, read_cursor
+from feeds.api.views import CURSOR, LIMIT, paged
 
 
 class DigestSerializer(serializers.ModelSerializer[Digest]):
@@ -90,7 +91,12 @@ class Digests(APIView):
 
     is_global = False
 
-    @extend_schema(summary="All digests", responses=ListedDigestSerializer(many=True))
+    @extend_schema(
+        operation_id="digests_list",
+        summary="All digests",
+        parameters=[CURSOR, LIMIT],
+        responses=paged(ListedDigestSerializer),
+    )
     @unless_same
     def get(self, request: Request) -> Response:
         limit, cursor = page_size(request), read_cursor(request, 1)
@@ -101,6 +107,13 @@ class Digests(APIView):
         shown = ListedDigestSerializer(found[:limit], many=True, context={"request": request})
         following = (found[limit - 1].date.toordinal(),) if len(found) > limit else None
         return page(request, shown.data, following)
+
+
+@extend_schema_view(get=extend_schema(operation_id="digests_global_list"))
+class GlobalDigests(Digests):
+    """All site digests, newest first."""
+
+    is_global = True
 
 
 class OneDigest(APIView):

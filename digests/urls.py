@@ -4,7 +4,7 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from digests.api import Digests, DigestToday, DigestWriting, OneDigest
+from digests.api import Digests, DigestToday, DigestWriting, GlobalDigests, OneDigest
 from digests.ask import views as ask_views
 from digests.ask.api import Ask
 from digests.views import channels, editions, links
@@ -60,7 +60,7 @@ urlpatterns = [
     ),
     path("api/v1/digests/", Digests.as_view(), name="api_digests"),
     path("api/v1/digests/<day:day>/", OneDigest.as_view(), name="api_digest_day"),
-    path("api/v1/digests/global/", Digests.as_view(is_global=True), name="api_digests_global"),
+    path("api/v1/digests/global/", GlobalDigests.as_view(), name="api_digests_global"),
     path(
         "api/v1/digests/global/<day:day>/",
         OneDigest.as_view(is_global=True),

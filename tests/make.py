@@ -30,12 +30,13 @@ def make_item(
     text: str = "",
     html: str = "",
     published: datetime | None = None,
+    seq: int | None = None,
     **overrides: Any,
 ) -> Item:
     """An item with its ledger row and body, published an hour ago by default."""
     published = published or timezone.now() - timedelta(hours=1)
     count = ItemKey.objects.count() + 1
-    key = ItemKey.objects.create(source=source, key_hash=count, alt_hash=count)
+    key = ItemKey.objects.create(seq=seq, source=source, key_hash=count, alt_hash=count)
     fields: dict[str, Any] = {
         "id": make_id(published, key.seq),
         "seq": key.seq,

@@ -90,13 +90,19 @@ def _validate(schema: dict[str, Any], answer: Any, where: str) -> None:
 
 
 def _operation(method: str, path: str) -> dict[str, Any] | None:
+    found = described(settings.ROOT_URLCONF)["paths"].get(pattern_of(path), {})
+    operation: dict[str, Any] | None = found.get(method.lower())
+    return operation
+
+
+def pattern_of(path: str) -> str:
+    """The described path that `path` belongs to, or ""."""
     paths = described(settings.ROOT_URLCONF)["paths"]
     # What is spelled out goes before what has parameters: stories/ranked/ before stories/{id}/.
-    for pattern in sorted(paths, key=lambda pattern: pattern.count("{")):
+    for pattern in sorted(paths, key=lambda pattern: str(pattern).count("{")):
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
-            operation: dict[str, Any] | None = paths[pattern].get(method.lower())
-            return operation
-    return None
+            return str(pattern)
+    return ""
 
 
 @cache

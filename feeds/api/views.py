@@ -35,16 +35,16 @@ from feeds.subscribe import add_source, unsubscribe
 T = TypeVar("T")
 
 
-def _parameter(name: str, kind: Any, says: str) -> OpenApiParameter:
+def parameter(name: str, kind: Any, says: str) -> OpenApiParameter:
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=says)
 
 
-CURSOR = _parameter("cursor", OpenApiTypes.STR, "from `next` of the previous page")
-LIMIT = _parameter("limit", OpenApiTypes.INT, "page size; default 50, at most 200")
-TOPIC = _parameter("topic", OpenApiTypes.STR, "slug of a topic")
+CURSOR = parameter("cursor", OpenApiTypes.STR, "from `next` of the previous page")
+LIMIT = parameter("limit", OpenApiTypes.INT, "page size; default 50, at most 200")
+TOPIC = parameter("topic", OpenApiTypes.STR, "slug of a topic")
 
 
-def _paged(serializer: type[Any]) -> Any:
+def paged(serializer: type[Any]) -> Any:
     name = serializer.__name__.removesuffix("Serializer")
     return inline_serializer(
         f"{name}Page",
@@ -64,7 +64,7 @@ class ReaderView(APIView):
 class Sources(ReaderView):
     @extend_schema(
         summary="Sources the reader follows",
-        parameters=[_parameter("all", OpenApiTypes.BOOL, "include the public catalogue")],
+        parameters=[parameter("all", OpenApiTypes.BOOL, "include the public catalogue")],
         responses=serializers.SourceSerializer(many=True),
     )
     @unless_same
@@ -132,15 +132,15 @@ class Items(ReaderView):
         operation_id="items_list",
         summary="Items of the reader's sources, newest first",
         parameters=[
-            _parameter("source", OpenApiTypes.INT, "id of a source"),
-            _parameter("folder", OpenApiTypes.INT, "id of a folder; includes its subfolders"),
+            parameter("source", OpenApiTypes.INT, "id of a source"),
+            parameter("folder", OpenApiTypes.INT, "id of a folder; includes its subfolders"),
             TOPIC,
-            _parameter("unread", OpenApiTypes.BOOL, "only unread items"),
-            _parameter("saved", OpenApiTypes.BOOL, "only saved items"),
+            parameter("unread", OpenApiTypes.BOOL, "only unread items"),
+            parameter("saved", OpenApiTypes.BOOL, "only saved items"),
             CURSOR,
             LIMIT,
         ],
-        responses=_paged(serializers.ItemSerializer),
+        responses=paged(serializers.ItemSerializer),
     )
     @unless_known
     def get(self, request: Request) -> Response:
@@ -171,11 +171,11 @@ class Stories(ReaderView):
         summary="Stories of the reader's sources, most recently updated first",
         parameters=[
             TOPIC,
-            _parameter("since", OpenApiTypes.DATETIME, "covered since then (ISO 8601)"),
+            parameter("since", OpenApiTypes.DATETIME, "covered since then (ISO 8601)"),
             CURSOR,
             LIMIT,
         ],
-        responses=_paged(serializers.StorySerializer),
+        responses=paged(serializers.StorySerializer),
     )
     @unless_known
     def get(self, request: Request) -> Response:
@@ -302,8 +302,8 @@ class Search(ReaderView):
     @extend_schema(
         summary="Search the items the reader can see",
         parameters=[
-            _parameter("q", OpenApiTypes.STR, 'words, "phrases", -not, OR, source:, is:unread, …'),
-            _parameter("page", OpenApiTypes.INT, "default 1"),
+            parameter("q", OpenApiTypes.STR, 'words, "phrases", -not, OR, source:, is:unread, …'),
+            parameter("page", OpenApiTypes.INT, "default 1"),
             LIMIT,
         ],
         responses=serializers.SearchSerializer,
