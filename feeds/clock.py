@@ -1,8 +1,8 @@
-"""What time it is for all machines together: by the database's clock.
+"""The present time by the clock of the database, which all machines share.
 
-Leases, dates and messages pass from one machine to another. If each went by its own clock, one
-that is an hour ahead would take what the others hold, and one behind would let go of its own.
-SQLite is on one machine, whose clock is the database's.
+Several machines compare the end of a lease with the present. If each used its own clock, a machine
+whose clock is an hour ahead would take over leases that others still hold. SQLite runs on a single
+machine, so its clock is used.
 """
 
 import time
@@ -12,15 +12,17 @@ from django.db import connection
 from django.utils import timezone
 
 FRESH = 30.0
-"""Seconds for which the database's clock is known without asking."""
+"""Seconds for which the time of the last query is extrapolated."""
 TOLERATED = timedelta(seconds=30)
+"""Difference of the two clocks that is not reported."""
 FURTHEST = timedelta(days=1)
-"""No lease lasts so long: one that ends later was given by a clock that was wrong."""
+"""No lease lasts this long. One that ends later was written by a machine with a wrong clock."""
 _asked: tuple[float, datetime] | None = None
+"""The time of the last query, by `_ticks` and by the database."""
 
 
 def now() -> datetime:
-    """The present, asked of the database at most every half a minute."""
+    """Return the present time. Queries the database at most every FRESH seconds."""
     if connection.vendor == "sqlite":
         return timezone.now()
     if _asked is None or (age := _ticks() - _asked[0]) > FRESH:
@@ -29,7 +31,7 @@ def now() -> datetime:
 
 
 def ask() -> datetime:
-    """The present as the database has it at this moment."""
+    """Query the database for the present time."""
     global _asked
     if connection.vendor == "sqlite":
         return timezone.now()
@@ -41,7 +43,7 @@ def ask() -> datetime:
 
 
 def problem() -> str:
-    """A sentence on this machine's clock where it differs from the database's, else empty."""
+    """Return a warning if this machine's clock differs from the database's, else ""."""
     ahead = timezone.now() - ask()
     if abs(ahead) < TOLERATED:
         return ""
@@ -55,7 +57,7 @@ def problem() -> str:
 
 
 def _ticks() -> float:
-    """Seconds that no setting of the clock moves, and that go on while a machine sleeps."""
+    """Return monotonic seconds that include the time for which the machine was suspended."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()

@@ -1,4 +1,8 @@
-"""Rights that one process holds at a time."""
+"""Named leases: exclusive rights that one process at a time holds, kept as rows of the database.
+
+A lease runs out by itself, so a process that dies blocks the others for a limited time. Its token
+grows with every claim: a holder that was too slow finds that its token is outdated.
+"""
 
 import os
 import socket
@@ -14,12 +18,14 @@ from feeds import clock
 from feeds.models import Lease
 
 LONGEST = timedelta(minutes=10)
-"""Far longer than a batch; a process that dies delays the next one by so much."""
+"""Longest time that a lease lasts. It is far longer than a batch takes; after a process died, the
+next holder waits for so long at most."""
 _ME = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 class Held:
-    """What a holder knows: whether it held the lease the last time too, and how to keep it."""
+    """A lease as its holder sees it. `was_mine` tells whether the same process held it before,
+    so that no other process can have written meanwhile."""
 
     def __init__(self, name: str, was_mine: bool, token: int) -> None:
         self.name = name
@@ -27,7 +33,8 @@ class Held:
         self._token = token
 
     def renew(self) -> bool:
-        """Hold on; False when somebody took over, whose work must not be overwritten."""
+        """Extend the lease. Returns False if another process has taken it over; then the caller
+        must write nothing more."""
         mine = Lease.objects.filter(name=self.name, token=self._token, holder=me())
         return mine.update(until=clock.ask() + lasts()) == 1
 
@@ -37,26 +44,29 @@ def lasts() -> timedelta:
 
 
 def me() -> str:
-    """This process; a fork is another one."""
+    """Return the name of this process as a holder. A forked process has a name of its own."""
     return f"{_ME}:{os.getpid()}"
 
 
 @contextmanager
 def lease(name: str) -> Iterator[Held | None]:
-    """The lease of that name, or None while another process holds it."""
+    """Hold the lease `name` for the duration of the `with` block.
+
+    Yields None if another process holds it.
+    """
     now = clock.ask()
-    found, _ = Lease.objects.get_or_create(name=name)
-    was_mine = found.holder == me()
+    row, _ = Lease.objects.get_or_create(name=name)
+    was_mine = row.holder == me()
     free = Q(until__isnull=True) | Q(until__lt=now) | Q(holder=me())
     free |= Q(until__gt=now + clock.FURTHEST)
-    claimed = Lease.objects.filter(free, name=name, token=found.token).update(
+    claimed = Lease.objects.filter(free, name=name, token=row.token).update(
         token=F("token") + 1, holder=me(), until=now + lasts()
     )
     if not claimed:
         yield None
         return
     try:
-        yield Held(name, was_mine, found.token + 1)
+        yield Held(name, was_mine, row.token + 1)
     finally:
-        mine = Lease.objects.filter(name=name, token=found.token + 1, holder=me())
+        mine = Lease.objects.filter(name=name, token=row.token + 1, holder=me())
         mine.update(until=None)

@@ -1,8 +1,9 @@
-"""Partitions of the large tables by time, on PostgreSQL; SQLite has plain tables and none.
+"""Create and change the partitions of the large tables on PostgreSQL. SQLite has plain tables.
 
-Items, their bodies and their search vectors lie in partitions by ranges of the time-ordered
-id: a month each, a year for what is long past. They are made before their rows come. What a
-DEFAULT partition holds came unforeseen; it is moved when its partition is made.
+Items, their bodies and their search vectors are partitioned by ranges of the time-ordered id: one
+partition per month, or per year for years long past. Partitions are created before rows are
+inserted into them. A DEFAULT partition takes rows of any other range; the rows are moved as soon
+as the partition of their range is created.
 """
 
 import re
@@ -19,27 +20,27 @@ from feeds import clock
 from feeds.ids import id_time, lowest_id
 
 KEYS = {"feeds_item": "id", "feeds_itembody": "item_id", "feeds_search": "item_id"}
-"""The partitioned tables and the columns by which they are."""
+"""The partitioned tables, and the column that each is partitioned by."""
 YEARS_BY_MONTH = 2
-"""How many years before this one have a partition each month."""
+"""Number of past years that have monthly partitions; earlier ones have one per year."""
 MONTHS_AHEAD = 3
-_LOCK = 0x5E02  # any number, the same in all processes
+_LOCK = 0x5E02  # key of the advisory lock: any number, the same in all processes
 _PATIENCE = "2s"
 _TRIES = 5
 _BOUNDS = re.compile(r"FROM \('(\d+)'\) TO \('(\d+)'\)")
-_known: set["Span"] = set()
+_known: set["Span"] = set()  # partitions that this process created or found
 _known_until = 0.0
 _seen: tuple[float, list["Span"]] = (0.0, [])
 FRESH = 60.0
-"""Seconds that readers trust what partitions they saw, as later ones lie above them, and writers
-what they made, as only months of long ago are archived meanwhile."""
+"""Seconds for which a process trusts its list of partitions. A partition that is created meanwhile
+holds newer rows than all others, and only partitions of old months are archived."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A range of ids, [low, high), from the start of a month or year in UTC.
+    """The range of ids [low, high) of a month or a year in UTC.
 
-    `rows` is how many items it had when PostgreSQL last looked, -1 when it never did.
+    `rows` is PostgreSQL's estimate of its number of items, -1 if it has none yet.
     """
 
     low: int
@@ -74,21 +75,21 @@ def year_of(moment: datetime) -> Span:
 
 
 def span_for(pk: int, existing: Iterable[Span], now: datetime) -> Span:
-    """Where the row of this id belongs: the partition that has its time, else a new one."""
-    taken = list(existing)
-    for span in taken:
+    """Return the existing partition that contains the id `pk`, or the one to create for it."""
+    partitions = list(existing)
+    for span in partitions:
         if pk in span:
             return span
     moment = id_time(pk)
     year = year_of(moment)
     is_long_past = moment.year < now.year - YEARS_BY_MONTH
-    if is_long_past and not any(year.overlaps(other) for other in taken):
+    if is_long_past and not any(year.overlaps(other) for other in partitions):
         return year
     return month_of(moment)
 
 
 def spans() -> list[Span]:
-    """The partitions of items that there are, oldest first; none where there are none."""
+    """Return the existing partitions of items, oldest first; an empty list on SQLite."""
     if connection.vendor != "postgresql":
         return []
     with connection.cursor() as cursor:
@@ -96,7 +97,7 @@ def spans() -> list[Span]:
 
 
 def known_spans(cursor: Any) -> list[Span]:
-    """The same for who reads: as they were at most a minute ago."""
+    """Return the partitions of items as they were at most FRESH seconds ago, for readers."""
     global _seen
     if time.monotonic() > _seen[0]:
         _seen = (time.monotonic() + FRESH, _spans_of(cursor, "feeds_item"))
@@ -110,13 +111,13 @@ def _spans_of(cursor: Any, table: str) -> list[Span]:
         [table],
     )
     bounds = [(_BOUNDS.search(bound), rows) for bound, rows in cursor.fetchall()]
-    return sorted(Span(int(found[1]), int(found[2]), rows) for found, rows in bounds if found)
+    return sorted(Span(int(match[1]), int(match[2]), rows) for match, rows in bounds if match)
 
 
 def ensure_partitions(ids: Iterable[int]) -> list[Span]:
-    """Make the partitions in which rows of these ids belong; those that were made.
+    """Create the partitions that rows with these ids need, and return those created.
 
-    Costs nothing where all are known to be there. Several processes may do it at once.
+    Runs no query if all of them are known to exist. Several processes may call it at once.
     """
     if connection.vendor != "postgresql":
         return []
@@ -129,8 +130,11 @@ def ensure_partitions(ids: Iterable[int]) -> list[Span]:
 
 
 def ensure_months_ahead(now: datetime | None = None) -> list[Span]:
-    """This month's partition and the next ones, made while nobody waits for them, and those
-    of what lies in a DEFAULT, which is moved there, or has partitions of some tables only."""
+    """Create the partitions of this month and of the next MONTHS_AHEAD months, in advance.
+
+    Also creates those of rows that lie in a DEFAULT partition, to which they are moved, and those
+    that only some of the tables have. Returns the partitions created.
+    """
     if connection.vendor != "postgresql":
         return []
     now = now or clock.now()
@@ -142,30 +146,30 @@ def ensure_months_ahead(now: datetime | None = None) -> list[Span]:
             _ensure_default(cursor, table)
             cursor.execute(f"SELECT {KEYS[table]} FROM {table}_default")  # noqa: S608 - our own
             months += [pk for (pk,) in cursor.fetchall()]
-    # Not by what was known: another process may have archived a month since.
-    return _ensure([*months, *(span.low for span in gaps())])
+    # The cached list of partitions is not used: another process may have archived a month.
+    return _ensure([*months, *(span.low for span in missing_partitions())])
 
 
-def gaps() -> list[Span]:
-    """Ranges of which some of the tables have a partition and others have none."""
+def missing_partitions() -> list[Span]:
+    """Return the ranges for which some of the tables have a partition and others have none."""
     if connection.vendor != "postgresql":
         return []
     with connection.cursor() as cursor:
-        there = [span for table in KEYS for span in _spans_of(cursor, table)]
-    return sorted(span for span, tables in Counter(there).items() if tables < len(KEYS))
+        existing = [span for table in KEYS for span in _spans_of(cursor, table)]
+    return sorted(span for span, tables in Counter(existing).items() if tables < len(KEYS))
 
 
 def _ensure(ids: Iterable[int]) -> list[Span]:
     now = clock.now()
-    there, lacking = spans(), gaps()
-    wanted = sorted({span_for(pk, sorted({*there, *lacking}), now) for pk in ids})
-    missing = [span for span in wanted if span not in there or span in lacking]
+    existing, incomplete = spans(), missing_partitions()
+    wanted = sorted({span_for(pk, sorted({*existing, *incomplete}), now) for pk in ids})
+    missing = [span for span in wanted if span not in existing or span in incomplete]
     for attempt in range(_TRIES):
         try:
             if missing:
                 make_partitions(missing)
             break
-        except OperationalError:  # somebody holds a table: they shall not wait for us
+        except OperationalError:  # another session holds a lock; queueing would block its queries
             if attempt == _TRIES - 1 or connection.in_atomic_block:
                 raise
             time.sleep(0.2 * 2**attempt)
@@ -174,25 +178,25 @@ def _ensure(ids: Iterable[int]) -> list[Span]:
 
 
 def make_partitions(wanted: Iterable[Span], tables: Iterable[str] = tuple(KEYS)) -> None:
-    """Make these partitions of all tables, as far as they are missing.
+    """Create those of the `wanted` partitions that are missing, for each of `tables`.
 
-    A table is made and then attached: that takes no lock that keeps readers or writers of
-    the other partitions waiting, as CREATE ... PARTITION OF would.
+    A table is created first and then attached. Unlike CREATE TABLE ... PARTITION OF, this takes
+    no lock that blocks readers or writers of the other partitions.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
         lock(cursor)
         for table in tables:
-            there = _spans_of(cursor, table)
+            existing = _spans_of(cursor, table)
             _ensure_default(cursor, table)
             for span in wanted:
-                if not any(span.overlaps(other) for other in there):
+                if not any(span.overlaps(other) for other in existing):
                     _make(cursor, table, span)
                     bring_states_back(cursor)
 
 
 def lock(cursor: Any) -> None:
-    """One process at a time changes partitions; until the end of the transaction."""
+    """Let no other process change partitions until the end of this transaction."""
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
@@ -202,7 +206,7 @@ def _ensure_default(cursor: Any, table: str) -> None:
 
 
 def _make(cursor: Any, table: str, span: Span) -> None:
-    """One that somebody has detached comes back with what it holds."""
+    """Create and attach one partition. If a detached table of its name exists, that is attached."""
     name, key = span.table(table), KEYS[table]
     within = f"{key} >= {span.low} AND {key} < {span.high}"
     cursor.execute(
@@ -216,8 +220,11 @@ def _make(cursor: Any, table: str, span: Span) -> None:
 
 
 def _take_out_of_default(cursor: Any, table: str, name: str, within: str) -> None:
-    """DEFAULT may hold no row of a range that is attached, and may not be detached while
-    states refer to its rows: those step aside for the moment."""
+    """Move the rows of a range from the DEFAULT partition to the table `name`.
+
+    PostgreSQL attaches no partition while DEFAULT holds rows of its range, and detaches none whose
+    rows are referenced. States that reference these rows are set aside meanwhile.
+    """
     if table == "feeds_item":
         set_states_aside(cursor, f"item_id IN (SELECT id FROM {table}_default)")  # noqa: S608
     cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {table}_default")
@@ -226,14 +233,18 @@ def _take_out_of_default(cursor: Any, table: str, name: str, within: str) -> Non
 
 
 def set_states_aside(cursor: Any, condition: str) -> None:
-    """Until `bring_states_back`, in the same transaction: a partition whose rows are referred
-    to cannot be detached."""
+    """Move the states that match `condition` to a temporary table.
+
+    PostgreSQL detaches no partition whose rows are referenced. `bring_states_back` must be called
+    in the same transaction.
+    """
     wanted = f"SELECT * FROM feeds_itemstate WHERE {condition}"  # noqa: S608 - our own
     cursor.execute(f"CREATE TEMPORARY TABLE states_aside ON COMMIT DROP AS {wanted}")
     cursor.execute("DELETE FROM feeds_itemstate WHERE id IN (SELECT id FROM states_aside)")
 
 
 def bring_states_back(cursor: Any) -> None:
+    """Move the states that `set_states_aside` removed back, if there are any."""
     cursor.execute("SELECT to_regclass('pg_temp.states_aside')")
     if cursor.fetchone()[0]:
         cursor.execute("INSERT INTO feeds_itemstate SELECT * FROM states_aside")
@@ -241,8 +252,11 @@ def bring_states_back(cursor: Any) -> None:
 
 
 def keep_only(cursor: Any, span: Span, condition: str) -> None:
-    """Leave in the partitions of a range the rows for which `condition` holds, in which {key}
-    is their id, and drop the partitions when there is none. Readers wait for a moment."""
+    """Delete all rows of a range but those that match `condition`.
+
+    `condition` is SQL in which {key} stands for the id of a row. The partitions are replaced by new
+    ones, or dropped if no row matches. Readers of these partitions wait until the commit.
+    """
     cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
     set_states_aside(cursor, f"item_id >= {span.low} AND item_id < {span.high}")
     items = span.table("feeds_item")
@@ -273,7 +287,7 @@ def _has_default(cursor: Any, table: str) -> bool:
 
 
 def attach(cursor: Any, table: str, span: Span, name: str = "") -> None:
-    """Make the table of that name (the span's own) a partition."""
+    """Attach the table `name`, by default the one named after the span, as a partition."""
     cursor.execute(
         f"ALTER TABLE {table} ATTACH PARTITION {name or span.table(table)}"
         f" FOR VALUES FROM ({span.low}) TO ({span.high})"
@@ -285,13 +299,13 @@ def has_rows(cursor: Any, table: str, condition: str = "TRUE") -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def strays() -> int:
-    """Items of which a part lies in a DEFAULT partition, where none should be."""
+def rows_in_default() -> int:
+    """Return the number of items that have a row in a DEFAULT partition; normally 0."""
     if connection.vendor != "postgresql":
         return 0
     with connection.cursor() as cursor:
-        there = [table for table in KEYS if has_table(cursor, f"{table}_default")]
-        parts = [f"SELECT {KEYS[table]} AS id FROM {table}_default" for table in there]  # noqa: S608
+        defaults = [table for table in KEYS if has_table(cursor, f"{table}_default")]
+        parts = [f"SELECT {KEYS[table]} AS id FROM {table}_default" for table in defaults]  # noqa: S608
         if not parts:
             return 0
         cursor.execute(f"SELECT count(*) FROM ({' UNION '.join(parts)}) found")  # noqa: S608

@@ -99,7 +99,7 @@ for name, _ in parts * 2:
     call_command("restore_archive", name, folder=folder)
 print(json.dumps({
     "kills": len(stops), "left": left, "parts": sorted({state for _, state in parts}),
-    "again": again, "same": everything() == before, "strays": partitions.strays(),
+    "again": again, "same": everything() == before, "strays": partitions.rows_in_default(),
     "found": search_items(reader, "zanzibar").found, "files": files_then,
 }))
 """

@@ -62,7 +62,7 @@ from django.test import Client
 from accounts.models import User
 from digests.models import Digest
 from feeds.models import Item, ItemBody, ItemKey, ItemState, Source
-from feeds.partitions import spans, strays
+from feeds.partitions import spans, rows_in_default
 from feeds.search.run import search_items
 user = User.objects.get()
 item = Item.objects.select_related("source", "body").order_by("-id")[5]
@@ -78,7 +78,7 @@ print(json.dumps({
     "next": ItemKey.objects.create(source_id=item.source_id, key_hash=7, alt_hash=7).seq - before,
     "sources": Source.objects.create(url="https://new.example/feed").pk,
     "found": search_items(user, "zanzibar ünïcode").found,
-    "strays": strays(),
+    "strays": rows_in_default(),
     "partitions": len(spans()) > 10,
 }))
 """

@@ -19,7 +19,15 @@ from feeds.ingest.parse import parse_feed
 from feeds.ingest.store import store_entries
 from feeds.ingest.types import CleanEntry
 from feeds.models import Item, ItemBody, ItemState
-from feeds.partitions import Span, ensure_partitions, month_of, span_for, spans, strays, year_of
+from feeds.partitions import (
+    Span,
+    ensure_partitions,
+    month_of,
+    rows_in_default,
+    span_for,
+    spans,
+    year_of,
+)
 from feeds.search.run import search_items
 from feeds.tasks import make_partitions as make_months
 from tests.make import make_item, make_source, make_user
@@ -74,7 +82,7 @@ def test_rows_lie_in_the_partition_of_their_time() -> None:
         for table in partitions.KEYS:
             cursor.execute(f"SELECT count(*) FROM {table}_2026_01")
             assert cursor.fetchone()[0] == 1
-    assert strays() == 0
+    assert rows_in_default() == 0
 
 
 @postgres_only
@@ -86,11 +94,11 @@ def test_what_came_unforeseen_is_moved_when_its_month_is_made() -> None:
     other = make_item(source, "Osprey", published=datetime(2025, 1, 5, tzinfo=UTC))
     state = ItemState.objects.create(user=reader, item=old, is_saved=True)
     ItemState.objects.create(user=reader, item=other, is_read=True)
-    assert strays() == 2
+    assert rows_in_default() == 2
 
     ensure_partitions([old.pk])
 
-    assert strays() == 1
+    assert rows_in_default() == 1
     assert set(Item.objects.values_list("title", flat=True)) == {"Kestrel", "Osprey"}
     assert ItemBody.objects.get(pk=old.pk).text == "words"
     assert ItemState.objects.get(pk=state.pk).is_saved
@@ -146,11 +154,11 @@ def test_a_partition_that_is_missing_is_said_and_mended(month: datetime, harm: s
 
     assert len(stored.new_ids) == 1
     if "default" not in harm:
-        assert "2026_02 has partitions of some tables only" in database() or strays() == 1
+        assert "2026_02 has partitions of some tables only" in database() or rows_in_default() == 1
         assert "run manage.py migrate" in database()
     call_command("migrate", verbosity=0)
     assert database() == ""
-    assert strays() == 0
+    assert rows_in_default() == 0
     assert ItemState.objects.get().is_saved
     titles = {item.title for item in search_items(reader, "words").items}
     assert titles == {"Kestrel", "Merlin"}
@@ -166,7 +174,7 @@ def test_a_month_that_cannot_be_made_goes_to_default_and_is_moved_later() -> Non
     try:
         published = datetime(2025, 9, 5, tzinfo=UTC)
         stored = store_entries(source.pk, [entry(published)], now=timezone.now())
-        assert len(stored.new_ids) == strays() == 1
+        assert len(stored.new_ids) == rows_in_default() == 1
         ItemState.objects.create(user=reader, item_id=stored.new_ids[0], is_read=True)
         assert "1 items lie in the DEFAULT partition" in database()
     finally:
@@ -185,9 +193,9 @@ def test_a_month_that_another_process_archived_is_made_again(month: datetime) ->
         sql(f"DROP TABLE {table}_2026_02")
     source = make_source()
     store_entries(source.pk, [entry(month)], now=timezone.now())
-    assert strays() == 1
+    assert rows_in_default() == 1
     make_months()
-    assert strays() == 0
+    assert rows_in_default() == 0
     assert Item.objects.get().published_at == month
 
 

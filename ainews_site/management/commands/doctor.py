@@ -32,7 +32,7 @@ from feeds.embed.provider import chosen_provider, is_chosen
 from feeds.ids import lowest_id
 from feeds.language.look import problem as language_problem
 from feeds.models import FetchLog, Source
-from feeds.partitions import gaps, spans, strays
+from feeds.partitions import missing_partitions, rows_in_default, spans
 
 LEAST_FREE = 500 * 1024 * 1024
 LATELY = timedelta(minutes=15)
@@ -89,12 +89,12 @@ def database() -> str:
 
 def _partition_problem() -> str:
     """Rows that came unforeseen, and months that nobody has made."""
-    if found := strays():
+    if found := rows_in_default():
         return (
             f"{found} items lie in the DEFAULT partition, where they are slow to find; run"
             " manage.py migrate, which moves them."
         )
-    if lacking := gaps():
+    if lacking := missing_partitions():
         return (
             f"{lacking[0].name} has partitions of some tables only; run manage.py migrate, which"
             " makes the others and what they held of the search."
