@@ -19,11 +19,11 @@ from feeds.embed.store import drop_old_vectors
 from feeds.intake import take_in
 from feeds.language.complete import forget_old_replies
 from feeds.live.announce import announce_news
-from feeds.models import FetchLog, Impression, Item, MarkUndo, Source
+from feeds.models import FetchLog, Item, MarkUndo, Source
 from feeds.partitions import ensure_months_ahead
 from feeds.search.postgres_index import complete
 from feeds.stories.group import group_new_items, repair_stories
-from feeds.stories.taste import KEPT
+from feeds.stories.taste import drop_old_views
 from feeds.trends.follow import forget_alerts
 from feeds.trends.update import update_trends
 
@@ -133,7 +133,7 @@ def drop_old_rows() -> None:
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
     drop_old_vectors()
-    Impression.objects.filter(at__lt=now - KEPT).delete()
+    drop_old_views(now)
     forget_alerts(now)
     forget_old_attempts()
 

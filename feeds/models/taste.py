@@ -23,7 +23,8 @@ class FollowedStory(models.Model):
 
 
 class Impression(models.Model):
-    """One view of the stories: a row a page, not one an item, kept for 90 days.
+    """One view of the stories: a row a page, not one an item, of what the reader had not been
+    shown in the day before. The newest 200 rows of a reader are kept, for 90 days.
 
     With it a ranking can be judged later by what another one would have shown (Li et al.,
     "Unbiased offline evaluation of contextual-bandit-based news article recommendation", 2011).

@@ -1,7 +1,7 @@
 """What readers say of their taste: follow, more, less, forget; and what was shown to them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -14,6 +14,8 @@ LEVELS = ("mute", "less", "normal", "more")
 LARGEST = (1 << 63) - 1
 MOST_SHOWN = 100
 """Of a page, the stories whose showing is kept."""
+SHOWN_AGAIN = timedelta(days=1)
+"""After so long an item that is still shown is recorded again."""
 
 
 @transaction.atomic
@@ -95,15 +97,24 @@ def log_impression(
     odd: int | None = None,
     propensity: float = 1.0,
 ) -> None:
-    """One row for a page that showed these (story, its leading item), in that order."""
-    if not shown:
+    """Record a page that showed these (story, its leading item), in that order. What the reader's
+    rows of the last day have already is left out; a page without anything else is not recorded."""
+    before = _shown_since(user, now - SHOWN_AGAIN)
+    new = [(story, lead) for story, lead in shown[:MOST_SHOWN] if lead not in before]
+    if not new:
         return
-    stories, leads = zip(*shown[:MOST_SHOWN], strict=True)
+    stories, leads = zip(*new, strict=True)
+    has_odd = odd in stories
     Impression.objects.create(
         user=user,
         at=now,
         stories=list(stories),
         leads=list(leads),
-        odd=odd,
-        propensity=propensity,
+        odd=odd if has_odd else None,
+        propensity=propensity if has_odd else 1.0,
     )
+
+
+def _shown_since(user: User, moment: datetime) -> set[int]:
+    rows = Impression.objects.filter(user=user, at__gte=moment).values_list("leads", flat=True)
+    return {lead for leads in rows for lead in leads}

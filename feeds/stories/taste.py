@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
+from django.db.models import Count
+
 from accounts.models import User
 from accounts.remember import remembered
 from feeds.models import FollowedStory, Impression, Item, ItemState
@@ -78,6 +80,16 @@ def _shown_since(user: User, at: float) -> dict[int, int]:
     leads = dict.fromkeys(lead for row in views.values_list("leads", flat=True) for lead in row)
     newest = list(islice(leads, MOST_SHOWN))
     return dict(Item.objects.filter(pk__in=newest).values_list("pk", "source_id"))
+
+
+def drop_old_views(now: datetime) -> None:
+    """Rows that are too old to tell of a taste, and those beyond the newest that are read."""
+    Impression.objects.filter(at__lt=now - KEPT).delete()
+    many = Impression.objects.values("user").annotate(rows=Count("pk")).filter(rows__gt=MOST_VIEWS)
+    for row in many:
+        own = Impression.objects.filter(user=row["user"])
+        oldest = own.order_by("-at").values_list("at", flat=True)[MOST_VIEWS - 1]
+        own.filter(at__lt=oldest).delete()
 
 
 def read_acts(user: User, now: datetime) -> list[Act]:

@@ -272,6 +272,50 @@ def test_a_page_is_one_row_and_is_dropped_after_90_days() -> None:
     assert (row.odd, row.propensity) == (None, 1.0)  # all of one source: nothing is different
 
 
+def test_a_page_that_shows_nothing_new_is_not_recorded() -> None:
+    reader = make_user()
+    source = make_source(reader=reader)
+    for n in range(5):
+        tell(source, f"News {n}", n / 10)
+    client = signed_in(reader)
+
+    client.get("/")
+    client.get("/")
+    other = tell(source, "Something else entirely")
+    client.get("/")
+
+    rows = list(Impression.objects.order_by("at"))
+    assert [len(row.leads) for row in rows] == [5, 1]
+    assert rows[1].leads == [other.pk]
+    assert rows[1].stories == [other.story_id]
+
+
+def test_what_is_still_shown_a_day_later_is_recorded_again() -> None:
+    reader = make_user()
+    now = timezone.now()
+
+    for hours in (30, 10, 5):
+        log_impression(reader, [(1, 11), (2, 22)], now - timedelta(hours=hours))
+
+    assert Impression.objects.count() == 2
+
+
+def test_a_reader_keeps_as_many_rows_as_are_read() -> None:
+    reader, other = make_user(), make_user("other")
+    now = timezone.now()
+    Impression.objects.bulk_create(
+        Impression(user=reader, at=now - timedelta(minutes=n), stories=[n], leads=[n])
+        for n in range(250)
+    )
+    Impression.objects.create(user=other, at=now, stories=[1], leads=[1])
+
+    drop_old_rows()
+
+    own = Impression.objects.filter(user=reader).order_by("-at")
+    assert [row.leads[0] for row in own] == list(range(200))
+    assert Impression.objects.filter(user=other).count() == 1
+
+
 def test_the_tenth_of_the_best_is_something_different_with_its_chance_kept() -> None:
     reader = make_user()
     for n in range(40):
