@@ -31,7 +31,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         # Once a minute is enough to say when it was used, and spares a write a request.
         if found.last_used_at is None or now - found.last_used_at > timedelta(minutes=1):
             own = ApiToken.objects.filter(pk=found.pk)
-            try_to_write(lambda: own.update(last_used_at=now))
+            try_to_write(lambda: own.update(last_used_at=now), key=("token", found.pk))
         return found.user, found
 
     def authenticate_header(self, request: Request) -> str:

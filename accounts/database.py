@@ -5,7 +5,7 @@ A position is how far the primary has come, the number of a byte in its write-ah
 Who has written carries one, signed, and is not answered by a replica that is behind it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
+from accounts.deferred import Write, deferred, write_if_free
 from accounts.replicas import PRIMARY, choose, primary
 
 READ_ONLY = "25006"
@@ -93,30 +94,30 @@ class ReplicaRouter:
         return db == PRIMARY
 
 
-def try_to_write(action: Callable[[], object]) -> bool:
-    """Do what may as well be left undone when the primary is away; whether it was done."""
-    if not settings.REPLICAS:
-        action()
-        return True
-    if not primary().opens():
+def try_to_write(write: Write, *, key: Hashable = None) -> bool:
+    """Write what a reading request can do without; whether it is written now.
+
+    Nothing waits long for a lock. With a `key` the write is then done later, as
+    accounts.deferred says; without one it is left undone, as it is when the primary is away.
+    """
+    if settings.REPLICAS and not primary().opens():
         return False
     try:
-        action()
+        return write_if_free(write) if key is None else deferred.do(key, write)
     except Exception as error:
-        if not is_primary_lost(error):
+        if not settings.REPLICAS or not is_primary_lost(error):
             raise
         if (reading := _reading.get()) is not None:
             reading.has_written = False
         return False
-    return True
 
 
-def write_unseen(action: Callable[[], object]) -> bool:
+def write_unseen(write: Write, *, key: Hashable = None) -> bool:
     """The same for what no page shows: a replica goes on answering this reader."""
     reading = _reading.get()
     before = reading.has_written if reading else False
     try:
-        return try_to_write(action)
+        return try_to_write(write, key=key)
     finally:
         if reading is not None:
             reading.has_written = before

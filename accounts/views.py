@@ -8,6 +8,7 @@ from django.contrib.auth import logout as end_session
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.views import LoginView
+from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -44,10 +45,13 @@ def signin_token(request: HttpRequest, token: str) -> HttpResponse:
     """GET of the printed link signs in; looking ahead, or from elsewhere, uses up nothing."""
     if is_prefetch(request):
         return HttpResponse(status=204)
-    user = redeem(token) if may_redeem(request) else None
+    with transaction.atomic():  # a link whose session could not be written is still good
+        user = redeem(token) if may_redeem(request) else None
+        if user is not None:
+            login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+            request.session.save()
     if user is None:
         return render(request, "accounts/link_refused.html", status=403)
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return redirect("/")
 
 

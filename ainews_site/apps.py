@@ -7,6 +7,7 @@ class SiteConfig(AppConfig):
     name = "ainews_site"
 
     def ready(self) -> None:
-        from ainews_site import checks, in_hand  # noqa: F401 - registers the checks
+        from ainews_site import checks, in_hand, worker_process  # noqa: F401 - registers the checks
 
         in_hand.connect()
+        worker_process.connect()

@@ -51,6 +51,11 @@ _HINTS = (
         "The PostgreSQL at {place} is too old: {said}. Version 15 is what we test with.",
     ),
     (
+        r"database( table)? is locked",
+        "Another program has locked the database {name}, such as a back-up or a tool that has it"
+        " open. Do it again when that is done.",
+    ),
+    (
         r"unable to open database file",
         "The file {name} cannot be opened. Does its folder exist, and may this user write there?",
     ),

@@ -1,7 +1,6 @@
 """Requests that only read may be answered by a replica, and what happens when the primary
 is away. In use only where DATABASE_REPLICA_URLS names replicas."""
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -9,9 +8,8 @@ from functools import partial
 from django.conf import settings
 from django.core.cache import BaseCache
 from django.db import DatabaseError, InterfaceError, connections
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
-from django.template.loader import render_to_string
 
 from accounts.cache import CacheAway, asked
 from accounts.database import (
@@ -24,20 +22,16 @@ from accounts.database import (
 )
 from accounts.models import hash_token
 from accounts.replicas import PRIMARY, primary, replicas
+from ainews_site.unavailable import NO_ANSWER, READING, unavailable_response
 
-READING = ("GET", "HEAD", "OPTIONS")
 KEPT = 3600
 """Seconds that a position is kept. A replica that is fit has passed it long before."""
 COOKIE, HEADER = "position", "X-Position"
-RETRY_AFTER = 10
 NO_WRITES = (
     "Nothing can be changed just now: the database for it does not answer. Reading works."
     " Look in a moment whether your change was kept, and send it again if not."
 )
-NO_ANSWER = "The database does not answer just now. Try again in a moment."
 ALL_POSITIONS = 1 << 63
-
-logger = logging.getLogger(__name__)
 
 
 class ReplicaMiddleware:
@@ -152,13 +146,5 @@ def _reader(request: HttpRequest) -> str:
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
-    """503 in plain words, as a page or as JSON."""
-    says = NO_ANSWER if request.method in READING else NO_WRITES
-    logger.warning("%s %s: the primary does not answer.", request.method, request.path)
-    response: HttpResponse
-    if request.path.startswith("/api/"):
-        response = JsonResponse({"detail": says}, status=503)
-    else:
-        response = HttpResponse(render_to_string("503.html", {"says": says}), status=503)
-    response.headers["Retry-After"] = str(RETRY_AFTER)
-    return response
+    message = NO_ANSWER if request.method in READING else NO_WRITES
+    return unavailable_response(request, message, "the primary does not answer.")

@@ -1,5 +1,6 @@
 """Runs web and worker of one machine as children, and starts again what died or hangs."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -31,6 +32,8 @@ LONGEST_QUIET = 5.0
 """Seconds in which an idle cluster ends when it can; one that lost a process cannot."""
 MOST_SHORT_LIVES = 3
 """A web server that ends so soon so often will not live at the next try either."""
+
+logger = logging.getLogger(__name__)
 
 
 class Child:
@@ -133,11 +136,15 @@ def answers(web: Child, seconds: float = 30.0) -> bool:
     return False
 
 
-def heartbeats() -> list[Any]:
-    """The queue's clusters that gave a sign within the last seconds."""
+def heartbeats() -> list[Any] | None:
+    """The queue's clusters that gave a sign within the last seconds; None if that is unknown."""
     from ainews_site.tasks import cluster_stats
 
-    return cluster_stats()
+    try:
+        return cluster_stats()
+    except Exception:  # whatever it is, whoever watches must not end
+        logger.exception("The workers' heartbeats cannot be read.")
+        return None
 
 
 class Watchdog:
@@ -156,7 +163,11 @@ class Watchdog:
         """What is wrong now, in words; empty when all is well."""
         if not self.child.is_running:
             return "it has ended"
-        mine = [stat for stat in heartbeats() if stat.pid == self.child.process.pid]
+        known = heartbeats()
+        if known is None:
+            self.last_seen = time.monotonic()  # it cannot be blamed for what nobody knows
+            return ""
+        mine = [stat for stat in known if stat.pid == self.child.process.pid]
         if mine and mine[0].workers:
             self.last_seen = time.monotonic()
             return "a process of it died" if mine[0].reincarnations else ""

@@ -72,9 +72,12 @@ env = environ.Env(
     LEASE_SECONDS=(int, 900),
     POLL_WAITING=(int, 8),
     QUEUE_URL=(str, ""),
+    SQLITE_BUSY_TIMEOUT=(float, 10.0),
     UNREAD_HORIZON_DAYS=(int, 30),
     WORKERS=(int, 0),
 )
+GIVEN = {name: os.environ[name] for name in ("DATA", "DATABASE_URL") if name in os.environ}
+"""What the process was given, before `.env` filled in the rest: see ainews_site.invocation."""
 environ.Env.read_env(BASE_DIR / ".env")  # never overrides what the process was given
 for _name in env.scheme:
     if not os.environ.get(_name, "unset"):  # an empty value means the default, as in compose files
@@ -139,6 +142,7 @@ MIDDLEWARE = [
     "ainews_site.proxies.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ainews_site.unavailable.DatabaseErrorMiddleware",
     "accounts.middleware.TooManyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -179,12 +183,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # A deferred transaction that turns to writing fails at once when another
         # writer is active, whatever the time-out; IMMEDIATE waits its turn.
         "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
+        "timeout": env("SQLITE_BUSY_TIMEOUT"),
+        # No command that needs the write lock: see accounts.sqlite.
         "init_command": (
-            # The first works on a new file only: what is deleted is given back in steps.
-            "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-            "PRAGMA cache_size=-32000; PRAGMA mmap_size=33554432; PRAGMA temp_store=MEMORY;"
-            "PRAGMA foreign_keys=ON"
+            "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000; PRAGMA mmap_size=33554432;"
+            "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON"
         ),
     }
 
@@ -340,6 +343,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/signin/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/signin/"
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 90
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -383,7 +387,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"locks": {"()": "accounts.sqlite.OneLineForLocks"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["locks"]}
+    },
     "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL")},
     "loggers": {
         name: {"level": "WARNING"}
@@ -421,6 +428,7 @@ if not OPENAI_BASE_URL.startswith(("http://", "https://")):
     raise SystemExit("OPENAI_BASE_URL must begin with http:// or https://; see .env.example.")
 POLL_BATCH = env("POLL_BATCH") or SIZES.poll_batch
 POLL_WAITING = env("POLL_WAITING")
+SQLITE_BUSY_TIMEOUT = env("SQLITE_BUSY_TIMEOUT")
 UNREAD_HORIZON_DAYS = env("UNREAD_HORIZON_DAYS")
 
 EMBEDDINGS = env("EMBEDDINGS") or "none"

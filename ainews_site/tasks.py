@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import connection, transaction
+from django_q.brokers import Broker
 from django_q.status import Stat
 
 import digests.tasks
@@ -11,8 +12,9 @@ from feeds.models import Lease
 
 
 def cluster_stats() -> list[Any]:
-    """One record a running cluster: pid, workers (pids), status."""
-    return list(Stat.get_all())
+    """One record a running cluster: pid, workers (pids), status. Read from the cache alone, as the
+    database may be away or locked."""
+    return list(Stat.get_all(Broker()))
 
 
 @transaction.atomic

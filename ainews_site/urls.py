@@ -4,10 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from ainews_site.health import health
+from ainews_site.health import health, ready
+
+handler500 = "ainews_site.unavailable.server_error"
 
 urlpatterns = [
     path("health", health, name="health"),
+    path("health/ready", ready, name="health_ready"),
     # One form changes a reader's own password; it has the throttle.
     path("admin/password_change/", RedirectView.as_view(url="/preferences/#password")),
     path("admin/", admin.site.urls),

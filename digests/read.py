@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from accounts.database import try_to_write
+from accounts.deferred import PATIENCE
 from accounts.models import User
+from accounts.sqlite import busy_timeout
 from digests.models import Digest
 from digests.schedules import schedule_of
 from digests.writing import current_writing, today_of, write_at_once, write_now
@@ -18,7 +20,9 @@ def todays_digest(user: User | None) -> Digest:
     today = today_of(user)
     newest = Digest.objects.of(user).first()
     if newest is None:
-        return _improved(user, write_at_once(user, today))
+        with busy_timeout(PATIENCE):
+            first = write_at_once(user, today)
+        return _improved(user, first)
     comes_today = user is not None and today.weekday() in schedule_of(user).days
     if not comes_today or newest.date >= today or _is_in_hand(user, today):
         return newest
@@ -33,7 +37,7 @@ def _improved(user: User | None, digest: Digest) -> Digest:
     if is_configured():
         from digests.tasks import request_digest  # brings what fetches feeds: no page needs it
 
-        request_digest(user, digest.date)
+        try_to_write(lambda: request_digest(user, digest.date))
     return digest
 
 

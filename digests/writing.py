@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.database import is_primary_lost
 from accounts.models import User
+from accounts.sqlite import is_locked
 from digests.channels.outbox import plan_deliveries
 from digests.models import Delivery, Digest, DigestQuerySet, Writing
 from digests.schedules import schedule_of
@@ -181,7 +182,7 @@ def write_now(user: User | None, day: date) -> Digest | None:
     try:
         return write_at_once(user, day)
     except Exception as error:
-        if is_primary_lost(error):
+        if is_primary_lost(error) or is_locked(error):
             raise
         logger.exception("digest_failed user_id=%s date=%s", user and user.pk, day)
         _failed(ask_for(user, day))

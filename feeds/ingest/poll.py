@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 
+from accounts.sqlite import is_locked
 from feeds import clock
 from feeds.ingest.arrivals import fetched
 from feeds.ingest.fetch import Limits
@@ -180,7 +181,9 @@ class _Poll:
                 return self._record([finish(batch[0], self.now(), is_alone=True)])
             with transaction.atomic():
                 return self._record([finish(one, self.now()) for one in batch])
-        except Exception:
+        except Exception as error:
+            if is_locked(error):  # no feed is to blame: they are due again when their lease ends
+                raise
             if len(batch) > 1:
                 return [outcome for one in batch for outcome in self._write([one])]
             source = batch[0].source

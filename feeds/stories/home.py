@@ -1,10 +1,10 @@
 """The stories of one reader, ranked and in sections: what the home page and the API show."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 
 from django.utils import timezone
 
@@ -31,6 +31,7 @@ __all__ = [
     "Section",
     "StoryPage",
     "home_sections",
+    "impression_of",
     "log_page",
     "ranked_stories",
     "story_page",
@@ -253,10 +254,18 @@ def _top(
 
 
 def log_page(user: User, sections: Sequence[Section], now: datetime | None = None) -> None:
-    """Keep what was shown, in its order, and by which chance the one was that is different."""
+    """Record what was shown, in its order, and by which chance the one was that is different."""
+    impression_of(user, sections, now)()
+
+
+def impression_of(
+    user: User, sections: Sequence[Section], now: datetime | None = None
+) -> Callable[[], None]:
+    """The same as a write that may wait: it keeps none of the rows of the page alive."""
     stories = [one for section in sections for one in section.stories]
     odd = next((one for one in stories if one.is_odd), None)
-    log_impression(
+    return partial(
+        log_impression,
         user,
         [(one.story.pk, one.lead.pk) for one in stories],
         now or timezone.now(),

@@ -65,13 +65,16 @@ def _undo(request: ReaderRequest) -> MarkUndo | None:
 @login_required
 @require_GET
 def item(request: ReaderRequest, pk: int) -> HttpResponse:
-    """Opening an item reads it. Where that cannot be written, it is shown all the same."""
+    """Opening an item reads it. Where that cannot be written now, it is shown all the same."""
     try:
         found = get_item(request.user, pk)
     except Item.DoesNotExist:
         return not_found(request, pk)
     if not (found.is_read and found.is_opened):  # type: ignore[attr-defined]
-        is_marked = try_to_write(lambda: set_state(request.user, [pk], read=True, opened=True))
+        is_marked = try_to_write(
+            lambda: set_state(request.user, [pk], read=True, opened=True),
+            key=("opened", request.user.pk, pk),
+        )
         found.is_read = is_marked or found.is_read  # type: ignore[attr-defined]
     newer, older = neighbours(request.user, pk)
     return render(request, "feeds/item.html", {"item": found, "newer": newer, "older": older})

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from accounts.database import try_to_write, write_unseen
@@ -13,7 +14,7 @@ from accounts.types import ReaderRequest
 from feeds.models import Folder, Source, Story
 from feeds.reading.feedback import LEVELS
 from feeds.reading.marks import set_state
-from feeds.stories.home import Section, home_sections, log_page
+from feeds.stories.home import Section, home_sections, impression_of
 from feeds.stories.page import story_page
 from feeds.topics import LABELS
 from feeds.views.common import Link, not_found, page_seq, query_of, read_filters
@@ -42,7 +43,9 @@ def stories(request: ReaderRequest) -> HttpResponse:
     if not sections:
         context |= _why_empty(request)
     elif not request.GET:
-        write_unseen(lambda: log_page(request.user, sections))
+        now = timezone.now()
+        impression = impression_of(request.user, sections, now)
+        write_unseen(impression, key=("shown", request.user.pk, now))
     if filters.topic:
         context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
     return render(request, "feeds/stories.html", context)
@@ -97,6 +100,9 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
     if isinstance(page, int):
         return redirect("story", pk=page, permanent=True)
     if not page.is_opened:
-        try_to_write(lambda: set_state(request.user, [page.lead.pk], opened=True))
+        try_to_write(
+            lambda: set_state(request.user, [page.lead.pk], opened=True),
+            key=("opened", request.user.pk, page.lead.pk),
+        )
     first = page.first.pk if len(page.coverage) > 1 else None
     return render(request, "feeds/story.html", {"page": page, "first": first})

@@ -116,6 +116,28 @@ def test_a_stop_does_not_wait_for_a_worker_that_lost_a_process(
         worker.kill_all()
 
 
+def test_a_database_that_goes_away_ends_no_process_of_a_worker(tmp_path: Path) -> None:
+    with Postgres() as server:
+        env = environment(tmp_path / "data", server.url())
+        migrate(env)
+        worker = Worker(env, "--queue", "fast", "--processes", "1")
+        try:
+            worker.wait_until_working()
+            with Helper(env) as helper:
+                helper.call("send", JOB, "ainews", str(tmp_path / "before"))
+                assert wait_for((tmp_path / "before.ended").exists), worker.log()
+            tree = {process.pid for process in worker.processes()}
+            server.stop()
+            time.sleep(14)  # django-q2 ends the process that asks for messages after ten seconds
+            server.start()
+            with Helper(env) as helper:
+                helper.call("send", JOB, "ainews", str(tmp_path / "after"))
+                assert wait_for((tmp_path / "after.ended").exists), worker.log()
+            assert {process.pid for process in worker.processes()} == tree, worker.log()
+        finally:
+            worker.kill_all()
+
+
 def test_a_database_that_is_not_ready_is_one_sentence(tmp_path: Path) -> None:
     env = environment(tmp_path, "")
     command = [sys.executable, "manage.py", "worker"]

@@ -1,10 +1,12 @@
 """`manage.py start`: from nothing to a page that answers; what `make run` calls."""
 
+import logging
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,13 +14,15 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import Error, connection
 
 import digests.write
 from accounts.models import SigninToken, User
 from accounts.signin import signin_address
 from ainews_site import early
 from ainews_site.early import mark_ready, port_problem
+from ainews_site.failures import in_words
+from ainews_site.invocation import manage_command
 from ainews_site.progress import say
 from ainews_site.serve import Child, run
 from ainews_site.tasks import ensure_schedules
@@ -34,6 +38,8 @@ from feeds.trends.update import update_trends
 DEMO_PAUSE = 20.0
 MOST_COUNTED = 20_000
 """Items whose trends are found in a few seconds."""
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -70,17 +76,12 @@ class Command(BaseCommand):
         ensure_schedules()
 
     def ready(self, user: User, demo: bool) -> None:
-        say("AI News is ready. Open this link to sign in; it works once, for 15 minutes:")
-        say(signin_address(SigninToken.issue(user)))
-        if demo or is_online():
-            poll()
-        else:
-            say("No feed can be reached: is there a network? `make demo` works without one.")
-            if nearby := sources_nearby():
-                poll(*nearby)
-        find_trends()
-        write_digest(user)
-        say("Running. Ctrl-C stops everything.")
+        """Nothing here ends what runs already: a locked database is locked for a while only."""
+        attempt(lambda: print_link(user))
+        attempt(lambda: first_poll(demo))
+        attempt(find_trends)
+        attempt(lambda: write_digest(user))
+        say(f"Running. Ctrl-C stops everything. Other commands: {manage_command()} COMMAND")
 
     def tick_demo(self) -> None:
         """The sample newsroom publishes every 20 s; one should see it arrive. In a thread
@@ -95,8 +96,35 @@ class Command(BaseCommand):
 def take_in_all() -> None:
     try:
         take_in(Source.objects.values_list("pk", flat=True))
+    except Error as error:  # the next time comes soon
+        logger.warning("The sample newsroom was not read: %s", " ".join(str(error).split()))
     finally:
         connection.close()
+
+
+def attempt(step: Callable[[], None]) -> None:
+    try:
+        step()
+    except Error as error:
+        say(in_words(error, settings.DATABASES["default"]) or f"The database failed: {error}")
+
+
+def print_link(user: User) -> None:
+    say("AI News is ready. Open this link to sign in; it works once, for 15 minutes:")
+    try:
+        say(signin_address(SigninToken.issue(user)))
+    except Error:
+        say(f"(later, by {manage_command()} signin_link {user.get_username()})")
+        raise
+
+
+def first_poll(demo: bool) -> None:
+    if demo or is_online():
+        poll()
+        return
+    say("No feed can be reached: is there a network? `make demo` works without one.")
+    if nearby := sources_nearby():
+        poll(*nearby)
 
 
 def first_reader() -> User:
