@@ -25,7 +25,7 @@ def https_settings(
         "SECURE_SSL_REDIRECT": is_https and has_proxy,
         "SECURE_SSL_HOST": site.netloc or None,
         # The watchdog and probes ask for it on the machine itself.
-        "SECURE_REDIRECT_EXEMPT": [r"^health$"],
+        "SECURE_REDIRECT_EXEMPT": [r"^health(/ready)?$"],
         "SECURE_HSTS_SECONDS": hsts_seconds if is_https else 0,
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": hsts_subdomains,
         # Names below that of the site, and browsers' preload lists, are the operator's decision:

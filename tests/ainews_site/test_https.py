@@ -149,6 +149,7 @@ def test_http_is_redirected_to_the_address_of_the_site(server: str) -> None:
     assert answer.status_code == 301
     assert answer.headers["Location"] == f"{SITE}/river/?unread=1"
     assert httpx.get(f"{server}/health").status_code == 200
+    assert httpx.get(f"{server}/health/ready").status_code == 200
 
 
 def test_cookies_and_pages_stay_on_https(server: str) -> None:
