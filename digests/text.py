@@ -6,8 +6,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from digests.channels.facts import quiet_words, title_of
 from digests.models import Digest
+from digests.titles import quiet_words, title_of
 
 WIDTH = 78
 

@@ -10,9 +10,9 @@ from django.utils.crypto import salted_hmac
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import escape
 
-from digests.channels.facts import title_of
 from digests.links import FEED, digest_path, token_for
 from digests.models import Channel, Digest
+from digests.titles import title_of
 
 MOST_ENTRIES = 20
 AUTHOR = "AI News"

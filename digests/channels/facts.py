@@ -7,16 +7,7 @@ from django.conf import settings
 from digests.channels.message import EditionFacts, StoryFacts
 from digests.links import absolute, digest_path
 from digests.models import Digest
-
-
-def title_of(digest: Digest) -> str:
-    name = "Site digest" if digest.is_global else "Digest"
-    return f"{name} for {digest.date:%A, %-d %B %Y}"
-
-
-def quiet_words(digest: Digest) -> str:
-    where = "in the public sources" if digest.is_global else "in your sources"
-    return f"A quiet day: nothing new {where}."
+from digests.titles import quiet_words, title_of
 
 
 def facts_of(digest: Digest) -> EditionFacts:

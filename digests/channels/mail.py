@@ -11,12 +11,12 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from digests.channels.chat import flat
-from digests.channels.facts import title_of
+from digests.channels.chat_text import flat
 from digests.errors import DeliveryError
 from digests.links import CONFIRM, UNSUBSCRIBE, absolute, digest_path, token_for
 from digests.models import Channel, Digest
 from digests.text import as_text
+from digests.titles import title_of
 
 UTF8 = Charset("utf-8")
 UTF8.body_encoding = QP

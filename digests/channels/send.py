@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from digests.channels import chat
+from digests.channels import discord, mattermost, slack
 from digests.channels.facts import as_json, facts_of
 from digests.channels.mail import edition_letter, send_letter
 from digests.channels.posting import chat_request, post_to, webhook_request
@@ -13,9 +13,9 @@ from digests.models import Channel, Digest
 
 Send = Callable[[], None]
 CHATS = {
-    Channel.Kind.SLACK: chat.slack,
-    Channel.Kind.DISCORD: chat.discord,
-    Channel.Kind.MATTERMOST: chat.mattermost,
+    Channel.Kind.SLACK: slack.message_of,
+    Channel.Kind.DISCORD: discord.message_of,
+    Channel.Kind.MATTERMOST: mattermost.message_of,
 }
 
 
@@ -43,7 +43,10 @@ def prepare_test(channel: Channel) -> Send:
     if channel.kind == Channel.Kind.WEBHOOK:
         request = webhook_request(channel.key, "test", {"text": said}, f"test-{channel.pk}")
     else:
-        request = chat_request(chat.plain(channel.kind, said))
+        plain = {"text": said}
+        if channel.kind == Channel.Kind.DISCORD:
+            plain = discord.plain(said)
+        request = chat_request(plain)
     return lambda: post_to(channel.target, request)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from digests.channels.facts import quiet_words, title_of
 from digests.models import Channel, Delivery, Digest
+from digests.titles import quiet_words, title_of
 from digests.window import reader_today
 
 register = template.Library()

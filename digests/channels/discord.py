@@ -1,0 +1,43 @@
+"""Discord, by a webhook: an edition as embeds."""
+
+from typing import Any
+
+from digests.channels.chat_text import LONGEST_URL, MOST_TEXT, markdown_escape, shorten
+from digests.channels.message import EditionFacts, StoryFacts
+
+MOST_EMBEDS, LONGEST_TITLE, LONGEST_TEXT, LONGEST_IN_ALL = 10, 256, 4_096, 6_000
+LONGEST_CONTENT = 2_000
+"""By Discord's reference of webhooks and embeds."""
+
+
+def message_of(edition: EditionFacts) -> dict[str, Any]:
+    """An embed a story; nobody is mentioned, whatever stands in them."""
+    embeds: list[dict[str, Any]] = []
+    left = LONGEST_IN_ALL
+    for story in edition.stories[:MOST_EMBEDS]:
+        embed = _story(story)
+        size = len(embed["title"]) + len(embed["description"])
+        if size > left:
+            break
+        left -= size
+        embeds.append(embed)
+    title = f"**{markdown_escape(edition.title)}**"
+    content = "\n".join(part for part in (title, edition.quiet, edition.url) if part)
+    shown = shorten(content, LONGEST_CONTENT)
+    return {"content": shown, "embeds": embeds, "allowed_mentions": {"parse": []}}
+
+
+def _story(story: StoryFacts) -> dict[str, Any]:
+    text = markdown_escape(shorten(story.text, MOST_TEXT))
+    sources = markdown_escape(shorten(", ".join(story.sources), 200))
+    mark = "New: " if story.is_update else ""
+    embed = {
+        "title": shorten(mark + markdown_escape(shorten(story.headline, 120)), LONGEST_TITLE),
+        "description": shorten("\n".join(p for p in (text, sources) if p), LONGEST_TEXT),
+    }
+    return embed | ({"url": story.url} if 0 < len(story.url) <= LONGEST_URL else {})
+
+
+def plain(text: str) -> dict[str, Any]:
+    """A short message of our own, which needs no escaping."""
+    return {"content": text, "allowed_mentions": {"parse": []}}

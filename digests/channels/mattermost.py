@@ -1,0 +1,29 @@
+"""Mattermost, by an incoming webhook: an edition as Markdown."""
+
+from typing import Any
+
+from digests.channels.chat_text import MOST_TEXT, markdown_escape, markdown_link, shorten, within
+from digests.channels.message import EditionFacts, StoryFacts
+
+LONGEST_TEXT = 16_383
+"""By Mattermost's reference of posts."""
+
+
+def message_of(edition: EditionFacts) -> dict[str, Any]:
+    """Markdown in one text."""
+    lines = [f"#### {markdown_link(edition.title, edition.url)}"]
+    lines += [_story(story) for story in edition.stories]
+    if edition.quiet:
+        lines.append(edition.quiet)
+    if edition.also:
+        also = [f"- {markdown_link(title, url)}" for title, url in edition.also]
+        lines.append("\n".join(["**Also noted**", *also]))
+    return {"text": "\n\n".join(within(lines, LONGEST_TEXT, 2))}
+
+
+def _story(story: StoryFacts) -> str:
+    mark = "*New:* " if story.is_update else ""
+    text = markdown_escape(shorten(story.text, MOST_TEXT))
+    sources = markdown_escape(shorten(", ".join(story.sources), 200))
+    head = f"{mark}**{markdown_link(story.headline, story.url)}**"
+    return "\n".join(part for part in (head, text, f"*{sources}*" if sources else "") if part)
