@@ -4,21 +4,23 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 
 from accounts.models import User
-from digests.channels.posting import guard
-from digests.channels.send import mail_problem
+from digests import channels
+from digests.channels.kind import ChannelKind
 from digests.models import Channel
-from feeds.ingest.errors import FeedError
 
 MOST_CHANNELS = 10
 LONGEST_TARGET = 2_000
 """Bytes: what an index of PostgreSQL takes."""
 
 
+def kind_choices() -> list[tuple[str, str]]:
+    return [(kind.name, kind.label) for kind in channels.KINDS]
+
+
 class ChannelForm(forms.Form):
-    kind = forms.ChoiceField(label="Type", choices=Channel.Kind.choices)
+    kind = forms.ChoiceField(label="Type", choices=kind_choices)
     which = forms.ChoiceField(
         label="Digest", choices=[("own", "My digest"), ("global", "Site digest")]
     )
@@ -30,57 +32,49 @@ class ChannelForm(forms.Form):
     )
 
     def __init__(self, user: User, data: Any = None) -> None:
-        first = Channel.Kind.FEED if mail_problem() else Channel.Kind.EMAIL
+        first = next((kind.name for kind in channels.KINDS if not kind.problem()), None)
         super().__init__(data, initial={"target": user.email, "kind": first})
         self.user = user
+        target = self.fields["target"]
+        hints = (kind.target_help for kind in channels.KINDS)
+        target.help_text = " ".join(filter(None, [target.help_text, *hints]))
 
     def clean(self) -> None:
-        kind, target = self.cleaned_data.get("kind"), self.cleaned_data.get("target", "")
-        if kind is None:
+        if "kind" not in self.cleaned_data:
             return
-        if problem := self._problem(kind, target):
-            self.add_error("target", problem)
-        elif self.user.channels.count() >= MOST_CHANNELS:
+        kind = channels.kind_named(self.cleaned_data["kind"])
+        try:
+            self.cleaned_data["target"] = self._target(kind, self.cleaned_data.get("target", ""))
+        except ValidationError as error:
+            self.add_error("target", error)
+            return
+        if self.user.channels.count() >= MOST_CHANNELS:
             self.add_error(
                 None, f"You already have {MOST_CHANNELS} channels, the maximum. Remove one first."
             )
         elif self.user.channels.filter(**self._row()).exists():
             self.add_error("target", "You already have this channel.")
 
-    def _problem(self, kind: str, target: str) -> str:
-        if kind == Channel.Kind.FEED:
-            return ""
+    def _target(self, kind: ChannelKind, target: str) -> str:
         if len(target.encode()) > LONGEST_TARGET:
-            return "The address is too long."
-        if kind == Channel.Kind.EMAIL:
-            return mail_problem(for_staff=self.user.is_staff) or _address_problem(target)
-        try:
-            guard().check_url(target)
-        except FeedError as error:
-            return str(error)
-        return ""
+            raise ValidationError("The address is too long.")
+        if problem := kind.problem(for_staff=self.user.is_staff):
+            raise ValidationError(problem)
+        return kind.clean_target(target) if kind.takes_target else ""
 
     def _row(self) -> dict[str, Any]:
-        kind = self.cleaned_data["kind"]
         return {
-            "kind": kind,
+            "kind": self.cleaned_data["kind"],
             "is_global": self.cleaned_data.get("which") == "global",
-            "target": "" if kind == Channel.Kind.FEED else self.cleaned_data["target"],
+            "target": self.cleaned_data["target"],
         }
 
     def save(self) -> Channel:
-        """A mail address may be somebody else's: it carries nothing until they say so."""
+        """An address may be somebody else's: where that matters nothing is sent to it until its
+        owner confirms it."""
         row = self._row()
-        is_mail = row["kind"] == Channel.Kind.EMAIL
-        state = Channel.State.UNCONFIRMED if is_mail else Channel.State.ACTIVE
+        is_asked = channels.kind_named(row["kind"]).confirmation
+        state = Channel.State.UNCONFIRMED if is_asked else Channel.State.ACTIVE
         # A double click sends the form twice, and both may have found it free.
         channel, _ = Channel.objects.get_or_create(user=self.user, **row, defaults={"state": state})
         return channel
-
-
-def _address_problem(target: str) -> str:
-    try:
-        validate_email(target)
-    except ValidationError:
-        return "Enter an e-mail address such as name@example.org."
-    return ""

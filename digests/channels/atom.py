@@ -10,12 +10,27 @@ from django.utils.crypto import salted_hmac
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import escape
 
+from digests.channels.kind import ChannelKind
 from digests.links import FEED, digest_path, token_for
 from digests.models import Channel, Digest
 from digests.titles import title_of
 
 MOST_ENTRIES = 20
 AUTHOR = "AI News"
+
+
+class AtomFeed(ChannelKind):
+    name, label = "feed", "Atom feed"
+    takes_target = False
+    is_pushed = False
+    can_test = False
+    renews = "New address"
+
+    def path(self, channel: Channel) -> str:
+        return reverse("digest_feed", kwargs={"token": token_for(channel, FEED)})
+
+
+KIND = AtomFeed()
 
 
 class ContentFeed(Atom1Feed):
@@ -34,7 +49,7 @@ def atom(editions: Sequence[Digest], channel: Channel, absolute: Callable[[str],
         title="AI News: site digest" if channel.is_global else "AI News: your digest",
         link=absolute(page),
         description="",
-        feed_url=absolute(reverse("digest_feed", kwargs={"token": token_for(channel, FEED)})),
+        feed_url=absolute(KIND.path(channel)),
         feed_guid=_urn("feed", channel.pk),
         author_name=AUTHOR,
     )

@@ -4,10 +4,24 @@ from typing import Any
 
 from digests.channels.chat_text import LONGEST_URL, MOST_TEXT, markdown_escape, shorten
 from digests.channels.message import EditionFacts, StoryFacts
+from digests.channels.posting import ChatKind
 
 MOST_EMBEDS, LONGEST_TITLE, LONGEST_TEXT, LONGEST_IN_ALL = 10, 256, 4_096, 6_000
 LONGEST_CONTENT = 2_000
 """By Discord's reference of webhooks and embeds."""
+
+
+class Discord(ChatKind):
+    name, label = "discord", "Discord"
+
+    def message(self, edition: EditionFacts) -> dict[str, Any]:
+        return message_of(edition)
+
+    def plain(self, text: str) -> dict[str, Any]:
+        return {"content": text, "allowed_mentions": {"parse": []}}
+
+
+KIND = Discord()
 
 
 def message_of(edition: EditionFacts) -> dict[str, Any]:
@@ -36,8 +50,3 @@ def _story(story: StoryFacts) -> dict[str, Any]:
         "description": shorten("\n".join(p for p in (text, sources) if p), LONGEST_TEXT),
     }
     return embed | ({"url": story.url} if 0 < len(story.url) <= LONGEST_URL else {})
-
-
-def plain(text: str) -> dict[str, Any]:
-    """A short message of our own, which needs no escaping."""
-    return {"content": text, "allowed_mentions": {"parse": []}}

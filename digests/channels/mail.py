@@ -8,21 +8,71 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.validators import EmailValidator
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from digests.channels.chat_text import flat
+from digests.channels.kind import ChannelKind, Newest, Send
 from digests.errors import DeliveryError
 from digests.links import CONFIRM, UNSUBSCRIBE, absolute, digest_path, token_for
 from digests.models import Channel, Digest
 from digests.text import as_text
 from digests.titles import title_of
+from feeds import clock
 
 UTF8 = Charset("utf-8")
 UTF8.body_encoding = QP
 """Lines of 8-bit letters are more than every server takes."""
 LONGEST_SUBJECT = 120
 NO_MAILBOX = (550, 551, 553)
+
+
+class Mail(ChannelKind):
+    name, label = "email", "E-mail"
+    confirmation = "confirmation e-mail"
+
+    def problem(self, *, for_staff: bool = False) -> str:
+        return mail_problem(for_staff=for_staff)
+
+    def clean_target(self, target: str) -> str:
+        validate_email(target)
+        return target
+
+    def prepare(self, channel: Channel, digest: Digest, delivery_id: str) -> Send:
+        if problem := mail_problem():
+            raise DeliveryError(problem)
+        letter = edition_letter(channel, digest, delivery_id)
+        return lambda: send_letter(letter)
+
+    def prepare_test(self, channel: Channel, newest: Newest) -> Send:
+        """The newest edition: whether a mailbox takes it depends on what it is like."""
+        if problem := mail_problem():
+            raise DeliveryError(problem)
+        if channel.state != Channel.State.ACTIVE:
+            raise DeliveryError("This address has not been confirmed yet.")
+        return self.prepare(channel, newest(), f"test-{channel.pk}-{clock.now().timestamp():.0f}")
+
+    def prepare_confirmation(self, channel: Channel) -> Send:
+        letter = confirmation_letter(channel)
+        return lambda: send_letter(letter)
+
+
+KIND = Mail()
+validate_email = EmailValidator("Enter an e-mail address such as name@example.org.")
+
+
+def mail_problem(*, for_staff: bool = False) -> str:
+    """Why e-mail cannot be sent, or "". Only staff are told which settings are missing."""
+    lacking = [name for name in ("EMAIL_URL", "EMAIL_FROM", "SITE_URL") if not _is_set(name)]
+    if not lacking:
+        return ""
+    missing = f" Set {' and '.join(lacking)}." if for_staff else ""
+    return f"E-mail isn't set up on this server.{missing}"
+
+
+def _is_set(name: str) -> bool:
+    return bool(getattr(settings, name))
 
 
 def edition_letter(channel: Channel, digest: Digest, delivery_id: str) -> EmailMultiAlternatives:

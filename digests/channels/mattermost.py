@@ -4,9 +4,20 @@ from typing import Any
 
 from digests.channels.chat_text import MOST_TEXT, markdown_escape, markdown_link, shorten, within
 from digests.channels.message import EditionFacts, StoryFacts
+from digests.channels.posting import ChatKind
 
 LONGEST_TEXT = 16_383
 """By Mattermost's reference of posts."""
+
+
+class Mattermost(ChatKind):
+    name, label = "mattermost", "Mattermost"
+
+    def message(self, edition: EditionFacts) -> dict[str, Any]:
+        return message_of(edition)
+
+
+KIND = Mattermost()
 
 
 def message_of(edition: EditionFacts) -> dict[str, Any]:

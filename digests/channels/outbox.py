@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Max, Q
 
-from digests.channels.send import Send, prepare
+from digests.channels import kind_of, kinds_that_know_repeats, pushed_kinds
+from digests.channels.kind import Send
 from digests.errors import DeliveryError
 from digests.models import Channel, Delivery, Digest
 from feeds import clock
@@ -31,8 +32,6 @@ GIVEN_UP_AFTER = timedelta(days=3)
 MOST_GIVEN_UP = 3
 """In a row: then the channel is stopped."""
 _MAY_LEAVE = Q(channel__state=Channel.State.ACTIVE, channel__user__is_active=True)
-_TO_PROGRAMS = Q(channel__kind=Channel.Kind.WEBHOOK)
-"""They can tell a second copy by its id; people in a chat or at their mail cannot."""
 LOST = "The worker stopped while sending. The edition may have arrived, so it is not sent again."
 
 
@@ -41,7 +40,7 @@ def plan_deliveries(digest: Digest) -> int:
     it. In the transaction of the caller."""
     now = clock.now()
     carrying = Channel.objects.filter(state=Channel.State.ACTIVE, user__is_active=True)
-    carrying = carrying.filter(is_global=digest.is_global).exclude(kind=Channel.Kind.FEED)
+    carrying = carrying.filter(is_global=digest.is_global, kind__in=pushed_kinds())
     if not digest.is_global:
         carrying = carrying.filter(user=digest.user)
     planned = [
@@ -86,7 +85,8 @@ def deliver(pks: Iterable[int], seconds: float) -> int:
 def _prepared(delivery: Delivery) -> Send | None:
     """What sends it, marked as being sent; None where it cannot be."""
     try:
-        send = prepare(delivery.channel, delivery.digest, f"digest-{delivery.pk}")
+        kind = kind_of(delivery.channel)
+        send = kind.prepare(delivery.channel, delivery.digest, f"digest-{delivery.pk}")
     except Exception as error:  # noqa: BLE001 - see _note_failure
         _note_failure(delivery, error)
         return None
@@ -119,9 +119,11 @@ def _note_failure(delivery: Delivery, error: BaseException) -> None:
 def _claim(pk: int) -> Delivery | None:
     now = clock.ask()
     own, is_over = Delivery.objects.filter(pk=pk), Q(until__lt=now)
+    # People in a chat or at their mail cannot tell a second copy from the first.
+    may_repeat = Q(channel__kind__in=kinds_that_know_repeats())
     sent = own.filter(is_over, state=State.SENDING)
-    sent.exclude(_TO_PROGRAMS).update(state=State.GIVEN_UP, error=LOST, until=None)
-    left = Q(state=State.CLAIMED) | Q(_TO_PROGRAMS, state=State.SENDING)
+    sent.exclude(may_repeat).update(state=State.GIVEN_UP, error=LOST, until=None)
+    left = Q(state=State.CLAIMED) | Q(may_repeat, state=State.SENDING)
     free = Q(state=State.WAITING, next_try_at__lte=now) | (left & is_over)
     claimed = own.filter(free).update(
         state=State.CLAIMED, until=now + HOLD, token=F("token") + 1, attempts=F("attempts") + 1
@@ -137,7 +139,7 @@ def _mark(delivery: Delivery, **values: object) -> bool:
 @transaction.atomic
 def _failed(delivery: Delivery, error: DeliveryError) -> None:
     now = clock.now()
-    is_unsure = error.may_have_arrived and delivery.channel.kind != Channel.Kind.WEBHOOK
+    is_unsure = error.may_have_arrived and not kind_of(delivery.channel).knows_repeats
     next_try = now + _pause(delivery.attempts, error.retry_after)
     is_late = next_try > delivery.created_at + GIVEN_UP_AFTER
     gives_up = error.is_final or is_unsure or is_late

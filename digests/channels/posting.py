@@ -1,22 +1,24 @@
-"""Post to a webhook, signed where a program is to check it, and read what its status means."""
+"""Post to a webhook and read what its status means; the base of all channels that post."""
 
-import base64
-import hashlib
-import hmac
 import json
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 
+from digests.channels.facts import facts_of
+from digests.channels.kind import ChannelKind, Newest, Send
+from digests.channels.message import EditionFacts
 from digests.errors import DeliveryError
-from feeds.ingest.errors import BlockedAddressError, FetchError, UnansweredError
+from digests.models import Channel, Digest
+from feeds.ingest.errors import BlockedAddressError, FeedError, FetchError, UnansweredError
 from feeds.ingest.guard import Guard
 from feeds.ingest.transport import Posted, post
 
 GONE = (401, 403, 404, 410)
 AGAIN = (408, 425, 429)
+TEST = "A test from AI News. Your digest will be delivered here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,32 +27,55 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def chat_request(message: dict[str, Any]) -> Request:
+def json_request(message: dict[str, Any]) -> Request:
     return Request(json.dumps(message).encode(), {"Content-Type": "application/json"})
 
 
-def webhook_request(key: str, event: str, data: dict[str, Any], delivery_id: str) -> Request:
-    """As Standard Webhooks has it: `v1,` and the base64 of HMAC-SHA256 over id, time and body,
-    joined by full stops; the key is what follows `whsec_`, in base64."""
-    body = json.dumps({"type": event, "data": data}).encode()
-    moment = str(int(time.time()))
-    headers = {
-        "Content-Type": "application/json",
-        "webhook-id": delivery_id,
-        "webhook-timestamp": moment,
-        "webhook-signature": f"v1,{signature(key, delivery_id, moment, body)}",
-    }
-    return Request(body, headers)
+class PostedKind(ChannelKind):
+    """A channel whose address is a webhook's, which is posted to by the rules of feeds."""
+
+    def clean_target(self, target: str) -> str:
+        try:
+            guard().check_url(target)
+        except FeedError as error:
+            raise ValidationError(str(error)) from None
+        return target
+
+    def shown_target(self, channel: Channel) -> str:
+        """The address is a secret: its host and its end are enough to recognise it."""
+        host = channel.target.partition("://")[2].partition("/")[0].rpartition("@")[2]
+        return f"{host}/…{channel.target[-4:]}"
+
+    def request(self, channel: Channel, digest: Digest, delivery_id: str) -> Request:
+        raise NotImplementedError
+
+    def test_request(self, channel: Channel) -> Request:
+        raise NotImplementedError
+
+    def prepare(self, channel: Channel, digest: Digest, delivery_id: str) -> Send:
+        request = self.request(channel, digest, delivery_id)
+        return lambda: post_to(channel.target, request)
+
+    def prepare_test(self, channel: Channel, newest: Newest) -> Send:
+        request = self.test_request(channel)
+        return lambda: post_to(channel.target, request)
 
 
-def signature(key: str, delivery_id: str, moment: str, body: bytes) -> str:
-    signed = f"{delivery_id}.{moment}.".encode() + body
-    return base64.b64encode(hmac.digest(key.encode(), signed, hashlib.sha256)).decode()
+class ChatKind(PostedKind):
+    """A chat's incoming webhook, which takes a message as JSON."""
 
+    def message(self, edition: EditionFacts) -> dict[str, Any]:
+        raise NotImplementedError
 
-def shown_secret(key: str) -> str:
-    """The key as receivers' libraries want it."""
-    return "whsec_" + base64.b64encode(key.encode()).decode()
+    def plain(self, text: str) -> dict[str, Any]:
+        """A short message of our own, which needs no escaping."""
+        return {"text": text}
+
+    def request(self, channel: Channel, digest: Digest, delivery_id: str) -> Request:
+        return json_request(self.message(facts_of(digest)))
+
+    def test_request(self, channel: Channel) -> Request:
+        return json_request(self.plain(TEST))
 
 
 def guard() -> Guard:

@@ -12,9 +12,20 @@ from digests.channels.chat_text import (
     within,
 )
 from digests.channels.message import EditionFacts, StoryFacts
+from digests.channels.posting import ChatKind
 
 MOST_BLOCKS, LONGEST_TEXT, LONGEST_HEADER = 50, 3_000, 150
 """By Slack's reference of blocks."""
+
+
+class Slack(ChatKind):
+    name, label = "slack", "Slack"
+
+    def message(self, edition: EditionFacts) -> dict[str, Any]:
+        return message_of(edition)
+
+
+KIND = Slack()
 
 
 def message_of(edition: EditionFacts) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
+from digests.channels import describe
 from digests.models import Channel, Delivery, Digest
 from digests.titles import quiet_words, title_of
 from digests.window import reader_today
@@ -61,11 +62,12 @@ def channel_problems(context: dict[str, Any]) -> list[dict[str, str]]:
     """What the reader's channels say is wrong, in two queries."""
     own = Channel.objects.filter(user=context["request"].user)
     problems = [
-        {"channel": str(one), "text": one.reason}
+        {"channel": describe(one), "text": one.reason}
         for one in own.filter(state=Channel.State.STOPPED).exclude(reason="")
     ]
     failing = Delivery.objects.filter(channel__in=own, state=Delivery.State.WAITING, attempts__gt=0)
     waiting = failing.select_related("channel").order_by("pk")
     return problems + [
-        {"channel": str(one.channel), "text": f"{one.error} It will be retried."} for one in waiting
+        {"channel": describe(one.channel), "text": f"{one.error} It will be retried."}
+        for one in waiting
     ]

@@ -8,19 +8,18 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.types import ReaderRequest
+from digests import channels as registry
 from digests.allowance import spend
-from digests.channels.mail import confirmation_letter, edition_letter, send_letter
+from digests.channels import describe, kind_of
+from digests.channels.kind import ChannelKind
 from digests.channels.outbox import last_deliveries, stop
-from digests.channels.posting import shown_secret
-from digests.channels.send import mail_problem, prepare_test
 from digests.errors import DeliveryError
 from digests.forms import ChannelForm
-from digests.links import FEED, token_for, whole
-from digests.models import Channel, Delivery, new_key
+from digests.links import whole
+from digests.models import Channel, Delivery, Digest, new_key
 from digests.read import todays_digest
 from feeds import clock
 
@@ -34,9 +33,12 @@ class Row:
     """A channel as the page shows it."""
 
     channel: Channel
-    last: Delivery | None
-    feed_url: str
+    kind: ChannelKind
+    name: str
+    target: str
+    url: str
     secret: str
+    last: Delivery | None
 
 
 @login_required
@@ -52,7 +54,7 @@ def channels(request: ReaderRequest) -> HttpResponse:
     context = {
         "form": form,
         "rows": _rows(request),
-        "mail_problem": mail_problem(for_staff=request.user.is_staff),
+        "problems": _problems(request),
     }
     return render(request, "digests/channels.html", context, status=422 if form.errors else 200)
 
@@ -60,18 +62,27 @@ def channels(request: ReaderRequest) -> HttpResponse:
 def _rows(request: ReaderRequest) -> list[Row]:
     own = list(request.user.channels.all())
     last = last_deliveries(own)
-    return [Row(one, last.get(one.pk), _feed_url(request, one), _secret(one)) for one in own]
+    return [_row(request, one, last.get(one.pk)) for one in own]
 
 
-def _feed_url(request: HttpRequest, channel: Channel) -> str:
-    if channel.kind != Channel.Kind.FEED:
-        return ""
-    path = reverse("digest_feed", kwargs={"token": token_for(channel, FEED)})
-    return whole(request, path)
+def _row(request: HttpRequest, channel: Channel, last: Delivery | None) -> Row:
+    kind = kind_of(channel)
+    path = kind.path(channel)
+    return Row(
+        channel=channel,
+        kind=kind,
+        name=describe(channel),
+        target=kind.shown_target(channel),
+        url=whole(request, path) if path else "",
+        secret=kind.secret(channel),
+        last=last,
+    )
 
 
-def _secret(channel: Channel) -> str:
-    return shown_secret(channel.key) if channel.kind == Channel.Kind.WEBHOOK else ""
+def _problems(request: ReaderRequest) -> list[str]:
+    """Why kinds of channels cannot be used, each reason once."""
+    found = (kind.problem(for_staff=request.user.is_staff) for kind in registry.KINDS)
+    return list(dict.fromkeys(filter(None, found)))
 
 
 @login_required
@@ -79,8 +90,9 @@ def _secret(channel: Channel) -> str:
 def channel(request: ReaderRequest, pk: int) -> HttpResponse:
     """One of ACTIONS on one of the reader's own."""
     own = get_object_or_404(Channel, pk=pk, user=request.user)
-    act = ACTIONS.get(request.POST.get("action", ""))
-    if act is None:
+    action = request.POST.get("action", "")
+    act = ACTIONS.get(action)
+    if act is None or (action == "test" and not kind_of(own).can_test):
         raise Http404("Unknown action.")
     act(request, own)
     return redirect("digest_channels")
@@ -91,39 +103,32 @@ def _test(request: ReaderRequest, channel: Channel) -> None:
         messages.error(request, TOO_MANY_TESTS)
         return
     try:
-        _send_test(channel)
+        kind_of(channel).prepare_test(channel, lambda: _newest(channel))()
     except DeliveryError as error:
         messages.error(request, f"The test failed. {error}")
     else:
         messages.success(request, "The test was sent. Check whether it arrived.")
 
 
-def _send_test(channel: Channel) -> None:
-    if channel.kind != Channel.Kind.EMAIL:
-        prepare_test(channel)()
-        return
-    if problem := mail_problem():
-        raise DeliveryError(problem)
-    if channel.state != State.ACTIVE:
-        raise DeliveryError("This address has not been confirmed yet.")
-    digest = todays_digest(None if channel.is_global else channel.user)
-    send_letter(edition_letter(channel, digest, f"test-{channel.pk}-{clock.now().timestamp():.0f}"))
+def _newest(channel: Channel) -> Digest:
+    return todays_digest(None if channel.is_global else channel.user)
 
 
 def _ask(request: ReaderRequest, channel: Channel) -> None:
-    """Whether the address wants letters; the link in it holds for three days."""
+    """Ask the owner of the address whether they want editions; the link is valid for three days."""
     if channel.state != State.UNCONFIRMED:
         return
     if not spend(request.user, "confirm"):
         messages.error(request, TOO_MANY_LETTERS)
         return
     Channel.objects.filter(pk=channel.pk).update(created_at=clock.now())
+    kind = kind_of(channel)
     try:
-        send_letter(confirmation_letter(channel))
+        kind.prepare_confirmation(channel)()
     except DeliveryError as error:
-        messages.error(request, f"The confirmation e-mail could not be sent. {error}")
+        messages.error(request, f"The {kind.confirmation} could not be sent. {error}")
     else:
-        messages.success(request, f"A confirmation e-mail was sent to {channel.target}.")
+        messages.success(request, f"A {kind.confirmation} was sent to {channel.target}.")
 
 
 def _stop(request: ReaderRequest, channel: Channel) -> None:
@@ -131,19 +136,20 @@ def _stop(request: ReaderRequest, channel: Channel) -> None:
 
 
 def _resume(request: ReaderRequest, channel: Channel) -> None:
-    """Whose mailbox it is may have stopped it, and is asked again."""
+    """The owner of the address may have stopped it, and is asked again."""
     if channel.state != State.STOPPED:
         return
-    is_mail = channel.kind == Channel.Kind.EMAIL
-    channel.state = State.UNCONFIRMED if is_mail else State.ACTIVE
+    is_asked = kind_of(channel).confirmation
+    channel.state = State.UNCONFIRMED if is_asked else State.ACTIVE
     Channel.objects.filter(pk=channel.pk).update(state=channel.state, reason="")
     _ask(request, channel)
 
 
 def _renew(request: ReaderRequest, channel: Channel) -> None:
-    """Addresses and secrets that carry the old key hold no longer. Those in letters do: whoever
-    reads them may end them, whatever the reader does who had them sent."""
-    Channel.objects.filter(pk=channel.pk).exclude(kind=Channel.Kind.EMAIL).update(key=new_key())
+    """Revoke addresses and secrets that carry the old key. Links in e-mails stay valid: whoever
+    receives them may unsubscribe, whatever the reader does who had them sent."""
+    if kind_of(channel).renews:
+        Channel.objects.filter(pk=channel.pk).update(key=new_key())
 
 
 def _remove(request: ReaderRequest, channel: Channel) -> None:

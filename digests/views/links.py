@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from digests.channels.atom import MOST_ENTRIES, atom
+from digests.channels.atom import KIND, MOST_ENTRIES, atom
 from digests.channels.outbox import stop
 from digests.links import CONFIRM, FEED, UNSUBSCRIBE, channel_for, whole
 from digests.models import Channel, Digest
@@ -27,7 +27,7 @@ UNSUBSCRIBED = "You unsubscribed through a link in an e-mail."
 def feed(request: HttpRequest, token: str) -> HttpResponse:
     """The editions of a channel as Atom, under an address that nobody can guess."""
     channel = channel_for(token, FEED)
-    if channel is None or channel.kind != Channel.Kind.FEED or channel.state != State.ACTIVE:
+    if channel is None or channel.kind != KIND.name or channel.state != State.ACTIVE:
         raise Http404("This feed does not exist or its address was changed.")
     owner = None if channel.is_global else channel.user
     editions = Digest.objects.of(owner)

@@ -23,7 +23,7 @@ from tests.make import make_item, make_source, make_user
 from digests.models import Channel
 user = make_user(password={PASSWORD!r})
 make_item(make_source(reader=user), "Told through Nginx")
-Channel.objects.create(user=user, kind=Channel.Kind.FEED)
+Channel.objects.create(user=user, kind='feed')
 """
 PLAIN_SITE, TLS_SITE = "nginx.conf", "nginx-tls.conf"
 pytestmark = pytest.mark.skipif(

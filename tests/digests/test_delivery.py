@@ -14,6 +14,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from accounts.models import User
+from digests.channels import webhook as webhooks
 from digests.channels.mail import edition_letter
 from digests.channels.outbox import (
     GIVEN_UP_AFTER,
@@ -23,7 +24,6 @@ from digests.channels.outbox import (
     overdue,
     plan_deliveries,
 )
-from digests.channels.posting import shown_secret
 from digests.models import Channel, Delivery, Digest
 from digests.tasks import deliver_digests, write_due_digests
 from tests.digests.make import TEXT, make_channel, make_edition, make_reader
@@ -192,7 +192,7 @@ def test_a_webhook_is_signed_as_standard_webhooks_says(reader: User) -> None:
         delivery = after(planned(reader, "webhook", receiver.url))
 
     taken = receiver.taken[0]
-    key = base64.b64decode(shown_secret(delivery.channel.key).removeprefix("whsec_"))
+    key = base64.b64decode(webhooks.KIND.secret(delivery.channel).removeprefix("whsec_"))
     sent_at = taken.headers["webhook-timestamp"]
     signed = f"digest-{delivery.pk}.{sent_at}.".encode() + taken.body
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

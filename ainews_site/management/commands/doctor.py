@@ -22,9 +22,9 @@ from ainews_site.failures import in_words
 from ainews_site.queue import SLOW
 from ainews_site.redis_url import place
 from ainews_site.serve import heartbeats
-from digests.channels.mail import connection_words
+from digests.channels.mail import KIND as MAIL
+from digests.channels.mail import connection_words, mail_problem
 from digests.channels.outbox import overdue
-from digests.channels.send import mail_problem
 from digests.models import Channel, Writing
 from feeds import clock
 from feeds.embed.errors import EmbeddingError
@@ -173,7 +173,7 @@ def clock_is_right() -> str:
 
 def mail() -> str:
     """Asked of the mail server itself, where somebody wants letters or it is set up."""
-    wanted = Channel.objects.filter(kind=Channel.Kind.EMAIL, state=Channel.State.ACTIVE).count()
+    wanted = Channel.objects.filter(kind=MAIL.name, state=Channel.State.ACTIVE).count()
     if not settings.EMAIL_URL:
         who = "1 reader wants" if wanted == 1 else f"{wanted} readers want"
         return f"{who} letters, but EMAIL_URL is not set." if wanted else ""
