@@ -1,7 +1,8 @@
 """The files of the archive: compressed JSON Lines with a manifest each.
 
-`2025-03.jsonl.gz` has a line a story and a line an item; `2025-03.json`, written last, says what
-must be in it and its SHA-256. A file without its manifest was never finished.
+`2025-03.jsonl.gz` holds a line per story and a line per item. `2025-03.json`, its manifest, is
+written last and holds the counts and the SHA-256 of the other file. A file without a manifest is
+incomplete.
 """
 
 import errno
@@ -24,12 +25,16 @@ Line = dict[str, Any]
 
 
 class ArchiveError(Exception):
-    """What is wrong with an archive, and what to do, in a sentence."""
+    """An archive cannot be written or read. The message says why and what to do."""
 
 
 @dataclass(slots=True)
 class Manifest:
-    """`sources` and `readers` tell the addresses and names of the ids in the file."""
+    """The manifest of a part.
+
+    `sources` maps the source ids in the file to addresses, `readers` maps its user ids to user
+    names, because another database may have other ids.
+    """
 
     name: str
     low: int
@@ -56,31 +61,34 @@ def manifest_path(folder: Path, name: str) -> Path:
 def write_part(
     folder: Path, manifest: Manifest, lines: Iterable[Line], names: Iterable[str]
 ) -> Manifest:
-    """Write both files; they have their names only when they are whole. The name is the first
-    of `names` under which nothing else lies there."""
+    """Write a part and its manifest, and return the manifest with name, counts and hash.
+
+    The part gets the first of `names` that no other part in `folder` has. Each file is renamed to
+    its final name once it is complete and on the disk. Raises ArchiveError.
+    """
     half = lines_path(folder, manifest.name).with_suffix(".half")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _packed(half) as file:
+        with _compressed(half) as file:
             for line in lines:
                 manifest.items += "item" in line
                 manifest.stories += "story" in line
                 manifest.states += len(line.get("states", ()))
-                file.write(json.dumps(line, default=_plain, ensure_ascii=False) + "\n")
+                file.write(json.dumps(line, default=_to_json, ensure_ascii=False) + "\n")
         manifest.size, manifest.sha256 = half.stat().st_size, _hash(half)
         manifest.name = _name_for(folder, names, manifest.sha256)
-        _keep(half, lines_path(folder, manifest.name))
+        _publish(half, lines_path(folder, manifest.name))
         half.write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
-        _keep(half, manifest_path(folder, manifest.name))
+        _publish(half, manifest_path(folder, manifest.name))
     except OSError as error:
         half.unlink(missing_ok=True)
-        raise ArchiveError(_in_words(error, folder)) from error
+        raise ArchiveError(_explain(error, folder)) from error
     return manifest
 
 
 @contextmanager
-def _packed(path: Path) -> Iterator[TextIO]:
-    """The same lines make the same file, whenever they are written."""
+def _compressed(path: Path) -> Iterator[TextIO]:
+    """Open a compressed file. Equal lines make equal files: the header contains no time."""
     with (
         path.open("wb") as raw,
         gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as packed,
@@ -90,8 +98,11 @@ def _packed(path: Path) -> Iterator[TextIO]:
 
 
 def _name_for(folder: Path, names: Iterable[str], sha256: str) -> str:
-    """What another database archived here, or this one before a back-up was restored, is never
-    written over; what a kill left behind is the same and has its name already."""
+    """Return the first of `names` that is free or has the same content already.
+
+    A part of another database, or of this one before a backup was restored, is never overwritten.
+    A part that a killed process left behind has the same hash and is reused.
+    """
     for name in names:
         lines = lines_path(folder, name)
         if not manifest_path(folder, name).exists():
@@ -101,8 +112,8 @@ def _name_for(folder: Path, names: Iterable[str], sha256: str) -> str:
     raise ArchiveError(f"{folder} has too many parts of this month. Nothing was removed.")
 
 
-def _keep(half: Path, path: Path) -> None:
-    """Under its name, and on the disk."""
+def _publish(half: Path, path: Path) -> None:
+    """Flush `half` to the disk and rename it to `path`."""
     with half.open("rb") as file:
         os.fsync(file.fileno())
     half.replace(path)
@@ -114,12 +125,13 @@ def _keep(half: Path, path: Path) -> None:
 
 
 def read_manifest(folder: Path, name: str) -> Manifest:
-    """Raises ArchiveError when the part is not there, is half or has changed."""
+    """Read and verify the manifest of a part. Raises ArchiveError if the part is missing,
+    incomplete or damaged."""
     path, lines = manifest_path(folder, name), lines_path(folder, name)
     if not path.is_file():
         is_half = lines.is_file() or lines.with_suffix(".half").is_file()
-        said = "was never finished: it has no manifest" if is_half else f"is not in {folder}"
-        raise ArchiveError(f"The archive {name} {said}.")
+        problem = "was never finished: it has no manifest" if is_half else f"is not in {folder}"
+        raise ArchiveError(f"The archive {name} {problem}.")
     try:
         manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
         if manifest.format != FORMAT:
@@ -136,7 +148,7 @@ def read_manifest(folder: Path, name: str) -> Manifest:
 
 
 def read_lines(folder: Path, name: str) -> Iterator[Line]:
-    """Of a part that `read_manifest` found to be whole."""
+    """Yield the lines of a part, which `read_manifest` must have verified before."""
     with gzip.open(lines_path(folder, name), "rt", encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
@@ -147,13 +159,13 @@ def _hash(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _plain(value: object) -> str:
+def _to_json(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"no way to write {type(value).__name__}")
 
 
-def _in_words(error: OSError, folder: Path) -> str:
+def _explain(error: OSError, folder: Path) -> str:
     if error.errno == errno.ENOSPC:
         return f"The disk of {folder} is full. Nothing was removed; make room and run it again."
     return f"{folder} cannot be written to ({error.strerror}). Nothing was removed."

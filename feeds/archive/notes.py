@@ -1,4 +1,4 @@
-"""What readers are told of the archive."""
+"""The notes on archived items that pages and API answers show."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from feeds.models import ArchivePart
 
 @dataclass(frozen=True)
 class Archived:
-    """`items` from before `end` are in files, where nobody finds them."""
+    """The number of `items` that are archived, all published before `end`."""
 
     items: int
     end: datetime
@@ -27,20 +27,20 @@ class Archived:
 
 
 def archived() -> Archived | None:
-    """None where nothing is."""
-    found = ArchivePart.objects.filter(state=ArchivePart.State.ARCHIVED).aggregate(
+    """Return the extent of the archive, or None if nothing is archived."""
+    totals = ArchivePart.objects.filter(state=ArchivePart.State.ARCHIVED).aggregate(
         items=Sum("items"), end=Max("high")
     )
-    return Archived(found["items"], id_time(found["end"])) if found["items"] else None
+    return Archived(totals["items"], id_time(totals["end"])) if totals["items"] else None
 
 
 def why_missing(pk: int) -> str:
-    """Where an item or story of this id, which is not here, may be; "" when nobody knows."""
+    """Return a note if a missing item or story may be in the archive, else ""."""
     parts = ArchivePart.objects.filter(state=ArchivePart.State.ARCHIVED)
     part = parts.filter(low__lte=pk, high__gt=pk).first()
     if part is None:
         return ""
     return (
         f"This is from {id_time(pk):%B %Y}, which has been archived. An administrator can restore"
-        f" it back: manage.py restore_archive {part.name}."
+        f" it: manage.py restore_archive {part.name}."
     )

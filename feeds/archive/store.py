@@ -1,9 +1,9 @@
 # ruff: noqa: S608 - all of the SQL is our own, values are parameters
-"""Move months of long ago into files: written and read back first, then taken out.
+"""Archive old months: write their items to a file, verify the file, then delete the items.
 
-The step from writing to taking out is a row in the database, so that a kill at any moment
-leaves a month either whole in the database or whole in a file whose taking out goes on.
-What a reader saved stays, and so does what changed after it was written.
+An ArchivePart row is created between verifying and deleting. If the process is killed before, the
+month is whole in the database; if it is killed afterwards, the next run goes on deleting. Items
+that a reader saved stay in the database, and so do items that changed after the file was written.
 """
 
 import time
@@ -26,43 +26,47 @@ from feeds.stories.refresh import refresh_stories
 
 CHUNK = 500
 PAGES = 2_000
-"""Of SQLite's file that are given back in one step, while others wait."""
+"""Pages of SQLite's file that are freed in one step, during which other writers wait."""
 MOST_PARTS = 1_000
 TRIES = 5
 LONGEST_STORE = timedelta(minutes=15)
-"""What changed so shortly before a part was written may not have been seen by it: it stays."""
+"""An item that changed this shortly before the file was written stays: its storing transaction may
+have committed after the file was read."""
 RENEWALS = 7.5
-"""How often the lease is renewed in the time it lasts."""
+"""Number of renewals during the time that a lease lasts."""
 T = TypeVar("T")
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 def archive_months(
-    folder: Path, older_than: datetime, say: Say, *, again: bool = False
+    folder: Path, older_than: datetime, report: Report, *, again: bool = False
 ) -> list[ArchivePart]:
-    """Archive the months that ended before that time, `again` also what was brought back; the
-    new parts. Raises ArchiveError, also while another process archives."""
+    """Archive the months that ended before `older_than` and return the parts created.
+
+    Months that were restored stay in the database unless `again` is true. `report` receives a line
+    for each part. Raises ArchiveError, also while another process is archiving.
+    """
     with lease("archive") as held:
         if held is None:
             raise ArchiveError("Another process archives just now. Nothing was done.")
-        return _archive_months(folder, months_before(older_than, again=again), say, held)
+        return _archive_months(folder, months_before(older_than, again=again), report, held)
 
 
 def _archive_months(
-    folder: Path, months: Iterable[tuple[int, int]], say: Say, held: Held
+    folder: Path, months: Iterable[tuple[int, int]], report: Report, held: Held
 ) -> list[ArchivePart]:
-    for begun in ArchivePart.objects.filter(state=ArchivePart.State.REMOVING):
-        say(f"{begun.name}: going on with taking it out")
-        take_out(folder, begun)
-    made = []
+    for unfinished in ArchivePart.objects.filter(state=ArchivePart.State.REMOVING):
+        report(f"{unfinished.name}: deleting its items from the database")
+        delete_items_of(folder, unfinished)
+    parts = []
     for low, high in months:
         _renew(held)
         if (part := _archive(folder, low, high, held)) is not None:
-            made.append(part)
-            say(f"{part.name}: {part.items:,} items in {part.size / 2**20:.1f} MB")
-    if made and connection.vendor == "sqlite":
-        give_back(say)
-    return made
+            parts.append(part)
+            report(f"{part.name}: {part.items:,} items in {part.size / 2**20:.1f} MB")
+    if parts and connection.vendor == "sqlite":
+        free_pages(report)
+    return parts
 
 
 def _renew(held: Held) -> None:
@@ -71,7 +75,7 @@ def _renew(held: Held) -> None:
 
 
 def _renewing(lines: Iterable[Line], held: Held) -> Iterator[Line]:
-    """A large month takes longer than a lease lasts."""
+    """Yield `lines` and renew the lease meanwhile, as writing a month may take longer than it."""
     renewed = time.monotonic()
     for line in lines:
         if time.monotonic() - renewed > lasts().total_seconds() / RENEWALS:
@@ -81,15 +85,21 @@ def _renewing(lines: Iterable[Line], held: Held) -> Iterator[Line]:
 
 
 def months_before(moment: datetime, *, again: bool = False) -> list[tuple[int, int]]:
-    """The ranges of ids that end before then and have items, oldest first. Where there are
-    partitions each is one."""
+    """Return the ranges of ids that end before `moment` and have items, oldest first.
+
+    A range is a partition on PostgreSQL, a month on SQLite.
+    """
     restored = ArchivePart.objects.filter(state=ArchivePart.State.RESTORED)
-    stay = set() if again else set(restored.values_list("low", flat=True))
+    restored_lows = set() if again else set(restored.values_list("low", flat=True))
     if connection.vendor == "postgresql":
-        found = [(span.low, span.high) for span in partitions.spans()]
+        ranges = [(span.low, span.high) for span in partitions.spans()]
     else:
-        found = list(_months_with_items(lowest_id(moment)))
-    return [(low, high) for low, high in found if high <= lowest_id(moment) and low not in stay]
+        ranges = list(_months_with_items(lowest_id(moment)))
+    return [
+        (low, high)
+        for low, high in ranges
+        if high <= lowest_id(moment) and low not in restored_lows
+    ]
 
 
 def _months_with_items(end: int) -> Iterator[tuple[int, int]]:
@@ -125,7 +135,7 @@ def _archive(folder: Path, low: int, high: int, held: Held) -> ArchivePart | Non
         sha256=manifest.sha256,
         made_at=made_at,
     )
-    take_out(folder, part)
+    delete_items_of(folder, part)
     return part
 
 
@@ -137,20 +147,20 @@ def _wanted(low: int, high: int) -> Any:
 def _free_names(low: int, high: int) -> list[str]:
     is_year = id_time(high) - id_time(low) > timedelta(days=31)
     month = f"{id_time(low):%Y}" if is_year else f"{id_time(low):%Y-%m}"
-    taken = set(ArchivePart.objects.filter(low=low).values_list("name", flat=True))
+    used = set(ArchivePart.objects.filter(low=low).values_list("name", flat=True))
     names = (month, *(f"{month}-{n}" for n in range(2, MOST_PARTS)))
-    return [name for name in names if name not in taken]
+    return [name for name in names if name not in used]
 
 
 def _lines(low: int, high: int) -> Iterator[Line]:
-    """Each story before the first of its items."""
-    told: set[int] = set()
+    """Yield the lines of a part: each story precedes the first of its items."""
+    written: set[int] = set()
     after = low - 1
     while rows := list(_wanted(after + 1, high).order_by("id").values()[:CHUNK]):
         after = rows[-1]["id"]
         ids = [row["id"] for row in rows]
-        stories = {row["story_id"] for row in rows} - told - {None}
-        told |= stories
+        stories = {row["story_id"] for row in rows} - written - {None}
+        written |= stories
         for story in Story.objects.filter(pk__in=stories).values():
             yield {"story": story}
         bodies = {row["item_id"]: row for row in ItemBody.objects.filter(pk__in=ids).values()}
@@ -180,8 +190,8 @@ def _read_back(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def take_out(folder: Path, part: ArchivePart) -> None:
-    """Remove from the database what is in the file; may be repeated."""
+def delete_items_of(folder: Path, part: ArchivePart) -> None:
+    """Delete the items of `part` from the database. It can be repeated after a failure."""
     manifest = read_manifest(folder, part.name)
     if manifest.sha256 != part.sha256:
         raise ArchiveError(f"{folder} has another archive {part.name} than the one written.")
@@ -190,20 +200,23 @@ def take_out(folder: Path, part: ArchivePart) -> None:
     else:
         _delete_in_steps(folder, part)
     _drop_empty_stories(folder, part)
-    _tell_that_it_is_out(part)
+    _mark_archived(part)
 
 
 @transaction.atomic
-def _tell_that_it_is_out(part: ArchivePart) -> None:
-    """What had been brought back and is archived again is told of once: as the new part. The
-    older file stays, and can be restored by its name."""
+def _mark_archived(part: ArchivePart) -> None:
+    """Mark `part` as archived, and delete the rows of parts that it replaces.
+
+    A month that was restored and is archived again is listed once, as its new part. The older file
+    stays and can still be restored by its name.
+    """
     again = ArchivePart.objects.filter(low__gte=part.low, high__lte=part.high)
     again.filter(state=ArchivePart.State.RESTORED).exclude(pk=part.pk).delete()
     ArchivePart.objects.filter(pk=part.pk).update(state=ArchivePart.State.ARCHIVED)
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """As Python 3.12 has it."""
+    """Yield lists of at most `size` values, like itertools.batched of Python 3.12."""
     rest = iter(values)
     while batch := list(islice(rest, size)):
         yield batch
@@ -213,7 +226,7 @@ def _items_of(folder: Path, part: ArchivePart) -> Iterator[dict[str, Any]]:
     return (line["item"] for line in read_lines(folder, part.name) if "item" in line)
 
 
-_STAYS = (
+_STAYING_ITEMS = (
     "SELECT id FROM feeds_item WHERE id IN ({ids}) AND updated_at > %s"
     " UNION SELECT item_id FROM feeds_itemstate WHERE item_id IN ({ids}) AND is_saved"
 )
@@ -224,33 +237,35 @@ def _delete_in_steps(folder: Path, part: ArchivePart) -> None:
     for items in batched(_items_of(folder, part), CHUNK):
         with transaction.atomic(), connection.cursor() as cursor:
             ids = [item["id"] for item in items]
-            marks = ", ".join(["%s"] * len(ids))
-            cursor.execute(_STAYS.format(ids=marks), [*ids, made_at, *ids])
-            stays = {row[0] for row in cursor.fetchall()}
-            gone = [item for item in items if item["id"] not in stays]
-            seqs, ids = [item["seq"] for item in gone], [item["id"] for item in gone]
-            if not gone:
+            placeholders = ", ".join(["%s"] * len(ids))
+            cursor.execute(_STAYING_ITEMS.format(ids=placeholders), [*ids, made_at, *ids])
+            staying = {row[0] for row in cursor.fetchall()}
+            archived = [item for item in items if item["id"] not in staying]
+            seqs, ids = [item["seq"] for item in archived], [item["id"] for item in archived]
+            if not archived:
                 continue
-            marks = ", ".join(["%s"] * len(ids))
-            cursor.execute(f"DELETE FROM feeds_itemstate WHERE item_id IN ({marks})", ids)
-            cursor.execute(f"DELETE FROM feeds_itembody WHERE item_id IN ({marks})", ids)
-            cursor.execute(f"DELETE FROM feeds_item WHERE id IN ({marks})", ids)
-            cursor.execute(f"UPDATE feeds_itemkey SET item_id = NULL WHERE seq IN ({marks})", seqs)
+            placeholders = ", ".join(["%s"] * len(ids))
+            cursor.execute(f"DELETE FROM feeds_itemstate WHERE item_id IN ({placeholders})", ids)
+            cursor.execute(f"DELETE FROM feeds_itembody WHERE item_id IN ({placeholders})", ids)
+            cursor.execute(f"DELETE FROM feeds_item WHERE id IN ({placeholders})", ids)
+            cursor.execute(
+                f"UPDATE feeds_itemkey SET item_id = NULL WHERE seq IN ({placeholders})", seqs
+            )
 
 
 def _try_to_drop(folder: Path, part: ArchivePart) -> None:
     for attempt in range(TRIES):
         try:
             return _drop_partition(folder, part)
-        except OperationalError:  # somebody reads for long: the others shall not wait for us
+        except OperationalError:  # a long query holds a lock; queueing would block other queries
             if attempt == TRIES - 1:
                 raise
             time.sleep(0.2 * 2**attempt)
 
 
 def _drop_partition(folder: Path, part: ArchivePart) -> None:
-    span = next((one for one in partitions.spans() if one.low == part.low), None)
-    if span is None:  # a kill came after it was dropped
+    span = next((span for span in partitions.spans() if span.low == part.low), None)
+    if span is None:  # the process was killed after it had dropped the partition
         return
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE archived (id bigint PRIMARY KEY) ON COMMIT DROP")
@@ -277,24 +292,26 @@ def _drop_partition(folder: Path, part: ArchivePart) -> None:
 def _drop_empty_stories(folder: Path, part: ArchivePart) -> None:
     stories = (line["story"]["id"] for line in read_lines(folder, part.name) if "story" in line)
     for ids in batched(stories, CHUNK):
-        told = set(Item.objects.filter(story__in=ids).values_list("story", flat=True).distinct())
-        Story.objects.filter(pk__in=set(ids) - told).delete()
-        refresh_stories(told)
+        remaining = set(
+            Item.objects.filter(story__in=ids).values_list("story", flat=True).distinct()
+        )
+        Story.objects.filter(pk__in=set(ids) - remaining).delete()
+        refresh_stories(remaining)
     revise(CONTENT, GROUPING)
 
 
-def give_back(say: Say) -> None:
-    """Return what SQLite's file holds of empty pages, in steps."""
+def free_pages(report: Report) -> None:
+    """Free the empty pages of SQLite's file in small steps."""
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA auto_vacuum")
         is_stepwise = cursor.fetchone()[0] == 2
         if not is_stepwise:
-            say("The file is remade once, so that later it can shrink in steps.")
+            report("The file is remade once, so that later it can shrink in steps.")
             cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
             cursor.execute("VACUUM")
             return
         while _free_pages(cursor):
-            # The rows must be read, or SQLite stops at the first page.
+            # SQLite frees one page per row that is fetched.
             cursor.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
         cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
 

@@ -29,8 +29,8 @@ from tests.make import make_item, make_source, make_story, make_user
 folder = Path(sys.argv[1])
 MODELS = (Item, ItemBody, ItemKey, Story)
 STEPS = [
-    (files, "_packed"), (files, "_name_for"), (files, "_keep"), (store, "write_part"),
-    (store, "_read_back"), (store, "take_out"), (store, "_drop_partition"),
+    (files, "_compressed"), (files, "_name_for"), (files, "_publish"), (store, "write_part"),
+    (store, "_read_back"), (store, "delete_items_of"), (store, "_drop_partition"),
     (store, "_delete_in_steps"), (store, "_drop_empty_stories"), (store, "refresh_stories"),
     (partitions, "lock"), (partitions, "set_states_aside"), (partitions, "keep_only"),
 ]

@@ -95,11 +95,11 @@ def test_a_month_goes_and_comes_back(items: list[Item], tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.half"))
 
     found = restore_part(tmp_path, "2025-03")
-    assert (found.items, found.there, found.orphans) == (3, 0, 0)
+    assert (found.items, found.existing, found.orphans) == (3, 0, 0)
     assert restore_part(tmp_path, "2025-04").items == 1
     assert everything() == before
     again = restore_part(tmp_path, "2025-03")
-    assert (again.items, again.there) == (0, 3)
+    assert (again.items, again.existing) == (0, 3)
     assert everything() == before
 
 
@@ -196,7 +196,7 @@ def test_a_part_that_has_more_or_is_lost_stays_archived(
     assert states()["2025-03-2"] == "archived"
 
 
-@pytest.mark.parametrize("moment", ["_drop_empty_stories", "take_out", "_delete_in_steps"])
+@pytest.mark.parametrize("moment", ["_drop_empty_stories", "delete_items_of", "_delete_in_steps"])
 def test_it_goes_on_after_a_kill(
     items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -230,7 +230,7 @@ def test_what_changes_meanwhile_stays(
     items: list[Item], reader: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between writing the file and taking out, a reader saves one and a source corrects one."""
-    taking_out = store.take_out
+    taking_out = store.delete_items_of
 
     def late(folder: Path, part: ArchivePart) -> None:
         if part.name == "2025-03":
@@ -240,7 +240,7 @@ def test_what_changes_meanwhile_stays(
             make_item(items[0].source, "Late", published=MARCH)
         taking_out(folder, part)
 
-    monkeypatch.setattr(store, "take_out", late)
+    monkeypatch.setattr(store, "delete_items_of", late)
     archive(tmp_path)
     left = set(Item.objects.values_list("title", flat=True))
     assert left == {"Zanzibar 0", "Zanzibar 2", "Corrected", "Late", "Zanzibar 5"}
@@ -289,7 +289,7 @@ def test_a_file_that_changed_is_not_the_reason_to_delete(
     items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(store, "take_out", _killed(store.take_out, after=False))
+        patch.setattr(store, "delete_items_of", _killed(store.delete_items_of, after=False))
         with pytest.raises(KeyboardInterrupt):
             archive(tmp_path)
     _cut(tmp_path / "2025-03.jsonl.gz")

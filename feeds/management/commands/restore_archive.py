@@ -33,8 +33,8 @@ class Command(BaseCommand):
                     " again."
                 ) from error
             said = f"{name}: {found.items:,} items are back"
-            if found.there:
-                said += f", {found.there:,} were there"
+            if found.existing:
+                said += f", {found.existing:,} were there"
             if found.orphans:
                 said += f", {found.orphans:,} left out as their sources were deleted"
             self.stdout.write(f"{said}.")
