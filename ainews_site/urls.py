@@ -14,7 +14,7 @@ urlpatterns = [
     # One form changes a reader's own password; it has the throttle.
     path("admin/password_change/", RedirectView.as_view(url="/preferences/#password")),
     path("admin/", admin.site.urls),
-    path("api/v1/", include("feeds.api.urls")),
+    path("api/v1/", include("ainews_site.api")),
     path("", include("accounts.urls")),
     path("", include("digests.urls")),
     path("", include("feeds.urls")),

@@ -3,13 +3,12 @@
 from datetime import date
 from typing import Any
 
-from django.urls import reverse
+from django.urls import path, reverse
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, PermissionDenied, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import User
 from digests.allowance import spend
@@ -20,7 +19,7 @@ from digests.tasks import request_digest
 from digests.writing import today_of
 from feeds.api.conditional import unless_same
 from feeds.api.pages import page, page_size, read_cursor
-from feeds.api.views import CURSOR, LIMIT, paged
+from feeds.api.resource import CURSOR, LIMIT, ReaderView, paged
 
 
 class DigestSerializer(serializers.ModelSerializer[Digest]):
@@ -57,19 +56,26 @@ class ListedDigestSerializer(serializers.ModelSerializer[Digest]):
         return str(self.context["request"].build_absolute_uri(path))
 
 
-class DigestToday(APIView):
-    """The reader's digest or the site digest."""
-
+class DigestView(ReaderView):
+    # Serves the reader's own editions, or those of the whole site. No docstring: see ReaderView.
     is_global = False
+
+    @property
+    def owner(self) -> User | None:
+        return None if self.is_global else self.reader
+
+
+class DigestToday(DigestView):
+    """The reader's digest or the site digest."""
 
     @extend_schema(summary="Latest digest", responses=DigestSerializer)
     @unless_same
     def get(self, request: Request) -> Response:
-        return Response(DigestSerializer(todays_digest(_owner(self, request))).data)
+        return Response(DigestSerializer(todays_digest(self.owner)).data)
 
     @extend_schema(summary="Update today's digest", request=None, responses={202: dict[str, Any]})
     def post(self, request: Request) -> Response:
-        owner, user = _owner(self, request), _user(request)
+        owner, user = self.owner, self.reader
         if owner is None and not user.is_staff:
             raise PermissionDenied("Only staff can update the site digest.")
         if not spend(user, "write"):
@@ -78,18 +84,14 @@ class DigestToday(APIView):
         return Response(progress_of(user, is_global=self.is_global), status=202)
 
 
-class DigestWriting(APIView):
-    is_global = False
-
+class DigestWriting(DigestView):
     @extend_schema(summary="Progress of writing the digest", responses=dict[str, Any])
     def get(self, request: Request) -> Response:
-        return Response(progress_of(_user(request), is_global=self.is_global))
+        return Response(progress_of(self.reader, is_global=self.is_global))
 
 
-class Digests(APIView):
+class Digests(DigestView):
     """All editions, newest first."""
-
-    is_global = False
 
     @extend_schema(
         operation_id="digests_list",
@@ -100,7 +102,7 @@ class Digests(APIView):
     @unless_same
     def get(self, request: Request) -> Response:
         limit, cursor = page_size(request), read_cursor(request, 1)
-        editions = Digest.objects.of(_owner(self, request))
+        editions = Digest.objects.of(self.owner)
         if cursor:
             editions = editions.filter(date__lt=_day_of(cursor[0]))
         found = list(editions[: limit + 1])
@@ -116,26 +118,33 @@ class GlobalDigests(Digests):
     is_global = True
 
 
-class OneDigest(APIView):
-    is_global = False
-
+class OneDigest(DigestView):
     @extend_schema(summary="Digest of a day", responses=DigestSerializer)
     @unless_same
     def get(self, request: Request, day: date) -> Response:
-        digest = Digest.objects.of(_owner(self, request)).filter(date=day).first()
+        digest = Digest.objects.of(self.owner).filter(date=day).first()
         if digest is None:
             raise NotFound("There is no edition for that day.")
         return Response(DigestSerializer(digest).data)
 
 
-def _user(request: Request) -> User:
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def _owner(view: Any, request: Request) -> User | None:
-    return None if view.is_global else _user(request)
-
-
 def _day_of(ordinal: int) -> date:
     return date.fromordinal(max(1, min(ordinal, date.max.toordinal())))
+
+
+SITE = {"is_global": True}
+
+urlpatterns = [
+    path("digest/", DigestToday.as_view(), name="api_digest"),
+    path("digest/writing/", DigestWriting.as_view(), name="api_digest_writing"),
+    path("digest/global/", DigestToday.as_view(**SITE), name="api_digest_global"),
+    path(
+        "digest/global/writing/",
+        DigestWriting.as_view(**SITE),
+        name="api_digest_global_writing",
+    ),
+    path("digests/", Digests.as_view(), name="api_digests"),
+    path("digests/<day:day>/", OneDigest.as_view(), name="api_digest_day"),
+    path("digests/global/", GlobalDigests.as_view(), name="api_digests_global"),
+    path("digests/global/<day:day>/", OneDigest.as_view(**SITE), name="api_digest_global_day"),
+]

@@ -6,3 +6,10 @@ from django.apps import AppConfig
 class DigestsConfig(AppConfig):
     name = "digests"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django.urls import register_converter
+
+        from digests.day import DayConverter
+
+        register_converter(DayConverter, "day")

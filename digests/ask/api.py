@@ -2,16 +2,16 @@
 
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.models import User
 from digests.ask.asking import Asked, ask_model, look, plain, problem_of
+from feeds.api.resource import ReaderView, parameter
 
 NOT_SAID = "No answer in your sources."
 
@@ -52,18 +52,16 @@ class QuestionSerializer(serializers.Serializer[Any]):
     q = serializers.CharField(trim_whitespace=True, allow_blank=True, default="")
 
 
-class Ask(APIView):
+class Ask(ReaderView):
     @extend_schema(
         summary="Answer a question from the reader's sources, with citations",
-        parameters=[
-            OpenApiParameter("q", OpenApiTypes.STR, OpenApiParameter.QUERY, description="question")
-        ],
+        parameters=[parameter("q", OpenApiTypes.STR, "question")],
         responses=AskedSerializer,
     )
     def get(self, request: Request) -> Response:
         """Sentences quoted from the sources, or the model's answer if it was asked before."""
-        user, text = _asked_by(request, request.query_params)
-        return Response(AskedSerializer(look(user, text)).data)
+        text = _question(request.query_params)
+        return Response(AskedSerializer(look(self.reader, text)).data)
 
     @extend_schema(
         summary="Ask the language model",
@@ -72,17 +70,20 @@ class Ask(APIView):
     )
     def post(self, request: Request) -> Response:
         """Returns 202 while a worker asks the model; GET the same question again."""
-        user, text = _asked_by(request, request.data)
-        asked = ask_model(user, text)
+        asked = ask_model(self.reader, _question(request.data))
         code = status.HTTP_202_ACCEPTED if asked.is_waiting else status.HTTP_200_OK
         return Response(AskedSerializer(asked).data, code)
 
 
-def _asked_by(request: Request, given: Any) -> tuple[User, str]:
-    assert isinstance(request.user, User)
+def _question(given: Any) -> str:
     if not hasattr(given, "get"):
         raise ValidationError({"q": "Send an object with the question as q."})
     text = plain(str(given.get("q") or ""))
     if problem := problem_of(text):
         raise ValidationError({"q": problem})
-    return request.user, text
+    return text
+
+
+urlpatterns = [
+    path("ask/", Ask.as_view(), name="api_ask"),
+]

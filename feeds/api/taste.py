@@ -1,8 +1,7 @@
-"""The REST API of a reader's taste: ranked stories, feedback, follows, levels, and all of it."""
-
-from typing import Any
+"""A reader's taste over REST: feedback, topics, and all that the ranking knows."""
 
 from django.http import Http404
+from django.urls import path
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers as fields
@@ -11,39 +10,10 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from feeds.api.conditional import unless_known
-from feeds.api.pages import number
-from feeds.api.views import LIMIT, TOPIC, ReaderView
-from feeds.reading.feedback import (
-    LEVELS,
-    follow_story,
-    forget_item,
-    forget_taste,
-    weigh_source,
-    weigh_topic,
-)
+from feeds.api.resource import NO_CONTENT, ReaderView, validated
+from feeds.reading.feedback import LEVELS, forget_item, forget_taste, weigh_topic
 from feeds.reading.marks import set_state
 from feeds.reading.taste import export_taste
-from feeds.stories.home import MOST_STORIES, ranked_stories
-
-NO_CONTENT = {204: None}
-
-
-class RankedSerializer(fields.Serializer[object]):
-    """A recent story as ranked for this reader. `terms` are in 0..1; `score` is
-    the weighted sum of all but freshness, times freshness."""
-
-    id = fields.IntegerField(source="story.pk")
-    title = fields.CharField()
-    lead = fields.IntegerField(source="lead.pk")
-    source_count = fields.IntegerField()
-    topics = fields.ListField(child=fields.CharField())
-    newest_at = fields.DateTimeField()
-    unread = fields.BooleanField()
-    is_followed = fields.BooleanField()
-    score = fields.FloatField()
-    terms = fields.DictField(child=fields.FloatField())
-    why = fields.CharField()
 
 
 class FeedbackSerializer(fields.Serializer[object]):
@@ -66,10 +36,6 @@ class AnsweredSerializer(fields.Serializer[object]):
 
 class TopicLevelSerializer(fields.Serializer[object]):
     level = fields.ChoiceField(LEVELS)
-
-
-class SourceLevelSerializer(fields.Serializer[object]):
-    level = fields.ChoiceField(LEVELS[1:])
 
 
 class TasteSourceSerializer(fields.Serializer[object]):
@@ -105,21 +71,6 @@ class TasteSerializer(fields.Serializer[object]):
     views = fields.IntegerField()
 
 
-class Ranked(ReaderView):
-    @extend_schema(
-        operation_id="stories_ranked",
-        summary="Recent stories ranked for the reader, with every term of the score",
-        parameters=[TOPIC, LIMIT],
-        responses=RankedSerializer(many=True),
-    )
-    @unless_known
-    def get(self, request: Request) -> Response:
-        topic = request.query_params.get("topic", "")
-        most = max(1, min(number(request, "limit") or MOST_STORIES // 2, MOST_STORIES))
-        ranked = ranked_stories(self.reader, topic=topic, most=most)
-        return Response(RankedSerializer(ranked, many=True).data)
-
-
 class Feedback(ReaderView):
     @extend_schema(
         summary="Report items as opened, or ask for less like them",
@@ -127,25 +78,12 @@ class Feedback(ReaderView):
         responses=AnsweredSerializer,
     )
     def post(self, request: Request) -> Response:
-        wanted = _valid(FeedbackSerializer(data=request.data))
+        wanted = validated(FeedbackSerializer(data=request.data))
         ids = wanted.pop("items")
         if not wanted:
             raise ValidationError("Set opened or less.")
         changed = set_state(self.reader, ids, **wanted)
         return Response({"changed": changed, "unknown": sorted(set(ids) - set(changed))})
-
-
-class FollowedStoryView(ReaderView):
-    @extend_schema(summary="Follow a story", request=None, responses=NO_CONTENT)
-    def put(self, request: Request, pk: int) -> Response:
-        if not follow_story(self.reader, pk, True):
-            raise Http404("This story doesn't exist or isn't yours to see.")
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-    @extend_schema(summary="Unfollow a story", responses=NO_CONTENT)
-    def delete(self, request: Request, pk: int) -> Response:
-        follow_story(self.reader, pk, False)
-        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class TopicLevel(ReaderView):
@@ -155,24 +93,11 @@ class TopicLevel(ReaderView):
         responses=NO_CONTENT,
     )
     def put(self, request: Request, topic: str) -> Response:
-        level = _valid(TopicLevelSerializer(data=request.data))["level"]
+        level = validated(TopicLevelSerializer(data=request.data))["level"]
         try:
             weigh_topic(self.reader, topic, level)
         except ValueError as error:
             raise Http404(str(error)) from None
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class SourceLevel(ReaderView):
-    @extend_schema(
-        summary="Set the level of a source: less, normal or more",
-        request=SourceLevelSerializer,
-        responses=NO_CONTENT,
-    )
-    def put(self, request: Request, pk: int) -> Response:
-        level = _valid(SourceLevelSerializer(data=request.data))["level"]
-        if not weigh_source(self.reader, pk, level):
-            raise Http404("You don't follow this source.")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -199,6 +124,9 @@ class TasteItem(ReaderView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _valid(serializer: Any) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
+urlpatterns = [
+    path("feedback/", Feedback.as_view(), name="api_feedback"),
+    path("topics/<slug:topic>/level/", TopicLevel.as_view(), name="api_topic_level"),
+    path("taste/", TasteView.as_view(), name="api_taste"),
+    path("taste/items/<int:pk>/", TasteItem.as_view(), name="api_taste_item"),
+]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.urls import path
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.exceptions import NotFound, ValidationError
@@ -11,7 +12,7 @@ from rest_framework.response import Response
 from feeds import clock
 from feeds.api.conditional import unless_same
 from feeds.api.pages import page_size
-from feeds.api.views import LIMIT, ReaderView
+from feeds.api.resource import LIMIT, NO_CONTENT, ReaderView
 from feeds.models import TrendFollow
 from feeds.trends.board import trends_for
 from feeds.trends.follow import FollowError, follow, unfollow
@@ -84,10 +85,17 @@ class Follows(ReaderView):
 
 
 class OneFollow(ReaderView):
-    @extend_schema(summary="Stop following a term", responses={204: None})
+    @extend_schema(summary="Stop following a term", responses=NO_CONTENT)
     def delete(self, request: Request, pk: int) -> Response:
         found = TrendFollow.objects.filter(user=self.reader, pk=pk).first()
         if found is None:
             raise NotFound("You don't follow this term.")
         unfollow(self.reader, found.term)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+urlpatterns = [
+    path("trends/", Trends.as_view(), name="api_trends"),
+    path("trends/follows/", Follows.as_view(), name="api_trend_follows"),
+    path("trends/follows/<int:pk>/", OneFollow.as_view(), name="api_trend_follow"),
+]

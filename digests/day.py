@@ -1,0 +1,15 @@
+"""The part of an address that names the day of an edition: `<day:day>`."""
+
+from datetime import date
+
+
+class DayConverter:
+    """`2026-08-22`; an impossible date is no address."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value: str) -> date:
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date) -> str:
+        return value.isoformat()
