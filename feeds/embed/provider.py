@@ -1,4 +1,4 @@
-"""What turns texts into vectors of their meaning, and which of the three is chosen."""
+"""The interface of embedding models, and the choice among them by EMBEDDINGS."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -12,29 +12,29 @@ KINDS = ("none", "onnx", "sentence-transformers", "openai")
 
 
 class Provider(Protocol):
-    """`name` tells models apart: vectors of two names are never compared."""
+    """Encodes texts as vectors. Vectors of providers with different names are never compared."""
 
     name: str
 
     def encode(self, texts: Sequence[str]) -> Any:
-        """float32 [n, d] of unit length, in the texts' order. Raises EmbeddingError."""
+        """Return float32 [texts, dimensions], rows of unit length. Raises EmbeddingError."""
 
 
 def is_chosen() -> bool:
-    """Whether an installation wants vectors at all; loads nothing."""
+    """Tell whether embeddings are switched on. Loads no model."""
     return bool(settings.EMBEDDINGS != "none")
 
 
 def model_name() -> str:
-    """The name under which vectors are kept; loads nothing."""
+    """Return the name under which vectors of the configured model are stored. Loads no model."""
     return f"{settings.EMBEDDINGS}:{settings.EMBEDDING_MODEL}"
 
 
 @cache
 def provider_for(kind: str, model: str) -> Provider:
-    """The provider, its model loaded, once a process.
+    """Load a provider with its model, once per process.
 
-    Raises EmbeddingError, with what to do, when it is not installed.
+    Raises EmbeddingError if it is not installed.
     """
     if kind == "onnx":
         from feeds.embed.onnx import OnnxProvider
@@ -52,5 +52,5 @@ def provider_for(kind: str, model: str) -> Provider:
 
 
 def chosen_provider() -> Provider:
-    """The configured one. Raises EmbeddingError."""
+    """Return the configured provider. Raises EmbeddingError."""
     return provider_for(settings.EMBEDDINGS, settings.EMBEDDING_MODEL)

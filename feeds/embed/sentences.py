@@ -1,4 +1,4 @@
-"""Sentence embeddings by sentence-transformers: torch, on the GPU where there is one."""
+"""Sentence embeddings by sentence-transformers, which uses torch and a GPU if there is one."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _INSTALL = "`tests/install.sh torch` installs it"
 
 class SentenceProvider:
     def __init__(self, model: str = "") -> None:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before its import: nothing is downloaded
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read at import: nothing may be downloaded
         try:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
@@ -26,7 +26,7 @@ class SentenceProvider:
         folder = model_folder(model, _PACKAGE) if model else package_folder(_PACKAGE) / "model"
         try:
             self._model: Any = SentenceTransformer(str(folder))
-        except Exception as error:  # noqa: BLE001 - torch and the hub raise what they like
+        except Exception as error:  # noqa: BLE001 - torch and the hub raise exceptions of many kinds
             raise EmbeddingError(f"The model in {folder} cannot be read: {error}") from None
 
     def encode(self, texts: Sequence[str]) -> Any:

@@ -1,4 +1,4 @@
-"""Embeddings from any server with OpenAI's /v1/embeddings: Ollama, vLLM, llama.cpp, OpenAI."""
+"""Embeddings from a server with OpenAI's /v1/embeddings: Ollama, vLLM, llama.cpp, OpenAI."""
 
 from collections.abc import Sequence
 from typing import Any

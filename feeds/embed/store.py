@@ -1,4 +1,4 @@
-"""Vectors by the hash of their text: each text is encoded once by a model, then read."""
+"""Store vectors by the hash of their text, so that a model encodes each text once."""
 
 import base64
 import logging
@@ -15,30 +15,31 @@ from feeds.models import Embedding
 logger = logging.getLogger(__name__)
 
 KEEP = timedelta(days=8)
-"""What is older is needed by no window, as the longest is of seven days; a text that comes
-again is encoded again."""
+"""Age at which a vector is deleted. Grouping reads those of the last seven days; an older text that
+is published again is encoded again."""
 CHUNK = 500
 BATCH = 256
-"""Texts that are encoded, then stored: what a kill loses at most."""
+"""Texts that are encoded before they are stored together. A killed process loses no more."""
 SUMMARY = 200
-"""Characters of the summary that go with the title; more costs time and says less."""
+"""Characters of the summary that are encoded with the title. More of them cost time and did not
+improve grouping."""
 
 Vectors = dict[int, Any]
 
 
 def text_for(title: str, summary: str) -> str:
-    """What of an item is encoded."""
+    """Return the text that is encoded for an item."""
     return f"{title}. {summary[:SUMMARY]}" if summary else title
 
 
 def key_for(text: str, model: str = "") -> int:
-    """63 bits of the text and the model's name: vectors of two models never meet."""
+    """Return a hash of 63 bits of the model's name and the text."""
     written = f"{model or model_name()}\0{text}".encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(written, digest_size=8).digest()) >> 1
 
 
 def known_vectors(texts: Mapping[int, str]) -> Vectors:
-    """{id: float32 [d]} of the texts, by any id, that have been encoded."""
+    """Return {id: float32 [dimensions]} of those of the `texts`, {id: text}, that are stored."""
     name = model_name()
     keys = {pk: key_for(text, name) for pk, text in texts.items()}
     rows = _read(sorted(set(keys.values())))
@@ -46,30 +47,31 @@ def known_vectors(texts: Mapping[int, str]) -> Vectors:
 
 
 def _read(keys: Sequence[int]) -> Vectors:
-    import numpy as np  # 0.3 s and 15 MiB that a web process does without
+    import numpy as np  # takes 0.3 s and 15 MiB, which a web process need not spend
 
     rows: Vectors = {}
-    size = _size_now()
+    size = _current_size()
     for start in range(0, len(keys), CHUNK):
-        found = Embedding.objects.filter(key__in=keys[start : start + CHUNK])
-        for key, text in found.values_list("key", "vector"):
+        stored = Embedding.objects.filter(key__in=keys[start : start + CHUNK])
+        for key, text in stored.values_list("key", "vector"):
             row = np.frombuffer(base64.b64decode(text), dtype=np.float16)
             if len(row) == size:
                 rows[key] = row.astype(np.float32)
     return rows
 
 
-def _size_now() -> int:
-    """Numbers of the newest vector: one name may stand for another model since."""
+def _current_size() -> int:
+    """Return the dimensions of the newest vector. A server may serve another model under the same
+    name by now; vectors of another size are ignored."""
     newest = Embedding.objects.order_by("-created_at").values_list("vector", flat=True).first()
     return len(base64.b64decode(newest)) // 2 if newest else 0
 
 
 def encode_missing(provider: Provider, texts: Iterable[str]) -> int:
-    """Encode and store those that are not known yet, in batches; how many.
+    """Encode and store the `texts` that are not stored yet. Returns their number.
 
-    To be called outside of transactions. Raises EmbeddingError; what was encoded before
-    is kept.
+    Must be called outside of a transaction. Raises EmbeddingError; the batches that were encoded
+    before stay stored.
     """
     wanted = {key_for(text, provider.name): text for text in texts}
     known: set[int] = set()
@@ -90,24 +92,25 @@ def _encode(provider: Provider, missing: Sequence[tuple[int, str]]) -> None:
         raise
     except Exception as error:
         raise EmbeddingError(f"{provider.name} failed: {error}") from error
-    size, before = len(rows[0]), _size_now()
+    size, before = len(rows[0]), _current_size()
     if before not in (0, size):
         logger.warning("embeddings_dropped size=%s before=%s", size, before)
-        Embedding.objects.all().delete()  # of another model; what is needed is encoded again
+        Embedding.objects.all().delete()  # they are of another model; the texts are encoded again when needed
     now = clock.now()
     stored = [
-        Embedding(key=key, vector=_packed(row), created_at=now)
+        Embedding(key=key, vector=_to_text(row), created_at=now)
         for (key, _), row in zip(missing, rows, strict=True)
     ]
     Embedding.objects.bulk_create(stored, ignore_conflicts=True)
 
 
-def _packed(row: Any) -> str:
-    """float16, as text: the databases and their move know no other kind of bytes."""
+def _to_text(row: Any) -> str:
+    """Return a vector as float16 in base64, which both databases and the move between them store
+    alike."""
     return base64.b64encode(row.astype("float16").tobytes()).decode()
 
 
 def drop_old_vectors() -> int:
-    """Those that no window needs any more; how many."""
-    gone, _ = Embedding.objects.filter(created_at__lt=clock.now() - KEEP).delete()
-    return gone
+    """Delete the vectors that are older than KEEP. Returns their number."""
+    deleted, _ = Embedding.objects.filter(created_at__lt=clock.now() - KEEP).delete()
+    return deleted
