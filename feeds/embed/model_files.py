@@ -1,4 +1,4 @@
-"""Find the files of an embedding model, in the folder EMBEDDING_MODEL or in an installed package."""
+"""Find the files of an embedding model: in the folder EMBEDDING_MODEL or in a package."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +28,7 @@ def first_of(folder: Path, names: tuple[str, ...]) -> Path:
 
 
 def model_folder(model: str, package: str) -> Path:
-    """Return the folder `model`, or that of `package` if `model` is empty. Raises EmbeddingError."""
+    """Return the folder `model`, by default that of `package`. Raises EmbeddingError."""
     if not model:
         return package_folder(package)
     folder = Path(model).expanduser()

@@ -95,7 +95,8 @@ def _encode(provider: Provider, missing: Sequence[tuple[int, str]]) -> None:
     size, before = len(rows[0]), _current_size()
     if before not in (0, size):
         logger.warning("embeddings_dropped size=%s before=%s", size, before)
-        Embedding.objects.all().delete()  # they are of another model; the texts are encoded again when needed
+        # They are of another model. The texts are encoded again when they are needed.
+        Embedding.objects.all().delete()
     now = clock.now()
     stored = [
         Embedding(key=key, vector=_to_text(row), created_at=now)
