@@ -13,6 +13,7 @@ from feeds.ingest.links import canonical_url
 from feeds.ingest.move import current_source
 from feeds.ingest.opml import Outline, read_opml, write_opml
 from feeds.models import Folder, Source, Subscription
+from feeds.sources.address_rules import feed_address
 
 LARGEST_OPML = 10 * 1024 * 1024
 MOST_FEEDS = 10_000
@@ -62,8 +63,11 @@ def add_source(
 
 
 def checked_address(url: str) -> str:
-    """Canonical; FeedError when it is none or leads where feeds are not fetched from."""
-    address = canonical_url(url.strip())
+    """The canonical address of a feed, or of the best feed of a page that an address rule knows.
+
+    Raises FeedError for what is no address, or one that feeds are not fetched from.
+    """
+    address = feed_address(canonical_url(url.strip()))
     if not address or len(address) > 2048:
         raise SubscribeError(f"{url[:200]!r} is not a feed address.")
     Limits.from_settings().guard.check_url(address)

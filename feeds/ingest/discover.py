@@ -1,7 +1,7 @@
 """Find the feeds behind any address that a reader pastes, and show what is in them."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from feeds.ingest.errors import FetchError, ParseError
 from feeds.ingest.fetch import Limits, fetch_all, fetch_one
 from feeds.ingest.parse import parse_feed
 from feeds.ingest.types import FetchRequest, FetchResult
+from feeds.sources.address_rules import feed_addresses
 
 PREVIEWED = 5
 MOST_ALTERNATES = 6
@@ -50,16 +51,23 @@ class Discovery:
 
 
 def discover(url: str, limits: Limits | None = None) -> Discovery:
-    """The feeds at or behind `url`; FeedError, in words, when there is none."""
+    """The feeds at or behind `url`; FeedError, in words, when there is none.
+
+    What the address rules know comes first. The page itself is asked only if that is no feed.
+    """
     limits = limits or Limits.from_settings()
     url = complete_address(url)
+    known = feed_addresses(url)
+    if known and (candidates := asyncio.run(_in_time(_read_all(known, limits)))):
+        return Discovery(url, candidates)
     result = fetch_one(url, limits)
     if result.error:
         raise FetchError(result.error)
     try:
         return Discovery(url, (_read(result),))
     except ParseError as error:
-        candidates = asyncio.run(_search_briefly(result.final_url, error.alternates, limits))
+        search = _search(result.final_url, error.alternates, limits)
+        candidates = asyncio.run(_in_time(search))
         if not candidates:
             raise ParseError(f"{error} No feed was found in the usual places either.") from None
         return Discovery(url, candidates)
@@ -79,13 +87,11 @@ def complete_address(text: str) -> str:
     return found
 
 
-async def _search_briefly(
-    page: str, alternates: tuple[str, ...], limits: Limits
-) -> tuple[Candidate, ...]:
-    """A reader waits for this, so a server that is slow at each address ends it."""
+async def _in_time(search: Awaitable[tuple[Candidate, ...]]) -> tuple[Candidate, ...]:
+    """What `search` finds; nothing if it takes too long, as a reader waits for it."""
     try:
         async with asyncio.timeout(LONGEST_SEARCH):
-            return await _search(page, alternates, limits)
+            return await search
     except TimeoutError:
         return ()
 
@@ -93,16 +99,21 @@ async def _search_briefly(
 async def _search(page: str, alternates: tuple[str, ...], limits: Limits) -> tuple[Candidate, ...]:
     """The feeds that the page names, all of them, else the first at a common path."""
     named = [urljoin(page, alternate) for alternate in alternates[:MOST_ALTERNATES]]
-    found = {candidate.url: candidate async for candidate in _read_each(named, limits)}
-    if found:
-        return tuple(sorted(found.values(), key=lambda feed: _place(feed.url, named)))
+    if found := await _read_all(named, limits):
+        return found
     async with aclosing(_read_each(common_addresses(page), limits)) as candidates:
         async for candidate in candidates:
             return (candidate,)
     return ()
 
 
-def _place(url: str, named: list[str]) -> int:
+async def _read_all(urls: Sequence[str], limits: Limits) -> tuple[Candidate, ...]:
+    """The feeds among `urls`, in their order."""
+    found = {candidate.url: candidate async for candidate in _read_each(urls, limits)}
+    return tuple(sorted(found.values(), key=lambda feed: _place(feed.url, urls)))
+
+
+def _place(url: str, named: Sequence[str]) -> int:
     return named.index(url) if url in named else len(named)
 
 
@@ -114,7 +125,7 @@ def common_addresses(page: str) -> list[str]:
     return [urljoin(base, path) for base in folders for path in COMMON_PATHS]
 
 
-async def _read_each(urls: list[str], limits: Limits) -> AsyncGenerator[Candidate, None]:
+async def _read_each(urls: Sequence[str], limits: Limits) -> AsyncGenerator[Candidate, None]:
     requests = [FetchRequest(number, url) for number, url in enumerate(urls)]
     async with aclosing(fetch_all(requests, limits)) as results:
         async for result in results:

@@ -1,0 +1,143 @@
+"""Address rules lead from pages to feeds, and leave feeds and other pages as they are."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.catalogue import catalogue_entries
+from feeds.ingest.links import canonical_url
+from feeds.sources.address_rules import RULES, feed_address, feed_addresses
+from feeds.sources.address_rules.rule import AddressRule
+
+OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
+EXAMPLES = [(page, feed) for rule in RULES for page, feed in rule.examples]
+
+
+@pytest.mark.parametrize(("page", "feed"), EXAMPLES)
+def test_a_page_leads_to_its_feed_and_the_feed_to_itself(page: str, feed: str) -> None:
+    assert feed_address(canonical_url(page)) == feed
+    assert feed_address(feed) == feed
+    assert canonical_url(feed) == feed
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_feed_that_a_rule_names_is_left_as_it_is(rule: AddressRule) -> None:
+    for page, _ in rule.examples:
+        for feed in feed_addresses(canonical_url(page)):
+            assert feed_addresses(feed) in ((), (feed,))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "https://www.youtube.com/@GoogleDeepMind",
+        "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        "https://www.youtube.com/playlist",
+        "https://www.youtube.com/channel/nonsense",
+        "https://github.com/",
+        "https://github.com/explore",
+        "https://github.com/settings/profile",
+        "https://github.com/django/django/issues",
+        "https://github.com/django/django/commits/main.atom",
+        "https://gist.github.com/karpathy/8627fe009c40f57531cb18360106ce95",
+        "https://gitlab.com/explore/projects",
+        "https://gitlab.com/-/profile",
+        "https://gitlab.com/o/p/-/issues",
+        "https://gitlab.com/o/p/-/commits/main?feed_token=glft-secret&format=atom",
+        "https://www.reddit.com/",
+        "https://www.reddit.com/r/Python.rss",
+        "https://www.reddit.com/r/Python/new.rss?feed=secret&user=me",
+        "https://mastodon.social/explore",
+        "https://mastodon.social/@Gargron@example.org",
+        "https://social.example/@someone",
+        "https://medium.com/",
+        "https://medium.com/search",
+        "https://medium.com/feed/@karpathy",
+        "https://substack.com/@someone",
+        "https://open.substack.com/pub/importai",
+        "https://bsky.app/",
+        "https://bsky.app/profile/jay.bsky.team/feed/whats-hot",
+        "https://news.ycombinator.com/rss",
+        "https://news.ycombinator.com/user",
+        "https://arxiv.org/abs/1706.03762",
+        "https://export.arxiv.org/rss/cs.AI",
+        "https://huggingface.co/papers",
+        "https://pypi.org/",
+        "https://pypi.org/rss/updates.xml",
+        "https://lab.example/blog",
+        "https://notgithub.com/a/b",
+        "https://github.com.evil.example/a/b",
+    ],
+)
+def test_other_pages_and_feeds_stay_as_they_are(page: str) -> None:
+    assert feed_address(page) == page
+
+
+def test_a_repository_has_its_releases_before_its_commits() -> None:
+    assert feed_addresses("https://github.com/django/django") == (
+        "https://github.com/django/django/releases.atom",
+        "https://github.com/django/django/commits.atom",
+    )
+
+
+def test_no_feed_of_the_catalogue_is_changed() -> None:
+    urls = [entry["url"] for entry in catalogue_entries()]
+
+    assert urls
+    assert [feed_address(url) for url in urls] == urls
+
+
+def documented(rules: Iterable[AddressRule]) -> str:
+    """The table of docs/operations.md."""
+    rows = [f"| {rule.name} | {rule.examples[0][0]} | {rule.examples[0][1]} |" for rule in rules]
+    return "\n".join(["| Site | Page, for example | Feed |", "| --- | --- | --- |", *rows])
+
+
+def test_the_documentation_has_the_table_of_the_sites() -> None:
+    assert documented(RULES) in OPERATIONS.read_text(), f"It should be:\n{documented(RULES)}"
+
+
+def test_names_are_given_once_and_every_rule_has_examples() -> None:
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    assert all(rule.examples for rule in RULES)
+
+
+HOSTS = [
+    "www.youtube.com",
+    "github.com",
+    "gitlab.com",
+    "www.reddit.com",
+    "mastodon.social",
+    "medium.com",
+    "x.medium.com",
+    "x.substack.com",
+    "bsky.app",
+    "news.ycombinator.com",
+    "arxiv.org",
+    "huggingface.co",
+    "pypi.org",
+]
+
+
+@given(
+    st.sampled_from(HOSTS),
+    st.lists(st.text("abcUC@-.?&=list/ü%2Ftagsrpuserprojectcommits", max_size=12), max_size=5),
+)
+def test_whatever_stands_in_an_address_the_feed_is_an_address_and_stays(
+    host: str, path: list[str]
+) -> None:
+    page = canonical_url(f"https://{host}/" + "/".join(path))
+
+    feed = feed_address(page)
+
+    assert feed.startswith("https://")
+    assert canonical_url(feed) == feed
+    assert feed_address(feed) == feed
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "https://", "https://[", "mailto:x@y.example"])
+def test_what_is_no_address_is_left_alone(url: str) -> None:
+    assert feed_address(url) == url
