@@ -18,6 +18,7 @@ RESOURCES = (
     "feeds.api.trends",
     "feeds.api.search",
     "digests.api",
+    "digests.api_channels",
     "digests.ask.api",
 )
 

@@ -5,6 +5,10 @@ class DigestError(Exception):
     """Root of the app's exceptions; `str()` is a sentence for the reader."""
 
 
+class AllowanceError(DigestError):
+    """The reader did it as often as the allowance lets them."""
+
+
 class DeliveryError(DigestError):
     """It did not get through, for now.
 

@@ -37,7 +37,7 @@ class ChannelForm(forms.Form):
         self.user = user
         target = self.fields["target"]
         hints = (kind.target_help for kind in channels.KINDS)
-        target.help_text = " ".join(filter(None, [target.help_text, *hints]))
+        target.help_text = " ".join(filter(None, [str(target.help_text), *hints]))
 
     def clean(self) -> None:
         if "kind" not in self.cleaned_data:

@@ -14,17 +14,16 @@ from accounts.types import ReaderRequest
 from digests import channels as registry
 from digests.allowance import spend
 from digests.channels import describe, kind_of
+from digests.channels.confirmation import ask_owner
 from digests.channels.kind import ChannelKind
 from digests.channels.outbox import last_deliveries, stop
-from digests.errors import DeliveryError
+from digests.errors import AllowanceError, DeliveryError
 from digests.forms import ChannelForm
 from digests.links import whole
 from digests.models import Channel, Delivery, Digest, new_key
 from digests.read import todays_digest
-from feeds import clock
 
 State = Channel.State
-TOO_MANY_LETTERS = "Too many e-mails today. Try again tomorrow."
 TOO_MANY_TESTS = "Too many tests. Try again in an hour."
 
 
@@ -115,20 +114,14 @@ def _newest(channel: Channel) -> Digest:
 
 
 def _ask(request: ReaderRequest, channel: Channel) -> None:
-    """Ask the owner of the address whether they want editions; the link is valid for three days."""
-    if channel.state != State.UNCONFIRMED:
-        return
-    if not spend(request.user, "confirm"):
-        messages.error(request, TOO_MANY_LETTERS)
-        return
-    Channel.objects.filter(pk=channel.pk).update(created_at=clock.now())
-    kind = kind_of(channel)
+    name = kind_of(channel).confirmation
     try:
-        kind.prepare_confirmation(channel)()
+        if ask_owner(channel):
+            messages.success(request, f"A {name} was sent to {channel.target}.")
+    except AllowanceError as error:
+        messages.error(request, str(error))
     except DeliveryError as error:
-        messages.error(request, f"The {kind.confirmation} could not be sent. {error}")
-    else:
-        messages.success(request, f"A {kind.confirmation} was sent to {channel.target}.")
+        messages.error(request, f"The {name} could not be sent. {error}")
 
 
 def _stop(request: ReaderRequest, channel: Channel) -> None:

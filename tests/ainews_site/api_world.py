@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from digests.models import Channel
 from feeds.models import Folder, Item, Source, StoryRedirect, Subscription, TrendFollow
 from feeds.reading.feedback import log_impression
 from feeds.reading.marks import set_state
@@ -61,6 +62,9 @@ def _act(world: SimpleNamespace) -> None:
     set_state(world.reader, [world.also.pk], saved=True)
     world.follow = TrendFollow.objects.create(
         pk=900_401, user=world.reader, term="kestrel", label="Kestrel"
+    )
+    world.channel = Channel.objects.create(
+        pk=900_501, user=world.reader, kind="slack", target="https://hooks.example/T1/B2/secret"
     )
     trend = Trend(
         key="kestrel", label="Kestrel", aliases=("Falcon",), stories=12, before=3, sources=9,

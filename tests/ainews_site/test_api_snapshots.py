@@ -128,6 +128,18 @@ CALLS: dict[str, list[Call]] = {
         Call("GET", "digests/global/"),
         Call("GET", f"digests/global/{DAY}/"),
     ],
+    "channels": [
+        Call("GET", "digest/channels/"),
+        Call("POST", "digest/channels/", {"kind": "feed", "is_global": True}),
+        Call("POST", "digest/channels/", {"kind": "slack", "target": "ftp://hooks.example/x"}),
+        Call("POST", "digest/channels/", {"kind": "carrier pigeon"}),
+        Call("POST", "digest/channels/", {}),
+        Call("GET", "digest/channels/{channel}/"),
+        Call("GET", "digest/channels/{channel}/", user="staff"),
+        Call("DELETE", "digest/channels/{channel}/", user="staff"),
+        Call("DELETE", "digest/channels/{channel}/"),
+        Call("GET", "digest/channels/{channel}/"),
+    ],
     "ask": [
         Call("GET", "ask/?q=How much did Kestrel pay for Falcon?"),
         Call("GET", "ask/?q=Who won the cup?"),

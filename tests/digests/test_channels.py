@@ -189,6 +189,23 @@ def test_a_form_that_is_sent_twice_at_once_adds_one_way(reader: User) -> None:
     assert forms[0].save() == forms[1].save()
 
 
+def test_the_api_asks_the_owner_of_an_address_too(signed_in: Client, mailbox: Mailbox) -> None:
+    sent = {"kind": "email", "target": "me@example.org"}
+
+    added = signed_in.post("/api/v1/digest/channels/", sent, content_type="application/json")
+
+    assert (added.status_code, added.json()["state"]) == (201, "unconfirmed")
+    assert mailbox.letters[0]["To"] == "me@example.org"
+    mailbox.refused_recipient = "451 4.3.0 Try again later"
+    failed = signed_in.post(
+        "/api/v1/digest/channels/",
+        sent | {"target": "you@example.org"},
+        content_type="application/json",
+    )
+    assert failed.status_code == 502
+    assert "The confirmation e-mail could not be sent." in failed.json()["detail"]
+
+
 def test_a_test_says_whether_it_was_taken(
     signed_in: Client, reader: User, settings: LazySettings
 ) -> None:

@@ -1,0 +1,21 @@
+"""Ask the owner of an address whether they want editions there."""
+
+from digests.allowance import spend
+from digests.channels import kind_of
+from digests.errors import AllowanceError
+from digests.models import Channel
+from feeds import clock
+
+
+def ask_owner(channel: Channel) -> bool:
+    """Whether the owner was asked; nobody is who has answered or need not be.
+
+    The link is valid for three days from now. Raises DeliveryError, and AllowanceError, in words.
+    """
+    if channel.state != Channel.State.UNCONFIRMED:
+        return False
+    if not spend(channel.user, "confirm"):
+        raise AllowanceError("Too many e-mails today. Try again tomorrow.")
+    Channel.objects.filter(pk=channel.pk).update(created_at=clock.now())
+    kind_of(channel).prepare_confirmation(channel)()
+    return True
