@@ -7,6 +7,10 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
+    if "AINEWS_PARENT" in os.environ:
+        from ainews_site.lifeline import follow_parent
+
+        follow_parent(with_forks=sys.argv[1:2] == ["qcluster"])
     if sys.argv[1:2] == ["start"]:
         from ainews_site.early import start_web
 

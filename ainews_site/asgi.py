@@ -4,6 +4,9 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from ainews_site.lifeline import follow_parent
+
+follow_parent()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
 http = get_asgi_application()  # must run before anything imports models
 

@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ainews_site.lifeline import for_child
+
 LONGEST_MESSAGE = 4096
 """Bytes that a client may send over a socket at once; daphne reads no more than that."""
 RUN = secrets.token_hex(8)
@@ -33,7 +35,8 @@ def start_web() -> None:
     if database["ENGINE"].endswith("sqlite3") and not Path(database["NAME"]).exists():
         return
     if 0 < settings.PORT < 65536 and not port_problem(settings.HOST, settings.PORT):
-        started = spawn(web_command(settings.HOST, settings.PORT), settings.BASE_DIR)
+        command = web_command(settings.HOST, settings.PORT)
+        started = spawn(command, settings.BASE_DIR, stderr=subprocess.PIPE)
         atexit.register(started.kill)
 
 
@@ -57,15 +60,19 @@ def web_command(host: str, port: int) -> list[str]:
 
 
 def spawn(
-    command: list[str], folder: Path, environment: dict[str, str] | None = None
+    command: list[str],
+    folder: Path,
+    environment: dict[str, str] | None = None,
+    stderr: int | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """In a group of its own, so that it and what it forked end together."""
+    """In a group of its own, so that it and what it forked end together, and no later than we."""
     return subprocess.Popen(  # noqa: S603 - our own commands
         command,
         cwd=folder,
-        env=os.environ | {"AINEWS_RUN": RUN} | (environment or {}),
+        env=os.environ | {"AINEWS_RUN": RUN} | for_child() | (environment or {}),
         start_new_session=True,
         stdin=subprocess.DEVNULL,
+        stderr=stderr,
     )
 
 

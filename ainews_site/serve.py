@@ -18,6 +18,7 @@ from django.core.cache import caches
 
 from ainews_site import early
 from ainews_site.early import RUN, spawn, web_command
+from ainews_site.echo import Echo, how_it_ended
 from ainews_site.in_hand import VARIABLE, Quiet, lock_file
 from ainews_site.progress import say
 from ainews_site.queue import FAST
@@ -45,17 +46,34 @@ class Child:
         command: Sequence[str],
         process: "subprocess.Popen[bytes] | None" = None,
         environment: dict[str, str] | None = None,
+        *,
+        is_echoed: bool = False,
     ) -> None:
+        """Of one that is echoed the last lines are kept, to say why it ended."""
         self.name, self.command, self.environment = name, list(command), environment
         self.in_hand: Path | None = None
-        if process is None:
-            self.start()
-        else:
-            self.started, self.process = time.monotonic(), process
+        self._is_echoed = is_echoed
+        self._follow(process or self._spawn())
 
     def start(self) -> None:
-        self.started = time.monotonic()
-        self.process = spawn(self.command, settings.BASE_DIR, self.environment)
+        self._follow(self._spawn())
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        stderr = subprocess.PIPE if self._is_echoed else None
+        return spawn(self.command, settings.BASE_DIR, self.environment, stderr)
+
+    def _follow(self, process: "subprocess.Popen[bytes]") -> None:
+        self.started, self.process = time.monotonic(), process
+        self._echo = Echo(process.stderr) if process.stderr else None
+
+    @property
+    def state(self) -> str:
+        """How it ended, in words that follow its name."""
+        return how_it_ended(self.process.poll())
+
+    def last_lines(self) -> str:
+        lines = self._echo.last_lines() if self._echo else []
+        return "\n    ".join(["Its last lines:", *lines]) if lines else "It wrote nothing."
 
     @property
     def is_running(self) -> bool:
@@ -102,7 +120,7 @@ def web_child() -> Child:
     """The one that was started early, or a new one."""
     command = web_command(settings.HOST, settings.PORT)
     process, early.started = early.started, None
-    return Child("web", command, process)
+    return Child("web server", command, process, is_echoed=True)
 
 
 def worker_child(queue: str = "", processes: int = 0) -> Child:
@@ -136,6 +154,25 @@ def answers(web: Child, seconds: float = 30.0) -> bool:
     return False
 
 
+def wait_for_answer(web: Child) -> None:
+    """Until its first answer. One that was killed is started again; one that ended by itself would
+    do so again."""
+    for _ in range(MOST_SHORT_LIVES):
+        if answers(web):
+            return
+        said = f"The web server {web.state} before its first answer."
+        if web.is_running or web.process.returncode >= 0:
+            break
+        say(f"{said} Starting it again.")
+        web.restart()
+    give_up(web, said)
+
+
+def give_up(web: Child, said: str) -> None:
+    say(f"{said} {web.last_lines()}")
+    raise SystemExit(1)
+
+
 def heartbeats() -> list[Any] | None:
     """The queue's clusters that gave a sign within the last seconds; None if that is unknown."""
     from ainews_site.tasks import cluster_stats
@@ -162,7 +199,7 @@ class Watchdog:
     def complaint(self) -> str:
         """What is wrong now, in words; empty when all is well."""
         if not self.child.is_running:
-            return "it has ended"
+            return f"it {self.child.state}"
         known = heartbeats()
         if known is None:
             self.last_seen = time.monotonic()  # it cannot be blamed for what nobody knows
@@ -209,9 +246,8 @@ def watch(web: Child, watchdog: Watchdog, tick: Callable[[], None]) -> None:
         if not web.is_running:
             short_lives = short_lives + 1 if time.monotonic() - web.started < SHORT_LIFE else 0
             if short_lives >= MOST_SHORT_LIVES:
-                say("The web server ends again and again; what it wrote above says why.")
-                raise SystemExit(1)
-            say("Starting the web server again: it has ended.")
+                give_up(web, f"The web server {web.state}, again and again.")
+            say(f"Starting the web server again: it {web.state}.")
             web.restart()
         watchdog.look()
         tick()
@@ -236,9 +272,7 @@ def run(
             caches["queue"].clear()  # heartbeats of before, in a place of our own
         children.append(web := web_child())
         prepare()
-        if not answers(web):
-            say("The web server does not answer; what it wrote above says why.")
-            raise SystemExit(1)
+        wait_for_answer(web)
         children.append(worker := worker_child())  # not before: the page is waited for
         ready()
         watch(web, Watchdog(worker), tick)

@@ -1,6 +1,7 @@
 """`manage.py start`: from nothing to a page that answers; what `make run` calls."""
 
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from ainews_site import early
 from ainews_site.early import mark_ready, port_problem
 from ainews_site.failures import in_words
 from ainews_site.invocation import manage_command
+from ainews_site.lifeline import for_child
 from ainews_site.progress import say
 from ainews_site.serve import Child, run
 from ainews_site.tasks import ensure_schedules
@@ -188,7 +190,8 @@ def _connects(host: str) -> bool:
 def poll(*urls: str) -> None:
     """All sources that are due at once, with the progress bar of the poll command."""
     manage = str(settings.BASE_DIR / "manage.py")
-    subprocess.run([sys.executable, manage, "poll", *urls], check=False)  # noqa: S603 - our own
+    command, env = [sys.executable, manage, "poll", *urls], os.environ | for_child()
+    subprocess.run(command, env=env, check=False)  # noqa: S603 - our own
 
 
 def find_trends() -> None:

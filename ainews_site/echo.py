@@ -1,0 +1,52 @@
+"""What a child process writes to stderr, passed on and remembered, and how it ended."""
+
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import IO
+
+MOST_LINES = 15
+CHUNK = 65536
+
+
+class Echo:
+    """Writes to our own stderr what comes from the child, and keeps its last lines."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._lines: deque[bytes] = deque(maxlen=MOST_LINES)
+        self._stream = stream
+        self._thread = threading.Thread(target=self._pass_on, daemon=True)
+        self._thread.start()
+
+    def last_lines(self) -> list[str]:
+        """Once the child has ended, all that it had written is taken into account."""
+        self._thread.join(1.0)
+        return [line.decode(errors="replace") for line in self._lines if line.strip()]
+
+    def _pass_on(self) -> None:
+        """Always reads on: a child whose pipe is full would stand still."""
+        rest = b""
+        with self._stream:
+            while data := os.read(self._stream.fileno(), CHUNK):
+                with suppress(OSError, ValueError):
+                    sys.stderr.buffer.write(data)
+                    sys.stderr.buffer.flush()
+                *lines, rest = (rest + data).split(b"\n")
+                self._lines.extend(lines)
+        self._lines.append(rest)
+
+
+def how_it_ended(status: int | None) -> str:
+    """The return code of `subprocess` in words, to follow the name of the process."""
+    if status is None:
+        return "does not answer"
+    if status >= 0:
+        return f"ended with exit status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"was killed by {name}" + (" (is there enough memory?)" if name == "SIGKILL" else "")
