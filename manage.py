@@ -8,11 +8,11 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
     if "AINEWS_PARENT" in os.environ:
-        from ainews_site.lifeline import follow_parent
+        from ainews_site.process.lifeline import follow_parent
 
         follow_parent(with_forks=sys.argv[1:2] == ["qcluster"])
     if sys.argv[1:2] == ["start"]:
-        from ainews_site.early import start_web
+        from ainews_site.process.fast_start import start_web
 
         start_web()
     from django.core.management import execute_from_command_line
@@ -23,7 +23,7 @@ def main() -> None:
     except Error as error:
         from django.conf import settings
 
-        from ainews_site.failures import in_words
+        from ainews_site.infra.db_errors import in_words
 
         said = in_words(error, settings.DATABASES["default"])
         if not said or "--traceback" in sys.argv:

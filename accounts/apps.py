@@ -8,6 +8,6 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import sqlite
+        from ainews_site.infra import sqlite_lock as sqlite
 
         sqlite.connect()

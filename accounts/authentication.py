@@ -9,10 +9,10 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts.database import try_to_write
 from accounts.models import ApiToken, User, hash_token
 from accounts.signin_guard import client_network
 from accounts.token_guesses import guesses
+from ainews_site.infra.db_router import try_to_write
 
 
 class ApiTokenAuthentication(BaseAuthentication):

@@ -16,8 +16,8 @@ from typing import TypeVar
 from django.conf import settings
 
 from accounts.attempts import CachedAttempts, StoredAttempts
-from accounts.cache import CacheAway, asked
 from accounts.limits import Counter, TooMany
+from ainews_site.infra.cache import CacheAway, asked
 
 T = TypeVar("T")
 

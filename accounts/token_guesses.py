@@ -8,9 +8,9 @@ import threading
 import time
 from collections import OrderedDict
 
-from accounts.database import write_unseen
 from accounts.limits import Counter, Limit, TooMany
 from accounts.throttle import take
+from ainews_site.infra.db_router import write_unseen
 
 BY_ADDRESS = Limit("token", free=20)
 MOST_KEPT = 10_000

@@ -9,17 +9,17 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 RESOURCES = (
-    "feeds.api.sources",
-    "feeds.api.items",
-    "feeds.api.stories",
-    "feeds.api.ranked",
-    "feeds.api.marks",
-    "feeds.api.taste",
-    "feeds.api.trends",
-    "feeds.api.search",
-    "digests.api",
-    "digests.api_channels",
-    "digests.ask.api",
+    "feeds.web.api.sources",
+    "feeds.web.api.items",
+    "feeds.web.api.stories",
+    "feeds.web.api.ranked",
+    "feeds.web.api.marks",
+    "feeds.web.api.taste",
+    "feeds.web.api.trends",
+    "feeds.web.api.search",
+    "digests.web.api.editions",
+    "digests.web.api.channels",
+    "digests.web.api.ask",
 )
 
 

@@ -7,7 +7,9 @@ class SiteConfig(AppConfig):
     name = "ainews_site"
 
     def ready(self) -> None:
-        from ainews_site import checks, in_hand, worker_process  # noqa: F401 - registers the checks
+        from ainews_site import checks  # noqa: F401 - registers the checks
+        from ainews_site.process import worker_process
+        from ainews_site.queue import busy_lock as in_hand
 
         in_hand.connect()
         worker_process.connect()

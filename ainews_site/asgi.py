@@ -4,7 +4,7 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-from ainews_site.lifeline import follow_parent
+from ainews_site.process.lifeline import follow_parent
 
 follow_parent()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
@@ -14,9 +14,9 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
-from ainews_site.collector import spare_what_stays  # noqa: E402
-from digests import routing as digests_routing  # noqa: E402
-from feeds.live import routing as feeds_routing  # noqa: E402
+from ainews_site.process.gc_tuning import spare_what_stays  # noqa: E402
+from digests.web import routing as digests_routing  # noqa: E402
+from feeds.web.live import routing as feeds_routing  # noqa: E402
 
 sockets = feeds_routing.websocket_urlpatterns + digests_routing.websocket_urlpatterns
 

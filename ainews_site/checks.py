@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from ainews_site.queue import LONGEST_HIDDEN, clusters, longest_hold
+from ainews_site.queue.config import LONGEST_HIDDEN, clusters, longest_hold
 
 
 @register("ainews")

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
-from accounts.cache import circuit
-from accounts.replicas import NO_ANSWER, replicas
-from accounts.sqlite import holds_write_lock
-from ainews_site.schema import unapplied_migrations
+from ainews_site.infra.cache import circuit
+from ainews_site.infra.replicas import NO_ANSWER, replicas
+from ainews_site.infra.schema import unapplied_migrations
+from ainews_site.infra.sqlite_lock import holds_write_lock
 
 LOCKED = "locked by another program: reading works, writing waits"
 LONGEST_WRITE = 1.0

@@ -6,7 +6,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.zones import zone_named
+from ainews_site.infra.timezones import zone_named
 
 POLICY = {
     "default-src": "'self'",

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 import environ
 
-from ainews_site.addresses import mail_problem, site_problem
-from ainews_site.https import HSTS_SECONDS, https_settings
-from ainews_site.machine import measure, sizes_for
+from ainews_site.config.env_urls import mail_problem, site_problem
+from ainews_site.config.https import HSTS_SECONDS, https_settings
+from ainews_site.config.redis_url import address_problem
+from ainews_site.config.sizing import measure, sizes_for
 from ainews_site.proxies import read_proxies
-from ainews_site.queue import cluster_settings
-from ainews_site.redis_url import address_problem
-from feeds.language.prices import read_prices
+from ainews_site.queue.config import cluster_settings
+from feeds.ai.language.prices import read_prices
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -77,7 +77,7 @@ env = environ.Env(
     WORKERS=(int, 0),
 )
 GIVEN = {name: os.environ[name] for name in ("DATA", "DATABASE_URL") if name in os.environ}
-"""What the process was given, before `.env` filled in the rest: see ainews_site.invocation."""
+"""What the process was given, before `.env` filled in the rest: ainews_site.infra.invocation."""
 environ.Env.read_env(BASE_DIR / ".env")  # never overrides what the process was given
 for _name in env.scheme:
     if not os.environ.get(_name, "unset"):  # an empty value means the default, as in compose files
@@ -184,7 +184,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # writer is active, whatever the time-out; IMMEDIATE waits its turn.
         "transaction_mode": "IMMEDIATE",
         "timeout": env("SQLITE_BUSY_TIMEOUT"),
-        # No command that needs the write lock: see accounts.sqlite.
+        # No command that needs the write lock: see ainews_site.infra.sqlite_lock.
         "init_command": (
             "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000; PRAGMA mmap_size=33554432;"
             "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON"
@@ -217,7 +217,7 @@ if REPLICAS:
             "DATABASE_REPLICA_URLS needs PostgreSQL in DATABASE_URL: SQLite has no replicas."
         )
     DATABASES |= REPLICAS
-    DATABASE_ROUTERS = ["accounts.database.ReplicaRouter"]
+    DATABASE_ROUTERS = ["ainews_site.infra.db_router.ReplicaRouter"]
     for _database in DATABASES.values():
         # A server that is gone must be found out soon, and before a reader's query.
         _database["CONN_HEALTH_CHECKS"] = True
@@ -225,7 +225,7 @@ if REPLICAS:
     # Outside the session's, which reads at the beginning and writes at the very end.
     MIDDLEWARE.insert(
         MIDDLEWARE.index("django.contrib.sessions.middleware.SessionMiddleware"),
-        "ainews_site.replicas.ReplicaMiddleware",
+        "ainews_site.replica_middleware.ReplicaMiddleware",
     )
 DATABASE_REPLICA_LAG = env("DATABASE_REPLICA_LAG")
 # A pool does not survive the forks of the queue's clusters, so only what was started as a web
@@ -354,7 +354,7 @@ X_FRAME_OPTIONS = "DENY"
 ARCHIVE_DIR = Path(env("ARCHIVE_DIR") or DATA / "archive")
 ARCHIVE_AFTER_DAYS = env("ARCHIVE_AFTER_DAYS")
 
-INTEREST_TOPICS = "feeds.topics.TOPICS"
+INTEREST_TOPICS = "feeds.core.topics.TOPICS"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = env("TIME_ZONE")
@@ -387,7 +387,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"locks": {"()": "accounts.sqlite.OneLineForLocks"}},
+    "filters": {"locks": {"()": "ainews_site.infra.sqlite_lock.OneLineForLocks"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["locks"]}
     },

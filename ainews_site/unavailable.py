@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 
-from accounts.database import is_primary_lost
-from accounts.deferred import deferred
-from accounts.sqlite import is_locked
-from ainews_site.schema import explain
+from ainews_site.infra.db_router import is_primary_lost
+from ainews_site.infra.deferred_writes import deferred
+from ainews_site.infra.schema import explain
+from ainews_site.infra.sqlite_lock import is_locked
 
 READING = ("GET", "HEAD", "OPTIONS")
 RETRY_AFTER = 10
@@ -65,7 +65,7 @@ def answer_to(request: HttpRequest, error: BaseException) -> HttpResponse | None
         return unavailable_response(request, message, str(error))
     if problem := explain(error):
         return unavailable_response(request, NOT_MIGRATED, problem)
-    # With replicas ainews_site.replicas knows more of it.
+    # With replicas ainews_site.replica_middleware knows more of it.
     if not settings.REPLICAS and isinstance(error, Exception) and is_primary_lost(error):
         return unavailable_response(request, NO_ANSWER, str(error))
     return None

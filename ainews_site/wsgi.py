@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from ainews_site.collector import spare_what_stays
+from ainews_site.process.gc_tuning import spare_what_stays
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
 application = get_wsgi_application()

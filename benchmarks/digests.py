@@ -39,10 +39,10 @@ def main() -> int:
 def store() -> None:
     """As feeds would have brought them: an outlet a source, a text a body."""
     from accounts.models import User
+    from feeds.core.ids import make_id
     from feeds.demo.edition import make_edition
-    from feeds.ids import make_id
     from feeds.models import Item, ItemBody, Source, Subscription
-    from feeds.stories.group import group_new_items
+    from feeds.stories.grouping.group import group_new_items
 
     articles = [one for one in make_edition(NOW) if one.is_written and one.published < NOW]
     reader = User.objects.create_user("reader")
@@ -68,7 +68,7 @@ def store() -> None:
 
 def write() -> None:
     from accounts.models import User
-    from digests.write import write_digest
+    from digests.editions.write import write_digest
 
     reader = User.objects.get()
     seconds = 900.0 if os.environ.get("LLM_MODEL") else 0.0

@@ -128,14 +128,14 @@ def _drop_indexes(cursor: Any) -> list[str]:
 
 
 def _make_partitions(library: Library) -> None:
-    from feeds.ids import lowest_id
-    from feeds.partitions import ensure_partitions
+    from feeds.core.ids import lowest_id
+    from feeds.core.partitions import ensure_partitions
 
     ensure_partitions({lowest_id(library.day(days)) for days in range(0, 725, 5)})
 
 
 def _partitions_of(library: Library) -> list[Any]:
-    from feeds.partitions import spans
+    from feeds.core.partitions import spans
 
     return [span for span in spans() if library.number_at(span.low) < library.number_at(span.high)]
 
@@ -152,7 +152,7 @@ def _month(library: Library, span: Any) -> dict[str, float]:
     """Fill one partition; seconds by step."""
     from django.db import connection, transaction
 
-    from feeds.search import postgres_index
+    from feeds.search.postgres import index as postgres_index
 
     seconds: dict[str, float] = {}
     with connection.cursor() as cursor:

@@ -11,7 +11,7 @@ def fill(library: Library) -> dict[str, float]:
     """Seconds by step."""
     from django.db import connection
 
-    from feeds.search import sqlite_index
+    from feeds.search.sqlite import index as sqlite_index
 
     seconds: dict[str, float] = {}
     with timed(seconds, "sources and readers"):
@@ -33,7 +33,7 @@ def fill(library: Library) -> dict[str, float]:
 def _insert(rows: list[Row]) -> None:
     from django.db import transaction
 
-    from feeds.ingest.rows import adapt_time, insert_rows
+    from feeds.core.bulk import adapt_time, insert_rows
     from feeds.ingest.store import BODY_COLUMNS, ITEM_COLUMNS, KEY_COLUMNS
     from feeds.models import Item, ItemBody, ItemKey, Story
 

@@ -93,9 +93,9 @@ def _word(number: int) -> str:
 
 
 def measure_memory(tellings: Sequence[tuple[datetime, int, str, str]]) -> None:
-    from feeds.stories.evaluate import group_online
-    from feeds.stories.linkage import group_all
-    from feeds.stories.words import make_document
+    from feeds.evaluation.stories import group_online
+    from feeds.stories.grouping.linkage import group_all
+    from feeds.stories.grouping.tokenizer import make_document
 
     start = time.process_time()
     documents = [
@@ -122,7 +122,7 @@ def measure_window(items: int, meaning: bool) -> None:
 
     Vectors are made of the words of the titles, so that tellings of one event are near.
     """
-    from feeds.stories.online import Grouper
+    from feeds.stories.grouping.online import Grouper
 
     documents, vectors = _made_documents(items, meaning)
     before, grouper, seconds = _resident(), Grouper(), 0.0
@@ -139,7 +139,7 @@ def measure_window(items: int, meaning: bool) -> None:
 def _made_documents(items: int, meaning: bool) -> tuple[list[Any], dict[int, Any]]:
     import numpy as np
 
-    from feeds.stories.words import make_document
+    from feeds.stories.grouping.tokenizer import make_document
 
     made, vectors = [], {}
     rng = np.random.default_rng(7)
@@ -160,7 +160,7 @@ def _resident() -> int:
 
 def measure_database(tellings: Sequence[tuple[datetime, int, str, str]]) -> None:
     from feeds.models import Story
-    from feeds.stories.group import group_new_items, repair_stories
+    from feeds.stories.grouping.group import group_new_items, repair_stories
 
     _store(tellings)
     start = time.process_time()
@@ -173,7 +173,7 @@ def measure_database(tellings: Sequence[tuple[datetime, int, str, str]]) -> None
 
 
 def _store(tellings: Sequence[tuple[datetime, int, str, str]]) -> None:
-    from feeds.ids import make_id
+    from feeds.core.ids import make_id
     from feeds.models import Item, Source
 
     Source.objects.bulk_create(
@@ -197,9 +197,9 @@ def _store(tellings: Sequence[tuple[datetime, int, str, str]]) -> None:
 
 def measure_newsroom() -> None:
     """The sample newsroom's items with what a feed carries of their texts."""
+    from feeds.ai.embed.store import text_for
     from feeds.demo.edition import make_edition
-    from feeds.embed.store import text_for
-    from feeds.stories.words import make_document
+    from feeds.stories.grouping.tokenizer import make_document
 
     articles = sorted((a for a in make_edition(NOW) if a.is_written), key=lambda a: a.published)
     outlets = {name: n for n, name in enumerate(sorted({a.outlet for a in articles}))}
@@ -222,7 +222,7 @@ def measure_newsroom() -> None:
 
 
 def measure_labels(path: Path) -> None:
-    from feeds.stories.evaluate import read_labels
+    from feeds.evaluation.stories import read_labels
 
     found = read_labels(path)
     _print_f1(path.name, found.documents, found.labels, found.titles)
@@ -231,8 +231,8 @@ def measure_labels(path: Path) -> None:
 def _print_f1(
     name: str, documents: Sequence[Any], labels: Sequence[str], texts: dict[int, str]
 ) -> None:
-    from feeds.embed.provider import provider_for
-    from feeds.stories.evaluate import evaluate
+    from feeds.ai.embed.provider import provider_for
+    from feeds.evaluation.stories import evaluate
 
     rows = provider_for("onnx", "").encode(list(texts.values()))
     for kind, vectors in (("words", {}), ("MiniLM", dict(zip(texts, rows, strict=True)))):

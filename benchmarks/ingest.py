@@ -52,7 +52,7 @@ found["first"] = cpu() - start
 assert not report.failed, report.failed[:1]
 found["items"] = Item.objects.count()
 try:
-    from feeds.stories.group import group_new_items
+    from feeds.stories.grouping.group import group_new_items
     start = cpu()
     while group_new_items():
         pass

@@ -17,7 +17,7 @@ from typing import Any
 
 import django
 
-from ainews_site.collector import spare_what_stays
+from ainews_site.process.gc_tuning import spare_what_stays
 from benchmarks.library import FUNCTION_WORDS, Words
 from tests.services import free_port, is_open
 
@@ -102,11 +102,11 @@ def reader_and_acts() -> tuple[Any, list[Act]]:
     from accounts.models import User
     from feeds.models import Folder, ItemKey, Subscription
     from feeds.reading.filters import Filters
+    from feeds.reading.front_page import home_sections
     from feeds.reading.marks import mark_all_read, undo_mark
     from feeds.reading.river import river
     from feeds.reading.unread import unread_counts
     from feeds.search.run import search_items
-    from feeds.stories.home import home_sections
 
     user = User.objects.get(pk=1)
     followed = Subscription.objects.filter(user=user).order_by("-source_id")
@@ -159,7 +159,7 @@ class Storing:
         import numpy as np
         from django.utils import timezone
 
-        from feeds.ingest.types import CleanEntry
+        from feeds.ingest.parse.types import CleanEntry
 
         self.now = timezone.now()
         chance = np.random.default_rng(time.time_ns())

@@ -40,10 +40,10 @@ def _timed(chance: Any, acts: int) -> float:
     """Milliseconds of one pass over other tellings, with another taste, each time."""
     import numpy as np
 
-    from feeds.ids import TAIL_BITS
-    from feeds.stories.ranking.batch import Learned
-    from feeds.stories.ranking.reader import Reader
-    from feeds.stories.scoring import score_all
+    from feeds.core.ids import TAIL_BITS
+    from feeds.stories.ranking.data.batch import Learned
+    from feeds.stories.ranking.data.reader import Reader
+    from feeds.stories.ranking.scoring import score_all
 
     now = 1_780_000_000
     seconds = now - chance.integers(0, 7 * 86_400, TELLINGS)
@@ -66,7 +66,7 @@ def _timed(chance: Any, acts: int) -> float:
 
 def _words(chance: Any) -> bytes:
     """Some 25 terms, a few of them frequent, as headlines and summaries have them."""
-    from feeds.stories.alike import make_row
+    from feeds.stories.ranking.data.similarity import make_row
 
     return make_row(chance.zipf(1.15, 25).tolist())
 

@@ -96,8 +96,8 @@ def _batches(sources: list[int], items: int) -> Iterator[Any]:
     """Rows of the ledger, of items and of bodies; each batch is one source's."""
     from django.utils import timezone
 
-    from feeds.ids import make_id
-    from feeds.ingest.rows import adapt_time
+    from feeds.core.bulk import adapt_time
+    from feeds.core.ids import make_id
 
     chance = random.Random(7)
     words = [
@@ -126,7 +126,7 @@ def _batches(sources: list[int], items: int) -> Iterator[Any]:
 def _store(keys: Any, rows: Any, bodies: Any) -> None:
     from django.db import transaction
 
-    from feeds.ingest.rows import insert_rows
+    from feeds.core.bulk import insert_rows
     from feeds.ingest.store import BODY_COLUMNS, ITEM_COLUMNS, KEY_COLUMNS
     from feeds.models import Item, ItemBody, ItemKey
 

@@ -132,8 +132,8 @@ class Filler:
 
 def fill(a_day: int, days: int, readers: int, now: datetime) -> tuple[list[Any], list[int]]:
     from accounts.models import User
+    from feeds.core.partitions import ensure_months_ahead
     from feeds.models import Source, Subscription
-    from feeds.partitions import ensure_months_ahead
 
     ensure_months_ahead()
     rows = [
@@ -158,10 +158,10 @@ def add(filler: Filler, items: int, end: datetime, hours: int) -> None:
     """Items and stories of the hours before `end`, in two statements."""
     from django.db import transaction
 
-    from feeds.ids import make_id
-    from feeds.ingest.rows import insert_rows
-    from feeds.live.news import latest_seq
+    from feeds.core.bulk import insert_rows
+    from feeds.core.ids import make_id
     from feeds.models import Item, ItemKey, Story
+    from feeds.web.live.news import latest_seq
 
     seq, keys, stories, rows = latest_seq(), [], [], []
     for _ in range(items):

@@ -10,6 +10,6 @@ class DigestsConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import register_converter
 
-        from digests.day import DayConverter
+        from digests.web.day import DayConverter
 
         register_converter(DayConverter, "day")

@@ -12,11 +12,11 @@ from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from accounts.models import User
+from ainews_site.infra import db_clock
 from digests.ask.questions import answer_question, forget_old_questions
 from digests.channels.outbox import deliver, due_deliveries
-from digests.summarise import forget_old_summaries
-from digests.writing import ask_for, ask_for_due, waiting_writings, work_off
-from feeds import clock
+from digests.editions.summarise import forget_old_summaries
+from digests.editions.writing import ask_for, ask_for_due, waiting_writings, work_off
 from feeds.tasks import SLOW, ensure_schedule
 
 __all__ = [
@@ -60,7 +60,7 @@ def answer_soon(question_id: int) -> bool:
 
 def write_due_digests() -> int:
     """Write the editions whose hour has come, and those that are tried again; how many."""
-    ask_for_due(clock.now())
+    ask_for_due(db_clock.now())
     return write_waiting()
 
 

@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from digests.ask import views as ask_views
-from digests.views import channels, editions, links
+from digests.web.views import ask as ask_views
+from digests.web.views import channels, editions, links
 
 EVERYONES = {"is_global": True}
 

@@ -22,7 +22,7 @@ def detach_search(
     sender: AppConfig, using: str, plan: Sequence[tuple[Migration, bool]] = (), **_: Any
 ) -> None:
     """SQLite remakes no table that the search's view or triggers read."""
-    from feeds.search.sqlite_index import detach_index
+    from feeds.search.sqlite.index import detach_index
 
     connection = connections[using]
     if connection.vendor == "sqlite" and any(one.app_label == sender.label for one, _ in plan):
@@ -31,8 +31,9 @@ def detach_search(
 
 def attach_search(sender: AppConfig, using: str, **_: Any) -> None:
     """Make the partitions of the next months, and the index or what a migration took of it."""
-    from feeds import partitions
-    from feeds.search import postgres_index, sqlite_index
+    from feeds.core import partitions
+    from feeds.search.postgres import index as postgres_index
+    from feeds.search.sqlite import index as sqlite_index
 
     connection = connections[using]
     if "feeds_itembody" not in connection.introspection.table_names():

@@ -13,17 +13,17 @@ from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from accounts.attempts import forget_old_attempts
-from feeds import clock
+from ainews_site.infra import db_clock
+from feeds.ai.embed.store import drop_old_vectors
+from feeds.ai.language.complete import forget_old_replies
 from feeds.archive.store import archive_months
-from feeds.embed.store import drop_old_vectors
-from feeds.intake import take_in
-from feeds.language.complete import forget_old_replies
-from feeds.live.announce import announce_news
+from feeds.coordination.announce import announce_news
+from feeds.core.partitions import ensure_months_ahead
+from feeds.ingest.pipeline import take_in
 from feeds.models import FetchLog, Item, MarkUndo, Source
-from feeds.partitions import ensure_months_ahead
-from feeds.search.postgres_index import complete
-from feeds.stories.group import group_new_items, repair_stories
-from feeds.stories.taste import drop_old_views
+from feeds.search.postgres.index import complete
+from feeds.stories.grouping.group import group_new_items, repair_stories
+from feeds.stories.ranking.taste import drop_old_views
 from feeds.trends.follow import forget_alerts
 from feeds.trends.update import update_trends
 
@@ -92,7 +92,7 @@ def poll_due() -> int:
 def _mend_times() -> None:
     """A clock that was years ahead, as one is without its battery, must not silence a source
     for years."""
-    now = clock.now()
+    now = db_clock.now()
     Source.objects.filter(next_poll_at__gt=now + LONGEST_PAUSE).change(next_poll_at=now)
 
 
@@ -128,7 +128,7 @@ def drop_old_rows() -> None:
     """What nobody needs any more: fetch logs of a month ago, marks that could be taken back, old
     vectors, alerts, counts of attempts, what a model said, and what was shown too long ago to
     tell of a taste."""
-    now = clock.now()
+    now = db_clock.now()
     forget_old_replies()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
@@ -149,5 +149,5 @@ def archive_old_months() -> int:
     """The months before ARCHIVE_AFTER_DAYS, where it is set; how many went."""
     if not settings.ARCHIVE_AFTER_DAYS:
         return 0
-    moment = clock.now() - timedelta(days=settings.ARCHIVE_AFTER_DAYS)
+    moment = db_clock.now() - timedelta(days=settings.ARCHIVE_AFTER_DAYS)
     return len(archive_months(settings.ARCHIVE_DIR, moment, logger.info))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from feeds.views import marks, river, search, sources, stories, taste, trends
+from feeds.web.views import marks, river, search, sources, stories, taste, trends
 
 urlpatterns = [
     path("", stories.stories, name="stories"),

@@ -6,9 +6,9 @@ import pytest
 from django.core.cache import cache
 
 from accounts.middleware import signin_floods
-from accounts.remember import forget_near
 from accounts.token_guesses import guesses
-from feeds.stories.traits import forget_traits
+from ainews_site.infra.memo import forget_near
+from feeds.stories.ranking.traits import forget_traits
 from tests.network import only_this_machine
 from tests.openapi import answers_checked
 from tests.services import PgBouncer, Postgres, Redis, missing

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
-from feeds.ids import make_id
+from feeds.core.ids import make_id
 from feeds.models import Item, ItemBody, ItemKey, Source, Story, Subscription
 
 

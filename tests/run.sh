@@ -38,5 +38,5 @@ only+=(-n "$((cores > 4 ? 4 : cores))")
 if [ $# -eq 0 ] && [ -x /usr/lib/postgresql/15/bin/postgres ]; then
     .venv/bin/python -m tests.services postgres -- \
         .venv/bin/python -m pytest "${only[@]}" \
-        tests/accounts tests/digests tests/feeds tests/ainews_site/test_broker.py
+        tests/accounts tests/digests tests/feeds tests/ainews_site/queue/test_broker.py
 fi

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connections
 
-from ainews_site.failures import in_words
-from ainews_site.pooler import PooledError
+from ainews_site.backup.pooler import PooledError
+from ainews_site.infra.db_errors import in_words
 from ainews_site.transfer.run import Transfer, TransferError
 
 _SQLITE_OPTIONS = {

@@ -13,12 +13,13 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
-from ainews_site.renumber import renumber
+from ainews_site.backup.invalidate import renumber
 from ainews_site.transfer.sides import Side, open_side
 from ainews_site.transfer.tables import Table, fingerprint, tables
-from feeds import partitions
-from feeds.ids import TAIL_BITS
-from feeds.search import postgres_index, sqlite_index
+from feeds.core import partitions
+from feeds.core.ids import TAIL_BITS
+from feeds.search.postgres import index as postgres_index
+from feeds.search.sqlite import index as sqlite_index
 
 CHUNK = 5_000
 """Rows a transaction: what a kill undoes."""

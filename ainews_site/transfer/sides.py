@@ -14,7 +14,7 @@ from django.core.management.color import no_style
 from django.db import connections
 from psycopg import sql
 
-from ainews_site.pooler import refuse_pooler
+from ainews_site.backup.pooler import refuse_pooler
 from ainews_site.transfer.tables import Table
 
 NOTES = "ainews_transfer"

@@ -6,7 +6,7 @@ from accounts.models import User
 from digests.ask.found import Found, find_texts
 from digests.ask.passages import MOST, Passage, choose_passages, question_terms
 from digests.ask.types import Answer, AnswerSentence
-from digests.hygiene import gives_orders
+from digests.text.hygiene import gives_orders
 
 TOO_VAGUE = "Include a word or a name that says what you want to know."
 

@@ -17,8 +17,8 @@ from digests.ask.questions import (
 from digests.ask.types import Answer
 from digests.models import Question
 from digests.tasks import answer_soon
-from feeds.language.complete import is_configured
-from feeds.search.query import LONGEST
+from feeds.ai.language.complete import is_configured
+from feeds.search.query.parser import LONGEST
 
 EMPTY = "Enter a question, such as: who released open weights this week?"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from accounts.models import User
 from digests.ask.passages import READ, Text
 from digests.ask.types import AnswerSource
-from digests.hygiene import visible
+from digests.text.hygiene import visible
 from feeds.models import Item, ItemBody
 from feeds.search.run import search_items
 

@@ -13,9 +13,9 @@ from digests.ask.found import find_texts
 from digests.ask.passages import Passage
 from digests.ask.prompt import MOST_TOKENS, SCHEMA, VERSION, ask_for, read_answer
 from digests.ask.types import Answer, AnswerSentence
-from digests.check import Sentence, Source, complaint
-from digests.hygiene import cleaned
-from feeds.language.complete import complete
+from digests.text.check import Sentence, Source, complaint
+from digests.text.hygiene import cleaned
+from feeds.ai.language.complete import complete
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
-from digests.extract import BOILERPLATE, split_sentences
-from feeds.search.function_words import without_function_words
-from feeds.stories.words import terms_of, versions_conflict, versions_in
+from digests.text.extract import BOILERPLATE, split_sentences
+from feeds.search.query.function_words import without_function_words
+from feeds.stories.grouping.tokenizer import terms_of, versions_conflict, versions_in
 
 MOST, MOST_A_SOURCE = 5, 2
 RELEVANCE = 0.7

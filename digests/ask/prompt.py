@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from digests.check import Sentence
-from digests.hygiene import fenced
-from feeds.language.types import Message, Schema
+from digests.text.check import Sentence
+from digests.text.hygiene import fenced
+from feeds.ai.language.types import Message, Schema
 
 VERSION = "ask-1"
 """Part of the key under which a reply is kept: raise it with any change here."""

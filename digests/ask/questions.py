@@ -8,13 +8,13 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from ainews_site.infra import db_clock
 from digests.ask.model import answer_by_model
 from digests.ask.types import Answer
 from digests.models import Question
-from feeds import clock
-from feeds.ingest.errors import FeedError
-from feeds.language.complete import is_configured
-from feeds.language.errors import LanguageModelError
+from feeds.ai.language.complete import is_configured
+from feeds.ai.language.errors import LanguageModelError
+from feeds.core.errors import FeedError
 
 KEPT = timedelta(hours=1)
 """An answer is given again for so long; then news may have come."""
@@ -29,7 +29,7 @@ class AskError(FeedError):
 def kept_question(user: User, text: str) -> Question | None:
     """This reader's row for the same question, if it has not expired."""
     rows = Question.objects.filter(user=user, key=_key(text))
-    return rows.filter(asked_at__gt=clock.now() - KEPT).first()
+    return rows.filter(asked_at__gt=db_clock.now() - KEPT).first()
 
 
 def open_question(user: User, text: str) -> tuple[Question, bool]:
@@ -43,7 +43,7 @@ def open_question(user: User, text: str) -> tuple[Question, bool]:
         return known, False
     if not settings.ASK_HOURLY:
         raise AskError("Answers by the language model are disabled: ASK_HOURLY is 0.")
-    hour_ago = clock.now() - timedelta(hours=1)
+    hour_ago = db_clock.now() - timedelta(hours=1)
     if Question.objects.filter(user=user, asked_at__gt=hour_ago).count() >= settings.ASK_HOURLY:
         raise AskError(
             f"You have reached the limit of {settings.ASK_HOURLY} model answers an hour. Try again"
@@ -57,8 +57,10 @@ def _insert(user: User, text: str) -> tuple[Question, bool]:
     key = _key(text)
     try:
         with transaction.atomic():
-            Question.objects.filter(user=user, key=key, asked_at__lte=clock.now() - KEPT).delete()
-            row = Question.objects.create(user=user, key=key, text=text, asked_at=clock.now())
+            Question.objects.filter(
+                user=user, key=key, asked_at__lte=db_clock.now() - KEPT
+            ).delete()
+            row = Question.objects.create(user=user, key=key, text=text, asked_at=db_clock.now())
     except IntegrityError:
         return Question.objects.get(user=user, key=key), False
     return row, True
@@ -91,7 +93,7 @@ def model_answer(question: Question) -> Answer | None:
 
 
 def is_awaited(question: Question) -> bool:
-    return question.state == Question.WAITING and question.asked_at > clock.now() - GIVEN_UP
+    return question.state == Question.WAITING and question.asked_at > db_clock.now() - GIVEN_UP
 
 
 def what_became(question: Question) -> str:
@@ -105,7 +107,7 @@ def what_became(question: Question) -> str:
 
 def forget_old_questions() -> int:
     """Drop those that have expired; how many."""
-    return Question.objects.filter(asked_at__lt=clock.now() - KEPT).delete()[0]
+    return Question.objects.filter(asked_at__lt=db_clock.now() - KEPT).delete()[0]
 
 
 def _key(text: str) -> str:

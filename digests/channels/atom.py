@@ -11,9 +11,9 @@ from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import escape
 
 from digests.channels.kind import ChannelKind
-from digests.links import FEED, digest_path, token_for
+from digests.channels.links import FEED, digest_path, token_for
+from digests.channels.titles import title_of
 from digests.models import Channel, Digest
-from digests.titles import title_of
 
 MOST_ENTRIES = 20
 AUTHOR = "AI News"

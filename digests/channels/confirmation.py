@@ -1,10 +1,10 @@
 """Ask the owner of an address whether they want editions there."""
 
-from digests.allowance import spend
+from ainews_site.infra import db_clock
 from digests.channels import kind_of
-from digests.errors import AllowanceError
+from digests.channels.errors import AllowanceError
 from digests.models import Channel
-from feeds import clock
+from digests.web.allowance import spend
 
 
 def ask_owner(channel: Channel) -> bool:
@@ -16,6 +16,6 @@ def ask_owner(channel: Channel) -> bool:
         return False
     if not spend(channel.user, "confirm"):
         raise AllowanceError("Too many e-mails today. Try again tomorrow.")
-    Channel.objects.filter(pk=channel.pk).update(created_at=clock.now())
+    Channel.objects.filter(pk=channel.pk).update(created_at=db_clock.now())
     kind_of(channel).prepare_confirmation(channel)()
     return True

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.conf import settings
 
+from digests.channels.links import absolute, digest_path
 from digests.channels.message import EditionFacts, StoryFacts
-from digests.links import absolute, digest_path
+from digests.channels.titles import quiet_words, title_of
 from digests.models import Digest
-from digests.titles import quiet_words, title_of
 
 
 def facts_of(digest: Digest) -> EditionFacts:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from digests.errors import DeliveryError
+from digests.channels.errors import DeliveryError
 from digests.models import Channel, Digest
 
 Send = Callable[[], None]

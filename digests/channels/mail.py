@@ -12,14 +12,14 @@ from django.core.validators import EmailValidator
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from ainews_site.infra import db_clock
 from digests.channels.chat_text import flat
+from digests.channels.errors import DeliveryError
 from digests.channels.kind import ChannelKind, Newest, Send
-from digests.errors import DeliveryError
-from digests.links import CONFIRM, UNSUBSCRIBE, absolute, digest_path, token_for
+from digests.channels.links import CONFIRM, UNSUBSCRIBE, absolute, digest_path, token_for
+from digests.channels.plain_text import as_text
+from digests.channels.titles import title_of
 from digests.models import Channel, Digest
-from digests.text import as_text
-from digests.titles import title_of
-from feeds import clock
 
 UTF8 = Charset("utf-8")
 UTF8.body_encoding = QP
@@ -51,7 +51,9 @@ class Mail(ChannelKind):
             raise DeliveryError(problem)
         if channel.state != Channel.State.ACTIVE:
             raise DeliveryError("This address has not been confirmed yet.")
-        return self.prepare(channel, newest(), f"test-{channel.pk}-{clock.now().timestamp():.0f}")
+        return self.prepare(
+            channel, newest(), f"test-{channel.pk}-{db_clock.now().timestamp():.0f}"
+        )
 
     def prepare_confirmation(self, channel: Channel) -> Send:
         letter = confirmation_letter(channel)

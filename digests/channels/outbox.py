@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Max, Q
 
+from ainews_site.infra import db_clock
 from digests.channels import kind_of, kinds_that_know_repeats, pushed_kinds
+from digests.channels.errors import DeliveryError
 from digests.channels.kind import Send
-from digests.errors import DeliveryError
 from digests.models import Channel, Delivery, Digest
-from feeds import clock
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ LOST = "The worker stopped while sending. The edition may have arrived, so it is
 def plan_deliveries(digest: Digest) -> int:
     """A delivery for each channel that carries this edition and has none of it; how many carry
     it. In the transaction of the caller."""
-    now = clock.now()
+    now = db_clock.now()
     carrying = Channel.objects.filter(state=Channel.State.ACTIVE, user__is_active=True)
     carrying = carrying.filter(is_global=digest.is_global, kind__in=pushed_kinds())
     if not digest.is_global:
@@ -53,7 +53,7 @@ def plan_deliveries(digest: Digest) -> int:
 
 def due_deliveries() -> list[int]:
     """Those that somebody should take now, oldest first."""
-    now = clock.ask()
+    now = db_clock.ask()
     waiting = Q(state=State.WAITING, next_try_at__lte=now)
     left = Q(state__in=[State.CLAIMED, State.SENDING], until__lt=now)
     due = Delivery.objects.filter(_MAY_LEAVE, waiting | left)
@@ -103,7 +103,7 @@ def _note(delivery: Delivery, error: BaseException | None) -> bool:
     if error is not None:
         _note_failure(delivery, error)
         return False
-    _mark(delivery, state=State.SENT, sent_at=clock.now(), error="", until=None)
+    _mark(delivery, state=State.SENT, sent_at=db_clock.now(), error="", until=None)
     logger.info("digest_delivered delivery_id=%s kind=%s", delivery.pk, delivery.channel.kind)
     return True
 
@@ -117,7 +117,7 @@ def _note_failure(delivery: Delivery, error: BaseException) -> None:
 
 
 def _claim(pk: int) -> Delivery | None:
-    now = clock.ask()
+    now = db_clock.ask()
     own, is_over = Delivery.objects.filter(pk=pk), Q(until__lt=now)
     # People in a chat or at their mail cannot tell a second copy from the first.
     may_repeat = Q(channel__kind__in=kinds_that_know_repeats())
@@ -138,7 +138,7 @@ def _mark(delivery: Delivery, **values: object) -> bool:
 
 @transaction.atomic
 def _failed(delivery: Delivery, error: DeliveryError) -> None:
-    now = clock.now()
+    now = db_clock.now()
     is_unsure = error.may_have_arrived and not kind_of(delivery.channel).knows_repeats
     next_try = now + _pause(delivery.attempts, error.retry_after)
     is_late = next_try > delivery.created_at + GIVEN_UP_AFTER

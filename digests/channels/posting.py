@@ -7,14 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from digests.channels.errors import DeliveryError
 from digests.channels.facts import facts_of
 from digests.channels.kind import ChannelKind, Newest, Send
 from digests.channels.message import EditionFacts
-from digests.errors import DeliveryError
 from digests.models import Channel, Digest
-from feeds.ingest.errors import BlockedAddressError, FeedError, FetchError, UnansweredError
-from feeds.ingest.guard import Guard
-from feeds.ingest.transport import Posted, post
+from feeds.core.errors import BlockedAddressError, FeedError, FetchError, UnansweredError
+from feeds.ingest.fetch.guard import Guard
+from feeds.ingest.fetch.transport import Posted, post
 
 GONE = (401, 403, 404, 410)
 AGAIN = (408, 425, 429)

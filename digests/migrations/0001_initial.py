@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('date', models.DateField(help_text="the reader's own day")),
                 ('created_at', models.DateTimeField(auto_now=True)),
                 ('written_by', models.CharField(default='extractive', max_length=100)),
-                ('content', models.JSONField(help_text='the edition: see digests.edition')),
+                ('content', models.JSONField(help_text='the edition: see digests.editions.edition')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='digests', to=settings.AUTH_USER_MODEL)),
             ],
             options={

@@ -7,9 +7,9 @@ from django import template
 from django.utils import timezone
 
 from digests.channels import describe
+from digests.channels.titles import quiet_words, title_of
+from digests.editions.window import reader_today
 from digests.models import Channel, Delivery, Digest
-from digests.titles import quiet_words, title_of
-from digests.window import reader_today
 
 register = template.Library()
 register.filter("title_of", title_of)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from django.db.models import Max, Sum
 
-from feeds.ids import id_time
+from feeds.core.ids import id_time
 from feeds.models import ArchivePart
 
 

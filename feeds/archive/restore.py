@@ -12,10 +12,10 @@ from django.db import models, transaction
 from accounts.models import User
 from feeds.archive.files import ArchiveError, Line, Manifest, read_lines, read_manifest
 from feeds.archive.store import CHUNK, batched
+from feeds.coordination.revisions import CONTENT, GROUPING, revise
+from feeds.core.partitions import ensure_partitions
 from feeds.models import ArchivePart, Item, ItemBody, ItemKey, ItemState, Source, Story
-from feeds.partitions import ensure_partitions
-from feeds.revisions import CONTENT, GROUPING, revise
-from feeds.stories.refresh import refresh_stories
+from feeds.stories.grouping.refresh import refresh_stories
 
 
 @dataclass(slots=True)

@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 from django.db import OperationalError, connection, models, transaction
 
 from accounts.models import User
-from feeds import clock, partitions
+from ainews_site.infra import db_clock
 from feeds.archive.files import ArchiveError, Line, Manifest, read_lines, read_manifest, write_part
-from feeds.ids import id_time, lowest_id
-from feeds.lease import Held, lasts, lease
+from feeds.coordination.lease import Held, lasts, lease
+from feeds.coordination.revisions import CONTENT, GROUPING, revise
+from feeds.core import partitions
+from feeds.core.ids import id_time, lowest_id
 from feeds.models import ArchivePart, Item, ItemBody, ItemKey, ItemState, Source, Story
-from feeds.revisions import CONTENT, GROUPING, revise
-from feeds.stories.refresh import refresh_stories
+from feeds.stories.grouping.refresh import refresh_stories
 
 CHUNK = 500
 PAGES = 2_000
@@ -118,7 +119,7 @@ def _months_with_items(end: int) -> Iterator[tuple[int, int]]:
 def _archive(folder: Path, low: int, high: int, held: Held) -> ArchivePart | None:
     if not _wanted(low, high).exists():
         return None
-    made_at = clock.ask()
+    made_at = db_clock.ask()
     names = _free_names(low, high)
     manifest = Manifest(names[0], low, high, made_at.isoformat())
     manifest.sources = {str(pk): url for pk, url in Source.objects.values_list("pk", "url")}

@@ -5,10 +5,10 @@ from typing import Any
 
 from lxml import etree
 
-from feeds.ingest.encoding import to_utf8
-from feeds.ingest.errors import FetchError, ParseError
-from feeds.ingest.fetch import Limits, fetch_one
-from feeds.ingest.sanitise import sanitise
+from feeds.core.errors import FetchError, ParseError
+from feeds.html.sanitise import sanitise
+from feeds.ingest.fetch.client import Limits, fetch_one
+from feeds.ingest.parse.encoding import to_utf8
 
 LARGEST_PAGE = 3 * 1024 * 1024
 """Reading a page costs more than reading a feed; no article is longer."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.db import transaction
 
 from accounts.models import User
-from feeds import clock
+from ainews_site.infra import db_clock
 from feeds.models import Item, ItemKey, ItemState, Source, Subscription
 
 MOST_HOPS = 10
@@ -81,7 +81,7 @@ def _carry_over(source: Source, known: Source) -> None:
         changes |= {"is_public": True, "weight": source.weight}
     is_read = source.is_public or known.subscriptions.exists()
     if known.status == Source.Status.PAUSED and not known.is_public and is_read:
-        changes |= {"status": Source.Status.ACTIVE, "next_poll_at": clock.now()}
+        changes |= {"status": Source.Status.ACTIVE, "next_poll_at": db_clock.now()}
     if changes:
         Source.objects.filter(pk=known.pk).update(**changes)
 
@@ -121,8 +121,8 @@ def _is_same_publisher(one: str, other: str) -> bool:
 
 def _move_items(source: Source, known: Source, twins: dict[int, int]) -> None:
     """Items that only the old source had become the other's; of twins one is enough."""
-    from feeds.stories.edit import delete_items
-    from feeds.stories.refresh import refresh_stories
+    from feeds.stories.grouping.edit import delete_items
+    from feeds.stories.grouping.refresh import refresh_stories
 
     delete_items(Item.objects.filter(pk__in=list(twins)))
     theirs = ItemKey.objects.filter(source=known).values("key_hash")

@@ -13,18 +13,18 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 
-from accounts.sqlite import is_locked
-from feeds import clock
-from feeds.ingest.arrivals import fetched
-from feeds.ingest.fetch import Limits
+from ainews_site.infra import db_clock
+from ainews_site.infra.sqlite_lock import is_locked
+from feeds.coordination.revisions import CONTENT, revise
+from feeds.core.bulk import adapt_time, insert_rows, update_rows
+from feeds.ingest.fetch.arrivals import fetched
+from feeds.ingest.fetch.client import Limits
 from feeds.ingest.lease import claim, give_back, renew
 from feeds.ingest.outcome import Outcome, Prepared, crashed, due_at, finish, prepare, request_for
-from feeds.ingest.rows import adapt_time, insert_rows, update_rows
+from feeds.ingest.parse.types import FetchResult
 from feeds.ingest.store import CHUNK
-from feeds.ingest.types import FetchResult
 from feeds.models import FetchLog, Source
-from feeds.revisions import CONTENT, revise
-from feeds.search.postgres_index import sort_in
+from feeds.search.postgres.index import sort_in
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def poll_sources(
     """
     started = time.monotonic()
     wanted = list(source_ids)
-    sources = claim(wanted, clock.ask())
+    sources = claim(wanted, db_clock.ask())
     poll = _Poll(sources, now, on_result)
     try:
         poll.run(limits or Limits.from_settings(), started + seconds)
@@ -90,7 +90,7 @@ def poll_sources(
     sort_in(pk for outcome in poll.outcomes for pk in outcome.stored.new_ids)
     offline = is_offline(poll.outcomes)
     if offline:
-        _forgive(poll.outcomes, clock.now())
+        _forgive(poll.outcomes, db_clock.now())
     seconds = time.monotonic() - started
     return PollReport(tuple(poll.outcomes), len(wanted) - len(sources), seconds, offline)
 
@@ -101,7 +101,7 @@ def is_offline(outcomes: Sequence[Outcome]) -> bool:
     hosts = {urlsplit(outcome.source.url).netloc for outcome in outcomes}
     if len(hosts) < FEWEST_HOSTS or not all(outcome.unreachable for outcome in outcomes):
         return False
-    lately = clock.now() - LATELY
+    lately = db_clock.now() - LATELY
     return not Source.objects.filter(last_succeeded_at__gte=lately).exists()
 
 
@@ -134,7 +134,7 @@ class _Poll:
         self._entries = 0
 
     def now(self) -> datetime:
-        return self._now or clock.now()
+        return self._now or db_clock.now()
 
     def run(self, limits: Limits, until: float = math.inf) -> None:
         """`until` is the monotonic time after which no more results are awaited."""
@@ -149,7 +149,7 @@ class _Poll:
                 if time.monotonic() > until:
                     break
                 if time.monotonic() - renewed > renew_after:
-                    renew(list(self.waiting.values()), clock.ask())
+                    renew(list(self.waiting.values()), db_clock.ask())
                     renewed = time.monotonic()
 
     def _take(self, result: FetchResult) -> None:

@@ -11,13 +11,13 @@ from logging import getLogger
 
 from django.db import DatabaseError, connection, transaction
 
-from feeds.ids import TAIL_BITS, TAIL_MASK, lowest_id, make_id
-from feeds.ingest.rows import adapt_time, insert_rows, to_json
-from feeds.ingest.types import CleanEntry
-from feeds.markup import beyond_text
+from feeds.coordination.revisions import CONTENT, revise
+from feeds.core.bulk import adapt_time, insert_rows, to_json
+from feeds.core.ids import TAIL_BITS, TAIL_MASK, lowest_id, make_id
+from feeds.core.partitions import ensure_partitions
+from feeds.html.markup import beyond_text
+from feeds.ingest.parse.types import CleanEntry
 from feeds.models import Item, ItemBody, ItemKey
-from feeds.partitions import ensure_partitions
-from feeds.revisions import CONTENT, revise
 
 logger = getLogger(__name__)
 
@@ -91,7 +91,7 @@ def store_entries(
     revises: bool = True,
 ) -> Stored:
     """Store what one document holds; storing it again changes nothing. Who stores several in
-    a transaction `revises` at its end instead: see feeds.revisions.
+    a transaction `revises` at its end instead: see feeds.coordination.revisions.
 
     `topics` and `language` are the source's. On the first fetch of a source
     (`is_first`), entries without a date are dated backwards from `now` in the order

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Item',
             fields=[
-                ('id', models.BigIntegerField(help_text='time-ordered, see feeds.ids', primary_key=True, serialize=False)),
+                ('id', models.BigIntegerField(help_text='time-ordered, see feeds.core.ids', primary_key=True, serialize=False)),
                 ('seq', models.BigIntegerField(help_text="the ledger's number: order of arrival")),
                 ('story_pinned', models.BooleanField(default=False, help_text='a person put it there')),
                 ('copy_of', models.BigIntegerField(blank=True, help_text='id of the original', null=True)),
@@ -165,7 +165,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Story',
             fields=[
-                ('id', models.BigIntegerField(help_text='time-ordered, see feeds.ids', primary_key=True, serialize=False)),
+                ('id', models.BigIntegerField(help_text='time-ordered, see feeds.core.ids', primary_key=True, serialize=False)),
                 ('title', models.CharField(max_length=500)),
                 ('first_at', models.DateTimeField()),
                 ('last_at', models.DateTimeField(db_index=True, help_text='its newest item')),

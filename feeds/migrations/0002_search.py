@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db import migrations
 
-from feeds.search import postgres_index, sqlite_index
+from feeds.search.postgres import index as postgres_index
+from feeds.search.sqlite import index as sqlite_index
 
 
 def drop(apps: Any, schema_editor: Any) -> None:

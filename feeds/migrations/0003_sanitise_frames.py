@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import migrations
 
-from feeds.ingest.sanitise import sanitise, to_text
+from feeds.html.sanitise import sanitise, to_text
 
 
 def sanitise_again(apps: Any, schema_editor: Any) -> None:

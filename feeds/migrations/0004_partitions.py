@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import migrations
 
-from feeds import partitions
+from feeds.core import partitions
 
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s AND schemaname = current_schema()"
 OWN_KEYS = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'f'"

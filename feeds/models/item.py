@@ -6,8 +6,8 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from feeds.ids import lowest_id
-from feeds.markup import plain_html
+from feeds.core.ids import lowest_id
+from feeds.html.markup import plain_html
 from feeds.models.source import Source
 from feeds.models.story import Story
 
@@ -39,7 +39,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
 
 class Item(models.Model):
-    id = models.BigIntegerField(primary_key=True, help_text="time-ordered, see feeds.ids")
+    id = models.BigIntegerField(primary_key=True, help_text="time-ordered, see feeds.core.ids")
     seq = models.BigIntegerField(help_text="the ledger's number: order of arrival")
     source = models.ForeignKey(
         Source, on_delete=models.CASCADE, related_name="items", db_index=False

@@ -6,7 +6,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from feeds import clock
+from ainews_site.infra import db_clock
 
 
 class SourceQuerySet(models.QuerySet["Source"]):
@@ -19,12 +19,12 @@ class SourceQuerySet(models.QuerySet["Source"]):
 
     def free(self, now: Any) -> "SourceQuerySet":
         """Sources whose lease nobody holds."""
-        is_over = Q(lease_until__lt=now) | Q(lease_until__gt=now + clock.FURTHEST)
+        is_over = Q(lease_until__lt=now) | Q(lease_until__gt=now + db_clock.FURTHEST)
         return self.filter(Q(lease_until__isnull=True) | is_over)
 
     def due(self, now: Any = None) -> "SourceQuerySet":
         """Sources to be polled: active, their time has come, nobody holds their lease."""
-        now = now or clock.now()
+        now = now or db_clock.now()
         return self.free(now).filter(status=Source.Status.ACTIVE, next_poll_at__lte=now)
 
     def lock(self) -> None:

@@ -15,7 +15,7 @@ class StoryQuerySet(models.QuerySet["Story"]):
 
 
 class Story(models.Model):
-    id = models.BigIntegerField(primary_key=True, help_text="time-ordered, see feeds.ids")
+    id = models.BigIntegerField(primary_key=True, help_text="time-ordered, see feeds.core.ids")
     title = models.CharField(max_length=500)
     lead = models.ForeignKey(
         "feeds.Item", null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from accounts.models import User
+from feeds.core.topics import LABELS
 from feeds.models import FollowedStory, Impression, ItemState, Story, Subscription
 from feeds.reading.marks import set_state
-from feeds.topics import LABELS
 
 LEVELS = ("mute", "less", "normal", "more")
 LARGEST = (1 << 63) - 1

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from accounts.database import reading_connection
 from accounts.models import User
-from feeds.ids import lowest_id
+from ainews_site.infra.db_router import reading_connection
+from feeds.core.ids import lowest_id
 from feeds.models import Item, ItemState
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, followed_sources

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from accounts.models import User
+from feeds.core.topics import LABELS
 from feeds.models import FollowedStory, Impression, Item, Subscription
 from feeds.stories.coverage import headline_for
-from feeds.stories.taste import DISLIKED, SAVED, Act, read_acts, taste_of
-from feeds.topics import LABELS
+from feeds.stories.ranking.taste import DISLIKED, SAVED, Act, read_acts, taste_of
 
 MOST_LISTED = 50
 MOST_TOPICS = 12

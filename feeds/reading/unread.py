@@ -12,11 +12,11 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.database import reading_connection
 from accounts.models import User
-from accounts.remember import remembered
-from feeds.ids import lowest_id
-from feeds.revisions import news_for
+from ainews_site.infra.db_router import reading_connection
+from ainews_site.infra.memo import remembered
+from feeds.coordination.revisions import news_for
+from feeds.core.ids import lowest_id
 
 FRESH = 60
 """Seconds. Items that leave the horizon, or are deleted, are counted for so long."""

@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from accounts.database import reading_connection
 from accounts.models import User
-from accounts.remember import remembered
-from feeds.revisions import news_for
-from feeds.search import postgres_find, sqlite_find
-from feeds.search.conditions import Conditions
-from feeds.search.query import Query
-from feeds.search.types import ENOUGH, LOOSE, Match
+from ainews_site.infra.db_router import reading_connection
+from ainews_site.infra.memo import remembered
+from feeds.coordination.revisions import news_for
+from feeds.search.postgres import find as postgres_find
+from feeds.search.query.conditions import Conditions
+from feeds.search.query.parser import Query
+from feeds.search.query.types import ENOUGH, LOOSE, Match
+from feeds.search.sqlite import find as sqlite_find
 
 FRESH = 600
 """Seconds, unless something new comes or changes; then "unread" has another horizon too."""

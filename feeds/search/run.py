@@ -13,8 +13,8 @@ from feeds.archive.notes import Archived, archived
 from feeds.models import Item, ItemState, Source
 from feeds.reading.river import attach_states
 from feeds.search.popular import Search
-from feeds.search.query import parse_query
-from feeds.search.types import CANDIDATES
+from feeds.search.query.parser import parse_query
+from feeds.search.query.types import CANDIDATES
 
 PAGE = 50
 _MARKED = re.compile("\x02([^\x02\x03]*)\x03")

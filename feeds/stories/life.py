@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from feeds.stories.likeness import WINDOW
+from feeds.stories.grouping.similarity import WINDOW
 
 LIVELY = timedelta(hours=24)
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from feeds.topics import LABELS
+from feeds.core.topics import LABELS
 
 register = template.Library()
 

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
+from feeds.coordination.revisions import CONTENT, revise
 from feeds.models import Source, Story, StoryRedirect, Subscription, TrendBoard
-from feeds.revisions import CONTENT, revise
 from feeds.trends.types import Trend
 
 STALE = timedelta(days=2)

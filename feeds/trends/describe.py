@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
-from feeds.ids import id_time, lowest_id
+from feeds.core.ids import id_time, lowest_id
+from feeds.core.topics import LABELS
 from feeds.models import Item
-from feeds.topics import LABELS
 from feeds.trends.collapse import Cluster, Rise, collapse
 from feeds.trends.find import WEEK
 from feeds.trends.tallies import Seen

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
-from accounts.zones import zone_named
-from feeds.live.alerts import SHOWN
-from feeds.live.announce import announce_news
+from ainews_site.infra.timezones import zone_named
+from feeds.coordination.announce import announce_news
+from feeds.core.topics import LABELS
 from feeds.models import Item, StoryRedirect, TrendAlert, TrendFollow
-from feeds.topics import LABELS
+from feeds.trends.alerts import SHOWN
 from feeds.trends.collapse import Rise
 from feeds.trends.find import WEEK
 from feeds.trends.tallies import Seen

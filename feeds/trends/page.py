@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from accounts.models import User
-from feeds.ids import id_time, lowest_id
+from feeds.core.ids import id_time, lowest_id
 from feeds.models import Item, Source, Story, TermDay
 from feeds.stories.coverage import headline_for, lead_first
 from feeds.trends.describe import label_of

@@ -4,8 +4,8 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from feeds import clock
-from feeds.lease import Held, lease
+from ainews_site.infra import db_clock
+from feeds.coordination.lease import Held, lease
 from feeds.trends import board
 from feeds.trends.count import count_days
 from feeds.trends.describe import describe
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 def update_trends(now: datetime | None = None) -> int:
     """Bring everyone's trends up to date; how many alerts came of it. Does nothing while
     another process does the same."""
-    now = now or clock.now()
+    now = now or db_clock.now()
     with lease(LEASE) as held:
         if held is None:
             return 0

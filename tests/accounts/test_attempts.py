@@ -15,7 +15,7 @@ from accounts.attempts import forget_old_attempts
 from accounts.limits import Counter, Limit, TooMany, in_words
 from accounts.models import AttemptCount
 from accounts.throttle import forget, give_back, take
-from tests.accounts.test_remember import caching_in
+from tests.ainews_site.infra.test_memo import caching_in
 from tests.services import Redis, free_port, missing
 
 FEW = Counter(Limit("test", free=3, pause=30, longest=100), "someone")

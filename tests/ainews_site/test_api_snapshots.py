@@ -155,7 +155,7 @@ CHANGING = {"undo", "milliseconds", "next_poll_at"}
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr("django.utils.timezone.now", lambda: api_world.NOW)
-    monkeypatch.setattr("feeds.clock.now", lambda: api_world.NOW)
+    monkeypatch.setattr("ainews_site.infra.db_clock.now", lambda: api_world.NOW)
     return api_world.build()
 
 

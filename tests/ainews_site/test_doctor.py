@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from ainews_site.management.commands.doctor import digests, mail
 from digests.channels.outbox import plan_deliveries
+from digests.editions.writing import ask_for, today_of
 from digests.models import Delivery, Writing
-from digests.writing import ask_for, today_of
 from tests.digests.make import make_channel, make_edition
 from tests.digests.receivers import Mailbox, mail_server
 from tests.make import make_user

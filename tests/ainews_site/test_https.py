@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
 from accounts.models import SigninToken
-from ainews_site.https import https_settings
+from ainews_site.config.https import https_settings
 from ainews_site.proxies import TrustedProxyMiddleware, read_proxies
 from tests.ainews_site.test_nginx import PASSWORD, Web, site_data
 from tests.make import make_user

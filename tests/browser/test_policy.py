@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from feeds.live.socket import TOO_BIG
+from feeds.web.live.socket import TOO_BIG
 from tests.browser.conftest import Product
 
 SAID = "new Promise((end) => addEventListener('securitypolicyviolation', (event) => end(event.%s)))"

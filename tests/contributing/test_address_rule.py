@@ -8,14 +8,14 @@ from django.core.management import call_command
 from django.test import Client
 
 from accounts.models import ApiToken, User
-from feeds.ingest.discover import discover
 from feeds.models import Source
 from feeds.sources import address_rules
 from feeds.sources.address_rules import RULES, feed_address
-from feeds.subscribe import import_opml
+from feeds.sources.discover import discover
+from feeds.sources.subscriptions import import_opml
 from tests.contributing import toy_address_rule
 from tests.feeds.ingest.server import Server, reply, serve
-from tests.feeds.ingest.test_discover import page, rss
+from tests.feeds.sources.test_discover import page, rss
 from tests.make import make_user
 
 pytestmark = pytest.mark.django_db

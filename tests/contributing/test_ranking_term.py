@@ -8,12 +8,12 @@ from django.utils import timezone
 
 from accounts.models import ApiToken
 from feeds.stories import ranking
-from feeds.stories.rank import explain, rank
-from feeds.stories.ranking.batch import Facts
-from feeds.stories.ranking.reader import Reader
+from feeds.stories.ranking.data.batch import Facts
+from feeds.stories.ranking.data.reader import Reader
+from feeds.stories.ranking.rank import explain, rank
 from feeds.stories.ranking.terms import TERMS
 from tests.contributing import toy_term
-from tests.feeds.stories.test_ranking_terms import documented
+from tests.feeds.stories.ranking.test_terms import documented
 from tests.make import make_item, make_source, make_story, make_user
 
 

@@ -6,9 +6,9 @@ from rest_framework import serializers as fields
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from feeds.api.conditional import unless_same
-from feeds.api.resource import ReaderView
 from feeds.models import Folder, Subscription
+from feeds.web.api.conditional import unless_same
+from feeds.web.api.resource import ReaderView
 
 
 class CountsSerializer(fields.Serializer[object]):

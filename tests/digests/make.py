@@ -6,8 +6,8 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
+from digests.editions.write import write_digest
 from digests.models import Channel, Digest
-from digests.write import write_digest
 from tests.make import make_item, make_source, make_story, make_user
 
 TEXT = "The lab published a model of seven billion weights on Wednesday. More follows."

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from feeds.language.prices import DOLLAR
+from feeds.ai.language.prices import DOLLAR
 from feeds.models import Item, LanguageMonth, LanguageUse, Source, Story
 from tests.make import make_item, make_source, make_story, make_user
 

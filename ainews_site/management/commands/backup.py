@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from ainews_site.backup import make_backup
-from ainews_site.backup_rows import BackupError
-from ainews_site.failures import in_words
+from ainews_site.backup.row_counts import BackupError
+from ainews_site.backup.sqlite import make_backup
+from ainews_site.infra.db_errors import in_words
 
 
 class Command(BaseCommand):

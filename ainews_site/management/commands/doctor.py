@@ -17,22 +17,22 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django_q.brokers import get_broker
 
-from accounts.cache import ADVICE, circuit
-from ainews_site.failures import in_words
-from ainews_site.queue import SLOW
-from ainews_site.redis_url import place
-from ainews_site.serve import heartbeats
+from ainews_site.config.redis_url import place
+from ainews_site.infra import db_clock
+from ainews_site.infra.cache import ADVICE, circuit
+from ainews_site.infra.db_errors import in_words
+from ainews_site.process.supervisor import heartbeats
+from ainews_site.queue.config import SLOW
 from digests.channels.mail import KIND as MAIL
 from digests.channels.mail import connection_words, mail_problem
 from digests.channels.outbox import overdue
 from digests.models import Channel, Writing
-from feeds import clock
-from feeds.embed.errors import EmbeddingError
-from feeds.embed.provider import chosen_provider, is_chosen
-from feeds.ids import lowest_id
-from feeds.language.look import problem as language_problem
+from feeds.ai.embed.errors import EmbeddingError
+from feeds.ai.embed.provider import chosen_provider, is_chosen
+from feeds.ai.language.look import problem as language_problem
+from feeds.core.ids import lowest_id
+from feeds.core.partitions import missing_partitions, rows_in_default, spans
 from feeds.models import FetchLog, Source
-from feeds.partitions import missing_partitions, rows_in_default, spans
 
 LEAST_FREE = 500 * 1024 * 1024
 LATELY = timedelta(minutes=15)
@@ -163,10 +163,12 @@ def disk() -> str:
 
 def clock_is_right() -> str:
     """By the database's clock, and the latest fetch cannot lie ahead."""
-    if said := clock.problem():
+    if said := db_clock.problem():
         return said
     latest = Source.objects.order_by("-last_fetched_at").exclude(last_fetched_at=None).first()
-    ahead = latest is not None and latest.last_fetched_at and latest.last_fetched_at > clock.now()
+    ahead = (
+        latest is not None and latest.last_fetched_at and latest.last_fetched_at > db_clock.now()
+    )
     wrong = ahead or time.time() < BEFORE_US
     return "it runs behind; set the machine's time." if wrong else ""
 
@@ -188,7 +190,7 @@ def mail() -> str:
 
 def digests() -> str:
     """Editions that nobody writes or sends."""
-    late = clock.now() - LATELY
+    late = db_clock.now() - LATELY
     if unwritten := Writing.objects.filter(until=None, next_try_at__lt=late).count():
         return f"{_some(unwritten, 'edition waits', 'editions wait')} for a worker {SLOWLY}."
     if unsent := overdue(late):
@@ -207,5 +209,5 @@ def feed() -> str:
     source = Source.objects.filter(status=Source.Status.ACTIVE, failures=0).first()
     if source is None:
         return "there is no working source; add one on the page Sources."
-    result = import_module("feeds.ingest.fetch").fetch_one(source.url)
+    result = import_module("feeds.ingest.fetch.client").fetch_one(source.url)
     return f"{source.url}: {result.error} Is there a network?" if result.error else ""

@@ -10,17 +10,17 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from digests.evaluate import evaluate_digests
-from feeds.embed.errors import EmbeddingError
-from feeds.embed.provider import KINDS, provider_for
-from feeds.search.collection import read_collection
-from feeds.search.evaluate import evaluate_search
-from feeds.simulation.ours import compare
-from feeds.simulation.readers import NEWSROOM_DAYS, RECORDED_DAYS, World, trials
-from feeds.simulation.world import newsroom_world, recorded_world
-from feeds.stories.evaluate import evaluate, read_labels
-from feeds.trends.evaluate import PLANTED, WEEKS
-from feeds.trends.evaluate import evaluate as evaluate_trends
+from digests.editions.evaluate import evaluate_digests
+from feeds.ai.embed.errors import EmbeddingError
+from feeds.ai.embed.provider import KINDS, provider_for
+from feeds.evaluation.ranking.ours import compare
+from feeds.evaluation.ranking.readers import NEWSROOM_DAYS, RECORDED_DAYS, World, trials
+from feeds.evaluation.ranking.world import newsroom_world, recorded_world
+from feeds.evaluation.search.collection import read_collection
+from feeds.evaluation.search.evaluate import evaluate_search
+from feeds.evaluation.stories import evaluate, read_labels
+from feeds.evaluation.trends import PLANTED, WEEKS
+from feeds.evaluation.trends import evaluate as evaluate_trends
 
 Lines = Iterator[str]
 """What is printed; the last ones are fixed `NAME VALUE` lines."""

@@ -8,10 +8,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from ainews_site.backup import is_damaged, keep_what_is_there, restore_backup, usable_backup
-from ainews_site.backup_rows import BackupError
-from ainews_site.failures import in_words
-from ainews_site.renumber import renumber
+from ainews_site.backup.invalidate import renumber
+from ainews_site.backup.row_counts import BackupError
+from ainews_site.backup.sqlite import is_damaged, keep_what_is_there, restore_backup, usable_backup
+from ainews_site.infra.db_errors import in_words
 
 
 class Command(BaseCommand):

@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ainews_site.early import port_problem
-from ainews_site.progress import say
-from ainews_site.serve import run
+from ainews_site.infra.console import say
+from ainews_site.process.fast_start import port_problem
+from ainews_site.process.supervisor import run
 
 
 class Command(BaseCommand):

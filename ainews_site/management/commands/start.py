@@ -17,24 +17,24 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
-import digests.write
+import digests.editions.write
 from accounts.models import SigninToken, User
 from accounts.signin import signin_address
-from ainews_site import early
-from ainews_site.early import mark_ready, port_problem
-from ainews_site.failures import in_words
-from ainews_site.invocation import manage_command
-from ainews_site.lifeline import for_child
-from ainews_site.progress import say
-from ainews_site.serve import Child, run
-from ainews_site.tasks import ensure_schedules
+from ainews_site.infra.console import say
+from ainews_site.infra.db_errors import in_words
+from ainews_site.infra.invocation import manage_command
+from ainews_site.process import fast_start as early
+from ainews_site.process.fast_start import mark_ready, port_problem
+from ainews_site.process.lifeline import for_child
+from ainews_site.process.supervisor import Child, run
+from ainews_site.queue.schedules import ensure_schedules
 from digests.models import Digest
-from feeds.catalogue import load_catalogue, subscribe_to_packs
 from feeds.demo.catalogue import catalogue_entries
-from feeds.ingest.guard import Guard
-from feeds.intake import take_in
+from feeds.ingest.fetch.guard import Guard
+from feeds.ingest.pipeline import take_in
 from feeds.models import Item, Source, TrendBoard
-from feeds.subscribe import subscribe
+from feeds.sources.catalogue import load_catalogue, subscribe_to_packs
+from feeds.sources.subscriptions import subscribe
 from feeds.trends.update import update_trends
 
 DEMO_PAUSE = 20.0
@@ -204,4 +204,4 @@ def write_digest(user: User) -> None:
     """Today's first edition, so that a newcomer has one before its hour."""
     has_news = Item.objects.subscribed_by(user).exists()
     if has_news and not Digest.objects.filter(user=user).exists():
-        digests.write.write_digest(user)
+        digests.editions.write.write_digest(user)

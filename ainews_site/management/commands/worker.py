@@ -10,11 +10,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
-from ainews_site.progress import say
-from ainews_site.queue import FAST, SLOW
-from ainews_site.serve import Child, Stopped, Watchdog, worker_child
-from ainews_site.tasks import ensure_schedules
-from ainews_site.upkeep import Upkeep
+from ainews_site.infra.console import say
+from ainews_site.process.supervisor import Child, Stopped, Watchdog, worker_child
+from ainews_site.queue.config import FAST, SLOW
+from ainews_site.queue.schedule_repair import Upkeep
+from ainews_site.queue.schedules import ensure_schedules
 
 FINISH = 300.0
 """Seconds that tasks in hand have to end when we are stopped; polls end within."""

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
-from digests.text import as_text
-from digests.writing import today_of, write_at_once
+from digests.channels.plain_text import as_text
+from digests.editions.writing import today_of, write_at_once
 
 
 def _day(value: str) -> date:

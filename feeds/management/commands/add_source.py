@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from feeds.ingest.discover import discover
-from feeds.ingest.errors import FeedError
+from feeds.core.errors import FeedError
 from feeds.management.readers import find_reader
-from feeds.subscribe import add_source
+from feeds.sources.discover import discover
+from feeds.sources.subscriptions import add_source
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from feeds.archive.files import ArchiveError
 from feeds.archive.store import archive_months
-from feeds.ids import id_time
+from feeds.core.ids import id_time
 from feeds.models import ArchivePart
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from feeds.management.readers import find_reader
-from feeds.subscribe import export_opml
+from feeds.sources.subscriptions import export_opml
 
 
 class Command(BaseCommand):

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from feeds.ingest.errors import FeedError
+from feeds.core.errors import FeedError
 from feeds.management.readers import find_reader
-from feeds.subscribe import import_opml
+from feeds.sources.subscriptions import import_opml
 
 
 class Command(BaseCommand):

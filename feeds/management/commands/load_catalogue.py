@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
-from feeds.catalogue import catalogue_entries, load_catalogue, subscribe_to_packs
+from feeds.sources.catalogue import catalogue_entries, load_catalogue, subscribe_to_packs
 
 
 class Command(BaseCommand):

@@ -5,11 +5,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from feeds.ingest.links import canonical_url
+from feeds.coordination.announce import wait_until_told
+from feeds.ingest.clean.links import canonical_url
 from feeds.ingest.outcome import Outcome
+from feeds.ingest.pipeline import take_in
 from feeds.ingest.poll import PollReport
-from feeds.intake import take_in
-from feeds.live.announce import wait_until_told
 from feeds.models import Source
 
 MOST_LINES = 40

@@ -15,7 +15,7 @@ from digests.ask.questions import KEPT, answer_question, forget_old_questions
 from digests.models import Question
 from feeds.models import Item
 from feeds.reading.marks import set_state
-from feeds.subscribe import unsubscribe
+from feeds.sources.subscriptions import unsubscribe
 from tests.digests.injected import ORDERS
 from tests.make import make_item, make_source, make_user
 from tests.model_server import MODEL, ModelServer, fails, llm, says

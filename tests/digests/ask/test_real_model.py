@@ -6,7 +6,7 @@ import pytest
 
 from digests.ask.asking import look
 from digests.ask.questions import answer_question, open_question
-from digests.check import Sentence, Source, complaint
+from digests.text.check import Sentence, Source, complaint
 from feeds.models import Item
 from tests import real_model
 from tests.make import make_item, make_source, make_user

@@ -311,7 +311,7 @@ def test_command_writes_the_labels(tmp_path):
 
 
 def test_outlets_use_topics_that_the_product_knows():
-    from feeds.topics import TOPICS
+    from feeds.core.topics import TOPICS
 
     known = {topic.slug for topic in TOPICS}
 

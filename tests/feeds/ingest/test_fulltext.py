@@ -2,10 +2,10 @@
 
 import pytest
 
-from feeds.ingest.errors import FeedError
-from feeds.ingest.fetch import Limits
+from feeds.core.errors import FeedError
+from feeds.ingest.fetch.client import Limits
+from feeds.ingest.fetch.guard import Guard
 from feeds.ingest.fulltext import article_of, extract_full_text
-from feeds.ingest.guard import Guard
 from tests.feeds.ingest.server import reply, serve
 
 LIMITS = Limits(guard=Guard.of(["127.0.0.1"]), timeout=3)

@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from feeds.ingest import outcome as outcome_module
-from feeds.ingest.fetch import Limits
-from feeds.ingest.guard import Guard
+from feeds.ingest.fetch.client import Limits
+from feeds.ingest.fetch.guard import Guard
 from feeds.ingest.lease import claim
 from feeds.ingest.move import current_source
 from feeds.ingest.outcome import Outcome

@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from feeds.ids import id_time, make_id
-from feeds.ingest.identity import hash64
+from feeds.core.ids import id_time, make_id
+from feeds.ingest.clean.identity import hash64
+from feeds.ingest.parse.types import CleanEntry
 from feeds.ingest.store import Stored, date_entries, store_entries
-from feeds.ingest.types import CleanEntry
 from feeds.models import Item, ItemBody, ItemKey, Source
 from tests.make import make_item, make_source
 

@@ -11,10 +11,10 @@ from django.db.models.signals import post_migrate, pre_migrate
 from accounts.models import User
 from feeds.apps import attach_search, detach_search
 from feeds.models import Item, ItemBody
-from feeds.search.postgres_index import ensure_index as ensure_postgres_index
-from feeds.search.postgres_index import sort_in
+from feeds.search.postgres.index import ensure_index as ensure_postgres_index
+from feeds.search.postgres.index import sort_in
 from feeds.search.run import search_items
-from feeds.search.sqlite_index import ensure_index as ensure_sqlite_index
+from feeds.search.sqlite.index import ensure_index as ensure_sqlite_index
 from tests.make import make_item, make_source, make_user
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.search.function_words import is_question
-from feeds.search.query import LONGEST, MOST_TERMS, Term, parse_query
+from feeds.search.query.function_words import is_question
+from feeds.search.query.parser import LONGEST, MOST_TERMS, Term, parse_query
 
 
 def words(text: str) -> list[list[str]]:

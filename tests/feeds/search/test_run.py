@@ -10,14 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
-from feeds import partitions
+from feeds.core import partitions
 from feeds.models import Folder, Subscription
 from feeds.reading.marks import set_state
-from feeds.search import postgres_find, postgres_words, sqlite_find
+from feeds.search.postgres import find as postgres_find
+from feeds.search.postgres import words as postgres_words
+from feeds.search.query.types import ENOUGH
 from feeds.search.run import search_items
-from feeds.search.types import ENOUGH
-from feeds.stories.edit import delete_items
-from feeds.subscribe import unsubscribe
+from feeds.search.sqlite import find as sqlite_find
+from feeds.sources.subscriptions import unsubscribe
+from feeds.stories.grouping.edit import delete_items
 from tests.make import make_item, make_source, make_user
 
 pytestmark = pytest.mark.django_db

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.catalogue import catalogue_entries
-from feeds.ingest.links import canonical_url
+from feeds.ingest.clean.links import canonical_url
 from feeds.sources.address_rules import RULES, feed_address, feed_addresses
 from feeds.sources.address_rules.rule import AddressRule
+from feeds.sources.catalogue import catalogue_entries
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 EXAMPLES = [(page, feed) for rule in RULES for page, feed in rule.examples]

@@ -7,11 +7,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from digests.choose import items_of
-from digests.window import Window
+from digests.editions.choose import items_of
+from digests.editions.window import Window
 from feeds.models import Item, Subscription
-from feeds.stories.home import ranked_stories
-from feeds.stories.page import story_page
+from feeds.reading.front_page import ranked_stories
+from feeds.stories.story_page import story_page
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from accounts.models import User
-from feeds.ids import make_id
+from feeds.core.ids import make_id
 from feeds.models import Item, ItemKey, Source, Story
 from tests.make import make_source
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from feeds.live.alerts import due_alerts
 from feeds.models import Subscription, TrendAlert, TrendFollow
+from feeds.trends.alerts import due_alerts
 from feeds.trends.follow import (
     MOST_FOLLOWED,
     FollowError,

@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from feeds.lease import lease
+from feeds.coordination.lease import lease
+from feeds.coordination.revisions import news_for
 from feeds.models import (
     Item,
     Lease,
@@ -19,8 +20,7 @@ from feeds.models import (
     TrendBoard,
     TrendDay,
 )
-from feeds.revisions import news_for
-from feeds.stories.group import move_items
+from feeds.stories.grouping.group import move_items
 from feeds.trends.board import public_trends, trends_for
 from feeds.trends.count import count_days
 from feeds.trends.types import COOLING, NEW

@@ -1,7 +1,7 @@
 """The terms of a story's score, in the order in which the API and the documentation list them."""
 
-from feeds.stories.ranking.term import Term
 from feeds.stories.ranking.terms import freshness, heat, interest, likeness, source
+from feeds.stories.ranking.terms.term import Term
 
 TERMS: tuple[Term, ...] = (
     heat.TERM,

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from feeds.stories.alike import bags, cosines, nearest, odds, rarity
-from feeds.stories.ranking.batch import Batch, Facts, Learned
-from feeds.stories.ranking.reader import Reader
-from feeds.stories.ranking.term import Place, Reason, Term
+from feeds.stories.ranking.data.batch import Batch, Facts, Learned
+from feeds.stories.ranking.data.reader import Reader
+from feeds.stories.ranking.data.similarity import bags, cosines, nearest, odds, rarity
+from feeds.stories.ranking.terms.term import Place, Reason, Term
 
 if TYPE_CHECKING:
     import numpy as np

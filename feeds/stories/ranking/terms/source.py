@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from feeds.stories.ranking.batch import Batch, Facts
-from feeds.stories.ranking.reader import Reader
-from feeds.stories.ranking.term import Place, Reason, Term
+from feeds.stories.ranking.data.batch import Batch, Facts
+from feeds.stories.ranking.data.reader import Reader
+from feeds.stories.ranking.terms.term import Place, Reason, Term
 
 if TYPE_CHECKING:
     import numpy as np

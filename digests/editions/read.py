@@ -1,0 +1,88 @@
+"""Find the editions that a reader should see."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from accounts.models import User
+from ainews_site.infra.db_router import try_to_write
+from ainews_site.infra.deferred_writes import PATIENCE
+from ainews_site.infra.sqlite_lock import busy_timeout
+from digests.editions.schedule import schedule_of
+from digests.editions.writing import current_writing, today_of, write_at_once, write_now
+from digests.models import Digest
+from feeds.ai.language.complete import is_configured
+
+
+def todays_digest(user: User | None) -> Digest:
+    """Today's edition where one comes today, else the newest. What has not been written yet is
+    written now: who asks for it is not sent away. If that fails the newest is shown, and a
+    worker tries again. Everyone's is written so only if there is none at all."""
+    today = today_of(user)
+    newest = Digest.objects.of(user).first()
+    if newest is None:
+        with busy_timeout(PATIENCE):
+            first = write_at_once(user, today)
+        return _improved(user, first)
+    comes_today = user is not None and today.weekday() in schedule_of(user).days
+    if not comes_today or newest.date >= today or _is_in_hand(user, today):
+        return newest
+    written: list[Digest | None] = []
+    try_to_write(lambda: written.append(write_now(user, today)))
+    digest = next(iter(written), None)
+    return _improved(user, digest) if digest else newest
+
+
+def _improved(user: User | None, digest: Digest) -> Digest:
+    """A page waits for no model; where one may be asked, a worker writes it again with it."""
+    if is_configured():
+        from digests.tasks import request_digest  # brings what fetches feeds: no page needs it
+
+        try_to_write(lambda: request_digest(user, digest.date))
+    return digest
+
+
+def _is_in_hand(user: User | None, today: date) -> bool:
+    writing = current_writing(user)
+    return writing is not None and writing.date == today
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The editions right before and after one, and which in order it is."""
+
+    previous: date | None
+    following: date | None
+    number: int
+
+
+def neighbours(digest: Digest) -> Neighbours:
+    others = Digest.objects.of(digest.user).values_list("date", flat=True)
+    return Neighbours(
+        previous=others.filter(date__lt=digest.date).order_by("-date").first(),
+        following=others.filter(date__gt=digest.date).order_by("date").first(),
+        number=others.filter(date__lte=digest.date).count(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of the archive, its editions newest first, and the months on either side."""
+
+    first: date
+    editions: list[Digest]
+    previous: date | None
+    following: date | None
+
+
+def month_of(user: User | None, year: int, month: int) -> Month:
+    first = date(year, month, 1)
+    after = date(year + month // 12, month % 12 + 1, 1)
+    own = Digest.objects.of(user)
+    earlier = own.filter(date__lt=first).order_by("-date").values_list("date", flat=True).first()
+    later = own.filter(date__gte=after).order_by("date").values_list("date", flat=True).first()
+    return Month(
+        first=first,
+        editions=list(own.filter(date__gte=first, date__lt=after)),
+        previous=earlier.replace(day=1) if earlier else None,
+        following=later.replace(day=1) if later else None,
+    )

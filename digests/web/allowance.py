@@ -1,0 +1,27 @@
+"""Keep a reader from doing too often what costs others: letters, posts, editions."""
+
+from datetime import timedelta
+
+from django.db.models import F
+
+from accounts.models import User
+from ainews_site.infra import db_clock
+from digests.models import Allowance
+
+LIMITS = {
+    "write": (6, timedelta(hours=1)),
+    "test": (10, timedelta(hours=1)),
+    "confirm": (5, timedelta(days=1)),
+}
+"""How often within which time."""
+
+
+def spend(user: User, action: str) -> bool:
+    """Whether `action`, one of LIMITS, may be done once more; it then counts as done."""
+    most, period = LIMITS[action]
+    now = db_clock.now()
+    own, _ = Allowance.objects.get_or_create(user=user, action=action, defaults={"since": now})
+    row = Allowance.objects.filter(pk=own.pk)
+    # Conditions in the UPDATE decide between two requests that come at once.
+    row.filter(since__lte=now - period).update(since=now, used=0)
+    return row.filter(used__lt=most).update(used=F("used") + 1) == 1

@@ -1,0 +1,256 @@
+# mypy: disable-error-code="type-arg"
+# Django's admin classes take no parameters at run time.
+"""Where an administrator curates sources, items and stories."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.models import User
+from ainews_site.infra import db_clock
+from feeds.admin import records as admin_records
+from feeds.coordination.revisions import CONTENT, GROUPING, revise
+from feeds.models import FetchLog, Folder, Item, Source, Story, Subscription
+from feeds.stories.grouping.edit import (
+    delete_items,
+    delete_stories,
+    merge_stories,
+    move_item,
+    split_story,
+)
+from feeds.stories.grouping.refresh import refresh_stories
+
+__all__ = ["admin_records"]  # its pages register themselves
+
+_OURS = (
+    "etag",
+    "last_modified",
+    "body_hash",
+    "lease_until",
+    "lease_token",
+    "last_fetched_at",
+    "last_succeeded_at",
+    "last_full_fetch_at",
+    "last_new_at",
+    "items_per_day",
+    "failures",
+    "failing_since",
+    "error",
+    "complaint",
+    "moved_to",
+    "moved_since",
+    "trusts_guid",
+    "interval",
+    "kind",
+)
+"""What polling writes; shown, not edited."""
+
+
+def _revise_after(*names: str) -> None:
+    """After the commit of the page's transaction: whoever groups takes the locks in another
+    order."""
+    transaction.on_commit(lambda: revise(*names))
+
+
+class FetchLogInline(admin.TabularInline):
+    model = FetchLog
+    fields = readonly_fields = ("at", "status", "milliseconds", "size", "new", "updated", "error")
+    ordering = ("-id",)
+    extra = 0
+    max_num = 0
+    can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[FetchLog]:
+        """The last 20; an inline cannot be sliced itself."""
+        source = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
+        newest = FetchLog.objects.filter(source=source).order_by("-id").values("pk")[:20]
+        return (
+            super().get_queryset(request).filter(pk__in=list(newest.values_list("pk", flat=True)))
+        )
+
+
+@admin.register(Source)
+class SourceAdmin(admin.ModelAdmin):
+    list_display = ("title", "pack", "is_public", "weight", "state_word", "last_new_at", "error")
+    list_filter = ("pack", "is_public", "status", "language", "full_text")
+    list_editable = ("weight", "is_public")
+    search_fields = ("title", "url", "site_url")
+    readonly_fields = _OURS
+    actions = ("poll_soon", "pause", "resume", "make_public")
+    inlines = (FetchLogInline,)
+    fieldsets = (
+        (None, {"fields": ("url", "title", "site_url", "description", "status", "is_public")}),
+        ("Curation", {"fields": ("pack", "topics", "language", "weight", "full_text")}),
+        ("Polling", {"fields": ("next_poll_at", *_OURS), "classes": ("collapse",)}),
+    )
+
+    def save_model(self, request: HttpRequest, source: Source, form: Any, change: bool) -> None:
+        super().save_model(request, source, form, change)
+        _revise_after(CONTENT)
+
+    def delete_model(self, request: HttpRequest, source: Source) -> None:
+        super().delete_model(request, source)
+        _revise_after(CONTENT, GROUPING)
+
+    def delete_queryset(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
+        super().delete_queryset(request, sources)
+        _revise_after(CONTENT, GROUPING)
+
+    @admin.action(description="Poll soon")
+    def poll_soon(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
+        count = Source.objects.filter(pk__in=sources).change(next_poll_at=db_clock.now())
+        self.message_user(request, f"{count} are polled within a minute.")
+
+    @admin.action(description="Pause polling")
+    def pause(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
+        count = Source.objects.filter(pk__in=sources).change(status=Source.Status.PAUSED)
+        self.message_user(request, f"{count} are not polled any more.")
+
+    @admin.action(description="Resume polling")
+    def resume(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
+        count = Source.objects.filter(pk__in=sources).change(
+            status=Source.Status.ACTIVE, next_poll_at=db_clock.now()
+        )
+        self.message_user(request, f"{count} are polled again.")
+
+    @admin.action(description="Make public: show in everyone's catalogue")
+    def make_public(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
+        count = Source.objects.filter(pk__in=sources).change(is_public=True)
+        _revise_after(CONTENT)
+        self.message_user(request, f"{count} are in the catalogue.")
+
+
+@admin.register(Item)
+class ItemAdmin(admin.ModelAdmin):
+    """Putting an item into another story by hand keeps it there."""
+
+    list_display = ("title", "source", "published_at", "story")
+    list_select_related = ("source", "story")
+    search_fields = ("title",)
+    raw_id_fields = ("story",)
+    fields = ("title", "source", "url", "published_at", "summary", "topics", "story")
+    readonly_fields = ("source", "url", "published_at", "summary")
+    actions = ("split_off",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, item: Item, form: Any, change: bool) -> None:
+        super().save_model(request, item, form, change)
+        _revise_after(CONTENT, GROUPING)
+        if "story" in form.changed_data and item.story is not None:
+            before = form.initial.get("story")
+            item.story_id, target = before, item.story
+            move_item(item, target)
+
+    def delete_model(self, request: HttpRequest, item: Item) -> None:
+        delete_items([item])
+
+    def delete_queryset(self, request: HttpRequest, items: QuerySet[Item]) -> None:
+        delete_items(items)
+
+    @admin.action(description="Split off into a story of their own")
+    def split_off(self, request: HttpRequest, items: QuerySet[Item]) -> None:
+        stories = {item.story_id for item in items}
+        story = Story.objects.filter(pk=next(iter(stories), None) or 0).first()
+        if len(stories) != 1 or story is None:
+            self.message_user(request, "Choose items of one story.", messages.ERROR)
+            return
+        try:
+            new = split_story(story, items)
+        except ValueError as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.message_user(request, f"They are the story {new} now.")
+
+
+class StoryItemInline(admin.TabularInline):
+    model = Item
+    fk_name = "story"
+    fields = readonly_fields = ("title", "source", "published_at", "story_pinned", "copy_of")
+    extra = 0
+    max_num = 0
+    can_delete = False
+    show_change_link = True
+
+
+@admin.register(Story)
+class StoryAdmin(admin.ModelAdmin):
+    list_display = ("title", "item_count", "source_count", "last_at", "title_pinned")
+    search_fields = ("title",)
+    fields = ("title", "title_pinned", "topics", "item_count", "source_count", "last_at")
+    readonly_fields = ("item_count", "source_count", "last_at")
+    ordering = ("-last_at",)
+    inlines = (StoryItemInline,)
+    actions = ("merge",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, story: Story, form: Any, change: bool) -> None:
+        if "title" in form.changed_data:
+            story.title_pinned = True
+        super().save_model(request, story, form, change)
+        _revise_after(CONTENT)
+        if "title_pinned" in form.changed_data and not story.title_pinned:
+            refresh_stories([story.pk])
+
+    def delete_model(self, request: HttpRequest, story: Story) -> None:
+        delete_stories([story])
+
+    def delete_queryset(self, request: HttpRequest, stories: QuerySet[Story]) -> None:
+        delete_stories(stories)
+
+    @admin.action(description="Merge into the one with the most items")
+    def merge(self, request: HttpRequest, stories: QuerySet[Story]) -> None:
+        chosen = sorted(stories, key=lambda story: (-story.item_count, story.pk))
+        if len(chosen) < 2:
+            self.message_user(request, "Choose at least two stories.", messages.ERROR)
+            return
+        merge_stories(chosen[0], chosen[1:])
+        self.message_user(request, f"{len(chosen)} stories are one now: {chosen[0]}.")
+
+
+@admin.register(Folder)
+class FolderAdmin(admin.ModelAdmin):
+    list_display = ("name", "user", "parent")
+    list_select_related = ("user", "parent")
+
+    def save_model(self, request: HttpRequest, folder: Folder, form: Any, change: bool) -> None:
+        super().save_model(request, folder, form, change)
+        transaction.on_commit(folder.user.has_acted)
+
+    def delete_model(self, request: HttpRequest, folder: Folder) -> None:
+        super().delete_model(request, folder)
+        transaction.on_commit(folder.user.has_acted)
+
+    def delete_queryset(self, request: HttpRequest, folders: QuerySet[Folder]) -> None:
+        readers = list(folders.values_list("user", flat=True))
+        super().delete_queryset(request, folders)
+        transaction.on_commit(lambda: User.have_changed(readers))
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(admin.ModelAdmin):
+    list_display = ("source", "user", "folder", "created_at")
+    list_select_related = ("source", "user", "folder")
+    raw_id_fields = ("source", "folder")
+    search_fields = ("source__title", "user__username")
+
+    def save_model(self, request: HttpRequest, one: Subscription, form: Any, change: bool) -> None:
+        super().save_model(request, one, form, change)
+        transaction.on_commit(one.user.has_acted)
+
+    def delete_model(self, request: HttpRequest, one: Subscription) -> None:
+        super().delete_model(request, one)
+        transaction.on_commit(one.user.has_acted)
+
+    def delete_queryset(self, request: HttpRequest, some: QuerySet[Subscription]) -> None:
+        readers = list(some.values_list("user", flat=True))
+        super().delete_queryset(request, some)
+        transaction.on_commit(lambda: User.have_changed(readers))

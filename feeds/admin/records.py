@@ -1,0 +1,61 @@
+# mypy: disable-error-code="type-arg"
+# Django's admin classes take no parameters at run time.
+"""What the program alone writes, shown to administrators: the archive, and what models cost."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+
+from feeds.ai.language.prices import DOLLAR
+from feeds.models import ArchivePart, LanguageMonth, LanguageUse
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """What the program alone writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(ArchivePart)
+class ArchivePartAdmin(ReadOnlyAdmin):
+    """What lies in files; `manage.py archive` and `restore_archive` change it."""
+
+    list_display = ("name", "items", "size", "state", "made_at")
+
+
+@admin.register(LanguageMonth)
+class LanguageMonthAdmin(ReadOnlyAdmin):
+    """What language models have cost, and how much of the budget that is."""
+
+    list_display = ("__str__", "dollars", "of_budget", "warned_at")
+
+    @admin.display(description="spent")
+    def dollars(self, month: LanguageMonth) -> str:
+        return f"${month.cost / DOLLAR:,.4f}"
+
+    @admin.display(description="of LLM_MONTHLY_BUDGET")
+    def of_budget(self, month: LanguageMonth) -> str:
+        budget = settings.LLM_MONTHLY_BUDGET * DOLLAR
+        return f"{month.cost / budget:.0%}" if budget else "no limit"
+
+
+@admin.register(LanguageUse)
+class LanguageUseAdmin(ReadOnlyAdmin):
+    """The ledger of language models."""
+
+    list_display = ("day", "model", "purpose", "calls", "failed", "estimated", "tokens_in",
+                    "tokens_out", "dollars")  # fmt: skip
+    list_filter = ("model", "purpose")
+
+    @admin.display(description="cost")
+    def dollars(self, use: LanguageUse) -> str:
+        return f"${use.cost / DOLLAR:,.4f}"

@@ -1,0 +1,39 @@
+"""Find the files of an embedding model: in the folder EMBEDDING_MODEL or in a package."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from feeds.ai.embed.errors import EmbeddingError
+
+INSTALL = "`make intelligence` installs it"
+
+
+def package_folder(package: str) -> Path:
+    """Return the folder of an installed package that contains a model. The package is not imported.
+
+    Raises EmbeddingError if it is not installed.
+    """
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise EmbeddingError(f"The package {package} with the model is missing: {INSTALL}.")
+    return Path(spec.origin).parent
+
+
+def first_of(folder: Path, names: tuple[str, ...]) -> Path:
+    """Return the path of the first of `names` in `folder`. Raises EmbeddingError if it has none."""
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise EmbeddingError(f"EMBEDDING_MODEL={folder} has no {' or '.join(names)}.")
+
+
+def model_folder(model: str, package: str) -> Path:
+    """Return the folder `model`, by default that of `package`. Raises EmbeddingError."""
+    if not model:
+        return package_folder(package)
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        raise EmbeddingError(
+            f"EMBEDDING_MODEL={model} is no folder on this machine; nothing is downloaded."
+        )
+    return folder

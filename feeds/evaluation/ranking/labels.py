@@ -1,0 +1,100 @@
+"""What a text is about for a simulated reader: words that the ranker's topics do not have. Pure.
+
+No word or phrase of this table is a pattern of `feeds.core.topics`, and it is looked for in the
+whole text and the feed's categories, while the ranker sees a title, a summary's topics and a
+source.
+Some of it no topic names, as what people care about is not what a list of topics foresaw.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+MOST = 2
+IN_TITLE = 3
+"""A word of the title counts as so many of the text."""
+LEAST = 1
+MOST_TEXT = 4_000
+
+# A label, the topics by which a reader would declare it (none for some), and its words.
+_TABLE = """
+minds: interpretability
+    neuron neurons features activations circuits probe probes geometry representations
+    steering internals latent
+dangers: safety, security
+    oversight deception sabotage misuse adversarial safeguards incident incidents catastrophic
+    exploit exploits attacker attackers threat threats patch leak leaked
+states: policy, defence
+    government governments minister ministry nations treaty court courts judge law laws election
+    parliament commission sovereign embassy
+money: business
+    billion million price prices pricing bank banks financial finance insurance invest
+    investment shares deal merger profit paid
+customers: enterprise
+    customer customers clients deployed rollout adopted adopts rolled
+    workflow workflows
+people:
+    joins appointed hire hires hiring office founder founders chief executive board resigns
+    engineer leaves
+craft: coding, mcp
+    terminal editor debug debugging repository git cli sdk plugin plugins hooks commit commits
+    compiler refactor keyboard
+fixes: products
+    fixed fixes improved bug bugs crash crashes regression
+pipes: data, mlops, rag
+    pipeline pipelines database databases schema warehouse orchestration ingestion queries index
+    indexes sql lineage backfill
+speed: inference, chips, quantization
+    kernel kernels memory bandwidth faster compute cluster clusters milliseconds batch cores
+    precision watts
+bodies: health, science
+    clinician clinicians disease cancer cell cells gene genes brain surgery nurses therapy
+    molecules species enzyme
+young:
+    child children parent parents teenager teenagers learn course courses
+    curriculum university scholarship pupils teacher
+essays:
+    essay writing wrote ideas life taste beauty ambition people's writer writers
+    reader readers
+senses: multimodal, speech, image-generation, video-generation
+    image images photo photos camera audio sound sounds voice song songs speaker pixel pixels
+    film
+counts: evaluation
+    survey measure measured measuring score scores ranking study studies statistics sample
+    respondents findings
+nature: data-centers
+    water grid electricity river carbon turbine solar heat weather reactor
+"""
+
+
+def _read(table: str) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """{label: topics} and {word: label}."""
+    topics: dict[str, tuple[str, ...]] = {}
+    labels: dict[str, str] = {}
+    for line in table.strip().splitlines():
+        if not line.startswith(" "):
+            label, _, named = line.partition(":")
+            topics[label] = tuple(named.replace(",", " ").split())
+        else:
+            labels |= dict.fromkeys(line.split(), label)
+    return topics, labels
+
+
+TOPICS_OF, LABEL_OF = _read(_TABLE)
+LABELS = tuple(TOPICS_OF)
+_WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*")
+
+
+def label(title: str, text: str, categories: Iterable[str] = ()) -> frozenset[str]:
+    """The one or two labels that the words name most; none for what names none."""
+    counts: Counter[str] = Counter()
+    for found in _named(title):
+        counts[found] += IN_TITLE
+    counts.update(_named(text[:MOST_TEXT]))
+    counts.update(_named(" ".join(categories)))
+    ranked = sorted(counts, key=lambda name: (-counts[name], LABELS.index(name)))
+    return frozenset(name for name in ranked[:MOST] if counts[name] >= LEAST)
+
+
+def _named(text: str) -> list[str]:
+    return [LABEL_OF[word] for word in _WORD.findall(text.lower()) if word in LABEL_OF]

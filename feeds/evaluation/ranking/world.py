@@ -1,0 +1,143 @@
+"""News as they came, for simulated readers: a recording of real feeds, or the sample newsroom.
+
+A recording is a folder, or a tar archive of one, with `FEED/YYYYMMDDTHHMMSSZ.xml`: what a feed
+served from that moment (UTC) on. It is parsed, cleaned, dated and grouped by the product's code.
+"""
+
+import re
+import tarfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from feeds.core.errors import FeedError
+from feeds.core.topics import match_topics
+from feeds.demo.edition import make_edition
+from feeds.evaluation.ranking.labels import label
+from feeds.evaluation.stories import group_online
+from feeds.ingest.clean.entries import clean_feed
+from feeds.ingest.parse.feed import parse_feed
+from feeds.ingest.parse.types import CleanEntry
+from feeds.stories.grouping.tokenizer import make_document
+
+_VERSION = re.compile(r"([^/]+)/(\d{8}T\d{6}Z)\.xml$")
+_OPENING = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Told(NamedTuple):
+    """An item. The ranker may know all but `labels`; `time` is in seconds since 1970."""
+
+    id: int
+    time: float
+    source: int
+    story: int
+    title: str
+    summary: str
+    topics: tuple[str, ...]
+    labels: frozenset[str]
+
+
+class Served(NamedTuple):
+    """A version of a feed."""
+
+    at: datetime
+    feed: str
+    body: bytes
+
+
+class _Item(NamedTuple):
+    time: float
+    source: str
+    title: str
+    summary: str
+    topics: tuple[str, ...]
+    labels: frozenset[str]
+
+
+def newsroom_world() -> list[Told]:
+    """The 30 days of the sample newsroom: invented events that up to 15 outlets tell."""
+    found = []
+    for article in make_edition(_OPENING):
+        if article.published <= _OPENING and article.is_written:
+            version = article.versions[0]
+            text = "\n".join(version.paragraphs)
+            topics = match_topics(f"{version.title}\n{text[:600]}")
+            about = label(version.title, text)
+            when = article.published.timestamp()
+            found.append(_Item(when, article.outlet, version.title, text[:600], topics, about))
+    return _grouped(found)
+
+
+def recorded_world(path: Path) -> list[Told]:
+    """What a recording tells. Raises ValueError, in words, where there is none."""
+    versions = sorted(_read(path))
+    if not versions:
+        raise ValueError(f"{path} holds no FEED/YYYYMMDDTHHMMSSZ.xml.")
+    known: set[tuple[str, object]] = set()
+    begun: set[str] = set()
+    found: list[_Item] = []
+    for served in versions:
+        for entry, categories in _entries(served):
+            keys = {(served.feed, entry.key_hash), (served.feed, entry.title)}
+            # What an unknown date brings with a feed's first version is of no known time.
+            if not keys & known and (entry.published or served.feed in begun):
+                found.append(_item(served, entry, categories))
+            known |= keys
+        begun.add(served.feed)
+    began = versions[0].at.timestamp()
+    return _grouped([one for one in found if one.time >= began])
+
+
+def _read(path: Path) -> Iterator[Served]:
+    if path.is_dir():
+        for version in path.rglob("*.xml"):
+            if found := _VERSION.search(version.as_posix()):
+                yield _served(found, version.read_bytes())
+        return
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if (found := _VERSION.search(member.name)) and (
+                    file := archive.extractfile(member)
+                ):
+                    yield _served(found, file.read())
+    except (OSError, tarfile.TarError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+
+
+def _served(found: re.Match[str], body: bytes) -> Served:
+    at = datetime.strptime(found[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return Served(at, found[1], body)
+
+
+def _entries(served: Served) -> list[tuple[CleanEntry, tuple[str, ...]]]:
+    address = f"https://{served.feed}.example/feed.xml"
+    try:
+        feed = parse_feed(served.body, url=address)
+    except FeedError:
+        return []
+    categories = {entry.link: entry.categories for entry in feed.entries}
+    clean = clean_feed(feed, address, trusts_guid=True, now=served.at)
+    return [(entry, categories.get(entry.url, ())) for entry in clean.entries]
+
+
+def _item(served: Served, entry: CleanEntry, categories: Iterable[str]) -> _Item:
+    when = (entry.published or served.at).timestamp()
+    about = label(entry.title, entry.text, categories)
+    return _Item(when, served.feed, entry.title, entry.summary, entry.topics, about)
+
+
+def _grouped(items: list[_Item]) -> list[Told]:
+    """In order of time, with their sources numbered and their stories found online."""
+    items = sorted(items, key=lambda one: (one.time, one.source, one.title))
+    sources = {name: number for number, name in enumerate(sorted({one.source for one in items}), 1)}
+    documents = [
+        make_document(n, one.time, sources[one.source], one.title, one.summary)
+        for n, one in enumerate(items, 1)
+    ]
+    stories = group_online(documents)
+    return [
+        Told(n, one.time, sources[one.source], story, *one[2:])
+        for n, (one, story) in enumerate(zip(items, stories, strict=True), 1)
+    ]

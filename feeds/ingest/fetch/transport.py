@@ -1,0 +1,167 @@
+"""Connections that go only to addresses the guard has checked (no DNS rebinding), and posts."""
+
+import asyncio
+import functools
+import socket
+import ssl
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+
+from feeds.core import http_headers as response_headers
+from feeds.core.errors import FetchError, UnansweredError
+from feeds.ingest.fetch.guard import Guard, is_literal
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves, checks, and connects to the very address that was checked."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        resolver: ThreadPoolExecutor,
+        backend: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._guard = guard
+        self._resolver = resolver
+        self._backend = backend or httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        addresses = [host] if is_literal(host) else await resolve(host, port, self._resolver)
+        for address in addresses:
+            self._guard.check_address(host, port, address)
+        failure: Exception | None = None
+        for address in addresses[:3]:
+            try:
+                return await self._backend.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure or httpcore.ConnectError(f"{host} has no address")
+
+    async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        raise FetchError("Unix sockets are not fetched.")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+async def resolve(host: str, port: int, resolver: ThreadPoolExecutor) -> list[str]:
+    """The addresses of `host`, as the system orders them. Raises FetchError in words."""
+    look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().run_in_executor(resolver, look_up)
+    except (OSError, UnicodeError):
+        raise FetchError(f"The host {host} was not found in DNS.") from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class GuardedTransport(httpx.AsyncHTTPTransport):
+    """A transport whose every connection passes the guard.
+
+    Names are resolved in threads of its own, as many as connections: a few names whose
+    servers do not answer must not hold up the others.
+    """
+
+    def __init__(self, guard: Guard, connections: int) -> None:
+        super().__init__(verify=ssl_context())
+        self._resolver = ThreadPoolExecutor(connections, "resolver")
+        self._pool = _pool(GuardedBackend(guard, self._resolver), connections)
+
+    async def __aexit__(self, *exception: Any) -> None:
+        await super().__aexit__(*exception)
+        self._resolver.shutdown(wait=False, cancel_futures=True)
+
+
+def _pool(backend: GuardedBackend, connections: int) -> httpcore.AsyncConnectionPool:
+    return httpcore.AsyncConnectionPool(
+        ssl_context=ssl_context(),
+        max_connections=connections,
+        max_keepalive_connections=connections,
+        keepalive_expiry=15,
+        network_backend=backend,
+    )
+
+
+def guarded_client(guard: Guard, *, connections: int, headers: dict[str, str]) -> httpx.AsyncClient:
+    """A client whose every connection passes the guard; redirects are left to the caller."""
+    return httpx.AsyncClient(
+        transport=GuardedTransport(guard, connections),
+        headers=headers,
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+@functools.cache
+def ssl_context() -> ssl.SSLContext:
+    """Certificates are verified by the bundle of certifi; reading it takes 20 ms, so once."""
+    return httpx.create_ssl_context()
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What a server said to a post; its body is not read. `retry_after` is in seconds."""
+
+    status: int
+    retry_after: int | None = None
+
+
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], guard: Guard, *, timeout: float
+) -> Posted:
+    """Post `body` once; a redirect is an answer and not followed.
+
+    Raises FetchError in words where it did not arrive, and UnansweredError, one of them, where
+    it may have. `timeout` is in seconds, for all of it.
+    """
+    return asyncio.run(_post(url, body, dict(headers), guard, timeout))
+
+
+async def _post(
+    url: str, body: bytes, headers: dict[str, str], guard: Guard, timeout: float
+) -> Posted:
+    guard.check_url(url)
+    try:
+        async with asyncio.timeout(timeout), guarded_client(guard, connections=1, headers={}) as it:
+            answer = it.stream("POST", url, content=body, headers=headers, timeout=timeout)
+            async with answer as response:
+                after = response_headers.retry_after(response.headers, datetime.now(UTC))
+                return Posted(response.status_code, after)
+    except httpx.InvalidURL:
+        raise FetchError("Invalid address.") from None
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
+        raise FetchError(in_words(error, url)) from None
+    except TimeoutError:
+        raise UnansweredError(f"No response within {timeout:g} seconds.") from None
+    except (httpx.HTTPError, OSError) as error:
+        raise UnansweredError(in_words(error, url)) from None
+
+
+def in_words(error: Exception, url: str) -> str:
+    """What went wrong on the way to the host of `url`."""
+    host = urlsplit(url).hostname or url
+    text = str(error).lower()
+    if "certificate" in text or "ssl" in text or "tls" in text:
+        return f"The TLS connection to {host} failed, or its certificate is invalid."
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"Connecting to {host} timed out."
+    if isinstance(error, httpx.ConnectError | ConnectionError):
+        return f"{host} refused the connection or is unreachable."
+    if isinstance(error, httpx.TimeoutException):
+        return f"{host} stopped responding."
+    return f"{host} closed the connection or sent an invalid response."

@@ -1,0 +1,352 @@
+"""Read a well-formed RSS, RDF or Atom document in one walk over its lxml tree. Pure."""
+
+from collections.abc import Iterable
+from copy import deepcopy
+from html import escape
+from typing import Any
+
+from lxml import etree
+
+from feeds.ingest.parse.dates import parse_date
+from feeds.ingest.parse.types import Enclosure, Entry, ParsedFeed
+
+_PREFIXES = {
+    "http://www.w3.org/2005/atom": "",
+    "http://purl.org/atom/ns#": "",
+    "http://purl.org/rss/1.0/": "",
+    "http://my.netscape.com/rdf/simple/0.9/": "",
+    "http://channel.netscape.com/rdf/simple/0.9/": "",
+    "http://backend.userland.com/rss2": "",
+    "http://blogs.law.harvard.edu/tech/rss": "",
+    "http://purl.org/rss/1.0/modules/content/": "content:",
+    "http://purl.org/dc/elements/1.1/": "dc:",
+    "http://purl.org/dc/elements/1.0/": "dc:",
+    "http://purl.org/dc/terms/": "dcterms:",
+    "http://search.yahoo.com/mrss/": "media:",
+    "http://search.yahoo.com/mrss": "media:",
+    "http://www.itunes.com/dtds/podcast-1.0.dtd": "itunes:",
+    "http://rssnamespace.org/feedburner/ext/1.0": "feedburner:",
+    "http://purl.org/rss/1.0/modules/syndication/": "sy:",
+    "http://www.w3.org/1999/xhtml": "xhtml:",
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#": "rdf:",
+}
+_RDF_ABOUT = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about"
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_PERIODS = {"hourly": 3600, "daily": 86400, "weekly": 604800, "monthly": 2592000}
+_DAY_SECONDS = 86400
+_WEEKDAYS = {
+    name: number
+    for number, name in enumerate(
+        ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    )
+}
+_PUBLISHED = ("pubdate", "published", "issued", "dcterms:issued", "dc:date", "dcterms:created")
+_UPDATED = ("updated", "modified", "dcterms:modified")
+_HTML = ("content:encoded", "content", "xhtml:body", "xhtml:div")
+_SUMMARY = ("description", "summary", "tagline", "media:description", "itunes:summary")
+_AUTHOR = ("dc:creator", "author", "itunes:author")
+_CATEGORIES = frozenset({"category", "dc:subject"})
+_MANY = frozenset(
+    {"link", "enclosure", "media:content", "media:thumbnail", "media:group", "itunes:image"}
+)
+_names: dict[Any, str] = {}
+
+
+def read_tree(root: Any, has_bases: bool) -> ParsedFeed | None:
+    """The feed under `root`, or None when its outermost element is that of no feed.
+
+    `has_bases` says whether xml:base occurs, which is dear to look up.
+    """
+    if _name(root.tag).startswith("?:"):
+        _drop_namespace(root)
+    outermost = _name(root.tag).removeprefix("rdf:").rpartition(":")[2]
+    if outermost not in ("rss", "rdf", "feed", "channel"):
+        return None
+    channel = root if outermost == "feed" else _channel_of(root)
+    items = [child for parent in _parents(root, channel) for child in parent if _is_item(child)]
+    entries = tuple([_read_entry(item, has_bases) for item in items])
+    return _read_feed(root, channel, "atom" if outermost == "feed" else "rss", entries)
+
+
+def _drop_namespace(root: Any) -> None:
+    """Some invent a namespace for RSS itself, which has none."""
+    namespace = root.tag.rpartition("}")[0] + "}"
+    for element in root.iter(etree.Element):
+        element.tag = element.tag.removeprefix(namespace)
+
+
+def _name(tag: Any) -> str:
+    """`{namespace}Local` as `prefix:local`, the same for all spellings of a namespace."""
+    known = _names.get(tag)
+    if known is not None:
+        return known
+    if not isinstance(tag, str):  # comments and instructions have a function there
+        return "!"
+    namespace, _, local = tag.rpartition("}")
+    name = _PREFIXES.get(namespace.lstrip("{").lower(), "?:" if namespace else "") + local.lower()
+    if len(_names) < 2000:  # documents with invented names must not grow it for ever
+        _names[tag] = name
+    return name
+
+
+def _channel_of(root: Any) -> Any:
+    return next((child for child in root if _name(child.tag).endswith("channel")), root)
+
+
+def _parents(root: Any, channel: Any) -> Iterable[Any]:
+    yield root
+    if channel is not root:
+        yield from (child for child in root if _name(child.tag).endswith("channel"))
+
+
+def _is_item(element: Any) -> bool:
+    return _name(element.tag).rpartition(":")[2] in ("item", "entry")
+
+
+def _text(element: Any) -> str:
+    if len(element):
+        return "".join(element.itertext()).strip()
+    return (element.text or "").strip()
+
+
+def _markup(element: Any) -> str:
+    """The HTML that an element holds: escaped text, plain text or a child tree."""
+    if len(element):
+        return _inner_xml(element)
+    text = (element.text or "").strip()
+    kind = element.get("type")
+    if kind and text and kind in ("text", "text/plain") and element.get("mode") != "escaped":
+        return escape(text, quote=False)
+    return text
+
+
+def _inner_xml(element: Any) -> str:
+    parts = [escape(element.text or "", quote=False)]
+    for child in element:
+        if isinstance(child.tag, str):
+            parts.append(etree.tostring(_plain_copy(child), encoding="unicode", method="html"))
+        else:  # an entity that nobody declared
+            parts.append(escape(child.tail or "", quote=False))
+    return "".join(parts).strip()
+
+
+def _plain_copy(tree: Any) -> Any:
+    """The tree without namespaces; a copy, since the namespace of its parent clings to it."""
+    copy = deepcopy(tree)
+    for element in copy.iter(etree.Element):
+        element.tag = element.tag.rpartition("}")[2]
+    etree.cleanup_namespaces(copy)
+    return copy
+
+
+def _read_entry(item: Any, has_bases: bool) -> Entry:
+    found: dict[str, Any] = {}
+    many: list[tuple[str, Any]] = []
+    categories: list[str] = []
+    for child in item:
+        name = _names.get(child.tag) or _name(child.tag)
+        if name in _CATEGORIES:
+            categories.append(child.get("label") or child.get("term") or _text(child))
+        elif name in _MANY:
+            many.append((name, child))
+        elif name not in found:
+            found[name] = child
+    return _make_entry(item, found, many, categories, has_bases)
+
+
+def _make_entry(
+    item: Any,
+    found: dict[str, Any],
+    many: list[tuple[str, Any]],
+    categories: list[str],
+    has_bases: bool,
+) -> Entry:
+    # The base may be set on the content alone, and must be read before the tree is changed.
+    base = _base_of(item, found) if has_bases else ""
+    links = [child for name, child in many if name == "link"]
+    media = list(_flat_media(many))
+    return Entry(
+        guid=_guid(item, found),
+        link=_link(links, found),
+        title=_first_markup(found, ("title", "dc:title", "media:title", "itunes:title")),
+        author=_author(found),
+        html=_first_markup(found, _HTML),
+        summary_html=_first_markup(found, _SUMMARY) or _described(media),
+        published=_first_date(found, _PUBLISHED),
+        updated=_first_date(found, _UPDATED),
+        categories=tuple([name for name in categories if name]),
+        enclosures=tuple(_enclosures(media, links)) if media or len(links) > 1 else (),
+        image_url=_image(media) if media else "",
+        base_url=base,
+        comments_url=_text(found["comments"]) if "comments" in found else "",
+    )
+
+
+def _base_of(item: Any, found: dict[str, Any]) -> str:
+    for name in _HTML:
+        if name in found:
+            return found[name].base or ""
+    return item.base or ""
+
+
+def _first_markup(found: dict[str, Any], names: tuple[str, ...]) -> str:
+    for name in names:
+        if name in found and (markup := _markup(found[name])):
+            return markup
+    return ""
+
+
+def _first_date(found: dict[str, Any], names: tuple[str, ...]) -> Any:
+    for name in names:
+        if name in found and (moment := parse_date(found[name].text)):
+            return moment
+    return None
+
+
+def _guid(item: Any, found: dict[str, Any]) -> str:
+    for name in ("guid", "id"):
+        if name in found and (text := _text(found[name])):
+            return text
+    return (item.get(_RDF_ABOUT) or "").strip()
+
+
+def _link(links: list[Any], found: dict[str, Any]) -> str:
+    if "feedburner:origlink" in found and (original := _text(found["feedburner:origlink"])):
+        return original
+    for link in links:
+        if text := _text(link):
+            return text
+    for link in links:
+        if link.get("href") and link.get("rel", "alternate") == "alternate":
+            return str(link.get("href")).strip()
+    return _guid_as_link(found)
+
+
+def _guid_as_link(found: dict[str, Any]) -> str:
+    guid = found.get("guid")
+    if guid is None or guid.get("isPermaLink", guid.get("ispermalink", "true")) == "false":
+        return ""
+    text = _text(guid)
+    return text if text.startswith(("http://", "https://")) else ""
+
+
+def _author(found: dict[str, Any]) -> str:
+    for name in _AUTHOR:
+        if name in found and (author := _person(found[name])):
+            return author
+    return ""
+
+
+def _person(element: Any) -> str:
+    """Atom gives a name in an element of its own, RSS `mail@example.org (Name)`."""
+    for child in element:
+        if _name(child.tag).endswith("name"):
+            return _text(child)
+    text = _text(element)
+    mail, bracket, name = text.partition("(")
+    return name.rstrip(") ") if bracket and "@" in mail and name.strip(") ") else text
+
+
+def _flat_media(many: list[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
+    for name, element in many:
+        if name == "media:group":
+            yield from ((_name(child.tag), child) for child in element)
+            continue
+        if name != "link":
+            yield name, element
+        if name == "media:content":
+            yield from ((_name(child.tag), child) for child in element)
+
+
+def _described(media: list[tuple[str, Any]]) -> str:
+    return next((_markup(el) for name, el in media if name == "media:description"), "")
+
+
+def _enclosures(media: list[tuple[str, Any]], links: list[Any]) -> Iterable[Enclosure]:
+    for name, element in media:
+        if name == "enclosure" and element.get("url"):
+            yield Enclosure(element.get("url"), element.get("type", ""), _length(element))
+        elif name == "media:content" and element.get("url"):
+            kind = element.get("type") or element.get("medium") or ""
+            if kind.startswith(("audio", "video")):
+                yield Enclosure(element.get("url"), kind, _length(element))
+    for link in links:
+        if link.get("rel") == "enclosure" and link.get("href"):
+            yield Enclosure(link.get("href"), link.get("type", ""), _length(link))
+
+
+def _length(element: Any) -> int | None:
+    digits = (element.get("length") or element.get("fileSize") or "").strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 16 else None
+
+
+def _image(media: list[tuple[str, Any]]) -> str:
+    for name, element in media:
+        if name == "media:content" and _is_image(element):
+            return str(element.get("url"))
+    for name, element in media:
+        if name in ("media:thumbnail", "itunes:image"):
+            return str(element.get("url") or element.get("href") or "")
+    return ""
+
+
+def _is_image(element: Any) -> bool:
+    url = element.get("url") or ""
+    kind = element.get("medium") or element.get("type") or ""
+    looks = url.partition("?")[0].lower().endswith((".jpg", ".jpeg", ".png", ".webp", ".gif"))
+    return bool(url) and (kind.startswith("image") or (not kind and looks))
+
+
+def _read_feed(root: Any, channel: Any, kind: str, entries: tuple[Entry, ...]) -> ParsedFeed:
+    found: dict[str, Any] = {}
+    links: list[Any] = []
+    for child in channel:
+        name = _name(child.tag)
+        if name == "link":
+            links.append(child)
+        else:
+            found.setdefault(name, child)
+    return ParsedFeed(
+        kind=kind,
+        title=_first_markup(found, ("title", "dc:title")),
+        site_url=_link(links, {}),
+        description=_first_markup(found, ("description", "subtitle", "tagline")),
+        language=_language(root, channel, found),
+        ttl=_least_interval(found),
+        skip_hours=_skip_hours(found.get("skiphours")),
+        skip_days=_skip_days(found.get("skipdays")),
+        entries=entries,
+    )
+
+
+def _language(root: Any, channel: Any, found: dict[str, Any]) -> str:
+    for name in ("language", "dc:language"):
+        if name in found and (text := _text(found[name])):
+            return text
+    return str(channel.get(_XML_LANG) or root.get(_XML_LANG) or "")
+
+
+def _least_interval(found: dict[str, Any]) -> int | None:
+    """Seconds, capped at a day so that a silly value cannot silence the source."""
+    if "ttl" in found and (minutes := _number(found["ttl"])):
+        return min(minutes * 60, _DAY_SECONDS)
+    if "sy:updateperiod" in found:
+        period = _PERIODS.get(_text(found["sy:updateperiod"]).lower(), 3600)
+        frequency = _number(found.get("sy:updatefrequency")) or 1
+        return min(period // frequency, _DAY_SECONDS)
+    return None
+
+
+def _number(element: Any) -> int | None:
+    digits = "" if element is None else _text(element)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
+
+
+def _skip_hours(element: Any) -> frozenset[int]:
+    hours = [] if element is None else [_number(child) for child in element]
+    return frozenset(hour % 24 for hour in hours if hour is not None and hour <= 24)
+
+
+def _skip_days(element: Any) -> frozenset[int]:
+    names = [] if element is None else [_text(child).lower() for child in element]
+    return frozenset(_WEEKDAYS[name] for name in names if name in _WEEKDAYS)

@@ -1,0 +1,164 @@
+"""Turn the bytes of a feed into entries: strictly and fast, else tolerantly. Pure."""
+
+import re
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urljoin
+
+from lxml import etree, html
+
+from feeds.core.errors import ParseError
+from feeds.html.sanitise import plain_title, to_text
+from feeds.ingest.parse.encoding import to_utf8
+from feeds.ingest.parse.fast import read_tree
+from feeds.ingest.parse.json_feed import read_json
+from feeds.ingest.parse.safe_xml import safe_parser
+from feeds.ingest.parse.tolerant import ENTRY_START, read_tolerantly, recover_tree, repair
+from feeds.ingest.parse.types import ParsedFeed
+
+_DECLARATION = re.compile(rb"\s*<\?xml[^>]{0,500}\?>", re.IGNORECASE)
+# Possessive by construction: no part can match what another one begins with.
+_PROLOGUE = re.compile(rb"\A(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+_DOCTYPE = re.compile(
+    rb"""<!DOCTYPE(?:"[^"]*"|'[^']*'|[^\["'>])*+
+    (?:\[(?P<subset>(?:<!--.*?-->|<\?.*?\?>|"[^"]*"|'[^']*'|[^\]"'])*+)\]\s*)?>""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+_HTML_START = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
+_FEED_TYPES = frozenset(
+    {
+        "application/rss+xml",
+        "application/atom+xml",
+        "application/rdf+xml",
+        "application/feed+json",
+        "application/json",
+        "application/xml",
+        "text/xml",
+    }
+)
+_PAGE_HEAD = 500_000
+_LONGEST_DESCRIPTION = 5_000
+
+
+def parse_feed(body: bytes, content_type: str = "", url: str = "") -> ParsedFeed:
+    """The feed in `body`; ParseError, in words, when there is none.
+
+    `url` is where the document came from: alternates of a page are resolved by it.
+    The feed's own title and description are plain text; entries are as they came.
+    """
+    text, complaint = to_utf8(body, content_type)
+    text = text.lstrip(b" \t\r\n\0")  # nothing may stand before an XML declaration
+    start = text[:1]
+    if not start:
+        raise ParseError("The document is empty.")
+    feed = read_json(text) if start in (b"{", b"[") else _read_xml(text, url)
+    complaints = [words for words in (complaint, feed.complaint) if words]
+    return replace(
+        feed,
+        title=plain_title(feed.title),
+        description=to_text(feed.description[:_LONGEST_DESCRIPTION]),
+        complaint=" ".join(complaints),
+    )
+
+
+def _read_xml(body: bytes, url: str) -> ParsedFeed:
+    plain = without_doctype(body)
+    root, trouble = _strict_tree(plain)
+    feed = None if root is None else read_tree(root, b"xml:base" in plain)
+    if feed is not None and (feed.entries or not ENTRY_START.search(plain)):
+        return feed
+    _refuse_page(body, url)
+    saved = _save(plain, trouble)
+    if saved is not None and (saved.entries or feed is None):
+        return saved
+    if feed is not None:
+        return feed
+    raise ParseError(_why_no_feed(root))
+
+
+def without_doctype(body: bytes) -> bytes:
+    """The document without its DOCTYPE; ParseError when that declares entities.
+
+    They are refused before any parser could expand them (billion laughs, XXE). Without a
+    DOCTYPE an undeclared `&nbsp;` is an error that can be repaired; with one, libxml2
+    takes it for declared elsewhere and loses it.
+    """
+    plain = body.replace(b"\0", b"") if b"\0" in body[:4096] else body
+    prologue = _PROLOGUE.match(plain)
+    start = prologue.end() if prologue else 0
+    if plain[start : start + 9].upper() != b"<!DOCTYPE":
+        return body
+    found = _DOCTYPE.match(plain, start)
+    subset = (found["subset"] or b"") if found else plain[start:]
+    if b"<!ENTITY" in subset.upper():
+        raise ParseError("The document declares XML entities, which are not allowed.")
+    return plain[:start] + plain[found.end() :] if found else body
+
+
+def _strict_tree(body: bytes) -> tuple[Any, str]:
+    """The tree of a well-formed document, or None and where it breaks."""
+    parser = safe_parser()
+    try:
+        return etree.fromstring(body, parser), ""
+    except (etree.XMLSyntaxError, ValueError) as error:
+        return None, str(error).partition("\n")[0].partition(" (<string>")[0]
+
+
+def _save(body: bytes, trouble: str) -> ParsedFeed | None:
+    """What a repaired document, feedparser, and libxml2's recovery find, first come."""
+    repaired = _DECLARATION.sub(b"", repair(body), count=1).lstrip()
+    complaint = f"The XML is malformed ({trouble})." if trouble else "The XML is unusual."
+    has_bases = b"xml:base" in body
+    tree, still = _strict_tree(repaired)
+    feed = None if tree is None else read_tree(tree, has_bases)
+    if feed is not None and feed.entries:
+        return replace(feed, complaint=f"{complaint} It was repaired.")
+    feed = read_tolerantly(repaired)
+    if feed is None or not feed.entries:
+        tree = recover_tree(repaired)
+        feed = (None if tree is None else read_tree(tree, has_bases)) or feed
+    if feed is None:
+        return None
+    count = len(feed.entries)
+    saved = f"{count} {'entry was' if count == 1 else 'entries were'} recovered."
+    return replace(feed, complaint=f"{complaint} {saved}" if still or trouble else "")
+
+
+def _refuse_page(body: bytes, url: str) -> None:
+    """Say that a web page is one, and which feeds it names."""
+    start = _HTML_START.search(body[:2000])
+    if not start or re.search(rb"<(?:rss|feed|rdf:rdf)[\s>]", body[: start.start()], re.I):
+        return
+    alternates = _alternates(body, url)
+    says = "to a feed; add the page to find it" if alternates else "to no feed"
+    raise ParseError(f"This is a web page, not a feed. It links {says}.", alternates)
+
+
+def _alternates(body: bytes, url: str) -> tuple[str, ...]:
+    parser = html.HTMLParser(encoding="utf-8", recover=True)
+    try:
+        page = html.document_fromstring(body[:_PAGE_HEAD], parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return ()
+    found: dict[str, None] = {}
+    for link in page.iter("link"):
+        kind = link.get("type", "").partition(";")[0].strip().lower()
+        if "alternate" in link.get("rel", "").lower().split() and kind in _FEED_TYPES:
+            _add_link(found, url, link.get("href", "").strip())
+    return tuple(found)
+
+
+def _add_link(found: dict[str, None], url: str, href: str) -> None:
+    try:
+        address = urljoin(url, href)
+    except ValueError:
+        return
+    if href and address.startswith(("http://", "https://", "/")):
+        found[address] = None
+
+
+def _why_no_feed(root: Any) -> str:
+    if root is None:
+        return "This is neither a feed nor a web page that links to one."
+    outermost = str(root.tag).rpartition("}")[2][:50]
+    return f"This is XML but not a feed: its root element is <{outermost}>."

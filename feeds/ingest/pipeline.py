@@ -1,0 +1,79 @@
+"""Take in what sources have to say: poll, complete texts from article pages, group."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from feeds.coordination.announce import announce_news
+from feeds.coordination.revisions import CONTENT, GROUPING, revise
+from feeds.core.errors import FeedError
+from feeds.html.markup import beyond_text
+from feeds.html.sanitise import to_text
+from feeds.ingest.fulltext import extract_full_text
+from feeds.ingest.outcome import Outcome
+from feeds.ingest.poll import PollReport, poll_sources
+from feeds.models import Item, ItemBody
+from feeds.stories.grouping.group import group_new_items
+from feeds.stories.grouping.refresh import refresh_stories
+
+logger = logging.getLogger(__name__)
+
+MOST_PAGES = 20
+"""Article pages asked for a source and poll; older entries keep the feed's text."""
+LONGEST_TEXTS = 90.0
+"""Seconds for the pages of all sources of a batch: the next batch waits for them."""
+
+
+def take_in(
+    source_ids: Iterable[int],
+    *,
+    now: datetime | None = None,
+    on_result: Callable[[Outcome], None] | None = None,
+    seconds: float = math.inf,
+) -> PollReport:
+    """Poll these sources, for as many `seconds`, and put what is new into stories."""
+    report = poll_sources(source_ids, now=now, on_result=on_result, seconds=seconds)
+    until = time.monotonic() + LONGEST_TEXTS
+    for outcome in report.outcomes:
+        if outcome.source.full_text and outcome.stored.new_ids:
+            complete_texts(outcome.stored.new_ids, until)
+    group_new_items()
+    _refresh_updated(report)
+    if report.new:
+        announce_news()
+    return report
+
+
+def _refresh_updated(report: PollReport) -> None:
+    """A corrected title changes the headline of its story; other topics its rank."""
+    if any(outcome.stored.has_other_topics for outcome in report.outcomes):
+        revise(GROUPING)
+    updated = [pk for outcome in report.outcomes for pk in outcome.stored.updated_ids]
+    if updated:
+        items = Item.objects.filter(pk__in=updated).exclude(story=None).order_by()
+        refresh_stories(items.values_list("story_id", flat=True).distinct())
+
+
+def complete_texts(item_ids: Iterable[int], until: float = math.inf) -> int:
+    """Take the newest items' whole texts from their pages, up to a monotonic time; how many
+    were got."""
+    items = Item.objects.filter(pk__in=list(item_ids)).exclude(url="").newest_first()
+    done = 0
+    for item in items[:MOST_PAGES]:
+        if time.monotonic() > until:
+            break
+        try:
+            html = extract_full_text(item.url)
+        except FeedError as error:
+            logger.info("full_text_failed item_id=%s reason=%s", item.pk, error)
+            continue
+        text = to_text(html)
+        with transaction.atomic():
+            body = ItemBody.objects.filter(pk=item.pk)
+            done += body.update(html=beyond_text(html, text), text=text, is_full_text=True)
+            revise(CONTENT)
+    return done

@@ -1,9 +1,0 @@
-"""Addresses of the live socket."""
-
-from typing import Any
-
-from django.urls import path
-
-from feeds.live.consumer import LiveConsumer
-
-websocket_urlpatterns: list[Any] = [path("ws/", LiveConsumer.as_asgi())]

@@ -1,0 +1,107 @@
+# ruff: noqa: S608 - all of the SQL is our own
+"""The full-text index on SQLite (FTS5), kept in step by triggers.
+
+The index holds no copy of the texts: it reads them through a view. The body's row is
+written last, so an item is indexed once. SQLite refuses to remake a table, as Django does
+to alter one, while a view or another table's trigger reads it: `detach_index` goes before
+a migration and `ensure_index` after it.
+"""
+
+from typing import Any
+
+from feeds.coordination.revisions import CONTENT, revise_if_any
+
+TOKENIZER = "porter unicode61 remove_diacritics 2"
+_INDEX = (
+    "CREATE VIRTUAL TABLE feeds_search USING fts5(title, summary, text,"
+    " content='feeds_search_rows', content_rowid='id',"
+    f" tokenize='{TOKENIZER}')"
+)
+_MERGE = "INSERT INTO feeds_search (feeds_search, rank) VALUES ('automerge', 8)"
+"""Polls bring fifty items at a time: merging half as eagerly saves a fifth of storing."""
+
+
+def _columns(item: str, body: str) -> str:
+    """What is indexed of an item. A summary that is the beginning of the text says
+    nothing of its own, and would count its words twice."""
+    summary = f"iif(substr({item}.summary, 1, 60) = substr({body}.text, 1, 60), '', {item}.summary)"
+    return f"{item}.title AS title, {summary} AS summary, {body}.text AS text"
+
+
+def _add(item: str, body: str, rows: str) -> str:
+    return (
+        "INSERT INTO feeds_search (rowid, title, summary, text)"
+        f" SELECT {item}.id, {_columns(item, body)} FROM {rows};"
+    )
+
+
+def _remove(item: str, body: str, rows: str) -> str:
+    """FTS5 reads no old text back: it must be told what was indexed."""
+    return (
+        "INSERT INTO feeds_search (feeds_search, rowid, title, summary, text)"
+        f" SELECT 'delete', {item}.id, {_columns(item, body)} FROM {rows};"
+    )
+
+
+_OLD_BODY = "feeds_item i WHERE i.id = old.item_id"
+_NEW_BODY = "feeds_item i WHERE i.id = new.item_id"
+_ITS_BODY = "feeds_itembody b WHERE b.item_id = old.id"
+_VIEW = (
+    f"CREATE VIEW feeds_search_rows AS SELECT i.id AS id, {_columns('i', 'b')}"
+    " FROM feeds_item i JOIN feeds_itembody b ON b.item_id = i.id"
+)
+_TRIGGERS = {
+    "feeds_search_insert": f"AFTER INSERT ON feeds_itembody"
+    f" BEGIN {_add('i', 'new', _NEW_BODY)} END",
+    "feeds_search_delete": f"BEFORE DELETE ON feeds_itembody"
+    f" BEGIN {_remove('i', 'old', _OLD_BODY)} END",
+    "feeds_search_text": "AFTER UPDATE OF text ON feeds_itembody WHEN old.text <> new.text"
+    f" BEGIN {_remove('i', 'old', _OLD_BODY)} {_add('i', 'new', _NEW_BODY)} END",
+    "feeds_search_item": "AFTER UPDATE OF title, summary ON feeds_item"
+    " WHEN old.title <> new.title OR old.summary <> new.summary"
+    f" BEGIN {_remove('old', 'b', _ITS_BODY)} {_add('new', 'b', _ITS_BODY)} END",
+    "feeds_search_item_delete": f"BEFORE DELETE ON feeds_item"
+    f" BEGIN {_remove('old', 'b', _ITS_BODY)} END",
+}
+_PARTS = {
+    "feeds_search_rows": _VIEW,
+    "feeds_search": _INDEX,
+    **{name: f"CREATE TRIGGER {name} {body}" for name, body in _TRIGGERS.items()},
+}
+
+
+def ensure_index(connection: Any) -> bool:
+    """Make the index as it is described here; True when it had to be built from the items.
+
+    A part that is missing or different means that rows may have changed unseen.
+    """
+    with connection.cursor() as cursor:
+        marks = ", ".join(["%s"] * len(_PARTS))
+        cursor.execute(f"SELECT name, sql FROM sqlite_master WHERE name IN ({marks})", list(_PARTS))
+        if dict(cursor.fetchall()) == _PARTS:
+            return False
+    drop_index(connection)
+    with connection.cursor() as cursor:
+        for statement in _PARTS.values():
+            cursor.execute(statement)
+        cursor.execute(_MERGE)
+        cursor.execute("INSERT INTO feeds_search (feeds_search) VALUES ('rebuild')")
+    revise_if_any(CONTENT, connection)
+    return True
+
+
+def detach_index(connection: Any) -> None:
+    """Drop all that reads the tables; the index itself stays, out of step."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"
+            " AND substr(name, 1, 13) = 'feeds_search_'"
+        )
+        for kind, name in cursor.fetchall():
+            cursor.execute(f"DROP {kind} {name}")
+
+
+def drop_index(connection: Any) -> None:
+    detach_index(connection)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS feeds_search")

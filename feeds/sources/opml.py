@@ -1,0 +1,179 @@
+"""Read and write OPML 2.0 (opml.org/spec2), the lists of feeds that readers exchange. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+
+from feeds.core.errors import ParseError
+from feeds.ingest.clean.links import absolute_url
+from feeds.ingest.parse.encoding import to_utf8
+from feeds.ingest.parse.feed import without_doctype
+from feeds.ingest.parse.safe_xml import safe_parser
+from feeds.ingest.parse.tolerant import repair
+
+_LONGEST_URL = 2048
+_LONGEST_TITLE = 300
+_LONGEST_FOLDER = 100
+_DEEPEST = 20
+_DECLARATION = re.compile(rb"\s*<\?xml[^>]{0,500}\?>", re.IGNORECASE)
+_UNFIT_FOR_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A feed of the list. `folder` is the path of folder names, outermost first."""
+
+    url: str
+    title: str = ""
+    site_url: str = ""
+    folder: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opml:
+    """A whole list. `problems` are (line of the list, why it cannot be followed)."""
+
+    outlines: tuple[Outline, ...]
+    problems: tuple[tuple[str, str], ...] = ()
+    title: str = ""
+
+
+def read_opml(data: bytes) -> Opml:
+    """The feeds in `data`, each address once; ParseError, in words, when it is no OPML.
+
+    Broken XML is read as far as it can be recovered.
+    """
+    body, _ = to_utf8(data)
+    body = without_doctype(body)
+    body = _DECLARATION.sub(b"", repair(body), count=1).strip()
+    root, broken = _tree(body)
+    if root is None or _local(root) != "opml":
+        raise ParseError("This is not an OPML file.")
+    problems = (
+        [("", "The XML is damaged. Only what could be recovered was imported.")] if broken else []
+    )
+    outlines: dict[str, Outline] = {}
+    for element, folder in _walk(root):
+        _read_outline(element, folder, outlines, problems)
+    return Opml(tuple(outlines.values()), tuple(problems), _title(root))
+
+
+def _tree(body: bytes) -> tuple[Any, bool]:
+    """The root, and whether it had to be recovered."""
+    parser = safe_parser(recover=True)
+    try:
+        root = etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return None, True
+    return root, any(entry.level_name != "WARNING" for entry in parser.error_log)
+
+
+def _local(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2].lower()
+
+
+def _title(root: Any) -> str:
+    titles = (element for element in root.iter() if _local(element) == "title")
+    return (next((title.text for title in titles), "") or "").strip()[:_LONGEST_TITLE]
+
+
+def _walk(root: Any) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Every outline with the path of its folders, without recursion: depth is the file's."""
+    waiting: list[tuple[Any, tuple[str, ...]]] = [(root, ())]
+    while waiting:
+        element, folder = waiting.pop()
+        if _local(element) == "outline":
+            yield element, folder
+            if not _address(element) and (name := _name(element)[:_LONGEST_FOLDER].strip()):
+                folder = (*folder, name)[:_DEEPEST]
+        waiting.extend((child, folder) for child in reversed(element))
+
+
+def _attribute(element: Any, *names: str) -> str:
+    """The first of `names` that says something, whatever its case: `xmlURL` occurs."""
+    for name in names:
+        if value := (element.get(name) or "").strip():
+            return str(value)
+    lowered = {str(key).lower(): str(value).strip() for key, value in element.items()}
+    return next((lowered[name.lower()] for name in names if lowered.get(name.lower())), "")
+
+
+def _address(element: Any) -> str:
+    return _attribute(element, "xmlUrl", "feedUrl")
+
+
+def _name(element: Any) -> str:
+    return " ".join(_attribute(element, "title", "text").split())
+
+
+def _read_outline(
+    element: Any,
+    folder: tuple[str, ...],
+    outlines: dict[str, Outline],
+    problems: list[tuple[str, str]],
+) -> None:
+    written = _address(element)
+    if not written:
+        if not len(element):
+            problems.append((_name(element)[:200] or "empty entry", "No feed address."))
+        return
+    address = _usable(written)
+    if not address:
+        problems.append((written[:200], "Not a web address."))
+    elif address in outlines:
+        problems.append((written[:200], "Listed twice."))
+    else:
+        site = _usable(_attribute(element, "htmlUrl"))
+        outlines[address] = Outline(address, _name(element)[:_LONGEST_TITLE], site, folder)
+
+
+def _usable(written: str) -> str:
+    """An address to fetch, untouched but for blanks and `feed:`; "" if it is none."""
+    written = written.strip()
+    if written[:5].lower() == "feed:":
+        rest = written[5:].lstrip("/")
+        written = rest if rest.lower().startswith(("http:", "https:")) else f"https://{rest}"
+    try:
+        address = absolute_url(written)
+    except ValueError:
+        return ""
+    found = re.match(r"(https?)://[^\s/?#]+[^\s]*\Z", address, re.IGNORECASE)
+    if not found or len(address) > _LONGEST_URL:
+        return ""
+    scheme, rest = address.split("://", 1)
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return f"{scheme.lower()}://{host.lower() if '@' not in host else host}{rest[len(host) :]}"
+
+
+def write_opml(title: str, outlines: Iterable[Outline]) -> bytes:
+    """An OPML 2.0 file of `outlines`, folders nested, in their order."""
+    root = etree.Element("opml", version="2.0")
+    head = etree.SubElement(root, "head")
+    etree.SubElement(head, "title").text = _fit(title)
+    folders: dict[tuple[str, ...], Any] = {(): etree.SubElement(root, "body")}
+    for outline in outlines:
+        parent = _folder_element(folders, outline.folder)
+        name = _fit(outline.title or outline.url)
+        values = {"type": "rss", "text": name, "title": name, "xmlUrl": _fit(outline.url)}
+        if outline.site_url:
+            values["htmlUrl"] = _fit(outline.site_url)
+        etree.SubElement(parent, "outline", values)
+    data: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True, pretty_print=True)
+    return data
+
+
+def _folder_element(folders: dict[tuple[str, ...], Any], path: Sequence[str]) -> Any:
+    for depth in range(1, len(path) + 1):
+        key = tuple(path[:depth])
+        if key not in folders:
+            name = _fit(key[-1])
+            parent = folders[key[:-1]]
+            folders[key] = etree.SubElement(parent, "outline", {"text": name, "title": name})
+    return folders[tuple(path)]
+
+
+def _fit(text: str) -> str:
+    return _UNFIT_FOR_XML.sub("", text)

@@ -1,0 +1,162 @@
+"""One story for one reader: its coverage in order of time, its days, and what is like it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from accounts.models import User
+from ainews_site.infra import db_clock
+from ainews_site.infra.timezones import zone_named
+from feeds.core.ids import lowest_id
+from feeds.models import FollowedStory, Item, ItemState, Story, StoryRedirect
+from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies, with_state
+from feeds.stories.grouping.tokenizer import terms_of
+from feeds.stories.life import Stage, stage_at
+
+RELATED = 3
+NEAR = timedelta(days=14)
+MOST_COMPARED = 600
+LEAST_ALIKE = 0.15
+
+
+@dataclass(slots=True)
+class Day:
+    """The tellings of one day in the reader's time zone."""
+
+    date: date
+    items: list[Item] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Related:
+    """Another story, with the telling of it that is most like this one."""
+
+    story_id: int
+    item: Item
+
+    @property
+    def title(self) -> str:
+        return self.item.title
+
+
+@dataclass(slots=True)
+class StoryPage:
+    """`coverage` is in order of time without the `copies`; `timeline` has both."""
+
+    story: Story
+    title: str
+    lead: Item
+    coverage: list[Item]
+    copies: list[Item]
+    timeline: list[Day]
+    related: list[Related]
+    topics: list[str]
+    unread: bool
+    is_followed: bool
+    is_opened: bool
+
+    @property
+    def source_count(self) -> int:
+        return len({item.source_id for item in self.coverage})
+
+    @property
+    def first(self) -> Item:
+        return self.coverage[0]
+
+    @property
+    def updated_at(self) -> datetime:
+        return max(item.published_at for item in self.coverage)
+
+    @property
+    def stage(self) -> Stage:
+        return stage_at(self.updated_at, db_clock.now())
+
+
+def story_page(user: User, story_id: int) -> StoryPage | int:
+    """The page, or the id of the story that this one was merged into.
+
+    Raises Story.DoesNotExist when there is none of which the reader may see an item.
+    """
+    story = Story.objects.filter(pk=story_id).first()
+    if story is None:
+        return _target(user, story_id)
+    items = _visible_items(user, story)
+    if not items:
+        raise Story.DoesNotExist(f"The reader sees no item of story {story_id}.")
+    lead = lead_first(story, items)[0]
+    coverage = [item for item in items if item.copy_of is None] or items
+    shown = {item.pk for item in coverage}
+    return StoryPage(
+        story=story,
+        title=headline_for(story, lead),
+        lead=lead,
+        coverage=coverage,
+        copies=[item for item in items if item.pk not in shown],
+        timeline=_timeline(items, user),
+        related=_related(user, items),
+        topics=list(dict.fromkeys(topic for item in coverage for topic in item.topics)),
+        unread=is_unread(items),
+        is_followed=FollowedStory.objects.filter(user=user, story=story).exists(),
+        is_opened=lead.is_opened,  # type: ignore[attr-defined]
+    )
+
+
+def _target(user: User, story_id: int) -> int:
+    redirect = StoryRedirect.objects.filter(old_id=story_id).first()
+    if redirect is None or not Story.objects.visible_to(user).filter(pk=redirect.story_id).exists():
+        raise Story.DoesNotExist(f"There is no story {story_id} for this reader.")
+    return redirect.story_id
+
+
+def _visible_items(user: User, story: Story) -> list[Item]:
+    """In order of time; without what the reader hid, unless that is all."""
+    hidden = ItemState.objects.filter(user=user, is_hidden=True, item__story=story)
+    hidden_ids = set(hidden.values_list("item_id", flat=True))
+    visible = with_state(Item.objects.visible_to(user).telling([story]), user)
+    items = list(visible.select_related("source").order_by("id"))
+    settle_copies(items, Item.objects.visible_to(user))
+    return [item for item in items if item.pk not in hidden_ids] or items
+
+
+def _timeline(items: Iterable[Item], user: User) -> list[Day]:
+    zone = zone_named(user.time_zone)
+    days: dict[date, Day] = {}
+    for item in items:
+        day = item.published_at.astimezone(zone).date()
+        days.setdefault(day, Day(day)).items.append(item)
+    return list(days.values())
+
+
+def _related(user: User, items: Sequence[Item]) -> list[Related]:
+    """The stories near in time of which a headline shares most words and topics."""
+    start = lowest_id(items[0].published_at - NEAR)
+    end = lowest_id(items[-1].published_at + NEAR)
+    near = Item.objects.visible_to(user).filter(pk__gte=start, pk__lt=end, copy_of=None)
+    hidden = ItemState.objects.filter(user=user, is_hidden=True, item__gte=start).values("item")
+    others = near.filter(story__isnull=False).exclude(story=items[0].story_id)
+    rows = others.exclude(pk__in=hidden).newest_first()
+    words, topics = _traits((item.title, item.topics) for item in items)
+    best: dict[int, tuple[float, int]] = {}
+    for pk, story, title, own in rows.values_list("id", "story_id", "title", "topics")[
+        :MOST_COMPARED
+    ]:
+        theirs, about = _traits([(title, own)])
+        alike = _shared(theirs, words) * 0.7 + _shared(about, topics) * 0.3
+        if alike >= LEAST_ALIKE and _shared(theirs, words):
+            best[story] = max(best.get(story, (0.0, 0)), (alike, pk))
+    nearest = sorted(best.items(), key=lambda entry: entry[1], reverse=True)[:RELATED]
+    found = Item.objects.select_related("source").in_bulk([pk for _, (_, pk) in nearest])
+    return [Related(story, found[pk]) for story, (_, pk) in nearest if pk in found]
+
+
+def _traits(tellings: Iterable[tuple[str, Sequence[str]]]) -> tuple[set[str], set[str]]:
+    words: set[str] = set()
+    topics: set[str] = set()
+    for title, own in tellings:
+        words.update(terms_of(title))
+        topics.update(own)
+    return words, topics
+
+
+def _shared(of: set[str], among: set[str]) -> float:
+    return len(of & among) / len(of) if of else 0.0

@@ -1,0 +1,179 @@
+"""Stories over REST: the last to be told first, and one with its coverage."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+from django.db.models import Exists, OuterRef, Q
+from django.urls import path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers as fields
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from feeds.models import Item, Story
+from feeds.stories.coverage import settle_copies
+from feeds.stories.grouping.refresh import MOST_TOPICS
+from feeds.stories.life import Stage
+from feeds.stories.story_page import story_page
+from feeds.web.api.conditional import unless_known
+from feeds.web.api.pages import NO_CURSOR, page, page_size, read_cursor
+from feeds.web.api.resource import CURSOR, LIMIT, TOPIC, ReaderView, or_404, paged, parameter
+
+
+class StorySerializer(fields.ModelSerializer[Story]):
+    """A story as this reader sees it."""
+
+    title = fields.CharField(source="shown_title")
+    first_at = fields.DateTimeField(source="shown_first")
+    last_at = fields.DateTimeField(source="shown_last")
+
+    class Meta:
+        model = Story
+        fields = [
+            "id",
+            "title",
+            "first_at",
+            "last_at",
+            "item_count",
+            "source_count",
+            "copy_count",
+            "topics",
+        ]
+
+
+class CoverageSerializer(fields.Serializer[object]):
+    """An article that covers a story."""
+
+    id = fields.IntegerField()
+    source = fields.IntegerField(source="source_id")  # type: ignore[assignment]
+    source_title = fields.CharField(source="source.title")
+    url = fields.CharField()
+    title = fields.CharField()
+    summary = fields.CharField()
+    published_at = fields.DateTimeField()
+    is_read = fields.BooleanField()
+    is_saved = fields.BooleanField()
+
+
+class RelatedSerializer(fields.Serializer[object]):
+    """A related story, shown by its most similar article."""
+
+    id = fields.IntegerField(source="story_id")
+    title = fields.CharField()
+
+
+class FullStorySerializer(fields.Serializer[object]):
+    """One story with its coverage in chronological order; copies are listed separately."""
+
+    id = fields.IntegerField(source="story.pk")
+    title = fields.CharField()
+    lead = fields.IntegerField(source="lead.pk")
+    source_count = fields.IntegerField()
+    updated_at = fields.DateTimeField()
+    stage = fields.ChoiceField(choices=[stage.value for stage in Stage])
+    topics = fields.ListField(child=fields.CharField())
+    unread = fields.BooleanField()
+    coverage = CoverageSerializer(many=True)
+    copies = CoverageSerializer(many=True)
+    related = RelatedSerializer(many=True)
+
+
+class Stories(ReaderView):
+    @extend_schema(
+        operation_id="stories_list",
+        summary="Stories of the reader's sources, most recently updated first",
+        parameters=[
+            TOPIC,
+            parameter("since", OpenApiTypes.DATETIME, "covered since then (ISO 8601)"),
+            CURSOR,
+            LIMIT,
+        ],
+        responses=paged(StorySerializer),
+    )
+    @unless_known
+    def get(self, request: Request) -> Response:
+        mine = Item.objects.subscribed_by(self.reader).filter(story=OuterRef("pk"))
+        stories = Story.objects.select_related("lead")
+        if topic := request.query_params.get("topic", ""):
+            mine = mine.filter(topics__icontains=f'"{topic}"')
+        if since := _moment(request, "since"):
+            stories = stories.filter(last_at__gte=since)
+            mine = mine.filter(published_at__gte=since)
+        stories = stories.filter(Exists(mine))
+        if cursor := read_cursor(request, 2):
+            last = _cursor_time(cursor[0])
+            stories = stories.filter(Q(last_at__lt=last) | Q(last_at=last, pk__lt=cursor[1]))
+        size = page_size(request)
+        found = list(stories.order_by("-last_at", "-pk")[:size])
+        shown = StorySerializer(self._entitled(found), many=True).data
+        return page(request, shown, _story_cursor(found[-1]) if len(found) == size else None)
+
+    def _entitled(self, stories: list[Story]) -> list[Story]:
+        """With the headline, counts, times and topics that the reader may see: some of a story
+        may be told by sources of others alone."""
+        rows = Item.objects.visible_to(self.reader).telling(stories).order_by("pk")
+        seen: dict[int, list[Item]] = {}
+        columns = ("pk", "story", "source", "title", "copy_of", "topics", "published_at")
+        told = list(rows.only(*columns))
+        settle_copies(told, Item.objects.visible_to(self.reader))
+        for item in told:
+            seen.setdefault(item.story_id or 0, []).append(item)
+        for one in stories:
+            items = seen.get(one.pk, [])
+            if not items:
+                continue
+            lead = next((item for item in items if item.pk == one.lead_id), items[0])
+            one.shown_title = one.title if one.title_pinned else lead.title  # type: ignore[attr-defined]
+            one.item_count = len(items)
+            one.copy_count = sum(item.copy_of is not None for item in items)
+            one.source_count = len({i.source_id for i in items if i.copy_of is None}) or 1
+            one.shown_first = min(item.published_at for item in items)  # type: ignore[attr-defined]
+            one.shown_last = max(item.published_at for item in items)  # type: ignore[attr-defined]
+            topics = Counter(topic for item in items for topic in item.topics)
+            one.topics = [topic for topic, _ in topics.most_common(MOST_TOPICS)]
+        return [one for one in stories if one.pk in seen]
+
+
+class OneStory(ReaderView):
+    @extend_schema(
+        summary="One story with its coverage",
+        description="For a merged story the response is the story it was merged into; see `id`.",
+        responses=FullStorySerializer,
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        shown = or_404(lambda: story_page(self.reader, pk))
+        if isinstance(shown, int):
+            target = shown
+            shown = or_404(lambda: story_page(self.reader, target))
+        return Response(FullStorySerializer(shown).data)
+
+
+def _story_cursor(story: Story) -> tuple[int, int]:
+    moment = story.last_at
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond, story.pk
+
+
+def _cursor_time(microseconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise ValidationError({"cursor": NO_CURSOR}) from None
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    text = request.query_params.get(name, "")
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValidationError({name: f"{text[:40]!r} is not a date (ISO 8601)."}) from None
+
+
+urlpatterns = [
+    path("stories/", Stories.as_view(), name="api_stories"),
+    path("stories/<int:pk>/", OneStory.as_view(), name="api_story"),
+]

@@ -1,0 +1,108 @@
+"""The base of all sockets: for signed-in readers, as long as they are, and within limits."""
+
+import asyncio
+import json
+import logging
+from contextlib import suppress
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import Error
+
+from feeds.web.live.messages import LONGEST, Throttle, read_message
+from feeds.web.live.sessions import OpenSession, session_watcher
+
+MOST_SOCKETS = 50
+"""Of one reader in one web process: as many tabs as anybody has open."""
+SIGNED_OUT, TOO_MANY = 4401, 4429
+BAD_DATA, TOO_BIG, FAILED, TRY_LATER = 4400, 4413, 4500, 4503
+"""Close codes after the statuses of HTTP: daphne lets an application use those from 3000 on."""
+
+logger = logging.getLogger(__name__)
+
+
+class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """A subclass implements `serve`, which runs until the client leaves; the socket closes when
+    it returns. `receive_message` gets the objects that the client sends."""
+
+    channel_layer_alias = ""
+    """None: one watcher a process listens for all, and a Redis that goes ends no socket."""
+    task: asyncio.Task[None] | None = None
+    is_over = False
+
+    async def prepare(self) -> None:
+        """Query what must be known before the socket is accepted."""
+
+    async def serve(self) -> None:
+        raise NotImplementedError
+
+    async def receive_message(self, message: dict[str, Any]) -> None:
+        """Nothing is expected from the client by default."""
+
+    async def connect(self) -> None:
+        user = self.scope["user"]
+        if not user.is_authenticated:
+            await self.close(code=SIGNED_OUT)
+            return
+        if session_watcher.count(user.pk) >= MOST_SOCKETS:
+            await self.close(code=TOO_MANY)
+            return
+        self.throttle = Throttle()
+        try:
+            await self.prepare()
+        except Error:
+            await self.close(code=TRY_LATER)
+            return
+        await self.accept()
+        self.task = asyncio.create_task(self._run(OpenSession.of(self.scope)))
+
+    async def disconnect(self, code: int) -> None:
+        await self._stop()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Channels visits the one thread of all sockets before each message. Reading one needs
+        no database, so a client that floods its socket delays nobody."""
+        if message["type"] == "websocket.receive":
+            await self.websocket_receive(message)
+        else:
+            await super().dispatch(message)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.is_over:
+            return
+        if text_data is None:
+            await self.end(BAD_DATA)
+        elif len(text_data) > LONGEST:
+            await self.end(TOO_BIG)
+        elif not self.throttle.allows():
+            await self.end(TOO_MANY)
+        elif message := read_message(text_data):
+            await self.receive_message(message)
+
+    async def send_json(self, event: dict[str, Any]) -> None:
+        if not self.is_over:
+            await self.send(text_data=json.dumps(event))
+
+    async def end(self, code: int | None = None) -> None:
+        """Close the socket from this side; nothing is read or sent any more."""
+        if not self.is_over:
+            self.is_over = True
+            await self._stop()
+            await self.close(code=code)
+
+    async def _run(self, session: OpenSession) -> None:
+        """An error must not leave a socket open that tells nothing: its client opens another."""
+        code = None
+        with session_watcher.watch(session, lambda: self.end(SIGNED_OUT)):
+            try:
+                await self.serve()
+            except Exception:
+                logger.exception("socket_failed user_id=%s", session.user_id)
+                code = FAILED
+        await self.end(code)
+
+    async def _stop(self) -> None:
+        if self.task is not None and self.task is not asyncio.current_task():
+            self.task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.task

@@ -1,0 +1,80 @@
+"""The river: every item, newest first; and one item to read."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from accounts.types import ReaderRequest
+from ainews_site.infra.db_router import try_to_write
+from feeds.models import Item, MarkUndo
+from feeds.reading.filters import Filters
+from feeds.reading.marks import set_state
+from feeds.reading.river import get_item, neighbours, river
+from feeds.web.views.common import (
+    Link,
+    heading,
+    is_htmx,
+    not_found,
+    page_seq,
+    query_of,
+    rail_groups,
+    read_filters,
+    read_number,
+)
+
+PAGE = 50
+
+
+@login_required
+@require_GET
+def river_page(request: ReaderRequest) -> HttpResponse:
+    seq = page_seq()
+    filters = read_filters(request)
+    items = river(request.user, filters, read_number(request.GET.get("before")), PAGE + 1)
+    more = query_of(filters, before=items[PAGE - 1].pk) if len(items) > PAGE else ""
+    context = {"items": items[:PAGE], "filters": filters, "more": more, "seq": seq}
+    if is_htmx(request) and "before" in request.GET:
+        return render(request, "feeds/river_rows.html", context)
+    groups = rail_groups(request.user, filters)
+    context |= {
+        "groups": groups,
+        "unread_total": sum(link.count for group in groups for link in group.sources),
+        "heading": heading(request.user, filters, "River"),
+        "chips": _chips(filters),
+        "undo": _undo(request),
+        "query": query_of(filters),
+    }
+    return render(request, "feeds/river.html", context)
+
+
+def _chips(filters: Filters) -> list[Link]:
+    neither = not (filters.unread or filters.saved)
+    return [
+        Link("All", query_of(filters, unread=0, saved=0), neither),
+        Link("Unread", query_of(filters, unread=1, saved=0), filters.unread),
+        Link("Saved", query_of(filters, unread=0, saved=1), filters.saved),
+    ]
+
+
+def _undo(request: ReaderRequest) -> MarkUndo | None:
+    pk = read_number(request.GET.get("undo"))
+    return MarkUndo.objects.filter(pk=pk, user=request.user).first() if pk else None
+
+
+@login_required
+@require_GET
+def item(request: ReaderRequest, pk: int) -> HttpResponse:
+    """Opening an item reads it. Where that cannot be written now, it is shown all the same."""
+    try:
+        found = get_item(request.user, pk)
+    except Item.DoesNotExist:
+        return not_found(request, pk)
+    if not (found.is_read and found.is_opened):  # type: ignore[attr-defined]
+        is_marked = try_to_write(
+            lambda: set_state(request.user, [pk], read=True, opened=True),
+            key=("opened", request.user.pk, pk),
+        )
+        found.is_read = is_marked or found.is_read  # type: ignore[attr-defined]
+    newer, older = neighbours(request.user, pk)
+    return render(request, "feeds/item.html", {"item": found, "newer": newer, "older": older})

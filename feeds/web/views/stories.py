@@ -1,0 +1,108 @@
+"""The home page: the reader's stories, ranked, by day; and one story with its coverage."""
+
+from collections import Counter
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from accounts.types import ReaderRequest
+from ainews_site.infra.db_router import try_to_write, write_unseen
+from feeds.core.topics import LABELS
+from feeds.models import Folder, Source, Story
+from feeds.reading.feedback import LEVELS
+from feeds.reading.front_page import Section, home_sections, impression_of
+from feeds.reading.marks import set_state
+from feeds.stories.story_page import story_page
+from feeds.web.views.common import Link, not_found, page_seq, query_of, read_filters
+
+MOST_CHIPS = 7
+
+
+@login_required
+@require_GET
+def stories(request: ReaderRequest) -> HttpResponse:
+    seq = page_seq()
+    filters = read_filters(request)
+    sections = home_sections(request.user, topic=filters.topic, folder_id=filters.folder_id)
+    if filters.unread:
+        sections = _unread_only(sections)
+    context: dict[str, Any] = {
+        "sections": sections,
+        "filters": filters,
+        "seq": seq,
+        "chips": _chips(sections, filters),
+        "folders": _folder_chips(request, filters),
+        "unread_link": Link("Unread", query_of(filters, unread=0 if filters.unread else 1)),
+        "heading": LABELS.get(filters.topic, "Stories"),
+        "clear": query_of(filters, topic="", folder=None, unread=0, source=None, saved=0),
+    }
+    if not sections:
+        context |= _why_empty(request)
+    elif not request.GET:
+        now = timezone.now()
+        impression = impression_of(request.user, sections, now)
+        write_unseen(impression, key=("shown", request.user.pk, now))
+    if filters.topic:
+        context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
+    return render(request, "feeds/stories.html", context)
+
+
+def _unread_only(sections: list[Section]) -> list[Section]:
+    kept = [Section(one.title, [s for s in one.stories if s.unread]) for one in sections]
+    return [section for section in kept if section.stories]
+
+
+def _chips(sections: list[Section], filters: Any) -> list[Link]:
+    """The topics of what is shown, the most frequent first; the chosen one always."""
+    counts = Counter(t for section in sections for one in section.stories for t in one.topics)
+    topics = [topic for topic, _ in counts.most_common(MOST_CHIPS) if topic in LABELS]
+    if filters.topic and filters.topic not in topics:
+        topics.insert(0, filters.topic)
+    return [
+        Link(
+            LABELS[topic],
+            query_of(filters, topic="" if topic == filters.topic else topic),
+            topic == filters.topic,
+        )
+        for topic in topics
+    ]
+
+
+def _folder_chips(request: ReaderRequest, filters: Any) -> list[Link]:
+    folders = Folder.objects.filter(user=request.user, parent=None)
+    return [
+        Link(
+            folder.name,
+            query_of(filters, folder=None if folder.pk == filters.folder_id else folder.pk),
+            folder.pk == filters.folder_id,
+        )
+        for folder in folders
+    ]
+
+
+def _why_empty(request: ReaderRequest) -> dict[str, Any]:
+    followed = Source.objects.subscribed_by(request.user)
+    next_poll = followed.filter(status=Source.Status.ACTIVE).order_by("next_poll_at").first()
+    return {"follows_any": followed.exists(), "next_poll": next_poll}
+
+
+@login_required
+@require_GET
+def story(request: ReaderRequest, pk: int) -> HttpResponse:
+    try:
+        page = story_page(request.user, pk)
+    except Story.DoesNotExist:
+        return not_found(request, pk)
+    if isinstance(page, int):
+        return redirect("story", pk=page, permanent=True)
+    if not page.is_opened:
+        try_to_write(
+            lambda: set_state(request.user, [page.lead.pk], opened=True),
+            key=("opened", request.user.pk, page.lead.pk),
+        )
+    first = page.first.pk if len(page.coverage) > 1 else None
+    return render(request, "feeds/story.html", {"page": page, "first": first})

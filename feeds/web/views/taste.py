@@ -1,0 +1,94 @@
+"""The page of a reader's taste, and the small posts by which they change it."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.types import ReaderRequest
+from feeds.reading.feedback import (
+    LEVELS,
+    follow_story,
+    forget_item,
+    forget_taste,
+    weigh_source,
+    weigh_topic,
+)
+from feeds.reading.marks import set_state
+from feeds.reading.taste import export_taste, known_taste
+from feeds.web.views.common import back
+
+
+@login_required
+@require_GET
+def taste(request: ReaderRequest) -> HttpResponse:
+    known = known_taste(request.user, timezone.now())
+    return render(
+        request,
+        "feeds/taste.html",
+        {"known": known, "levels": LEVELS, "source_levels": LEVELS[1:]},
+    )
+
+
+@login_required
+@require_GET
+def taste_export(request: ReaderRequest) -> HttpResponse:
+    response = JsonResponse(export_taste(request.user, timezone.now()))
+    response.headers["Content-Disposition"] = 'attachment; filename="taste.json"'
+    return response
+
+
+@login_required
+@require_POST
+def taste_forget(request: ReaderRequest) -> HttpResponse:
+    """All of it, where the box was ticked that says so; or the one item that is named."""
+    if item := request.POST.get("item", ""):
+        found = item.isascii() and item.isdigit() and len(item) < 19
+        if not (found and forget_item(request.user, int(item))):
+            raise Http404("This item isn't part of your taste.")
+    elif request.POST.get("all") == "1":
+        forget_taste(request.user)
+        messages.success(request, "Everything was deleted. The ranking starts over.")
+    else:
+        messages.error(request, "Nothing was deleted. Tick the box to confirm.")
+    return redirect("taste")
+
+
+@login_required
+@require_POST
+def topic_level(request: ReaderRequest, topic: str) -> HttpResponse:
+    try:
+        weigh_topic(request.user, topic, request.POST.get("level", ""))
+    except ValueError as error:
+        return HttpResponseBadRequest(str(error))
+    return back(request, reverse("taste"))
+
+
+@login_required
+@require_POST
+def source_level(request: ReaderRequest, pk: int) -> HttpResponse:
+    try:
+        if not weigh_source(request.user, pk, request.POST.get("level", "")):
+            raise Http404("You don't follow this source.")
+    except ValueError as error:
+        return HttpResponseBadRequest(str(error))
+    return back(request, reverse("taste"))
+
+
+@login_required
+@require_POST
+def story_follow(request: ReaderRequest, pk: int) -> HttpResponse:
+    if not follow_story(request.user, pk, request.POST.get("follow") == "1"):
+        raise Http404("Story not found.")
+    return back(request, reverse("story", args=[pk]))
+
+
+@login_required
+@require_POST
+def item_opened(request: ReaderRequest, pk: int) -> HttpResponse:
+    """Said by the page when a link leads out of it; what does not arrive is no loss."""
+    set_state(request.user, [pk], opened=True)
+    return HttpResponse(status=204)

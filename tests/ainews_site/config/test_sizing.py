@@ -1,0 +1,55 @@
+"""What suits which size of machine."""
+
+from pathlib import Path
+
+import pytest
+
+from ainews_site.config.sizing import GIB, Machine, cpu_limit, measure, memory_limit, sizes_for
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gib", "workers", "fetches"),
+    [
+        (0.5, 0.5, 1, 20),
+        (1, 1, 1, 25),
+        (2, 8, 1, 50),
+        (2, 0.5, 1, 20),
+        (4, 8, 2, 100),
+        (8, 4, 2, 100),
+        (8, 32, 4, 100),
+        (128, 512, 16, 100),
+    ],
+)
+def test_sizes_grow_with_the_machine(cpus: float, gib: float, workers: int, fetches: int) -> None:
+    sizes = sizes_for(Machine(cpus, int(gib * GIB)), sqlite=False)
+    assert (sizes.workers, sizes.fetch_concurrency, sizes.poll_batch) == (workers, fetches, fetches)
+
+
+def test_sqlite_has_one_worker_however_large_the_machine_is() -> None:
+    assert sizes_for(Machine(64, 256 * GIB), sqlite=True).workers == 1
+
+
+def test_the_limits_of_a_container_count(tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    (tmp_path / "memory.max").write_text(f"{GIB // 2}\n")
+    assert measure(tmp_path) == Machine(0.5, GIB // 2)
+
+
+def test_the_limits_of_an_older_kernel_count(tmp_path: Path) -> None:
+    for name, value in {
+        "cpu/cpu.cfs_quota_us": 150000,
+        "cpu/cpu.cfs_period_us": 100000,
+        "memory/memory.limit_in_bytes": GIB,
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{value}\n")
+    assert (cpu_limit(tmp_path), memory_limit(tmp_path)) == (1.5, GIB)
+
+
+def test_no_limit_is_the_machine_itself(tmp_path: Path) -> None:
+    whole = measure(tmp_path)
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert measure(tmp_path) == whole
+    assert whole.cpus >= 1
+    assert whole.memory > 0

@@ -1,0 +1,50 @@
+"""The clock that all machines share, and what a wrong one has left behind."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from ainews_site.infra import db_clock
+from feeds.coordination.lease import lease
+from feeds.ingest.lease import claim
+from feeds.models import Lease, Source
+from feeds.tasks import poll_due
+from tests.make import make_source
+
+
+@pytest.mark.django_db
+def test_the_present_is_the_databases() -> None:
+    assert abs(db_clock.ask() - timezone.now()) < db_clock.TOLERATED
+    assert abs(db_clock.now() - db_clock.ask()) < timedelta(seconds=5)
+    assert db_clock.problem() == ""
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="one machine has one clock")
+def test_it_goes_on_between_two_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db_clock, "_asked", None)
+    first = db_clock.now()
+    monkeypatch.setattr(timezone, "now", lambda: first - timedelta(days=400))
+    assert timedelta(0) <= db_clock.now() - first < timedelta(seconds=60)
+
+
+@pytest.mark.django_db
+def test_what_a_clock_put_off_for_years_is_due() -> None:
+    """As one does that has lost its battery, or was set to another year."""
+    later = timezone.now() + timedelta(days=700)
+    source = make_source(next_poll_at=later, lease_until=later)
+    Lease.objects.create(name="group", holder="another", until=later)
+    poll_due()
+    assert list(Source.objects.due()) == [source]
+    assert claim([source.pk], db_clock.ask())
+    with lease("group") as held:
+        assert held is not None
+
+
+@pytest.mark.django_db
+def test_what_a_source_asks_to_wait_is_kept() -> None:
+    source = make_source(next_poll_at=timezone.now() + timedelta(days=7))
+    poll_due()
+    assert not Source.objects.due().filter(pk=source.pk).exists()

@@ -1,0 +1,58 @@
+"""Web and worker as children of one process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from ainews_site.process.fast_start import port_problem
+from ainews_site.process.supervisor import Child
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_taken_port_is_one_clear_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        assert port_problem("127.0.0.1", port).startswith(f"Port {port} is taken")
+
+
+def test_a_child_that_ignores_the_request_is_killed() -> None:
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    child = Child("deaf", [sys.executable, "-c", code])
+    time.sleep(0.5)
+
+    child.stop(grace=0.2)
+
+    assert not child.is_running
+
+
+def test_serve_answers_and_stops_within_seconds(tmp_path: Path) -> None:
+    port = free_port()
+    env = os.environ | {"DATA": str(tmp_path), "PORT": str(port), "DATABASE_URL": ""}
+    manage = [sys.executable, "manage.py"]
+    subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=env, check=True)
+    process = subprocess.Popen(
+        [*manage, "serve"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+
+    said = process.stdout.readline().decode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as answer:
+        status = answer.status
+    process.send_signal(signal.SIGTERM)
+
+    assert "answers at" in said
+    assert status == 200
+    assert process.wait(100) == 0
+    process.stdout.close()

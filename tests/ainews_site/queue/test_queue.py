@@ -1,0 +1,113 @@
+"""How the queue is set up, and SQS over real HTTP."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ainews_site.checks import check_queue
+from ainews_site.queue.config import cluster_settings, clusters, longest_hold
+from tests.services import free_port, is_open
+from tests.workers import Helper, Worker, environment, migrate
+
+
+@pytest.fixture
+def sqs() -> Iterator[dict[str, str]]:
+    """An SQS of our own, which answers over HTTP."""
+    port = free_port()
+    command = [str(Path(sys.executable).parent / "moto_server"), "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            until = time.monotonic() + 100
+            while not is_open(port) and time.monotonic() < until:
+                time.sleep(0.1)
+            yield {
+                "QUEUE_URL": "sqs://eu-central-1/news",
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+            }
+        finally:
+            server.terminate()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 16])
+def test_no_task_is_handed_out_again_before_it_can_have_ended(workers: int) -> None:
+    for cluster in clusters(cluster_settings("", workers, "queue")).values():
+        assert cluster["retry"] > longest_hold(cluster)
+
+
+def test_tasks_ahead_in_the_local_queue_count() -> None:
+    """Two wait (one queued, one in the pusher's hand), then the task itself; 3 s of grace each."""
+    cluster: dict[str, Any] = {"timeout": 97, "queue_limit": 1, "workers": 1}
+    assert longest_hold(cluster) == 300
+    assert longest_hold(cluster | {"workers": 2}) == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"retry": 600}, "it would run twice"),
+        ({"retry": 1500}, "may wait and run for 1809 s"),
+        ({"workers": 0}, "WORKERS must be at least 1"),
+        ({"sqs": {}, "retry": 50_000}, "12 hours at most"),
+        ({"ALT_CLUSTERS": {"slow": {"timeout": 3000}}}, "The queue slow hands a message out"),
+    ],
+)
+def test_what_would_run_a_task_twice_is_refused(
+    settings: Any, change: dict[str, Any], says: str
+) -> None:
+    assert check_queue() == []
+    settings.Q_CLUSTER = cluster_settings("", 1, "queue") | change
+    assert any(says in str(message.msg) for message in check_queue())
+
+
+def test_a_queue_that_is_none_is_one_clear_sentence(tmp_path: Path) -> None:
+    env = os.environ | {"DATA": str(tmp_path), "QUEUE_URL": "amqp://host"}
+    command = [sys.executable, "manage.py", "check"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.stderr.strip() == "QUEUE_URL is no sqs://region/name; see .env.example."
+
+
+def test_sqs_takes_a_message_from_one_process_to_another(
+    sqs: dict[str, str], tmp_path: Path
+) -> None:
+    env = environment(tmp_path / "data", "", **sqs)
+    migrate(env)
+    with Helper(env) as helper:
+        helper.call("send", "tests.jobs.mark", "slow", str(tmp_path / "slow"))
+        helper.call("send", "tests.jobs.mark", "ainews", str(tmp_path / "fast"))
+        assert helper.call("waiting") == [1, 1]
+        worker = Worker(env)
+        try:
+            for name in ("slow", "fast"):
+                assert helper.call("wait_for", str(tmp_path / f"{name}.ended")), worker.log()
+            worker.process.send_signal(signal.SIGTERM)
+            assert worker.process.wait(100) == 0
+        finally:
+            worker.kill_all()
+        assert helper.call("waiting") == [0, 0], "acknowledged"
+    assert "Traceback" not in worker.log()
+
+
+def test_one_cluster_takes_both_queues_of_sqs(sqs: dict[str, str], tmp_path: Path) -> None:
+    env = environment(tmp_path / "data", "", **sqs)
+    migrate(env)
+    with Helper(env) as helper:
+        helper.call("send", "tests.jobs.mark", "slow", str(tmp_path / "slow"))
+        helper.call("send", "tests.jobs.mark", "ainews", str(tmp_path / "fast"))
+        process = subprocess.Popen([sys.executable, "manage.py", "qcluster"], env=env)
+        try:
+            for name in ("slow", "fast"):
+                assert helper.call("wait_for", str(tmp_path / f"{name}.ended"))
+            process.terminate()
+            assert process.wait(100) == 0
+        finally:
+            process.kill()
+        assert helper.call("waiting") == [0, 0], "acknowledged in the queue it came from"

@@ -1,0 +1,205 @@
+"""A sentence is published only when the text that it cites holds it up."""
+
+import pytest
+
+from digests.text.check import Sentence, Source, complaint
+from digests.text.numbers import numbers_in, stand_in
+
+LAB = (
+    "OpenAI releases GPT-5.2\n"
+    "OpenAI released GPT-5.2 on Tuesday, a model of seven billion weights. CEO Sam Altman said: "
+    "“We are very proud of it.” It costs $1.25 million, down 40 percent, the lab's first in 2,000 "
+    "days. The company will not release the weights to universities. Steve Jobson of Café Zürich "
+    "tested it for 5 to 10 hours on 3 H100 cards in the third quarter of mid-2025."
+)
+OTHER = "Google Cloud opened a centre in Paris. Sam Bankman and Ada Altman were there on 20 May."
+
+
+def wrong(text: str, *sources: str, cites: tuple[int, ...] = ()) -> str:
+    given = sources or (LAB,)
+    return complaint(
+        Sentence(text, cites or tuple(range(1, len(given) + 1))), [Source(one) for one in given]
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OpenAI released GPT-5.2, a model of 7B weights.",
+        "OpenAI released GPT 5.2, a model of 7,000,000,000 weights.",
+        "On Tuesday OpenAI's model of 7 billion weights was released.",
+        "Sam Altman is very proud of the model that OpenAI released.",
+        "OPENAI released a model on Tuesday, said CEO Sam Altman.",
+        "Altman said “We are very proud of it” of OpenAI's model.",
+        'Altman said "we are very proud of it" of OpenAI\'s model.',
+        "Altman said 'we are very proud of it' of OpenAI's model.",
+        "The lab's CEO is proud of OpenAI's and of the universities' weights.",
+        "It costs 1.25 million dollars, down 40% in 2000 days.",
+        "It costs $1,250,000, down 40 per cent.",
+        "It costs US$1.25m, down forty percent.",
+        "The company will not release the weights to universities.",
+        "Steve Jobson of Cafe Zurich tested the model of OpenAI.",
+        "It was tested for 5 hours to 10 hours on three H100 cards in Q3 of 2025.",
+        "The lab's 1st model in 2 000 days was released Tuesday.",
+    ],
+)
+def test_what_the_source_says_otherwise_holds(text: str) -> None:
+    assert wrong(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("OpenAI released GPT-5, a model of seven billion weights.", "5"),
+        ("OpenAI released GPT-5.3, a model of seven billion weights.", "5.3"),
+        ("OpenAI released GPT-4 and a model of weights on Tuesday.", "4"),
+        ("OpenAI released a model of 8 billion weights.", "8 billion"),
+        ("OpenAI released a model of seven million weights.", "seven million"),
+        ("OpenAI released a model of 7 weights on Tuesday.", "7"),
+        ("OpenAI released a model of 100 cards on Tuesday.", "100"),
+        ("It costs 1.25 million euros, down 40 percent.", "euros"),
+        ("It costs $1.25 billion, down 40 percent.", "1.25 billion"),
+        ("It costs $1.25 million, down 40 dollars.", "40 dollars"),
+        ("It costs $125 million, down 40 percent.", "125 million"),
+        ("The lab's second model in 2,000 days costs less.", "second"),
+        ("The lab's first model in 2,000 weeks was released.", "2,000 weeks"),
+        ("It doubled the number of weights of its model.", "doubled"),
+        ("It was tested for half of the hours on H100 cards.", "half"),
+        ("OpenAI's model was released at 9:30 on Tuesday.", "9:30"),
+        ("OpenAI's model was released on 2025-05-20, a Tuesday.", "2025-05-20"),
+    ],
+)
+def test_a_number_that_is_not_there_does_not_hold(text: str, words: str) -> None:
+    assert f"the number {words} is not" in wrong(text) or f"{words} is not" in wrong(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Google released a model of weights on Tuesday.", "Google"),
+        ("OpenAI released the model to Elon Musk on Tuesday.", "Elon Musk"),
+        ("OpenAI released the model on Wednesday, the lab said.", "Wednesday"),
+        ("Sam Jobson tested the model for the company.", "Sam Jobson"),
+        ("The company released GPT-5.2 to Microsoft's universities.", "Microsoft"),
+        ("OpenAI released iGPT on Tuesday, a model of weights.", "iGPT"),
+        ("OpenАI released a model of weights on Tuesday.", "OpenАI"),
+        ("Researchers of OpenAI released weights on Tuesday.", "Researchers"),
+        ("OpenAI President Sam Altman is proud of the model.", "OpenAI President Sam Altman"),
+        ("OpenAI released H200 cards of the model on Tuesday.", "H 200"),
+    ],
+)
+def test_a_name_that_is_not_there_does_not_hold(text: str, name: str) -> None:
+    assert "is not in the cited source" in wrong(text)
+    assert name.split()[-1] in wrong(text)
+
+
+def test_a_name_made_of_two_others_does_not_hold() -> None:
+    assert "Sam Altman" in wrong("Sam Altman opened a centre there in Paris.", OTHER)
+    assert wrong("Ada Altman was there on May 20 in Paris.", OTHER) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Altman said “We are proud of it” of OpenAI's model.",
+        'Altman said "very proud of the model" of OpenAI.',
+        "Altman said of OpenAI's model: “We love it",
+        "OpenAI's model is «the best of all», said the company.",
+        "OpenAI's model is ‘the best’, said the company.",
+        "OpenAI's model 'isn't cheap', said the company on Tuesday.",
+        "OpenAI's model ‘isn’t cheap’, said the company on Tuesday.",
+    ],
+)
+def test_a_quotation_that_is_not_there_word_for_word_does_not_hold(text: str) -> None:
+    assert "the quotation" in wrong(text)
+
+
+def test_a_quotation_that_a_sentence_only_begins_holds_as_far_as_it_goes() -> None:
+    assert wrong("CEO Sam Altman of OpenAI said: “We are very proud") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("The company will release the weights to universities.", "says “not” of releas"),
+        ("Nobody at OpenAI is proud of the weights.", ""),
+        ("Critics doubt that weights help anybody with anything.", "Critics"),
+        ("the model is a bad copy of what rivals sell to banks", "too few of its words"),
+        ("PWNED", "too little"),
+        ("OpenAI.", "too little"),
+        ("OpenAI released weights, see https://evil.example/x", "link"),
+        ("OpenAI released [weights](http://evil.example) on Tuesday", "link"),
+        ("OpenAI released weights on Tuesday <b>now</b>", "link or markup"),
+        ("model " * 61, "more than 60 words"),
+    ],
+)
+def test_what_is_not_supported_does_not_hold(text: str, words: str) -> None:
+    assert words in wrong(text)
+
+
+def test_a_denial_that_no_source_has_does_not_hold() -> None:
+    said = wrong("Google Cloud did not open a centre in Paris.", OTHER)
+
+    assert "denies something" in said
+
+
+def test_only_the_cited_source_counts() -> None:
+    text = "OpenAI released a model of seven billion weights."
+
+    assert wrong(text, OTHER, LAB, cites=(2,)) == ""
+    assert "not in the cited source" in wrong(text, OTHER, LAB, cites=(1,))
+    assert wrong(text, OTHER, LAB, cites=(3,)) == "there is no source 3"
+    assert wrong(text, OTHER, LAB, cites=(0,)) == "there is no source 0"
+    assert complaint(Sentence(text, ()), [Source(LAB)]) == "it cites no source"
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "holds"),
+    [
+        ("研究チームは新しい言語モデルを公開した。", "研究チームは水曜日、新しい言語モデルを公開した。", True),  # noqa: E501
+        ("グーグルは新しい言語モデルを公開した。", "研究チームは水曜日、新しい言語モデルを公開した。", False),  # noqa: E501
+        ("公司发布了三百万参数的模型。", "公司周三发布了五百万参数的模型。", False),
+        ("公司发布了500万参数的模型。", "公司周三发布了五百万参数的模型。", False),
+        ("公司周三发布了500万参数的模型。", "公司周三发布了500万参数的新模型。", True),
+        ("회사는 새로운 언어 모델을 공개했다.", "회사는 수요일에 새로운 언어 모델을 공개했다.", True),  # noqa: E501
+        ("Die Firma zahlt 1,5 Milliarden Euro.", "Die Firma zahlt 1.500.000.000 €.", True),
+        ("Die Firma zahlt 2,5 Milliarden Euro.", "Die Firma zahlt 1.500.000.000 €.", False),
+        ("Компания выпустила модель на 7 млрд параметров.",
+         "Компания выпустила новую модель на 7 миллиардов параметров.", True),
+        ("Компания Яндекс выпустила модель на 7 млрд параметров.",
+         "Компания выпустила новую модель на 7 миллиардов параметров.", False),
+    ],
+)  # fmt: skip
+def test_other_languages_are_held_to_the_same(text: str, source: str, holds: bool) -> None:
+    assert (wrong(text, source) == "") is holds
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_one"),
+    [
+        ("7B", "seven billion", True),
+        ("7bn", "7,000 million", True),
+        ("twenty-five", "25", True),
+        ("two hundred and fifty thousand", "250k", True),
+        ("€1.234,50", "1,234.5 euros", True),
+        ("1'500'000", "1.5 million", True),
+        ("1,00,000", "one lakh", True),
+        ("a dozen", "12", True),
+        ("3rd", "third", True),
+        ("500万円", "5 million yen", True),
+        ("5-day", "five days", True),
+        ("5 %", "5 percentage points", False),
+        ("5 %", "5", False),
+        ("$5", "5", False),
+        ("$5", "£5", False),
+        ("5 days", "5 weeks", False),
+        ("1.5", "15", False),
+        ("2.5", "2.5.1", False),
+        ("9:30", "9.30", False),
+        ("2 GB", "2 TB", False),
+    ],
+)
+def test_numbers_are_one_however_they_are_written(one: str, other: str, are_one: bool) -> None:
+    (claimed,) = numbers_in(one)
+
+    assert stand_in(claimed, numbers_in(other)) is are_one

@@ -1,0 +1,51 @@
+"""The topics of AI news are met in the words of a text and in a feed's categories."""
+
+import re
+
+import pytest
+
+from feeds.core.topics import LABELS, TOPICS, match_topics
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("OpenAI’s new GPT-5 is here", "openai"),
+        ("Claude Code, now in the terminal", "anthropic"),
+        ("The Model Context Protocol explained.", "mcp"),
+        ("Training with RLHF", "reinforcement-learning"),
+        ("EU AI Act enters into force", "policy"),
+        ("阿里发布Qwen3模型", "qwen"),
+        ("(Llama.cpp) runs locally", "local-ai"),
+        ("Erdős problem solved", "mathematics"),
+        ("x.ai raises money", "xai"),
+    ],
+)
+def test_a_topic_is_met_by_its_words(text: str, topic: str) -> None:
+    assert topic in match_topics(text)
+
+
+@pytest.mark.parametrize("text", ["", "Storage and dragons", "A reagent for the kitchen", "maxim"])
+def test_a_word_within_a_word_is_no_match(text: str) -> None:
+    assert match_topics(text) == ()
+
+
+def test_the_categories_of_the_feed_count_too() -> None:
+    assert match_topics("News", ["Robotics", "Misc"]) == ("robotics",)
+
+
+def test_what_is_named_most_comes_first_and_at_most_eight_are_told() -> None:
+    found = match_topics("Nvidia and OpenAI. " * 5 + " ".join(t.patterns[0] for t in TOPICS))
+
+    assert found[:2] == ("openai", "nvidia")
+    assert len(found) == 8
+
+
+def test_topics_are_well_formed_and_about_sixty() -> None:
+    assert 55 <= len(TOPICS) <= 75
+    assert len(LABELS) == len(TOPICS)
+    for topic in TOPICS:
+        assert re.fullmatch(r"[a-z-]+", topic.slug)
+        assert topic.label
+        assert all(pattern == pattern.lower() for pattern in topic.patterns)
+        assert topic.slug in match_topics(" , ".join([topic.patterns[0]] * 9))

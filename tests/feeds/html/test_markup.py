@@ -1,0 +1,48 @@
+"""What of an entry's HTML is kept beside its text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.html.markup import beyond_text, plain_html
+from feeds.html.sanitise import sanitise, text_of_clean
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "Plain words &amp; an ampersand",
+        "<p>One</p><p>Two</p>",
+        "<p>One</p>\n  <p>Two &lt;3</p>",
+        "",
+    ],
+)
+def test_html_that_says_no_more_than_its_text_is_not_kept(html: str) -> None:
+    text = text_of_clean(html)
+    assert beyond_text(html, text) == ""
+    assert text_of_clean(plain_html(text)) == text
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<p>A <a href="https://a.example/">link</a></p>',
+        "<p>One <b>bold</b> word</p>",
+        '<img src="https://a.example/a.png">',
+        "One<br>Two",
+        "<ul><li>One</li></ul>",
+        "<p>One</p>Two",
+    ],
+)
+def test_all_other_html_is_kept(html: str) -> None:
+    assert beyond_text(html, text_of_clean(html)) == html
+
+
+@given(st.text(alphabet=st.sampled_from("ab &;<>/p\n\"'é"), max_size=40))
+def test_nothing_is_lost_and_nothing_becomes_markup(raw: str) -> None:
+    html = sanitise(raw)
+    text = text_of_clean(html)
+    shown = beyond_text(html, text) or plain_html(text)
+    assert text_of_clean(shown) == text
+    framed = f"<div>{shown}</div>"
+    assert sanitise(framed) == framed

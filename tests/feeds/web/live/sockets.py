@@ -1,0 +1,36 @@
+"""Sockets of readers with a real session, and writers with a connection of their own."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from asgiref.sync import sync_to_async
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+
+from digests.web.routing import websocket_urlpatterns as digest_sockets
+from feeds.web.live.routing import websocket_urlpatterns as news_sockets
+
+Result = TypeVar("Result")
+
+
+def socket_of(browser: Client, path: str = "/ws/") -> WebsocketCommunicator:
+    """A socket with the cookies of `browser`, through the sessions that pages use."""
+    cookie = f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
+    application = AuthMiddlewareStack(URLRouter(news_sockets + digest_sockets))
+    return WebsocketCommunicator(application, path, headers=[(b"cookie", cookie.encode())])
+
+
+async def by_another_process(write: Callable[[], Result]) -> Result:
+    """What `write` returns. By a connection of its own, as the worker has one."""
+
+    def run() -> Result:
+        try:
+            return write()
+        finally:
+            connection.close()
+
+    return await sync_to_async(run, thread_sensitive=False)()

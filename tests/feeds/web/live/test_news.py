@@ -1,0 +1,62 @@
+"""What is new for a reader is counted within limits, whatever `seq` a client claims."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from feeds.models import Item, ItemKey, Source
+from feeds.web.live import news
+from feeds.web.live.news import MOST, news_since
+from tests.make import make_item, make_source, make_story, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def fill(source: Source, count: int) -> None:
+    """Items of one story, more than are counted."""
+    first = make_item(source)
+    make_story(first)
+    keys = [ItemKey(source=source, key_hash=n, alt_hash=n) for n in range(10, 10 + count)]
+    keys = ItemKey.objects.bulk_create(keys)
+    Item.objects.bulk_create(
+        Item(
+            id=first.pk + n,
+            seq=key.seq,
+            source=source,
+            story_id=first.pk,
+            title="More",
+            published_at=first.published_at,
+            fetched_at=first.fetched_at,
+        )
+        for n, key in enumerate(keys, 1)
+    )
+
+
+def test_items_are_counted_up_to_a_limit() -> None:
+    user = make_user()
+    fill(make_source(reader=user), MOST)
+
+    with CaptureQueriesContext(connection) as queries:
+        counted = news_since(user.pk, 0)
+    assert (counted.items, counted.stories, counted.has_more) == (MOST, 1, True)
+    assert counted.as_event()["more"] is True
+    assert len(queries) == 2 and f"LIMIT {MOST + 1}" in queries[-1]["sql"]
+
+    counted = news_since(user.pk, counted.seq - MOST)
+    assert (counted.items, counted.has_more) == (MOST, False)
+    assert "more" not in counted.as_event()
+
+
+def test_only_the_last_arrivals_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(news, "WINDOW", 3)
+    user, other = make_user(), make_source("other")
+    mine = make_source("mine", reader=user)
+    make_item(mine)
+    for _ in range(3):
+        make_item(other)
+
+    counted = news_since(user.pk, 0)
+    assert (counted.items, counted.has_more) == (0, True)
+
+    counted = news_since(user.pk, counted.seq - 3)
+    assert (counted.items, counted.has_more) == (0, False)

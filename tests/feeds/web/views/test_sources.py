@@ -1,0 +1,269 @@
+"""The pages of sources, against a real database and real servers."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from accounts.models import User
+from feeds.models import FetchLog, Folder, Source, Subscription
+from feeds.sources.subscriptions import LARGEST_OPML
+from tests.feeds.ingest.server import reply, serve
+from tests.make import make_item, make_source, make_user
+
+pytestmark = pytest.mark.django_db
+FEED = b"""<rss version="2.0"><channel><title>The Lab</title>
+<item><title>A model</title><link>https://lab.example/1</link></item></channel></rss>"""
+
+
+@pytest.fixture
+def reader() -> User:
+    return make_user()
+
+
+@pytest.fixture
+def page(client: Client, reader: User) -> Client:
+    client.force_login(reader)
+    return client
+
+
+def text(client: Client, url: str) -> str:
+    return client.get(url).content.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/sources/", "/sources/add/", "/sources/1/", "/sources/export.opml"]
+)
+def test_the_pages_need_a_reader(client: Client, path: str) -> None:
+    assert client.get(path)["Location"].startswith("/signin/")
+
+
+def test_the_table_tells_each_source_s_health(page: Client, reader: User) -> None:
+    make_source("fine", reader=reader, last_succeeded_at=timezone.now(), kind="rss")
+    make_source("broken", reader=reader, failures=3, error="The server failed (500).")
+    make_source("stranger")
+
+    shown = text(page, "/sources/")
+
+    assert "2 sources, 1 failing" in shown
+    assert "The server failed (500)." in shown
+    assert all(word in shown for word in ("Fine", "Broken", "source-state-ok", "RSS"))
+    assert "Stranger" not in shown
+
+
+def test_the_number_of_queries_does_not_grow_with_the_sources(
+    page: Client, reader: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    folder = Folder.objects.create(user=reader, name="Labs")
+    for number in range(12):
+        make_source(f"s{number}", reader=reader)
+        make_source(f"public{number}", is_public=True)
+    Subscription.objects.update(folder=folder)
+
+    with django_assert_num_queries(6):
+        assert "s11" in text(page, "/sources/").lower()
+
+
+def test_a_stranger_s_private_source_is_not_found(page: Client) -> None:
+    source = make_source("secret", reader=make_user("other"))
+
+    assert page.get(f"/sources/{source.pk}/").status_code == 404
+    assert page.post(f"/sources/{source.pk}/", {"action": "pause"}).status_code == 404
+
+
+def test_the_detail_shows_the_log_and_the_newest_items(page: Client, reader: User) -> None:
+    source = make_source("lab", reader=reader)
+    make_item(source, "A <b>new</b> model")
+    FetchLog.objects.create(source=source, status=500, milliseconds=77, error="The server failed.")
+    FetchLog.objects.create(source=source, status=200, size=12345, new=3, updated=2)
+
+    shown = text(page, f"/sources/{source.pk}/")
+
+    assert "The server failed." in shown
+    assert all(part in shown for part in ("77", "12345", "OK, 2 updated"))
+    assert "A &lt;b&gt;new&lt;/b&gt; model" in shown
+
+
+def test_a_reader_names_and_files_a_source_for_themselves_alone(page: Client, reader: User) -> None:
+    source = make_source("lab", reader=reader)
+    other = Subscription.objects.create(user=make_user("other"), source=source)
+
+    page.post(
+        f"/sources/{source.pk}/",
+        {"action": "settings", "title": "My lab", "folder_path": "Labs / Europe"},
+    )
+
+    mine = Subscription.objects.get(user=reader)
+    other.refresh_from_db()
+    assert (mine.title, mine.folder and mine.folder.name) == ("My lab", "Europe")
+    assert (other.title, other.folder) == ("", None)
+    assert "Labs / Europe" in text(page, "/sources/")
+
+
+def test_a_folder_s_name_that_is_too_long_is_said_and_nothing_saved(
+    page: Client, reader: User
+) -> None:
+    source = make_source("lab", reader=reader)
+
+    answer = page.post(
+        f"/sources/{source.pk}/", {"action": "settings", "title": "x", "folder_path": "f" * 101}
+    )
+
+    assert answer.status_code == 422
+    assert "100 characters at most" in answer.content.decode()
+    assert Subscription.objects.get().title == ""
+    assert not Folder.objects.exists()
+
+
+def test_who_alone_follows_a_source_pauses_and_resumes_it(page: Client, reader: User) -> None:
+    source = make_source("lab", reader=reader)
+
+    page.post(f"/sources/{source.pk}/", {"action": "pause"})
+    source.refresh_from_db()
+    assert source.status == "paused"
+
+    page.post(f"/sources/{source.pk}/", {"action": "resume"})
+    source.refresh_from_db()
+    assert source.status == "active"
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "full_text_on", "full_text_off"])
+def test_a_shared_source_is_changed_by_staff_alone(page: Client, reader: User, action: str) -> None:
+    shared = make_source("shared", reader=reader)
+    Subscription.objects.create(user=make_user("other"), source=shared)
+    public = make_source("public", reader=reader, is_public=True)
+
+    for source in (shared, public):
+        assert page.post(f"/sources/{source.pk}/", {"action": action}).status_code == 403
+    User.objects.filter(pk=reader.pk).update(is_staff=True)
+    assert page.post(f"/sources/{shared.pk}/", {"action": action}).status_code == 302
+
+
+def test_full_text_is_switched(page: Client, reader: User) -> None:
+    source = make_source("lab", reader=reader)
+
+    page.post(f"/sources/{source.pk}/", {"action": "full_text_on"})
+
+    assert Source.objects.get().full_text
+
+
+def test_fetch_now_makes_it_due_but_not_twice_a_minute(page: Client, reader: User) -> None:
+    later = timezone.now() + timedelta(hours=5)
+    source = make_source("lab", reader=reader, next_poll_at=later)
+
+    page.post(f"/sources/{source.pk}/", {"action": "fetch"})
+    source.refresh_from_db()
+    assert source.next_poll_at <= timezone.now()
+
+    Source.objects.update(last_fetched_at=timezone.now(), next_poll_at=later)
+    shown = page.post(f"/sources/{source.pk}/", {"action": "fetch"}, follow=True).content.decode()
+    source.refresh_from_db()
+    assert source.next_poll_at == later
+    assert "less than a minute ago" in shown
+
+
+def test_the_page_of_a_source_updates_itself_while_it_is_fetched(
+    page: Client, reader: User
+) -> None:
+    now = timezone.now()
+    source = make_source("lab", reader=reader, next_poll_at=now)
+
+    assert "Fetching…" in text(page, f"/sources/{source.pk}/")
+
+    for moment in (now + timedelta(minutes=5), now - timedelta(minutes=3)):  # done; no worker
+        Source.objects.update(next_poll_at=moment)
+        shown = text(page, f"/sources/{source.pk}/")
+        assert "Fetching…" not in shown
+        assert "hx-trigger" not in shown.split('<main id="content"')[1]
+
+
+def test_an_unknown_action_is_not_found(page: Client, reader: User) -> None:
+    source = make_source("lab", reader=reader)
+
+    assert page.post(f"/sources/{source.pk}/", {"action": "explode"}).status_code == 404
+
+
+def test_a_pasted_address_is_previewed_and_nothing_added(page: Client, settings: Settings) -> None:
+    settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]
+    with serve({"/": reply(200, FEED)}) as server:
+        shown = page.post("/sources/add/", {"url": server.url}).content.decode()
+
+    assert "The Lab" in shown
+    assert "https://lab.example/1" in shown
+    assert not Source.objects.exists()
+
+
+def test_a_feed_that_is_followed_already_is_not_offered_again(
+    page: Client, reader: User, settings: Settings
+) -> None:
+    settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]
+    with serve({"/feed": reply(200, FEED)}) as server:
+        make_source("lab", reader=reader, url=server.url + "/feed")
+        shown = page.post("/sources/add/", {"url": server.url + "/feed"}).content.decode()
+
+    assert "You already follow this feed" in shown
+    assert "confirm" not in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://127.0.0.1/", "private address"),
+        ("not an address", "not a web address"),
+        ("", "not a web address"),
+    ],
+)
+def test_what_cannot_be_added_is_said(page: Client, url: str, words: str) -> None:
+    assert words in page.post("/sources/add/", {"url": url}).content.decode()
+
+
+def test_an_import_without_a_file_is_said(page: Client) -> None:
+    answer = page.post("/sources/import/")
+
+    assert answer.status_code == 422
+    assert "Choose an OPML file" in answer.content.decode()
+
+
+def test_a_found_feed_is_followed_in_a_folder(page: Client, reader: User) -> None:
+    page.post(
+        "/sources/add/", {"url": "https://lab.example/feed", "step": "confirm", "folder": "Labs"}
+    )
+
+    subscription = Subscription.objects.select_related("source", "folder").get(user=reader)
+    assert subscription.source.url == "https://lab.example/feed"
+    assert subscription.folder is not None
+    assert subscription.folder.name == "Labs"
+
+
+def test_a_catalogue_source_is_followed_and_left_again(page: Client, reader: User) -> None:
+    source = make_source("public", is_public=True)
+
+    page.post(f"/sources/{source.pk}/", {"action": "follow"})
+    assert Subscription.objects.filter(user=reader, source=source).exists()
+
+    answer = page.post(f"/sources/{source.pk}/", {"action": "unsubscribe"})
+    assert answer["Location"] == "/sources/"
+    assert not Subscription.objects.exists()
+
+
+def test_a_file_too_large_for_opml_is_refused(page: Client) -> None:
+    large = SimpleUploadedFile("large.opml", b" " * (LARGEST_OPML + 1))
+
+    report = page.post("/sources/import/", {"opml": large})
+
+    assert report.status_code == 422
+    assert b"The file is too large: the limit is 10 MiB." in report.content
+
+
+def test_opml_comes_in_with_a_report_and_goes_out(page: Client) -> None:
+    opml = b"""<opml version="2.0"><body><outline text="Labs">
+      <outline type="rss" text="Lab" xmlUrl="https://lab.example/feed"/>
+      <outline type="rss" text="Odd" xmlUrl="javascript:alert(1)"/></outline></body></opml>"""
+
+    report = page.post("/sources/import/", {"opml": SimpleUploadedFile("mine.opml", opml)})
+
+    assert "<strong>1</strong> added" in report.content.decode()
+    assert b"https://lab.example/feed" in page.get("/sources/export.opml").content
