@@ -9,10 +9,11 @@ from typing import Any
 from feeds.core.errors import FeedError
 from feeds.core.ids import lowest_id
 from feeds.ingest.clean.entries import CleanFeed, canonical_url, clean_feed, plain_title
+from feeds.ingest.fetch.types import FetchRequest, FetchResult
 from feeds.ingest.lease import is_held
 from feeds.ingest.move import adopt_address
 from feeds.ingest.parse.feed import parse_feed
-from feeds.ingest.parse.types import FetchRequest, FetchResult, ParsedFeed
+from feeds.ingest.parse.types import ParsedFeed
 from feeds.ingest.schedule import Asked, judge_move, next_poll, next_try
 from feeds.ingest.store import Stored, store_entries
 from feeds.models import Item, Source

@@ -19,9 +19,9 @@ from feeds.coordination.revisions import CONTENT, revise
 from feeds.core.bulk import adapt_time, insert_rows, update_rows
 from feeds.ingest.fetch.arrivals import fetched
 from feeds.ingest.fetch.client import Limits
+from feeds.ingest.fetch.types import FetchResult
 from feeds.ingest.lease import claim, give_back, renew
 from feeds.ingest.outcome import Outcome, Prepared, crashed, due_at, finish, prepare, request_for
-from feeds.ingest.parse.types import FetchResult
 from feeds.ingest.store import CHUNK
 from feeds.models import FetchLog, Source
 from feeds.search.postgres.index import sort_in

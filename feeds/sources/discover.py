@@ -10,8 +10,8 @@ from urllib.parse import urljoin, urlsplit
 from feeds.core.errors import FetchError, ParseError
 from feeds.ingest.clean.entries import canonical_url, clean_feed
 from feeds.ingest.fetch.client import Limits, fetch_all, fetch_one
+from feeds.ingest.fetch.types import FetchRequest, FetchResult
 from feeds.ingest.parse.feed import parse_feed
-from feeds.ingest.parse.types import FetchRequest, FetchResult
 from feeds.sources.address_rules import feed_addresses
 
 PREVIEWED = 5

@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncGenerator, Generator, Sequence
 
 from feeds.ingest.fetch.client import Limits, fetch_all
-from feeds.ingest.parse.types import FetchRequest, FetchResult
+from feeds.ingest.fetch.types import FetchRequest, FetchResult
 
 IDLE = 0.5
 """Seconds without a result after which what was read is written."""

@@ -21,7 +21,7 @@ from feeds.core.errors import FetchError
 from feeds.ingest.fetch.decode import decode, too_large
 from feeds.ingest.fetch.guard import Guard
 from feeds.ingest.fetch.transport import guarded_client, in_words
-from feeds.ingest.parse.types import FetchRequest, FetchResult
+from feeds.ingest.fetch.types import FetchRequest, FetchResult
 
 logger = logging.getLogger(__name__)
 

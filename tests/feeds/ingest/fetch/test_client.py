@@ -17,7 +17,7 @@ import zstandard
 
 from feeds.ingest.fetch.client import Limits, fetch_all, fetch_one
 from feeds.ingest.fetch.guard import Guard
-from feeds.ingest.parse.types import FetchRequest, FetchResult
+from feeds.ingest.fetch.types import FetchRequest, FetchResult
 from tests.feeds.ingest.server import Answer, redirect, reply, serve
 
 FEED = b"<rss><channel><title>T</title></channel></rss>"
