@@ -14,6 +14,7 @@ from django_q.tasks import async_task
 
 from accounts.attempts import forget_old_attempts
 from ainews_site.infra import db_clock
+from ainews_site.infra.enqueue import SLOW
 from feeds.ai.embed.store import drop_old_vectors
 from feeds.ai.language.complete import forget_old_replies
 from feeds.archive.store import archive_months
@@ -46,8 +47,6 @@ LONGEST_POLL = 240.0
 """Seconds of one batch, well within the queue's time-out; what is left stays due."""
 LONGEST_PAUSE = timedelta(days=9)
 """No schedule puts a source off for longer: a day, and the week that it may ask to skip."""
-SLOW = {"q_options": {"cluster": "slow"}}
-"""What takes long goes to the queue of that name, so that it never delays a poll."""
 
 
 def ensure_schedules() -> None:

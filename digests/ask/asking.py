@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from accounts.models import User
+from ainews_site.infra.enqueue import enqueue_slow
 from digests.ask.answer import answer_extractively
 from digests.ask.questions import (
     AskError,
@@ -16,7 +17,6 @@ from digests.ask.questions import (
 )
 from digests.ask.types import Answer
 from digests.models import Question
-from digests.tasks import answer_soon
 from feeds.ai.language.complete import is_configured
 from feeds.search.query.parser import LONGEST
 
@@ -63,7 +63,7 @@ def ask_model(user: User, text: str) -> Asked:
         question, is_new = open_question(user, text)
     except AskError as error:
         return Asked(answer_extractively(user, text), says=str(error))
-    if is_new and not answer_soon(question.pk):
+    if is_new and not enqueue_slow("digests.tasks.answer_question", question.pk):
         question.delete()
         says = "The language model is unavailable. Below is what the sources say."
         return Asked(answer_extractively(user, text), says=says)

@@ -8,7 +8,13 @@ from ainews_site.infra.db_router import try_to_write
 from ainews_site.infra.deferred_writes import PATIENCE
 from ainews_site.infra.sqlite_lock import busy_timeout
 from digests.editions.schedule import schedule_of
-from digests.editions.writing import current_writing, today_of, write_at_once, write_now
+from digests.editions.writing import (
+    current_writing,
+    request_digest,
+    today_of,
+    write_at_once,
+    write_now,
+)
 from digests.models import Digest
 from feeds.ai.language.complete import is_configured
 
@@ -35,8 +41,6 @@ def todays_digest(user: User | None) -> Digest:
 def _improved(user: User | None, digest: Digest) -> Digest:
     """A page waits for no model; where one may be asked, a worker writes it again with it."""
     if is_configured():
-        from digests.tasks import request_digest  # brings what fetches feeds: no page needs it
-
         try_to_write(lambda: request_digest(user, digest.date))
     return digest
 

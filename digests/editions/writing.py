@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from ainews_site.infra import db_clock
 from ainews_site.infra.db_router import is_primary_lost
+from ainews_site.infra.enqueue import enqueue_slow
 from ainews_site.infra.sqlite_lock import is_locked
 from digests.channels.outbox import plan_deliveries
 from digests.editions.schedule import schedule_of
@@ -43,6 +44,12 @@ def ask_for(user: User | None, day: date, *, is_due: bool = False) -> Writing:
     if not is_new and any(getattr(wanted, name) != value for name, value in changes.items()):
         Writing.objects.filter(pk=wanted.pk, until=None).update(**changes)
     return wanted
+
+
+def request_digest(user: User | None, day: date) -> None:
+    """Have an edition written now, by a worker."""
+    ask_for(user, day)
+    enqueue_slow("digests.tasks.write_waiting")
 
 
 def ask_for_due(now: datetime) -> int:

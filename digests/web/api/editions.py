@@ -13,9 +13,8 @@ from rest_framework.response import Response
 from accounts.models import User
 from digests.editions.progress import progress_of
 from digests.editions.read import todays_digest
-from digests.editions.writing import today_of
+from digests.editions.writing import request_digest, today_of
 from digests.models import Digest
-from digests.tasks import request_digest
 from digests.web.allowance import spend
 from feeds.web.api.conditional import unless_same
 from feeds.web.api.pages import page, page_size, read_cursor

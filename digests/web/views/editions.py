@@ -22,9 +22,8 @@ from ainews_site.infra.memo import KEPT, remembered
 from digests.editions.progress import progress_of, words_of
 from digests.editions.read import month_of, neighbours, todays_digest
 from digests.editions.schedule import schedule_of
-from digests.editions.writing import current_writing, today_of
+from digests.editions.writing import current_writing, request_digest, today_of
 from digests.models import Digest
-from digests.tasks import request_digest
 from digests.web.allowance import spend
 
 FIRST_YEAR, LAST_YEAR = 1995, 9998
