@@ -9,7 +9,7 @@ class SiteConfig(AppConfig):
     def ready(self) -> None:
         from ainews_site import checks  # noqa: F401 - registers the checks
         from ainews_site.process import worker_process
-        from ainews_site.queue import busy_lock as in_hand
+        from ainews_site.queue import busy_lock
 
-        in_hand.connect()
+        busy_lock.connect()
         worker_process.connect()

@@ -12,9 +12,8 @@ from urllib.parse import urlsplit
 
 import environ
 
-from ainews_site.config.env_urls import mail_problem, site_problem
+from ainews_site.config.env_urls import mail_problem, redis_problem, site_problem
 from ainews_site.config.https import HSTS_SECONDS, https_settings
-from ainews_site.config.redis_url import address_problem
 from ainews_site.config.sizing import measure, sizes_for
 from ainews_site.proxies import read_proxies
 from ainews_site.queue.config import cluster_settings
@@ -258,7 +257,7 @@ CACHES: dict[str, dict[str, Any]] = {
     },
 }
 if REDIS_URL:
-    if problem := address_problem(REDIS_URL):
+    if problem := redis_problem(REDIS_URL):
         raise SystemExit(f"REDIS_URL {problem}; see .env.example.")
     # On one machine or near it: what takes longer than that is slower than to do without.
     _patience = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}

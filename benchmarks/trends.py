@@ -158,10 +158,10 @@ def add(filler: Filler, items: int, end: datetime, hours: int) -> None:
     """Items and stories of the hours before `end`, in two statements."""
     from django.db import transaction
 
+    from feeds.coordination.revisions import latest_seq
     from feeds.core.bulk import insert_rows
     from feeds.core.ids import make_id
     from feeds.models import Item, ItemKey, Story
-    from feeds.web.live.news import latest_seq
 
     seq, keys, stories, rows = latest_seq(), [], [], []
     for _ in range(items):

@@ -3,6 +3,8 @@ a password in it."""
 
 from urllib.parse import urlsplit
 
+REDIS_FORM = "redis://:password@host:6379/0"
+REDIS_PORT = 6379
 MAIL_SCHEMES = ("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemail")
 
 
@@ -28,3 +30,29 @@ def mail_problem(url: str) -> str:
     if parts.scheme not in MAIL_SCHEMES:
         return f"begins with none of {', '.join(f'{name}://' for name in MAIL_SCHEMES)}"
     return "" if parts.hostname or not parts.scheme.startswith("smtp") else "names no host"
+
+
+def redis_problem(url: str) -> str:
+    """What is wrong with it, after its name; "" for nothing. It is not shown, as it has a
+    password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return f"has no port between 1 and 65535 in it: write it like {REDIS_FORM}"
+    if parts.scheme == "unix":
+        return "" if parts.path else "has no path: write it like unix:///run/redis.sock?db=0"
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        return f"is no {REDIS_FORM}"
+    if port == 0:
+        return f"has no port between 1 and 65535 in it: write it like {REDIS_FORM}"
+    number = parts.path.strip("/")
+    return (
+        "" if not number or number.isdecimal() else f"ends in no number: write it like {REDIS_FORM}"
+    )
+
+
+def redis_place(url: str) -> str:
+    """Where it is, without the password."""
+    parts = urlsplit(url)
+    return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or REDIS_PORT}"

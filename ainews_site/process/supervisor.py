@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.cache import caches
 
 from ainews_site.infra.console import say
-from ainews_site.process import fast_start as early
+from ainews_site.process import fast_start
 from ainews_site.process.echo import Echo, how_it_ended
 from ainews_site.process.fast_start import RUN, spawn, web_command
 from ainews_site.queue.busy_lock import VARIABLE, Quiet, lock_file
@@ -117,9 +117,9 @@ class Child:
 
 
 def web_child() -> Child:
-    """The one that was started early, or a new one."""
+    """The one that was started fast_start, or a new one."""
     command = web_command(settings.HOST, settings.PORT)
-    process, early.started = early.started, None
+    process, fast_start.started = fast_start.started, None
     return Child("web server", command, process, is_echoed=True)
 
 

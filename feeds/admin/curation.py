@@ -11,7 +11,6 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from ainews_site.infra import db_clock
-from feeds.admin import records as admin_records
 from feeds.coordination.revisions import CONTENT, GROUPING, revise
 from feeds.models import FetchLog, Folder, Item, Source, Story, Subscription
 from feeds.stories.grouping.edit import (
@@ -22,8 +21,6 @@ from feeds.stories.grouping.edit import (
     split_story,
 )
 from feeds.stories.grouping.refresh import refresh_stories
-
-__all__ = ["admin_records"]  # its pages register themselves
 
 _OURS = (
     "etag",

@@ -46,6 +46,12 @@ def revise_if_any(name: str, database: Any) -> None:
         revise(name)
 
 
+def latest_seq() -> int:
+    """The newest ledger number, 0 when there is none."""
+    newest = ItemKey.objects.order_by("-seq").values_list("seq", flat=True).first()
+    return newest or 0
+
+
 def news_for(user: User) -> News:
     """In one query, as each page asks. The version is read again: the reader may have acted
     since `user` was."""

@@ -14,12 +14,12 @@ from typing import NamedTuple, TypeVar
 from django.db import transaction
 from django.db.models import Max, Min, Sum
 
+from feeds.coordination.revisions import latest_seq
 from feeds.core.bulk import insert_rows, update_rows
 from feeds.core.ids import id_time, lowest_id
 from feeds.models import Item, Source, TermDay, TrendDay
 from feeds.trends.boilerplate import own_terms, strip
 from feeds.trends.terms import TOPIC, names_in, terms_of
-from feeds.web.live.news import latest_seq
 
 DAYS = 63
 """A week that is shown, and 8 weeks before it."""

@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django_q.brokers import get_broker
 
-from ainews_site.config.redis_url import place
+from ainews_site.config.env_urls import redis_place
 from ainews_site.infra import db_clock
 from ainews_site.infra.cache import ADVICE, circuit
 from ainews_site.infra.db_errors import in_words
@@ -125,7 +125,7 @@ def cache_works() -> str:
     problem = circuit.look()
     if not problem:
         return ""
-    where = place(settings.REDIS_URL) if settings.REDIS_URL else "this process"
+    where = redis_place(settings.REDIS_URL) if settings.REDIS_URL else "this process"
     return f"Redis at {where} {problem}. {ADVICE[problem]} Pages and ingest continue without it."
 
 

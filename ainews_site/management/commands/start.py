@@ -23,7 +23,7 @@ from accounts.signin import signin_address
 from ainews_site.infra.console import say
 from ainews_site.infra.db_errors import in_words
 from ainews_site.infra.invocation import manage_command
-from ainews_site.process import fast_start as early
+from ainews_site.process import fast_start
 from ainews_site.process.fast_start import mark_ready, port_problem
 from ainews_site.process.lifeline import for_child
 from ainews_site.process.supervisor import Child, run
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         parser.add_argument("--newsroom-port", type=int, default=8765)
 
     def handle(self, *, demo: bool, newsroom_port: int, **_: Any) -> None:
-        ports = [settings.PORT] if early.started is None else []
+        ports = [settings.PORT] if fast_start.started is None else []
         for port in [*ports, newsroom_port] if demo else ports:
             host = "127.0.0.1" if port != settings.PORT else settings.HOST
             if problem := port_problem(host, port):

@@ -7,10 +7,11 @@ from typing import Any
 from django.db import Error
 
 from ainews_site.infra import db_clock
+from feeds.coordination.revisions import latest_seq
 from feeds.models import TrendAlert
 from feeds.trends.alerts import as_event, due_alerts
 from feeds.web.live.messages import read_seq
-from feeds.web.live.news import News, latest_seq, news_since
+from feeds.web.live.news import News, news_since
 from feeds.web.live.queries import in_thread
 from feeds.web.live.socket import ReaderSocket
 from feeds.web.live.watch import watcher

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from ainews_site.infra.db_router import signed_position
-from feeds.models import Item, ItemKey
+from feeds.coordination.revisions import latest_seq
+from feeds.models import Item
 from feeds.models.reading import Subscription
 
 MOST = 1_000
@@ -36,12 +37,6 @@ class News:
         }
         event |= {"more": True} if self.has_more else {}
         return event | ({"position": self.position} if self.position else {})
-
-
-def latest_seq() -> int:
-    """The newest ledger number, 0 when there is none."""
-    newest = ItemKey.objects.order_by("-seq").values_list("seq", flat=True).first()
-    return newest or 0
 
 
 def news_since(user_id: int, seq: int) -> News:

@@ -22,8 +22,8 @@ from django.db import Error, connection
 
 from ainews_site.infra.cache import circuit
 from feeds.coordination.announce import GROUP
+from feeds.coordination.revisions import latest_seq
 from feeds.trends.alerts import latest_alert
-from feeds.web.live.news import latest_seq
 
 PAUSE = 1.0
 SAFETY = 15.0

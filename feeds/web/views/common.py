@@ -10,12 +10,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.models import User
 from feeds.archive.notes import why_missing
+from feeds.coordination.revisions import latest_seq
 from feeds.core.topics import LABELS
 from feeds.models import Folder
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, folders_below, followed_sources
 from feeds.reading.unread import unread_counts
-from feeds.web.live.news import latest_seq
 
 
 @dataclass(frozen=True, slots=True)
