@@ -47,9 +47,9 @@ def redis_problem(url: str) -> str:
     if port == 0:
         return f"has no port between 1 and 65535 in it: write it like {REDIS_FORM}"
     number = parts.path.strip("/")
-    return (
-        "" if not number or number.isdecimal() else f"ends in no number: write it like {REDIS_FORM}"
-    )
+    if not number or number.isdecimal():
+        return ""
+    return f"ends in no number: write it like {REDIS_FORM}"
 
 
 def redis_place(url: str) -> str:

@@ -117,7 +117,7 @@ class Child:
 
 
 def web_child() -> Child:
-    """The one that was started fast_start, or a new one."""
+    """The web server that was started early, or a new one."""
     command = web_command(settings.HOST, settings.PORT)
     process, fast_start.started = fast_start.started, None
     return Child("web server", command, process, is_echoed=True)
