@@ -8,11 +8,13 @@ from django.template.loader import render_to_string
 from accounts.buckets import Buckets
 from accounts.limits import TooMany
 from accounts.signin_guard import client_network, set_device_cookie, take_back_signin
+from ainews_site.infra.process_state import resets_process_state
 
 SIGNIN_PATHS = ("/signin/", "/admin/login/")
 signin_floods = Buckets(burst=60, per_second=2)
 """Posts of one address, in one process. This keeps refusals cheap: the guard itself needs the
 form, the session and the shared counts."""
+resets_process_state(signin_floods.clear)
 
 
 class TooManyMiddleware:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from accounts.limits import Counter, Limit, TooMany
 from accounts.throttle import take
 from ainews_site.infra.db_router import write_unseen
+from ainews_site.infra.process_state import resets_process_state
 
 BY_ADDRESS = Limit("token", free=20)
 MOST_KEPT = 10_000
@@ -63,3 +64,4 @@ class TokenGuesses:
 
 
 guesses = TokenGuesses()
+resets_process_state(guesses.clear)

@@ -5,10 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
-from accounts.middleware import signin_floods
-from accounts.token_guesses import guesses
-from ainews_site.infra.memo import forget_near
-from feeds.stories.ranking.traits import forget_traits
+from ainews_site.infra.process_state import reset_process_state
 from tests.network import only_this_machine
 from tests.openapi import answers_checked
 from tests.services import PgBouncer, Postgres, Redis, missing
@@ -30,10 +27,7 @@ def _answers_as_described() -> Iterator[None]:
 def nothing_remembered() -> None:
     """Rows of another test may have the same numbers."""
     cache.clear()
-    forget_near()
-    guesses.clear()
-    signin_floods.clear()
-    forget_traits()
+    reset_process_state()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
+from ainews_site.infra.process_state import resets_process_state
+
 FRESH = 30.0
 """Seconds for which the time of the last query is extrapolated."""
 TOLERATED = timedelta(seconds=30)
@@ -19,6 +21,12 @@ FURTHEST = timedelta(days=1)
 """No lease lasts this long. One that ends later was written by a machine with a wrong clock."""
 _asked: tuple[float, datetime] | None = None
 """The time of the last query, by `_ticks` and by the database."""
+
+
+@resets_process_state
+def forget_the_time() -> None:
+    global _asked
+    _asked = None
 
 
 def now() -> datetime:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from ainews_site.infra.cache import CacheAway, asked, circuit
+from ainews_site.infra.process_state import resets_process_state
 
 T = TypeVar("T")
 
@@ -90,6 +91,7 @@ def _renew(
     return made
 
 
+@resets_process_state
 def forget_near() -> None:
     _near.clear()
 

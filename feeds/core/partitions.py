@@ -17,6 +17,7 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 
 from ainews_site.infra import db_clock
+from ainews_site.infra.process_state import resets_process_state
 from feeds.core.ids import id_time, lowest_id
 
 KEYS = {"feeds_item": "id", "feeds_itembody": "item_id", "feeds_search": "item_id"}
@@ -34,6 +35,13 @@ _seen: tuple[float, list["Span"]] = (0.0, [])
 FRESH = 60.0
 """Seconds for which a process trusts its list of partitions. A partition that is created meanwhile
 holds newer rows than all others, and only partitions of old months are archived."""
+
+
+@resets_process_state
+def forget_known_partitions() -> None:
+    global _known_until, _seen
+    _known.clear()
+    _known_until, _seen = 0.0, (0.0, [])
 
 
 @dataclass(frozen=True, slots=True, order=True)

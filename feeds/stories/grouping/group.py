@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from ainews_site.infra import db_clock
+from ainews_site.infra.process_state import resets_process_state
 from feeds.ai.embed.provider import is_chosen
 from feeds.coordination.lease import Held
 from feeds.coordination.revisions import GROUPING, revise
@@ -48,6 +49,11 @@ class _State:
 
 
 _state = _State()
+
+
+@resets_process_state
+def forget_resident_stories() -> None:
+    _state.grouper = None
 
 
 def group_new_items(limit: int = BATCH, now: datetime | None = None) -> int:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from ainews_site.infra.process_state import resets_process_state
 from feeds.models import Item
 from feeds.stories.ranking.data.batch import Learned
 from feeds.stories.ranking.data.similarity import Row, terms_in
@@ -33,6 +34,7 @@ def traits_of(items: Sequence[int]) -> list[Row]:
     return found
 
 
+@resets_process_state
 def forget_traits() -> None:
     _kept.clear()
 

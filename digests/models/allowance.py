@@ -1,0 +1,17 @@
+"""How often readers did what is limited."""
+
+from django.db import models
+
+from accounts.models import User
+
+
+class Allowance(models.Model):
+    """How often a reader did something of late that costs others: see digests.web.allowance."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    action = models.CharField(max_length=20)
+    since = models.DateTimeField()
+    used = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "action"], name="allowance_unique")]

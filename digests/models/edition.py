@@ -1,0 +1,85 @@
+"""Editions, and the writing of editions that goes on."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import User
+
+
+class DigestQuerySet(models.QuerySet["Digest"]):
+    def of(self, reader: User | None) -> "DigestQuerySet":
+        """One reader's editions; None for those that are everyone's."""
+        return self.filter(user=reader)
+
+
+class Digest(models.Model):
+    """An edition of one day, with the titles and addresses that it cites: a reader's own, or,
+    without a reader, everyone's."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="digests",
+    )
+    date = models.DateField(help_text="the reader's own day")
+    created_at = models.DateTimeField(auto_now=True)
+    starts_at = models.DateTimeField(null=True, help_text="of what it covers")
+    ends_at = models.DateTimeField(null=True, help_text="of what it covers")
+    written_by = models.CharField(max_length=100, default="extractive")
+    content = models.JSONField(help_text="the edition: see digests.editions.edition")
+
+    objects = DigestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-date"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "date"], name="digest_unique"),
+            models.UniqueConstraint(
+                fields=["date"], condition=Q(user=None), name="digest_global_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date}"
+
+    @property
+    def is_global(self) -> bool:
+        return self.user_id is None
+
+    @property
+    def known_until(self) -> datetime:
+        """What is newer it cannot tell; editions of earlier versions said only when written."""
+        return self.ends_at or self.created_at
+
+
+class Writing(models.Model):
+    """An edition that is to be written, is being written, or failed. It goes when it is written,
+    so what is here says how far it is; the edition before it stays all the while."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
+    )
+    date = models.DateField()
+    is_due = models.BooleanField(default=False, help_text="by schedule: it is delivered as well")
+    done = models.PositiveSmallIntegerField(default=0, help_text="stories written")
+    total = models.PositiveSmallIntegerField(default=0, help_text="stories chosen, 0 until then")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=300, blank=True, help_text="in words, for the reader")
+    next_try_at = models.DateTimeField()
+    until = models.DateTimeField(null=True, help_text="one worker holds it as long")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "date"], name="writing_unique"),
+            models.UniqueConstraint(
+                fields=["date"], condition=Q(user=None), name="writing_global_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date}: {self.done} of {self.total}"
