@@ -2,7 +2,7 @@
 
 from digests.models.allowance import Allowance
 from digests.models.delivery import Channel, Delivery, new_key
-from digests.models.edition import Digest, Writing
+from digests.models.edition import Digest, DigestQuerySet, Writing
 from digests.models.language import Question, StorySummary
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Channel",
     "Delivery",
     "Digest",
+    "DigestQuerySet",
     "Question",
     "StorySummary",
     "Writing",
