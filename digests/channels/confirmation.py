@@ -2,9 +2,9 @@
 
 from ainews_site.infra import db_clock
 from digests.channels import kind_of
+from digests.channels.allowance import spend
 from digests.channels.errors import AllowanceError
 from digests.models import Channel
-from digests.web.allowance import spend
 
 
 def ask_owner(channel: Channel) -> bool:

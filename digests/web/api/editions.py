@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
+from digests.channels.allowance import spend
 from digests.editions.progress import progress_of
 from digests.editions.read import todays_digest
 from digests.editions.writing import request_digest, today_of
 from digests.models import Digest
-from digests.web.allowance import spend
 from feeds.web.api.conditional import unless_same
 from feeds.web.api.pages import page, page_size, read_cursor
 from feeds.web.api.resource import CURSOR, LIMIT, ReaderView, paged

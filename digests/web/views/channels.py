@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.types import ReaderRequest
 from digests import channels as registry
 from digests.channels import describe, kind_of
+from digests.channels.allowance import spend
 from digests.channels.confirmation import ask_owner
 from digests.channels.errors import AllowanceError, DeliveryError
 from digests.channels.kind import ChannelKind
@@ -20,7 +21,6 @@ from digests.channels.links import whole
 from digests.channels.outbox import last_deliveries, stop
 from digests.editions.read import todays_digest
 from digests.models import Channel, Delivery, Digest, new_key
-from digests.web.allowance import spend
 from digests.web.forms import ChannelForm
 
 State = Channel.State

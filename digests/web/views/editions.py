@@ -19,12 +19,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts.models import User
 from accounts.types import ReaderRequest
 from ainews_site.infra.memo import KEPT, remembered
+from digests.channels.allowance import spend
 from digests.editions.progress import progress_of, words_of
 from digests.editions.read import month_of, neighbours, todays_digest
 from digests.editions.schedule import schedule_of
 from digests.editions.writing import current_writing, request_digest, today_of
 from digests.models import Digest
-from digests.web.allowance import spend
 
 FIRST_YEAR, LAST_YEAR = 1995, 9998
 TOO_OFTEN = "The limit of updates has been reached. Try again in an hour."
