@@ -6,7 +6,7 @@ from accounts.models import User
 
 
 class Allowance(models.Model):
-    """How often a reader did something of late that costs others: see digests.channels.allowance."""
+    """How often a reader did something that costs others: see digests.channels.allowance."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     action = models.CharField(max_length=20)
