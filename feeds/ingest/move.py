@@ -11,6 +11,8 @@ from ainews_site.infra import db_clock
 from feeds.models import Item, ItemKey, ItemState, Source, Subscription
 
 MOST_HOPS = 10
+STATES = 1_000
+"""States that one statement copies."""
 _CARRIED = ("title", "site_url", "topics", "language", "pack")
 
 
@@ -95,20 +97,22 @@ def _twins(source: Source, known: Source) -> dict[int, int]:
 
 
 def _copy_states(twins: dict[int, int]) -> None:
-    states = list(ItemState.objects.filter(item__in=list(twins)))
-    for state in states:
-        ItemState.objects.get_or_create(
+    """Give the twins the states of the old items. A state that a twin has already stays."""
+    states = list(ItemState.objects.filter(item__in=list(twins)).order_by("user", "item"))
+    copies = [
+        ItemState(
             user_id=state.user_id,
             item_id=twins[state.item_id],
-            defaults={
-                "is_read": state.is_read,
-                "is_saved": state.is_saved,
-                "is_hidden": state.is_hidden,
-                "is_opened": state.is_opened,
-                "is_disliked": state.is_disliked,
-                "told_at": state.told_at,
-            },
+            is_read=state.is_read,
+            is_saved=state.is_saved,
+            is_hidden=state.is_hidden,
+            is_opened=state.is_opened,
+            is_disliked=state.is_disliked,
+            told_at=state.told_at,
         )
+        for state in states
+    ]
+    ItemState.objects.bulk_create(copies, ignore_conflicts=True, batch_size=STATES)
     _tell({state.user_id for state in states})
 
 

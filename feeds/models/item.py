@@ -68,6 +68,9 @@ class Item(models.Model):
         indexes = [
             models.Index(fields=["source", "id", "seq"], name="item_source_time"),
             models.Index(fields=["seq"], name="item_seq"),
+            models.Index(
+                fields=["copy_of"], condition=Q(copy_of__isnull=False), name="item_copy_of"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -113,4 +116,9 @@ class ItemKey(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["source", "key_hash"], name="item_key_unique"),
         ]
-        indexes = [models.Index(fields=["source", "alt_hash"], name="item_key_alt")]
+        indexes = [
+            models.Index(fields=["source", "alt_hash"], name="item_key_alt"),
+            models.Index(
+                fields=["item_id"], condition=Q(item_id__isnull=False), name="item_key_item"
+            ),
+        ]

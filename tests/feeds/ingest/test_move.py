@@ -1,17 +1,20 @@
 """A feed that moved takes its readers along, and brings nothing under a stranger's name."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from feeds.catalogue import load_catalogue
+from feeds.subscribe import add_source
 
+from accounts.models import User
 from feeds.ingest.move import adopt_address, current_source
 from feeds.models import Item, ItemKey, ItemState, Source, Story, Subscription
-from feeds.sources.catalogue import load_catalogue
-from feeds.sources.subscriptions import add_source
 from feeds.stories.grouping.refresh import refresh_stories
 from tests.make import make_item, make_source, make_user
 
 pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 GONE, PAUSED, ACTIVE = Source.Status.GONE, Source.Status.PAUSED, Source.Status.ACTIVE
 
 
@@ -52,6 +55,47 @@ def test_a_publisher_s_items_move_and_twins_become_one() -> None:
     story.refresh_from_db()
     assert (story.item_count, story.source_count) == (2, 1)
     assert Subscription.objects.get().source == new
+
+
+def states_of_twins(count: int) -> tuple[Source, Source, list[User], list[Item]]:
+    """Two sources with as many same entries, of the first of which two readers have states."""
+    readers = [make_user(f"reader{n}") for n in range(2)]
+    old, new = source_at("http://a.example/feed"), source_at("https://b.example/feed")
+    kept = []
+    for n in range(count):
+        twin, item = make_item(old, f"Twin {n}"), make_item(new, f"Twin {n}")
+        key = ItemKey.objects.get(item_id=twin.pk).key_hash
+        ItemKey.objects.filter(item_id=item.pk).update(key_hash=key)
+        ItemState.objects.create(user=readers[0], item=twin, is_read=True, told_at=NOW)
+        ItemState.objects.create(user=readers[1], item=twin, is_saved=True, is_hidden=True)
+        kept.append(item)
+    return old, new, readers, kept
+
+
+def test_states_are_carried_over_whole_and_those_of_the_twin_stay() -> None:
+    old, new, readers, kept = states_of_twins(2)
+    ItemState.objects.create(user=readers[1], item=kept[0], is_read=False)
+
+    adopt_address(old, new.url)
+
+    columns = ("user", "item", "is_read", "is_saved", "is_hidden", "told_at")
+    found = ItemState.objects.filter(item__source=new).order_by("user", "item")
+    assert list(found.values_list(*columns)) == [
+        (readers[0].pk, kept[0].pk, True, False, False, NOW),
+        (readers[0].pk, kept[1].pk, True, False, False, NOW),
+        (readers[1].pk, kept[0].pk, False, False, False, None),
+        (readers[1].pk, kept[1].pk, None, True, True, None),
+    ]
+
+
+@pytest.mark.parametrize("count", [2, 20])
+def test_states_are_carried_over_in_as_many_queries_however_many_there_are(
+    count: int, django_assert_max_num_queries: Any
+) -> None:
+    old, new, _, _ = states_of_twins(count)
+    with django_assert_max_num_queries(20):
+        adopt_address(old, new.url)
+    assert ItemState.objects.filter(item__source=new).count() == 2 * count
 
 
 def test_what_the_catalogue_knew_is_carried_over_and_a_resting_source_wakes() -> None:
