@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from feeds.catalogue import load_catalogue
-from feeds.subscribe import add_source
 
 from accounts.models import User
 from feeds.ingest.move import adopt_address, current_source
 from feeds.models import Item, ItemKey, ItemState, Source, Story, Subscription
+from feeds.sources.catalogue import load_catalogue
+from feeds.sources.subscriptions import add_source
 from feeds.stories.grouping.refresh import refresh_stories
 from tests.make import make_item, make_source, make_user
 

@@ -7,11 +7,11 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from feeds.stories.edit import delete_items
 
 from feeds.core.ids import lowest_id
 from feeds.core.partitions import ensure_partitions, spans
 from feeds.models import Item, ItemKey
+from feeds.stories.grouping.edit import delete_items
 from tests.make import make_item, make_source, make_story
 
 pytestmark = pytest.mark.django_db
