@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from feeds.models import Subscription, TrendAlert, TrendFollow
-from feeds.trends.alerts import due_alerts
+from feeds.trends.alerts import SHOWN, due_alerts
 from feeds.trends.follow import (
     MOST_FOLLOWED,
     FollowError,
@@ -213,3 +213,79 @@ def test_each_action_gives_the_reader_another_version() -> None:
         versions.append(reader.version)
 
     assert len(set(versions)) == 3
+
+
+def test_a_burst_of_several_days_is_one_alert_whose_end_moves(room: Newsroom) -> None:
+    reader = make_user()
+    follow(reader, "Velloria")
+    for day in range(6):
+        room.burst("Velloria", 7, days_ago=day + 0.2)
+
+    told = [update_trends(NOW - timedelta(days=day)) for day in (5, 2, 1)]
+
+    (one,) = TrendAlert.objects.filter(user=reader)
+    assert told == [1, 0, 0]  # three days may pass between two on which it is seen
+    assert one.began == NOW.date() - timedelta(days=5)
+    assert one.until == NOW.date() - timedelta(days=1)
+
+
+def test_a_dismissed_burst_that_goes_on_is_not_told_again(room: Newsroom) -> None:
+    reader = make_user()
+    follow(reader, "Velloria")
+    for day in range(3):
+        room.burst("Velloria", 7, days_ago=day + 0.2)
+    update_trends(NOW - timedelta(days=1))
+    dismiss(reader, NOW - timedelta(days=1))
+
+    assert update_trends(NOW) == 0
+
+    assert due_alerts(reader.pk, NOW) == []
+
+
+def test_one_reader_s_burst_takes_no_alert_from_another(room: Newsroom) -> None:
+    first, second = make_user(), make_user("second")
+    follow(first, "Velloria")
+    for day in range(3):
+        room.burst("Velloria", 7, days_ago=day + 0.2)
+    update_trends(NOW - timedelta(days=1))
+    follow(second, "Velloria")
+
+    assert update_trends(NOW) == 1
+
+    assert TrendAlert.objects.filter(user=second).count() == 1
+
+
+def test_each_followed_term_has_an_alert_of_its_own(room: Newsroom) -> None:
+    reader = make_user()
+    follow(reader, "Velloria")
+    follow(reader, "Gristmill")
+    room.burst("Velloria", 7)
+    room.burst("Gristmill", 7)
+
+    assert update_trends(NOW) == 2
+
+    assert {one.term for one in alerts_for(reader, NOW)} == {"velloria", "gristmill"}
+
+
+def test_a_reader_is_sent_and_dismisses_own_alerts_alone(room: Newsroom) -> None:
+    first, second = make_user(), make_user("second")
+    for reader in (first, second):
+        follow(reader, "Velloria")
+    room.burst("Velloria", 7)
+    update_trends(NOW)
+    assert [one.user for one in due_alerts(first.pk, NOW)] == [first]
+
+    dismiss(first, NOW)
+
+    assert due_alerts(first.pk, NOW) == []
+    assert [one.user for one in due_alerts(second.pk, NOW)] == [second]
+
+
+def test_an_alert_of_a_week_ago_is_not_sent_any_more(room: Newsroom) -> None:
+    reader = make_user()
+    follow(reader, "Velloria")
+    room.burst("Velloria", 7)
+    update_trends(NOW)
+
+    assert len(due_alerts(reader.pk, NOW + SHOWN - timedelta(seconds=1))) == 1
+    assert due_alerts(reader.pk, NOW + SHOWN) == []

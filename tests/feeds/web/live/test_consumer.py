@@ -49,22 +49,25 @@ async def test_a_reader_who_comes_again_is_caught_up_on_own_sources() -> None:
     assert event == {"kind": "new", "seq": foreign.seq, "items": 1, "stories": 0}
 
 
-async def test_a_burst_of_a_followed_term_is_told_once_and_when_it_is_due() -> None:
-    user = await sync_to_async(make_user)()
+def make_alert(user: User, term: str, due: timedelta = timedelta(0)) -> TrendAlert:
     now = timezone.now()
+    fields = {"began": now, "until": now, "made_at": now, "due_at": now + due}
+    return TrendAlert.objects.create(
+        user=user, term=term, label=term.title(), explanation="Many.", story_id=1, **fields
+    )
 
-    def alert(term: str, due: timedelta) -> TrendAlert:
-        fields = {"began": now, "until": now, "made_at": now, "due_at": now + due}
-        return TrendAlert.objects.create(
-            user=user, term=term, label=term.title(), explanation="Many.", story_id=1, **fields
-        )
 
-    await sync_to_async(alert)("before", timedelta(0))
+def told(event: dict[str, object]) -> object:
+    return event["term"] if event["kind"] == "trend" else event["kind"]
+
+
+async def test_a_burst_of_a_followed_term_is_told_when_it_is_due() -> None:
+    user = await sync_to_async(make_user)()
     socket = socket_of(user)
     await socket.connect()
     await socket.receive_json_from()
-    await by_another_process(lambda: alert("tonight", timedelta(hours=8)))
-    await by_another_process(lambda: alert("velloria", timedelta(0)))
+    await by_another_process(lambda: make_alert(user, "tonight", timedelta(hours=8)))
+    await by_another_process(lambda: make_alert(user, "velloria"))
 
     event = await socket.receive_json_from(timeout=10)
     is_quiet = await socket.receive_nothing(timeout=2.5)
@@ -77,3 +80,44 @@ async def test_a_burst_of_a_followed_term_is_told_once_and_when_it_is_due() -> N
         "explanation": "Many.",
     }
     assert is_quiet
+
+
+async def test_an_alert_is_sent_once_however_often_the_socket_looks() -> None:
+    user = await sync_to_async(make_user)()
+    source = await sync_to_async(make_source)(reader=user)
+    await sync_to_async(make_alert)(user, "before")
+    socket = socket_of(user)
+    await socket.connect()
+    events = [await socket.receive_json_from()]
+
+    await by_another_process(lambda: make_alert(user, "velloria"))
+    events.append(await socket.receive_json_from(timeout=10))
+    await by_another_process(lambda: make_item(source))
+    events.append(await socket.receive_json_from(timeout=10))
+    await by_another_process(lambda: make_alert(user, "gristmill"))
+    while told(events[-1]) != "gristmill":
+        events.append(await socket.receive_json_from(timeout=10))
+    await socket.send_json_to({"seq": 0})
+    events.append(await socket.receive_json_from(timeout=10))
+    assert await socket.receive_nothing(timeout=1.5)
+    await socket.disconnect()
+
+    alerts = [told(event) for event in events if event["kind"] == "trend"]
+    assert alerts == ["velloria", "gristmill"]
+
+
+async def test_a_socket_that_opens_again_repeats_no_alert() -> None:
+    user = await sync_to_async(make_user)()
+    first, second = socket_of(user), socket_of(user)
+    await first.connect()
+    await first.receive_json_from()
+    await by_another_process(lambda: make_alert(user, "velloria"))
+    assert told(await first.receive_json_from(timeout=10)) == "velloria"
+    await first.disconnect()
+
+    await second.connect()
+    await second.receive_json_from()
+    await second.send_json_to({"seq": 0})
+
+    assert await second.receive_nothing(timeout=2)
+    await second.disconnect()
