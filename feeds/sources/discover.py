@@ -12,12 +12,12 @@ from feeds.ingest.clean.entries import canonical_url, clean_feed
 from feeds.ingest.fetch.client import Limits, fetch_all, fetch_one
 from feeds.ingest.fetch.types import FetchRequest, FetchResult
 from feeds.ingest.parse.feed import parse_feed
+from feeds.ingest.parse.formats import common_paths
 from feeds.sources.address_rules import feed_addresses
 
 PREVIEWED = 5
 MOST_ALTERNATES = 6
 LONGEST_SEARCH = 30.0
-COMMON_PATHS = ("feed", "rss.xml", "feed.xml", "atom.xml", "index.xml", "rss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def common_addresses(page: str) -> list[str]:
     root = urljoin(page, "/")
     folder = page if page.endswith("/") else page.rpartition("/")[0] + "/"
     folders = [root] if len(urlsplit(folder).path) <= 1 else [folder.partition("?")[0], root]
-    return [urljoin(base, path) for base in folders for path in COMMON_PATHS]
+    return [urljoin(base, path) for base in folders for path in common_paths()]
 
 
 async def _read_each(urls: Sequence[str], limits: Limits) -> AsyncGenerator[Candidate, None]:

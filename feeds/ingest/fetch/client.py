@@ -22,6 +22,7 @@ from feeds.ingest.fetch.decode import decode, too_large
 from feeds.ingest.fetch.guard import Guard
 from feeds.ingest.fetch.transport import guarded_client, in_words
 from feeds.ingest.fetch.types import FetchRequest, FetchResult
+from feeds.ingest.parse.formats import accept_header
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +35,6 @@ MOST_REDIRECTS = 5
 ALLOWED_HOST_WIDTH = 8
 SMALL = 256 * 1024
 """Bodies up to this size need no reservation; larger ones take turns."""
-ACCEPT = (
-    "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml, "
-    "application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, text/html;q=0.7, */*;q=0.5"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,11 @@ class Limits:
 
     def request_headers(self) -> dict[str, str]:
         agent = f"AINews/1.0 (+{self.contact_url})" if self.contact_url else "AINews/1.0"
-        sent = {"User-Agent": agent, "Accept": ACCEPT, "Accept-Encoding": "gzip, deflate, br, zstd"}
+        sent = {
+            "User-Agent": agent,
+            "Accept": accept_header(),
+            "Accept-Encoding": "gzip, deflate, br, zstd",
+        }
         return sent | ({"From": self.sender} if self.sender else {})
 
 

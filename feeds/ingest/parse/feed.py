@@ -11,7 +11,8 @@ from feeds.core.errors import ParseError
 from feeds.html.sanitise import plain_title, to_text
 from feeds.ingest.parse.encoding import to_utf8
 from feeds.ingest.parse.fast import read_tree
-from feeds.ingest.parse.json_feed import read_json
+from feeds.ingest.parse.feed_format import Document
+from feeds.ingest.parse.formats import media_types, recognise
 from feeds.ingest.parse.safe_xml import safe_parser
 from feeds.ingest.parse.tolerant import ENTRY_START, read_tolerantly, recover_tree, repair
 from feeds.ingest.parse.types import ParsedFeed
@@ -25,17 +26,6 @@ _DOCTYPE = re.compile(
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 _HTML_START = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
-_FEED_TYPES = frozenset(
-    {
-        "application/rss+xml",
-        "application/atom+xml",
-        "application/rdf+xml",
-        "application/feed+json",
-        "application/json",
-        "application/xml",
-        "text/xml",
-    }
-)
 _PAGE_HEAD = 500_000
 _LONGEST_DESCRIPTION = 5_000
 
@@ -48,13 +38,15 @@ def parse_feed(body: bytes, content_type: str = "", url: str = "") -> ParsedFeed
     """
     text, complaint = to_utf8(body, content_type)
     text = text.lstrip(b" \t\r\n\0")  # nothing may stand before an XML declaration
-    start = text[:1]
-    if not start:
+    if not text:
         raise ParseError("The document is empty.")
-    feed = read_json(text) if start in (b"{", b"[") else _read_xml(text, url)
+    document = Document(text, content_type, url)
+    known = recognise(document)
+    feed = known.read(document) if known else _read_xml(text, url)
     complaints = [words for words in (complaint, feed.complaint) if words]
     return replace(
         feed,
+        kind=known.name if known else feed.kind,
         title=plain_title(feed.title),
         description=to_text(feed.description[:_LONGEST_DESCRIPTION]),
         complaint=" ".join(complaints),
@@ -140,10 +132,11 @@ def _alternates(body: bytes, url: str) -> tuple[str, ...]:
         page = html.document_fromstring(body[:_PAGE_HEAD], parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return ()
+    types = media_types()
     found: dict[str, None] = {}
     for link in page.iter("link"):
         kind = link.get("type", "").partition(";")[0].strip().lower()
-        if "alternate" in link.get("rel", "").lower().split() and kind in _FEED_TYPES:
+        if "alternate" in link.get("rel", "").lower().split() and kind in types:
             _add_link(found, url, link.get("href", "").strip())
     return tuple(found)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from feeds.core.errors import ParseError
 from feeds.ingest.parse.dates import parse_date
+from feeds.ingest.parse.feed_format import Document, FeedFormat
 from feeds.ingest.parse.types import Enclosure, Entry, ParsedFeed
 
 
@@ -79,3 +80,15 @@ def _attachments(item: dict[str, Any]) -> Iterable[Enclosure]:
             size = part.get("size_in_bytes")
             length = size if isinstance(size, int) and 0 <= size < 2**53 else None
             yield Enclosure(url, _string(part, "mime_type"), length)
+
+
+def _matches(document: Document) -> bool:
+    return document.text[:1] in (b"{", b"[")
+
+
+FORMAT = FeedFormat(
+    name="json",
+    matches=_matches,
+    read=lambda document: read_json(document.text),
+    media_types={"application/feed+json": 1.0, "application/json": 0.8},
+)
