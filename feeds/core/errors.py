@@ -23,3 +23,7 @@ class ParseError(FeedError):
     def __init__(self, message: str, alternates: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.alternates = alternates
+
+
+class LimitError(FeedError):
+    """The document costs more to read than one document may."""

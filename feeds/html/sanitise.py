@@ -1,12 +1,13 @@
 """Make the HTML of strangers safe to show, and turn it into plain text. Pure."""
 
 import re
-from collections import Counter
 from functools import lru_cache
 from html import escape, unescape
 from typing import Any
 
 import nh3
+
+from feeds.html.limits import within_limits
 
 _BLOCK_NAMES = (
     "p div br hr h1 h2 h3 h4 h5 h6 ul ol li dl dt dd table thead tbody tfoot tr td th caption"
@@ -16,10 +17,6 @@ _BLOCK_NAMES = (
 _INLINE_NAMES = (
     "a abbr b bdi bdo cite code del dfn em i img ins kbd mark q rp rt ruby s samp small span"
     " strong sub sup time u var wbr picture source track col colgroup"
-)
-_NO_END_NAMES = (
-    "area base br col embed hr img input link meta param source track wbr"
-    " p li dt dd tr td th thead tbody tfoot option"
 )
 _BLOCKS = frozenset(_BLOCK_NAMES.split())
 _INLINE = frozenset(_INLINE_NAMES.split())
@@ -86,11 +83,6 @@ _SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff\ud800-\udfff]+")
 _LONGEST_TITLE = 500
 LONGEST_HTML = 2_000_000
-# An HTML parser looks through all open elements at each new block: quadratic in the depth.
-_DEEPEST = 400
-_SHORT_ENOUGH = 10_000
-_NEEDS_NO_END = frozenset(_NO_END_NAMES.split())
-_ANY_TAG = re.compile(r"<(/?)([a-z][^\s/>]*)")
 
 
 def sanitise(html: str, base_url: str = "") -> str:
@@ -112,29 +104,8 @@ def sanitise(html: str, base_url: str = "") -> str:
 
 
 def _bounded(html: str) -> str:
-    """At most 2 million characters that UTF-8 can say; what nests without end is shown as text."""
-    html = html[:LONGEST_HTML].replace("\0", "").encode("utf-8", "ignore").decode()
-    if len(html) > _SHORT_ENOUGH and _is_too_deep(html):
-        return html.replace("<", "&lt;")
-    return html
-
-
-def _is_too_deep(html: str) -> bool:
-    """Whether more elements may be open at once; an end tag closes only its own kind."""
-    depth = 0
-    opened: Counter[str] = Counter()
-    for end, name in _ANY_TAG.findall(html.lower()):
-        if name in _NEEDS_NO_END:
-            continue
-        if not end:
-            opened[name] += 1
-            depth += 1
-        elif opened[name]:
-            opened[name] -= 1
-            depth -= 1
-        if depth > _DEEPEST:
-            return True
-    return False
+    """At most 2 million characters that UTF-8 can say, and what a parser can read in time."""
+    return within_limits(html[:LONGEST_HTML].replace("\0", "").encode("utf-8", "ignore").decode())
 
 
 def _paragraphs(text: str) -> str:

@@ -12,7 +12,8 @@ from feeds.ingest.clean.entries import CleanFeed, canonical_url, clean_feed, pla
 from feeds.ingest.fetch.types import FetchRequest, FetchResult
 from feeds.ingest.lease import is_held
 from feeds.ingest.move import adopt_address
-from feeds.ingest.parse.feed import parse_feed
+from feeds.ingest.parse.budget import Budget
+from feeds.ingest.parse.feed import left_out, parse_feed
 from feeds.ingest.parse.types import ParsedFeed
 from feeds.ingest.schedule import Asked, judge_move, next_poll, next_try
 from feeds.ingest.store import Stored, store_entries
@@ -29,7 +30,8 @@ CRASHED = "The feed could not be saved and will be retried. The server log has t
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one poll of one source came to. `error` is in words; `crashed` is our own fault."""
+    """What one poll of one source came to. `error` and `note` are in words; `crashed` is our own
+    fault."""
 
     source: Source
     status: int = 0
@@ -37,6 +39,7 @@ class Outcome:
     milliseconds: int = 0
     stored: Stored = field(default_factory=Stored)
     error: str = ""
+    note: str = ""
     crashed: bool = False
     unreachable: bool = False
 
@@ -79,12 +82,15 @@ def prepare(source: Source, result: FetchResult, now: datetime) -> Prepared:
     changes = {"body_hash": digest, "last_full_fetch_at": now}
     if digest == source.body_hash:
         return _same(source, result, changes)
+    budget = Budget()
     try:
-        feed = parse_feed(result.body, result.content_type, result.final_url)
+        feed = parse_feed(result.body, result.content_type, result.final_url, budget)
+        clean = clean_feed(
+            feed, result.final_url, trusts_guid=source.trusts_guid, now=now, budget=budget
+        )
     except FeedError as error:
         return _failed(source, result, str(error), now)
-    clean = clean_feed(feed, result.final_url, trusts_guid=source.trusts_guid, now=now)
-    outcome = _outcome(source, result)
+    outcome = replace(_outcome(source, result), note=left_out(feed))
     result = replace(result, body=b"")
     return Prepared(source, result, outcome, changes, feed, clean)
 

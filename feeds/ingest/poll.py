@@ -34,7 +34,17 @@ LATELY = timedelta(minutes=10)
 FLUSH_AFTER = 50
 RENEWALS = 7.5
 """How often a lease is renewed in the time it lasts."""
-_LOG_COLUMNS = ("source_id", "at", "status", "milliseconds", "size", "new", "updated", "error")
+_LOG_COLUMNS = (
+    "source_id",
+    "at",
+    "status",
+    "milliseconds",
+    "size",
+    "new",
+    "updated",
+    "error",
+    "note",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,4 +236,5 @@ def _log_line(outcome: Outcome, now: datetime) -> tuple[Any, ...]:
         len(outcome.stored.new_ids),
         len(outcome.stored.updated_ids),
         outcome.error,
+        outcome.note,
     )

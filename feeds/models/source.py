@@ -116,6 +116,9 @@ class FetchLog(models.Model):
     new = models.PositiveIntegerField(default=0)
     updated = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
+    note = models.TextField(
+        blank=True, db_default="", help_text="what was left out of a document that was read"
+    )
 
     class Meta:
         indexes = [models.Index(fields=["source", "-id"], name="fetchlog_newest")]

@@ -9,16 +9,19 @@ from lxml import etree
 
 from feeds.core.errors import ParseError
 from feeds.ingest.clean.links import absolute_url
+from feeds.ingest.parse.budget import Budget, check_xml
 from feeds.ingest.parse.encoding import to_utf8
 from feeds.ingest.parse.feed import without_doctype
 from feeds.ingest.parse.safe_xml import safe_parser
-from feeds.ingest.parse.tolerant import repair
+from feeds.ingest.parse.tolerant import repair, without_declaration
 
 _LONGEST_URL = 2048
 _LONGEST_TITLE = 300
 _LONGEST_FOLDER = 100
 _DEEPEST = 20
-_DECLARATION = re.compile(rb"\s*<\?xml[^>]{0,500}\?>", re.IGNORECASE)
+_MOST_PROBLEMS = 5_000
+_MOST_ATTRIBUTES = 100
+"""Of one outline, beyond which the case of their names is not looked past."""
 _UNFIT_FOR_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -42,13 +45,15 @@ class Opml:
 
 
 def read_opml(data: bytes) -> Opml:
-    """The feeds in `data`, each address once; ParseError, in words, when it is no OPML.
+    """The feeds in `data`, each address once; ParseError when it is no OPML, LimitError when
+    reading it costs too much.
 
     Broken XML is read as far as it can be recovered.
     """
+    budget = Budget()
     body, _ = to_utf8(data)
-    body = without_doctype(body)
-    body = _DECLARATION.sub(b"", repair(body), count=1).strip()
+    body = without_declaration(repair(without_doctype(body))).strip()
+    check_xml(body, recovers=True)
     root, broken = _tree(body)
     if root is None or _local(root) != "opml":
         raise ParseError("This is not an OPML file.")
@@ -58,6 +63,9 @@ def read_opml(data: bytes) -> Opml:
     outlines: dict[str, Outline] = {}
     for element, folder in _walk(root):
         _read_outline(element, folder, outlines, problems)
+        budget.check()
+    if (more := len(problems) - _MOST_PROBLEMS) > 0:
+        problems[_MOST_PROBLEMS:] = [("", f"{more:,} more lines could not be imported.")]
     return Opml(tuple(outlines.values()), tuple(problems), _title(root))
 
 
@@ -97,6 +105,8 @@ def _attribute(element: Any, *names: str) -> str:
     for name in names:
         if value := (element.get(name) or "").strip():
             return str(value)
+    if len(element.attrib) > _MOST_ATTRIBUTES:  # lxml takes quadratic time to list them
+        return ""
     lowered = {str(key).lower(): str(value).strip() for key, value in element.items()}
     return next((lowered[name.lower()] for name in names if lowered.get(name.lower())), "")
 

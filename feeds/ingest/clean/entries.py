@@ -14,6 +14,7 @@ from feeds.html.sanitise import (
 )
 from feeds.ingest.clean.identity import guids_are_trustworthy, hash64, shared_links
 from feeds.ingest.clean.links import absolute_url, canonical_url
+from feeds.ingest.parse.budget import Budget
 from feeds.ingest.parse.types import CleanEntry, Enclosure, Entry, ParsedFeed
 
 __all__ = ["CleanFeed", "canonical_url", "clean_feed", "plain_title", "sanitise", "to_text"]
@@ -48,8 +49,19 @@ class _Linked:
     title: str
 
 
-def clean_feed(feed: ParsedFeed, feed_url: str, *, trusts_guid: bool, now: datetime) -> CleanFeed:
-    """The entries of `feed` made ready to be stored; `feed_url` is where it came from."""
+def clean_feed(
+    feed: ParsedFeed,
+    feed_url: str,
+    *,
+    trusts_guid: bool,
+    now: datetime,
+    budget: Budget | None = None,
+) -> CleanFeed:
+    """The entries of `feed` made ready to be stored; `feed_url` is where it came from.
+
+    Raises LimitError when they exceed `budget`.
+    """
+    budget = budget or Budget()
     site = canonical_url(feed.site_url, feed_url) or feed_url
     linked = _link_entries(feed.entries, site, feed_url)
     believed = trusts_guid and guids_are_trustworthy(
@@ -59,9 +71,11 @@ def clean_feed(feed: ParsedFeed, feed_url: str, *, trusts_guid: bool, now: datet
         (one.link, one.title) for one in linked if not (believed and one.entry.guid)
     )
     language = _language(feed.language)
-    entries = _latest_versions(
-        (_clean_entry(one, believed, shared, language, now), one.entry) for one in linked
-    )
+    versions = []
+    for one in linked:
+        versions.append((_clean_entry(one, believed, shared, language, now), one.entry))
+        budget.check()
+    entries = _latest_versions(versions)
     return CleanFeed(entries, believed, _complain(feed.complaint, trusts_guid, believed))
 
 

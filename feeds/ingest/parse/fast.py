@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from copy import deepcopy
+from dataclasses import replace
+from datetime import datetime
 from html import escape
 from typing import Any
 
 from lxml import etree
 
+from feeds.ingest.parse.budget import Budget, newest
 from feeds.ingest.parse.dates import parse_date
 from feeds.ingest.parse.types import Enclosure, Entry, ParsedFeed
 
@@ -42,6 +45,7 @@ _WEEKDAYS = {
 }
 _PUBLISHED = ("pubdate", "published", "issued", "dcterms:issued", "dc:date", "dcterms:created")
 _UPDATED = ("updated", "modified", "dcterms:modified")
+_DATED = frozenset((*_PUBLISHED, *_UPDATED))
 _HTML = ("content:encoded", "content", "xhtml:body", "xhtml:div")
 _SUMMARY = ("description", "summary", "tagline", "media:description", "itunes:summary")
 _AUTHOR = ("dc:creator", "author", "itunes:author")
@@ -52,7 +56,7 @@ _MANY = frozenset(
 _names: dict[Any, str] = {}
 
 
-def read_tree(root: Any, has_bases: bool) -> ParsedFeed | None:
+def read_tree(root: Any, has_bases: bool, budget: Budget) -> ParsedFeed | None:
     """The feed under `root`, or None when its outermost element is that of no feed.
 
     `has_bases` says whether xml:base occurs, which is dear to look up.
@@ -64,8 +68,18 @@ def read_tree(root: Any, has_bases: bool) -> ParsedFeed | None:
         return None
     channel = root if outermost == "feed" else _channel_of(root)
     items = [child for parent in _parents(root, channel) for child in parent if _is_item(child)]
-    entries = tuple([_read_entry(item, has_bases) for item in items])
-    return _read_feed(root, channel, "atom" if outermost == "feed" else "rss", entries)
+    entries = []
+    for item in newest(items, _published):
+        entries.append(_read_entry(item, has_bases))
+        budget.check()
+    feed = _read_feed(root, channel, "atom" if outermost == "feed" else "rss")
+    return replace(feed, entries=tuple(entries), total=len(items))
+
+
+def _published(item: Any) -> datetime | None:
+    dated = {_name(child.tag): child for child in item if _name(child.tag) in _DATED}
+    moment: datetime | None = _first_date(dated, (*_PUBLISHED, *_UPDATED))
+    return moment
 
 
 def _drop_namespace(root: Any) -> None:
@@ -121,22 +135,19 @@ def _markup(element: Any) -> str:
 
 
 def _inner_xml(element: Any) -> str:
-    parts = [escape(element.text or "", quote=False)]
-    for child in element:
-        if isinstance(child.tag, str):
-            parts.append(etree.tostring(_plain_copy(child), encoding="unicode", method="html"))
-        else:  # an entity that nobody declared
-            parts.append(escape(child.tail or "", quote=False))
-    return "".join(parts).strip()
+    """The content of `element` as HTML without namespaces.
 
-
-def _plain_copy(tree: Any) -> Any:
-    """The tree without namespaces; a copy, since the namespace of its parent clings to it."""
-    copy = deepcopy(tree)
-    for element in copy.iter(etree.Element):
-        element.tag = element.tag.rpartition("}")[2]
+    A copy is written, since the namespace of its parent clings to an element; one copy of the
+    whole, since each costs as much as a small document.
+    """
+    copy = deepcopy(element)
+    for child in copy.iter(etree.Element):
+        child.tag = child.tag.rpartition("}")[2]
+    copy.tag = "x"
+    copy.attrib.clear()
     etree.cleanup_namespaces(copy)
-    return copy
+    written: str = etree.tostring(copy, encoding="unicode", method="html", with_tail=False)
+    return written.removeprefix("<x>").removesuffix("</x>").strip()
 
 
 def _read_entry(item: Any, has_bases: bool) -> Entry:
@@ -297,7 +308,7 @@ def _is_image(element: Any) -> bool:
     return bool(url) and (kind.startswith("image") or (not kind and looks))
 
 
-def _read_feed(root: Any, channel: Any, kind: str, entries: tuple[Entry, ...]) -> ParsedFeed:
+def _read_feed(root: Any, channel: Any, kind: str) -> ParsedFeed:
     found: dict[str, Any] = {}
     links: list[Any] = []
     for child in channel:
@@ -315,7 +326,6 @@ def _read_feed(root: Any, channel: Any, kind: str, entries: tuple[Entry, ...]) -
         ttl=_least_interval(found),
         skip_hours=_skip_hours(found.get("skiphours")),
         skip_days=_skip_days(found.get("skipdays")),
-        entries=entries,
     )
 
 

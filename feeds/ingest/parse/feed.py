@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urljoin
 
@@ -9,41 +10,55 @@ from lxml import etree, html
 
 from feeds.core.errors import ParseError
 from feeds.html.sanitise import plain_title, to_text
+from feeds.ingest.parse.budget import Budget, check_xml, newest
 from feeds.ingest.parse.encoding import to_utf8
 from feeds.ingest.parse.fast import read_tree
 from feeds.ingest.parse.feed_format import Document
 from feeds.ingest.parse.formats import media_types, recognise
 from feeds.ingest.parse.safe_xml import safe_parser
-from feeds.ingest.parse.tolerant import ENTRY_START, read_tolerantly, recover_tree, repair
+from feeds.ingest.parse.tolerant import (
+    ENTRY_START,
+    read_tolerantly,
+    recover_tree,
+    repair,
+    without_declaration,
+)
 from feeds.ingest.parse.types import ParsedFeed
 
-_DECLARATION = re.compile(rb"\s*<\?xml[^>]{0,500}\?>", re.IGNORECASE)
 # Possessive by construction: no part can match what another one begins with.
 _PROLOGUE = re.compile(rb"\A(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _DOCTYPE = re.compile(
     rb"""<!DOCTYPE(?:"[^"]*"|'[^']*'|[^\["'>])*+
-    (?:\[(?P<subset>(?:<!--.*?-->|<\?.*?\?>|"[^"]*"|'[^']*'|[^\]"'])*+)\]\s*)?>""",
+    (?:\[(?P<subset>(?:<!--(?:.*?-->|.*+)|<\?(?:.*?\?>|.*+)|"[^"]*+"|'[^']*+'|[^\]"'])*+)\]\s*+)?>""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 _HTML_START = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
 _PAGE_HEAD = 500_000
+_LINK = re.compile(
+    rb"<!--(?:.*?-->|.*+)|<script\b(?:.*?</script|.*+)|(<link\b[^<>]{0,2000}>)",
+    re.IGNORECASE | re.DOTALL,
+)
+_MOST_LINKS = 1_000
 _LONGEST_DESCRIPTION = 5_000
 
 
-def parse_feed(body: bytes, content_type: str = "", url: str = "") -> ParsedFeed:
-    """The feed in `body`; ParseError, in words, when there is none.
+def parse_feed(
+    body: bytes, content_type: str = "", url: str = "", budget: Budget | None = None
+) -> ParsedFeed:
+    """The feed in `body`; ParseError when there is none, LimitError when it exceeds `budget`.
 
     `url` is where the document came from: alternates of a page are resolved by it.
     The feed's own title and description are plain text; entries are as they came.
     """
+    budget = budget or Budget()
     text, complaint = to_utf8(body, content_type)
     text = text.lstrip(b" \t\r\n\0")  # nothing may stand before an XML declaration
     if not text:
         raise ParseError("The document is empty.")
-    document = Document(text, content_type, url)
+    document = Document(text, content_type, url, budget)
     known = recognise(document)
-    feed = known.read(document) if known else _read_xml(text, url)
-    complaints = [words for words in (complaint, feed.complaint) if words]
+    feed = _bounded(known.read(document)) if known else _read_xml(text, url, budget)
+    complaints = [words for words in (complaint, feed.complaint, left_out(feed)) if words]
     return replace(
         feed,
         kind=known.name if known else feed.kind,
@@ -53,19 +68,34 @@ def parse_feed(body: bytes, content_type: str = "", url: str = "") -> ParsedFeed
     )
 
 
-def _read_xml(body: bytes, url: str) -> ParsedFeed:
+def _bounded(feed: ParsedFeed) -> ParsedFeed:
+    entries = newest(feed.entries, attrgetter("published"))
+    return replace(feed, entries=tuple(entries), total=max(feed.total, len(feed.entries)))
+
+
+def left_out(feed: ParsedFeed) -> str:
+    """How many entries were not read, "" where all were."""
+    read = len(feed.entries)
+    if feed.total <= read:
+        return ""
+    return f"The feed has {feed.total:,} entries; only the newest {read:,} were read."
+
+
+def _read_xml(body: bytes, url: str, budget: Budget) -> ParsedFeed:
     plain = without_doctype(body)
     root, trouble = _strict_tree(plain)
-    feed = None if root is None else read_tree(root, b"xml:base" in plain)
+    feed = None if root is None else read_tree(root, b"xml:base" in plain, budget)
     if feed is not None and (feed.entries or not ENTRY_START.search(plain)):
         return feed
     _refuse_page(body, url)
-    saved = _save(plain, trouble)
+    why = _why_no_feed(root)
+    root = None  # it may be large, and a second one is built
+    saved = _save(plain, trouble, budget)
     if saved is not None and (saved.entries or feed is None):
         return saved
     if feed is not None:
         return feed
-    raise ParseError(_why_no_feed(root))
+    raise ParseError(why)
 
 
 def without_doctype(body: bytes) -> bytes:
@@ -84,11 +114,13 @@ def without_doctype(body: bytes) -> bytes:
     subset = (found["subset"] or b"") if found else plain[start:]
     if b"<!ENTITY" in subset.upper():
         raise ParseError("The document declares XML entities, which are not allowed.")
-    return plain[:start] + plain[found.end() :] if found else body
+    # Without its keyword, one that does not end cannot set attributes of every element.
+    return plain[:start] + plain[found.end() if found else start + 9 :]
 
 
 def _strict_tree(body: bytes) -> tuple[Any, str]:
     """The tree of a well-formed document, or None and where it breaks."""
+    check_xml(body)
     parser = safe_parser()
     try:
         return etree.fromstring(body, parser), ""
@@ -96,22 +128,22 @@ def _strict_tree(body: bytes) -> tuple[Any, str]:
         return None, str(error).partition("\n")[0].partition(" (<string>")[0]
 
 
-def _save(body: bytes, trouble: str) -> ParsedFeed | None:
+def _save(body: bytes, trouble: str, budget: Budget) -> ParsedFeed | None:
     """What a repaired document, feedparser, and libxml2's recovery find, first come."""
-    repaired = _DECLARATION.sub(b"", repair(body), count=1).lstrip()
+    repaired = without_declaration(repair(body)).lstrip()
     complaint = f"The XML is malformed ({trouble})." if trouble else "The XML is unusual."
     has_bases = b"xml:base" in body
     tree, still = _strict_tree(repaired)
-    feed = None if tree is None else read_tree(tree, has_bases)
+    feed = None if tree is None else read_tree(tree, has_bases, budget)
     if feed is not None and feed.entries:
         return replace(feed, complaint=f"{complaint} It was repaired.")
-    feed = read_tolerantly(repaired)
+    feed = read_tolerantly(repaired, budget)
     if feed is None or not feed.entries:
         tree = recover_tree(repaired)
-        feed = (None if tree is None else read_tree(tree, has_bases)) or feed
+        feed = (None if tree is None else read_tree(tree, has_bases, budget)) or feed
     if feed is None:
         return None
-    count = len(feed.entries)
+    count = feed.total
     saved = f"{count} {'entry was' if count == 1 else 'entries were'} recovered."
     return replace(feed, complaint=f"{complaint} {saved}" if still or trouble else "")
 
@@ -127,9 +159,14 @@ def _refuse_page(body: bytes, url: str) -> None:
 
 
 def _alternates(body: bytes, url: str) -> tuple[str, ...]:
+    """The feeds that the links of a page name.
+
+    The links alone are parsed: libxml2 takes minutes for a tag of very many attributes.
+    """
+    links = [link for link in _LINK.findall(body[:_PAGE_HEAD]) if link][:_MOST_LINKS]
     parser = html.HTMLParser(encoding="utf-8", recover=True)
     try:
-        page = html.document_fromstring(body[:_PAGE_HEAD], parser=parser)
+        page = html.document_fromstring(b"".join(links), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return ()
     types = media_types()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from feeds.ingest.parse.budget import Budget
 from feeds.ingest.parse.types import ParsedFeed
 
 
@@ -13,6 +14,7 @@ class Document:
     text: bytes
     content_type: str = ""
     url: str = ""
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def media_type(self) -> str:
@@ -29,7 +31,8 @@ class FeedFormat:
 
     `matches` says whether a document is of this kind. It is asked of every document that is
     polled, so it must look at the type or the first bytes alone. `read` returns the feed, its
-    entries as they are written, or raises `ParseError` with a sentence for the reader.
+    entries as they are written, or raises `ParseError` with a sentence for the reader. It calls
+    `document.budget.check()` for each entry, so that none can hold up a worker.
     """
 
     name: str

@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from html import escape
 from typing import Any
 
 from feeds.core.errors import ParseError
+from feeds.ingest.parse.budget import Budget, check_json, newest
 from feeds.ingest.parse.dates import parse_date
 from feeds.ingest.parse.feed_format import Document, FeedFormat
 from feeds.ingest.parse.types import Enclosure, Entry, ParsedFeed
 
 
-def read_json(body: bytes) -> ParsedFeed:
+def read_json(body: bytes, budget: Budget) -> ParsedFeed:
     """The feed in `body` (UTF-8). Whatever has the wrong type counts as missing."""
+    check_json(body)
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -20,14 +23,23 @@ def read_json(body: bytes) -> ParsedFeed:
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         raise ParseError("This is JSON but not a JSON Feed: it has no list of items.")
     items = [item for item in document["items"] if isinstance(item, dict)]
+    entries = []
+    for item in newest(items, _published):
+        entries.append(_read_item(item, document))
+        budget.check()
     return ParsedFeed(
         kind="json",
         title=escape(_string(document, "title"), quote=False),
         site_url=_string(document, "home_page_url"),
         description=_string(document, "description"),
         language=_string(document, "language"),
-        entries=tuple(_read_item(item, document) for item in items),
+        entries=tuple(entries),
+        total=len(items),
     )
+
+
+def _published(item: dict[str, Any]) -> datetime | None:
+    return parse_date(_string(item, "date_published")) or parse_date(_string(item, "date_modified"))
 
 
 def _string(values: dict[str, Any], *names: str) -> str:
@@ -89,6 +101,6 @@ def _matches(document: Document) -> bool:
 FORMAT = FeedFormat(
     name="json",
     matches=_matches,
-    read=lambda document: read_json(document.text),
+    read=lambda document: read_json(document.text, document.budget),
     media_types={"application/feed+json": 1.0, "application/json": 0.8},
 )

@@ -7,11 +7,13 @@ from datetime import datetime
 from html.entities import html5
 from io import BytesIO
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
-import feedparser
 from lxml import etree
 
+from feeds.core.errors import LimitError
+from feeds.ingest.parse.budget import MOST_TAGS, Budget, check_xml, newest
 from feeds.ingest.parse.dates import parse_date
 from feeds.ingest.parse.safe_xml import safe_parser
 from feeds.ingest.parse.types import Enclosure, Entry, ParsedFeed
@@ -20,21 +22,42 @@ _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]+|\xef\xbf[\xbe\xbf]")
 _AMPERSAND = re.compile(rb"&(?!#\d{1,7};|#x[0-9a-fA-F]{1,6};|(?:amp|lt|gt|quot|apos);)(\w{2,32};)?")
 _BAD_REFERENCE = re.compile(rb"&#(?:(\d{1,7})|x([0-9a-fA-F]{1,6}));")
 _CDATA_START, _CDATA_END = b"<![CDATA[", b"]]>"
-# feedparser's loose parser is slow, and slower than linear on hostile input.
-# So it reads a few entries at a time, and what is larger still goes to libxml2's recovery.
-_CHUNK = 100_000
+_DECLARATION = re.compile(rb"<\?xml[^>]{0,500}\?>", re.IGNORECASE)
+# feedparser's loose parser is slow, and slower than linear on hostile input. So it reads a few
+# entries at a time, and libxml2 recovers what has longer entries or takes more CPU seconds.
+_CHUNK = 50_000
+_LONGEST_CHUNK = 200_000
+_MOST_EQUALS = 6_000
+"""In one chunk: its time grows with the square of the attributes of a tag."""
 _LARGEST = 3_000_000
+_SECONDS = 3.0
+_HEAD = 10_000
+_MOST_NUMERIC = 1_000_000
 ENTRY_START = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 
 
 def repair(body: bytes) -> bytes:
     """`body` without what most often breaks XML: control characters, HTML entities, bare &."""
+    _check_references(body)
     first, *others = _CONTROLS.sub(b"", body).split(_CDATA_START)
     parts = [_repair_references(first)]
     for other in others:
         literal, end, markup = other.partition(_CDATA_END)
         parts += (_CDATA_START, literal, end, _repair_references(markup))
     return b"".join(parts)
+
+
+def _check_references(body: bytes) -> None:
+    """Raise LimitError for so many broken references that repair would multiply the size."""
+    numeric = body.count(b"&#")
+    known = sum(map(body.count, (b"&lt;", b"&gt;", b"&amp;", b"&quot;", b"&apos;"))) + numeric
+    if numeric > _MOST_NUMERIC or body.count(b"&") - known > MOST_TAGS:
+        raise LimitError("The document has too many broken references to be repaired.")
+
+
+def without_declaration(body: bytes) -> bytes:
+    """The document without its XML declaration, which names an encoding it no longer has."""
+    return _DECLARATION.sub(b"", body[:_HEAD], count=1) + body[_HEAD:]
 
 
 def _repair_references(part: bytes) -> bytes:
@@ -57,6 +80,7 @@ def _allowed_reference(found: re.Match[bytes]) -> bytes:
 
 def recover_tree(body: bytes) -> Any:
     """What libxml2 can make of broken XML in linear time; None when nothing."""
+    check_xml(body, recovers=True)
     parser = safe_parser(recover=True)
     try:
         return etree.fromstring(body, parser)
@@ -64,20 +88,30 @@ def recover_tree(body: bytes) -> Any:
         return None
 
 
-def read_tolerantly(body: bytes) -> ParsedFeed | None:
-    """The feed as feedparser reads it; None when it finds no feed there.
+def read_tolerantly(body: bytes, budget: Budget | None = None) -> ParsedFeed | None:
+    """The feed as feedparser reads it, as far as it comes in time; None when it finds none.
 
     `body` is UTF-8 and free of entity declarations, which feedparser would expand.
     """
     if len(body) > _LARGEST:
         return None
     chunks = list(_chunks(body))
-    if max(map(len, chunks)) > 4 * _CHUNK:
+    if any(len(chunk) > _LONGEST_CHUNK or chunk.count(b"=") > _MOST_EQUALS for chunk in chunks):
         return None
-    feeds = [feed for chunk in chunks if (feed := _read_chunk(chunk))]
+    budget = budget or Budget()
+    until = budget.spent + _SECONDS
+    feeds = []
+    for chunk in chunks:
+        if feed := _read_chunk(chunk):
+            feeds.append(feed)
+        budget.check()
+        if budget.spent > until:
+            break
     if not feeds:
         return None
-    return replace(feeds[0], entries=tuple(entry for feed in feeds for entry in feed.entries))
+    found = [entry for feed in feeds for entry in feed.entries]
+    entries = newest(found, attrgetter("published"))
+    return replace(feeds[0], entries=tuple(entries), total=len(found))
 
 
 def _chunks(body: bytes) -> Iterator[bytes]:
@@ -95,6 +129,8 @@ def _chunks(body: bytes) -> Iterator[bytes]:
 
 
 def _read_chunk(body: bytes) -> ParsedFeed | None:
+    import feedparser  # takes 60 ms, and most documents never need it
+
     try:
         found = feedparser.parse(
             BytesIO(body),  # a stream: bytes could be taken for the name of a file

@@ -48,6 +48,8 @@ class ParsedFeed:
     skip_days: frozenset[int] = frozenset()
     """Weekdays, Monday is 0."""
     entries: tuple[Entry, ...] = ()
+    total: int = 0
+    """Entries of the document; `entries` are the newest of them where there are too many."""
     complaint: str = ""
 
 

@@ -23,6 +23,7 @@ from feeds.ingest.move import current_source
 from feeds.ingest.outcome import Outcome
 from feeds.ingest.poll import PollReport, _Poll, poll_sources
 from feeds.models import FetchLog, Item, Source
+from tests.feeds.ingest.hostile import FEEDS
 from tests.feeds.ingest.server import Answer, Server, redirect, reply, serve
 from tests.make import make_source, make_user
 
@@ -296,10 +297,22 @@ def test_a_temporary_redirect_moves_nothing() -> None:
     assert source.moved_to == ""
 
 
-def test_ten_thousand_entries_are_all_stored() -> None:
+def test_the_newest_two_thousand_entries_are_stored_and_the_log_says_so() -> None:
     source, outcome = poll_answer(feed(*(f"Entry {n}" for n in range(10_000))))
     assert source.error == ""
-    assert len(outcome.stored.new_ids) == 10_000
+    assert len(outcome.stored.new_ids) == Item.objects.count() == 2_000
+    said = "The feed has 10,000 entries; only the newest 2,000 were read."
+    assert said in source.complaint
+    assert FetchLog.objects.get().note == said
+
+
+def test_a_document_that_costs_too_much_is_a_failure_in_words_and_stores_nothing() -> None:
+    bomb = gzip.compress(FEEDS["a million entries"]()[:11_900_000])
+    source, outcome = poll_answer(reply(200, bomb, Content_Encoding="gzip", ETag='"v1"'))
+    assert source.error == FetchLog.objects.get().error
+    assert source.error == "The document has more than 200,000 elements."
+    assert (source.failures, source.etag, outcome.crashed) == (1, "", False)
+    assert not Item.objects.exists()
 
 
 def test_the_same_guid_for_all_keeps_all() -> None:
