@@ -26,13 +26,13 @@ def _check_cluster(name: str, cluster: dict[str, Any]) -> list[CheckMessage]:
     hold, retry = longest_hold(cluster), cluster["retry"]
     if retry <= hold:
         said = (
-            f"The queue {name} hands a message out again after {retry} s, while its task may "
-            f"wait and run for {hold} s: it would run twice."
+            f"The queue {name} redelivers a message after {retry} s, but its task may wait and "
+            f"run for {hold} s, so it would run twice."
         )
         hint = f"Set retry above {hold} in Q_CLUSTER, or timeout ({cluster['timeout']}) lower."
         return [Error(said, hint=hint, id="ainews.E001")]
     if "sqs" in cluster and retry > LONGEST_HIDDEN:
-        said = f"SQS hides a message for 12 hours at most: retry of {name} must not be {retry} s."
+        said = f"SQS hides a message for 12 hours at most, so retry of {name} can't be {retry} s."
         return [Error(said, id="ainews.E003")]
     return []
 
@@ -59,7 +59,7 @@ def check_redis(**_: Any) -> list[CheckMessage]:
 def check_secret_key(**_: Any) -> list[CheckMessage]:
     if len(settings.SECRET_KEY) >= 20:
         return []
-    hint = "Leave it empty: one is made and kept in DATA."
+    hint = "Leave it empty to have one generated in DATA."
     return [Warning("SECRET_KEY is short enough to guess.", hint=hint, id="ainews.W001")]
 
 
@@ -76,8 +76,10 @@ def check_mail(**_: Any) -> list[CheckMessage]:
     if not settings.EMAIL_URL:
         return []
     lacking = [name for name in ("EMAIL_FROM", "SITE_URL") if not getattr(settings, name)]
-    said = "EMAIL_URL is set, but {} is not: no digest can be mailed."
-    hint = "EMAIL_FROM is the sender, SITE_URL such as https://news.example.org is in each letter."
+    said = "EMAIL_URL is set but {} is not, so digests can't be sent by e-mail."
+    hint = (
+        "EMAIL_FROM is the sender. SITE_URL, such as https://news.example.org, is in each e-mail."
+    )
     return [Warning(said.format(name), hint=hint, id="ainews.W002") for name in lacking]
 
 

@@ -28,8 +28,8 @@ KEPT = 3600
 """Seconds that a position is kept. A replica that is fit has passed it long before."""
 COOKIE, HEADER = "position", "X-Position"
 NO_WRITES = (
-    "Nothing can be changed just now: the database for it does not answer. Reading works."
-    " Look in a moment whether your change was kept, and send it again if not."
+    "Changes are temporarily unavailable because the primary database does not respond. Reading"
+    " still works. Check in a moment whether your change was saved, and try again if it wasn't."
 )
 ALL_POSITIONS = 1 << 63
 

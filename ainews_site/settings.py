@@ -87,14 +87,14 @@ for _name, (_kind, _) in env.scheme.items():
         env(_name)
     except (ValueError, TypeError):
         raise SystemExit(
-            f"{_name} is no {_kind.__name__}: {os.environ[_name]!r}; see .env.example."
+            f"{_name} must be of type {_kind.__name__}: {os.environ[_name]!r}; see .env.example."
         ) from None
 
 DATA = Path(env("DATA")).expanduser().resolve()
 try:
     DATA.mkdir(parents=True, exist_ok=True)
 except OSError as error:
-    raise SystemExit(f"DATA={DATA} cannot be made: {error.strerror}.") from None
+    raise SystemExit(f"DATA={DATA} cannot be created: {error.strerror}.") from None
 
 
 def _secret_key() -> str:
@@ -176,7 +176,7 @@ TEMPLATES = [
 DATABASE_URL = env("DATABASE_URL") or f"sqlite:///{DATA / 'ainews.sqlite3'}"
 DATABASES: dict[str, Any] = {"default": environ.Env.db_url_config(DATABASE_URL)}
 if DATABASES["default"].get("ENGINE", "").rpartition(".")[2] not in ("sqlite3", "postgresql"):
-    raise SystemExit("DATABASE_URL is no address of a database; see .env.example.")
+    raise SystemExit("DATABASE_URL is not a database URL; see .env.example.")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         # A deferred transaction that turns to writing fails at once when another
@@ -200,7 +200,7 @@ def _replica(number: int, url: str) -> dict[str, Any]:
         replica = {}
     if not replica.get("NAME"):
         raise SystemExit(
-            f"DATABASE_REPLICA_URLS: address {number} is no postgres://user:password@host/name;"
+            f"DATABASE_REPLICA_URLS: URL {number} must be postgres://user:password@host/name;"
             " see .env.example."
         )
     return replica | {"TEST": {"MIRROR": "default"}}
@@ -284,7 +284,7 @@ SIZES = sizes_for(measure(), sqlite=DATABASES["default"]["ENGINE"].endswith("sql
 try:
     Q_CLUSTER = cluster_settings(env("QUEUE_URL"), env("WORKERS") or SIZES.workers, cache="queue")
 except ValueError:
-    raise SystemExit("QUEUE_URL is no sqs://region/name; see .env.example.") from None
+    raise SystemExit("QUEUE_URL must be sqs://region/name; see .env.example.") from None
 
 SITE_URL = env("SITE_URL").rstrip("/")
 if SITE_URL:
@@ -316,7 +316,7 @@ EMAIL_TIMEOUT = 20
 EMAIL_USE_LOCALTIME = False
 DIGEST_HOUR = env("DIGEST_HOUR")
 if not -1 <= DIGEST_HOUR <= 23:
-    raise SystemExit(f"DIGEST_HOUR is an hour from 0 to 23, or -1 for none, not {DIGEST_HOUR}.")
+    raise SystemExit(f"DIGEST_HOUR must be 0 to 23, or -1 for none, not {DIGEST_HOUR}.")
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
@@ -419,7 +419,7 @@ try:
     LLM_PRICES = read_prices(env("LLM_PRICES"))
 except ValueError as error:
     raise SystemExit(
-        f"LLM_PRICES: {error} is no MODEL=DOLLARS_IN/DOLLARS_OUT; see .env.example."
+        f"LLM_PRICES: {error} must be MODEL=DOLLARS_IN/DOLLARS_OUT; see .env.example."
     ) from None
 OPENAI_API_KEY = env("OPENAI_API_KEY")
 OPENAI_BASE_URL = env("OPENAI_BASE_URL")
@@ -433,7 +433,7 @@ UNREAD_HORIZON_DAYS = env("UNREAD_HORIZON_DAYS")
 EMBEDDINGS = env("EMBEDDINGS") or "none"
 if EMBEDDINGS not in ("none", "onnx", "sentence-transformers", "openai"):
     raise SystemExit(
-        f"EMBEDDINGS={EMBEDDINGS} is none of none, onnx, sentence-transformers, openai;"
+        f"EMBEDDINGS={EMBEDDINGS} must be none, onnx, sentence-transformers or openai;"
         " see .env.example."
     )
 EMBEDDING_MODEL = env("EMBEDDING_MODEL")

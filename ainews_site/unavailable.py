@@ -25,7 +25,7 @@ LOCKED_READING = (
     "This page needs to save something, and another program has locked the database."
     " Try again in a moment."
 )
-NO_ANSWER = "The database does not answer just now. Try again in a moment."
+NO_ANSWER = "The database does not respond. Try again in a moment."
 NOT_MIGRATED = "The database of this site is not set up for this version yet. Its log says how."
 
 logger = logging.getLogger(__name__)

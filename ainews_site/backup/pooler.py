@@ -17,7 +17,7 @@ def refuse_pooler(connection: Any, what: str, option: str) -> None:
     found = connection.execute("SELECT pg_backend_pid()").fetchone()
     if found[0] != connection.info.backend_pid:
         raise PooledError(
-            f"{option} leads to a pooler such as PgBouncer, whose connections others share: what"
-            f" {what} sets for itself would hold for them too. Give the address of PostgreSQL"
+            f"{option} is the address of a connection pooler such as PgBouncer. Settings that"
+            f" {what} makes for its session would affect others. Use the address of PostgreSQL"
             " itself."
         )

@@ -25,7 +25,7 @@ def _refuse_pooler(what: str) -> None:
 
 def dump_postgres(path: Path) -> dict[str, int]:
     """What a snapshot holds, that pg_dump and our counts share."""
-    _refuse_pooler("a back-up")
+    _refuse_pooler("a backup")
     with connection.cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
@@ -37,7 +37,7 @@ def dump_postgres(path: Path) -> dict[str, int]:
             cursor.execute("ROLLBACK")
     listed = _run("pg_restore", "--list", str(path), connects=False)
     if missing := [table for table in COUNTED if f"TABLE public {table} " not in listed]:
-        raise BackupError(f"The copy lacks {missing[0]}. Is the disk sound?")
+        raise BackupError(f"The copy lacks {missing[0]}. Check the disk.")
     return rows
 
 

@@ -54,7 +54,7 @@ def make_backup(folder: Path, *, keep: int = 0) -> Path:
         half.write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
         half.replace(manifest_of(path))
     except (OSError, sqlite3.Error) as error:
-        raise BackupError(f"No back-up was made: {_words(error, folder)}") from error
+        raise BackupError(f"No backup was made: {_words(error, folder)}") from error
     finally:
         half.unlink(missing_ok=True)
     if keep:
@@ -75,17 +75,17 @@ def _drop_old(folder: Path, suffix: str, keep: int) -> None:
 def read_backup(path: Path) -> Manifest:
     """Raises BackupError unless the file is what was written."""
     if not path.is_file():
-        raise BackupError(f"There is no file {path}.")
+        raise BackupError(f"File not found: {path}.")
     try:
         manifest = Manifest(**json.loads(manifest_of(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise BackupError(
-            f"{manifest_of(path)} is missing: the back-up was never finished."
+            f"{manifest_of(path)} is missing: the backup was never finished."
         ) from None
     except (ValueError, TypeError) as error:
         raise BackupError(f"{manifest_of(path)} cannot be read ({error}).") from error
     if path.stat().st_size != manifest.size or _hash(path) != manifest.sha256:
-        raise BackupError(f"{path} has changed since it was made; take another back-up.")
+        raise BackupError(f"{path} has changed since it was made; use another backup.")
     return manifest
 
 
@@ -94,17 +94,17 @@ def usable_backup(path: Path) -> Manifest:
     manifest = read_backup(path)
     if manifest.kind != connection.vendor:
         raise BackupError(
-            f"{path} is of {manifest.kind}, DATABASE_URL is {connection.vendor}. Restore it into"
-            " its own kind, then move it with migrate_to_postgres or migrate_to_sqlite."
+            f"{path} is a {manifest.kind} backup, but DATABASE_URL is {connection.vendor}. Restore"
+            f" it to {manifest.kind}, then run migrate_to_postgres or migrate_to_sqlite."
         )
     if newer := sorted(set(manifest.migrations) - set(_known_migrations())):
-        raise BackupError(f"{path} is of a newer program ({newer[0]}). Update AI News first.")
+        raise BackupError(f"{path} was made by a newer version ({newer[0]}). Update AI News first.")
     if manifest.kind == "sqlite":
         try:
             with closing(_open(path)) as database:
                 _checked(database)
         except sqlite3.Error as error:
-            raise BackupError(f"{path} is damaged ({error}); take another back-up.") from error
+            raise BackupError(f"{path} is damaged ({error}); use another backup.") from error
     return manifest
 
 
@@ -112,8 +112,8 @@ def restore_backup(path: Path, manifest: Manifest, *, replace: bool = False) -> 
     """Put a usable back-up in the place of the database, which must be empty or to be replaced."""
     if not replace and (there := _what_is_there()):
         raise BackupError(
-            f"The database has {there}. Say --replace to put the back-up in their place; a"
-            " back-up of them is made before."
+            f"The database has {there}. Use --replace to replace them; a backup of them is made"
+            " first."
         )
     try:
         (_restore_sqlite if manifest.kind == "sqlite" else restore_postgres)(path)
@@ -121,7 +121,7 @@ def restore_backup(path: Path, manifest: Manifest, *, replace: bool = False) -> 
         raise BackupError(f"Nothing was restored: {_words(error, path.parent)}") from error
     if (found := counts()) != manifest.rows:
         raise BackupError(
-            f"The restored rows {found} are not those of the back-up {manifest.rows}."
+            f"The restored row counts {found} differ from those of the backup {manifest.rows}."
         )
 
 
@@ -219,5 +219,5 @@ def _sync(path: Path) -> None:
 def _words(error: Exception, folder: Path) -> str:
     said = str(error)
     if "No space left" in said or "disk is full" in said:
-        return f"the disk of {folder} is full. Make room there."
+        return f"the disk of {folder} is full. Free some space."
     return f"{said}."

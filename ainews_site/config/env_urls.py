@@ -16,8 +16,8 @@ def site_problem(url: str) -> str:
         is_bare = not (parts.path or parts.query or parts.fragment or parts.username)
         _ = parts.port
     except ValueError:
-        return "is no address"
-    return "" if is_site and is_bare else "is no http(s)://host without a path"
+        return "is not a valid URL"
+    return "" if is_site and is_bare else "must be http(s)://host without a path"
 
 
 def mail_problem(url: str) -> str:
@@ -26,10 +26,10 @@ def mail_problem(url: str) -> str:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        return "is no address"
+        return "is not a valid URL"
     if parts.scheme not in MAIL_SCHEMES:
-        return f"begins with none of {', '.join(f'{name}://' for name in MAIL_SCHEMES)}"
-    return "" if parts.hostname or not parts.scheme.startswith("smtp") else "names no host"
+        return f"must begin with one of {', '.join(f'{name}://' for name in MAIL_SCHEMES)}"
+    return "" if parts.hostname or not parts.scheme.startswith("smtp") else "has no host"
 
 
 def redis_problem(url: str) -> str:
@@ -39,17 +39,17 @@ def redis_problem(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return f"has no port between 1 and 65535 in it: write it like {REDIS_FORM}"
+        return f"needs a port between 1 and 65535, as in {REDIS_FORM}"
     if parts.scheme == "unix":
-        return "" if parts.path else "has no path: write it like unix:///run/redis.sock?db=0"
+        return "" if parts.path else "needs a path, as in unix:///run/redis.sock?db=0"
     if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-        return f"is no {REDIS_FORM}"
+        return f"must be like {REDIS_FORM}"
     if port == 0:
-        return f"has no port between 1 and 65535 in it: write it like {REDIS_FORM}"
+        return f"needs a port between 1 and 65535, as in {REDIS_FORM}"
     number = parts.path.strip("/")
     if not number or number.isdecimal():
         return ""
-    return f"ends in no number: write it like {REDIS_FORM}"
+    return f"must end in a database number, as in {REDIS_FORM}"
 
 
 def redis_place(url: str) -> str:

@@ -59,8 +59,8 @@ def problem() -> str:
     by = f"{seconds / 60:,.0f} minutes" if seconds > 90 else f"{seconds:.0f} seconds"
     return (
         f"This machine's clock is {by} {'ahead of' if ahead > timedelta(0) else 'behind'} the"
-        " database's. Set it: timedatectl set-ntp true. Sources are polled and dated by the"
-        " database's clock meanwhile."
+        " database's. Set it: timedatectl set-ntp true. Until then, polling and dates use the"
+        " database's clock."
     )
 
 

@@ -7,24 +7,24 @@ from typing import Any
 _HINTS = (
     (
         r"password authentication failed|no password supplied",
-        "PostgreSQL at {place} refuses the password of {user!r}. Check {option}.",
+        "PostgreSQL at {place} rejected the password of {user!r}. Check {option}.",
     ),
     (
         r"role .* does not exist",
-        "PostgreSQL at {place} knows no user {user!r}. Make one there, or check {option}.",
+        "PostgreSQL at {place} has no user {user!r}. Create it, or check {option}.",
     ),
     (
         r"database .* does not exist",
-        "PostgreSQL at {place} has no database {name!r}. Make it there: createdb {name}.",
+        "PostgreSQL at {place} has no database {name!r}. Create it: createdb {name}.",
     ),
     (
         r"no pg_hba.conf entry",
-        "PostgreSQL at {place} does not let {user!r} in from here: its pg_hba.conf has no line"
-        " for this machine.",
+        "PostgreSQL at {place} does not accept {user!r} from this machine: its pg_hba.conf has no"
+        " matching line.",
     ),
     (
         r"resolve host|translate host name|Name or service not known",
-        "There is no host {host!r}. Check {option}.",
+        "Unknown host {host!r}. Check {option}.",
     ),
     (
         r"[Cc]onnection refused|timeout expired|No route to host|[Nn]etwork is unreachable"
@@ -34,21 +34,21 @@ _HINTS = (
     (
         r"terminating connection|server closed the connection|connection is (lost|closed)"
         r"|[Cc]onnection reset|consuming input failed|server terminated",
-        "PostgreSQL at {place} went away while we worked with it. Is it running?",
+        "The connection to PostgreSQL at {place} was lost. Is it running?",
     ),
     (
         r"too many clients|remaining connection slots",
-        "PostgreSQL at {place} takes no more connections. Raise its max_connections, lower"
-        " DATABASE_POOL or WORKERS, or put PgBouncer before it.",
+        "PostgreSQL at {place} accepts no more connections. Raise max_connections, lower"
+        " DATABASE_POOL or WORKERS, or use PgBouncer.",
     ),
     (
         r"No space left on device|database or disk is full|could not extend file",
-        "The disk of the database is full: what was under way is undone, nothing else is lost."
-        " Make room and do it again.",
+        "The disk of the database is full. The current operation was rolled back."
+        " Free space and try again.",
     ),
     (
         r"PostgreSQL \d+ or later is required",
-        "The PostgreSQL at {place} is too old: {said}. Version 15 is what we test with.",
+        "PostgreSQL at {place} is too old: {said}. Version 15 or later is needed.",
     ),
     (
         r"database( table)? is locked",
@@ -57,15 +57,15 @@ _HINTS = (
     ),
     (
         r"unable to open database file",
-        "The file {name} cannot be opened. Does its folder exist, and may this user write there?",
+        "The file {name} cannot be opened. Check that its folder exists and is writable.",
     ),
     (
         r"file is not a database|disk image is malformed",
-        "The file {name} is damaged or no database of SQLite. Restore a back-up.",
+        "The file {name} is damaged or not a SQLite database. Restore a backup.",
     ),
     (
         r"read-only transaction|readonly database",
-        "The database {name} takes no writes: a standby, or a file that this user may not write.",
+        "The database {name} is read-only: a standby, or a file without write permission.",
     ),
 )
 

@@ -84,10 +84,10 @@ def port_problem(host: str, port: int) -> str:
         try:
             probe.bind((host, port))
         except PermissionError:
-            return f"Port {port} needs root; choose one above 1023, such as PORT=8000."
+            return f"Port {port} requires root; choose one above 1023, such as PORT=8000."
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 other = f"choose another, such as PORT={port + 1}"
-                return f"Port {port} is taken by another program; {other}."
-            return f"Nothing can listen on {host}:{port}: {error.strerror or error}."
+                return f"Port {port} is used by another program; {other}."
+            return f"Cannot listen on {host}:{port}: {error.strerror or error}."
     return ""

@@ -163,7 +163,7 @@ def wait_for_answer(web: Child) -> None:
         said = f"The web server {web.state} before its first answer."
         if web.is_running or web.process.returncode >= 0:
             break
-        say(f"{said} Starting it again.")
+        say(f"{said} Restarting it.")
         web.restart()
     give_up(web, said)
 
@@ -207,13 +207,13 @@ class Watchdog:
         mine = [stat for stat in known if stat.pid == self.child.process.pid]
         if mine and mine[0].workers:
             self.last_seen = time.monotonic()
-            return "a process of it died" if mine[0].reincarnations else ""
+            return "one of its processes died" if mine[0].reincarnations else ""
         silent = time.monotonic() - self.last_seen > HEARTBEAT_PATIENCE
-        return "it gives no sign" if silent else ""
+        return "no heartbeat" if silent else ""
 
     def look(self) -> None:
         if (complaint := self.complaint()) and self._may_start():
-            say(f"Starting the {self.child.name} again: {complaint}.")
+            say(f"Restarting the {self.child.name}: {complaint}.")
             self.child.restart(self.grace)
             self.last_seen = time.monotonic()
 
@@ -247,7 +247,7 @@ def watch(web: Child, watchdog: Watchdog, tick: Callable[[], None]) -> None:
             short_lives = short_lives + 1 if time.monotonic() - web.started < SHORT_LIFE else 0
             if short_lives >= MOST_SHORT_LIVES:
                 give_up(web, f"The web server {web.state}, again and again.")
-            say(f"Starting the web server again: it {web.state}.")
+            say(f"Restarting the web server: it {web.state}.")
             web.restart()
         watchdog.look()
         tick()

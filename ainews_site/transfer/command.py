@@ -34,13 +34,13 @@ class TransferCommand(BaseCommand):
         parser.add_argument(
             "--from",
             dest="origin_url",
-            help="the address of the source, DATABASE_URL when left out",
+            help="database URL of the source; default: DATABASE_URL",
         )
         parser.add_argument(
             "--to",
             dest="goal_url",
             required=True,
-            help=f"the address of the target, {self.goal_example}",
+            help=f"database URL of the target: {self.goal_example}",
         )
 
     def handle(self, *, origin_url: str | None, goal_url: str, **_: Any) -> None:
@@ -50,7 +50,7 @@ class TransferCommand(BaseCommand):
         origin = _database(origin_url, self.origin, self.origin_option)
         goal = _database(goal_url, self.goal, "--to")
         if origin["ENGINE"].endswith("sqlite3") and not _exists(origin["NAME"]):
-            raise CommandError(f"{self.origin_option}: there is no file {origin['NAME']}.")
+            raise CommandError(f"{self.origin_option}: file not found: {origin['NAME']}.")
         _make_default(goal)
         transfer = Transfer(origin, goal, self.stdout.write)
         try:
@@ -62,8 +62,8 @@ class TransferCommand(BaseCommand):
         spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in transfer.seconds.items())
         self.stdout.write(f"Done: {spent}.")
         self.stdout.write(
-            f"Now set DATABASE_URL={_without_password(goal_url)} in .env and start AI News anew."
-            " The source was not changed; keep it until you are content."
+            f"Now set DATABASE_URL={_without_password(goal_url)} in .env and restart AI News."
+            " The source was not changed; keep it until you are satisfied."
         )
 
     def _explained(self, error: Exception, origin: dict[str, Any], goal: dict[str, Any]) -> str:
@@ -71,21 +71,21 @@ class TransferCommand(BaseCommand):
         database, option = (origin, self.origin_option) if is_of_source else (goal, "--to")
         said = in_words(error, database, option) or " ".join(str(error).split())
         end = "" if said.endswith((".", "?")) else "."
-        return f"{said}{end} The source was not changed; the same command goes on from here."
+        return f"{said}{end} The source was not changed. Run the same command again to resume."
 
 
 def _database(url: str, engine: str, option: str) -> dict[str, Any]:
     given = _read(url)
     kind = given.get("ENGINE", "").rpartition(".")[2]
-    named = f"{option}, as --from was left out," if option == "DATABASE_URL" else option
+    named = f"{option} (used because --from is missing)" if option == "DATABASE_URL" else option
     if kind in _NAMES and kind != engine:
         other = "postgres" if (kind == "postgresql") == (option == "--to") else "sqlite"
         raise CommandError(
-            f"{named} is an address of {_NAMES[kind]}, not of {_NAMES[engine]}; the other way"
-            f" round it is manage.py migrate_to_{other}."
+            f"{named} is a {_NAMES[kind]} URL, not a {_NAMES[engine]} URL. For the opposite"
+            f" direction use manage.py migrate_to_{other}."
         )
     if kind != engine or not given.get("NAME"):
-        raise CommandError(f"{named} is no address of {_NAMES[engine]}; see --help.")
+        raise CommandError(f"{named} is not a {_NAMES[engine]} URL; see --help.")
     return given
 
 

@@ -54,28 +54,28 @@ class Transfer:
             source.commit()  # what was read until now was of the beginning
             if source.version() != version:
                 self.say(
-                    "The source was written to meanwhile: what came since is not in the target."
-                    " Stop AI News, and move into a new database to have that too."
+                    "The source changed during the migration. The target lacks those changes."
+                    " To include them, stop AI News and migrate into a new database."
                 )
         finally:
             source.close()
 
     def _check_source(self, source: Side) -> None:
         if not source.has("django_migrations"):
-            raise TransferError("The source holds no AI News: it has no tables of it.")
+            raise TransferError("The source is not an AI News database.")
         done = {(app, name) for app, name in source.rows("SELECT app, name FROM django_migrations")}
         known = set(MigrationLoader(None).disk_migrations or ())
         if missing := sorted(known - done):
             raise TransferError(
-                f"The source is older than this program: it lacks {len(missing)} migrations, the"
-                f" first {'.'.join(missing[0])}. Run manage.py migrate on it first; here it is"
-                " only read."
+                f"The source is older than this version: it lacks {len(missing)} migrations, the"
+                f" first {'.'.join(missing[0])}. Run manage.py migrate on it first; this command"
+                " only reads it."
             )
         if newer := sorted(
             name for name in done - known if name[0] in {"feeds", "accounts", "digests"}
         ):
             raise TransferError(
-                f"The source was made by a newer program: {'.'.join(newer[0])} is unknown here."
+                f"The source was made by a newer version: {'.'.join(newer[0])} is unknown."
             )
 
     def _prepared(self) -> Side:
@@ -92,11 +92,11 @@ class Transfer:
             self._timed("tables", lambda: call_command("migrate", verbosity=0))
         elif begun["source"] != self._name(self.origin):
             raise TransferError(
-                f"An unfinished move from {begun['source']} lies in the target. Finish that one,"
-                " or give an empty database."
+                f"The target contains an unfinished migration from {begun['source']}. Finish it,"
+                " or use an empty database."
             )
         else:
-            self.say("Going on where the last run stopped.")
+            self.say("Resuming where the last run stopped.")
         return open_side(self.goal, is_source=False)
 
     def _refuse_what_is_used(self, target: Side) -> None:
@@ -107,7 +107,7 @@ class Transfer:
                 continue
             if rows := target.count(table):
                 raise TransferError(
-                    f"The target is not empty: {table.name} has {rows} rows. Give a new database;"
+                    f"The target is not empty: {table.name} has {rows} rows. Use a new database;"
                     " nothing was changed."
                 )
 
@@ -179,7 +179,7 @@ class Transfer:
                 if attempt == _TRIES - 1:
                     raise TransferError(
                         f"{table.name} differs: {ours[0]} rows in the source, {theirs[0]} in the"
-                        " target, or other contents. Stop AI News and run this again."
+                        " target, or different contents. Stop AI News and run this again."
                     )
                 # The source was written to between a run that was killed and this one.
                 target.empty(table)
@@ -197,7 +197,7 @@ class Transfer:
             except (psycopg.IntegrityError, sqlite3.IntegrityError) as error:
                 raise TransferError(
                     f"The source is damaged: {' '.join(str(error).split())}. Run manage.py doctor"
-                    " on it, mend it, and begin with an empty target."
+                    " on it, repair it, and start with an empty target."
                 ) from error
             remake = remake[1:]
             target.note("remake", remake)  # commits both

@@ -156,11 +156,7 @@ class Sqlite(Side):
 
     def dangling(self) -> str:
         found = self.rows("PRAGMA foreign_key_check")
-        return (
-            f"{len(found)} rows refer to what is not there, the first in {found[0]}."
-            if found
-            else ""
-        )
+        return f"{len(found)} rows refer to missing rows, the first in {found[0]}." if found else ""
 
 
 class Postgres(Side):
@@ -175,7 +171,7 @@ class Postgres(Side):
             "port": config.get("PORT"),
         } | {k: v for k, v in config.get("OPTIONS", {}).items() if isinstance(v, str)}
         self.connection = psycopg.connect(**{k: v for k, v in given.items() if v})
-        refuse_pooler(self.connection, "a move", "--from" if is_source else "--to")
+        refuse_pooler(self.connection, "a migration", "--from" if is_source else "--to")
         self.run("SET timezone = 'UTC'")
         if is_source:
             self.commit()

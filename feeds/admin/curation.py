@@ -99,25 +99,25 @@ class SourceAdmin(admin.ModelAdmin):
     @admin.action(description="Poll soon")
     def poll_soon(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = Source.objects.filter(pk__in=sources).change(next_poll_at=db_clock.now())
-        self.message_user(request, f"{count} are polled within a minute.")
+        self.message_user(request, f"{count} will be polled within a minute.")
 
     @admin.action(description="Pause polling")
     def pause(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = Source.objects.filter(pk__in=sources).change(status=Source.Status.PAUSED)
-        self.message_user(request, f"{count} are not polled any more.")
+        self.message_user(request, f"Polling paused for {count}.")
 
     @admin.action(description="Resume polling")
     def resume(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = Source.objects.filter(pk__in=sources).change(
             status=Source.Status.ACTIVE, next_poll_at=db_clock.now()
         )
-        self.message_user(request, f"{count} are polled again.")
+        self.message_user(request, f"Polling resumed for {count}.")
 
     @admin.action(description="Make public: show in everyone's catalogue")
     def make_public(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = Source.objects.filter(pk__in=sources).change(is_public=True)
         _revise_after(CONTENT)
-        self.message_user(request, f"{count} are in the catalogue.")
+        self.message_user(request, f"{count} are now in the catalogue.")
 
 
 @admin.register(Item)
@@ -150,19 +150,19 @@ class ItemAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, items: QuerySet[Item]) -> None:
         delete_items(items)
 
-    @admin.action(description="Split off into a story of their own")
+    @admin.action(description="Split into a separate story")
     def split_off(self, request: HttpRequest, items: QuerySet[Item]) -> None:
         stories = {item.story_id for item in items}
         story = Story.objects.filter(pk=next(iter(stories), None) or 0).first()
         if len(stories) != 1 or story is None:
-            self.message_user(request, "Choose items of one story.", messages.ERROR)
+            self.message_user(request, "Choose items of a single story.", messages.ERROR)
             return
         try:
             new = split_story(story, items)
         except ValueError as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
-            self.message_user(request, f"They are the story {new} now.")
+            self.message_user(request, f"They are now the story {new}.")
 
 
 class StoryItemInline(admin.TabularInline):
@@ -203,14 +203,14 @@ class StoryAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, stories: QuerySet[Story]) -> None:
         delete_stories(stories)
 
-    @admin.action(description="Merge into the one with the most items")
+    @admin.action(description="Merge into the story with the most items")
     def merge(self, request: HttpRequest, stories: QuerySet[Story]) -> None:
         chosen = sorted(stories, key=lambda story: (-story.item_count, story.pk))
         if len(chosen) < 2:
             self.message_user(request, "Choose at least two stories.", messages.ERROR)
             return
         merge_stories(chosen[0], chosen[1:])
-        self.message_user(request, f"{len(chosen)} stories are one now: {chosen[0]}.")
+        self.message_user(request, f"Merged {len(chosen)} stories into {chosen[0]}.")
 
 
 @admin.register(Folder)

@@ -109,7 +109,7 @@ def _name_for(folder: Path, names: Iterable[str], sha256: str) -> str:
             return name
         if lines.exists() and _hash(lines) == sha256:
             return name
-    raise ArchiveError(f"{folder} has too many parts of this month. Nothing was removed.")
+    raise ArchiveError(f"{folder} has too many files for this month. Nothing was removed.")
 
 
 def _publish(half: Path, path: Path) -> None:
@@ -130,19 +130,19 @@ def read_manifest(folder: Path, name: str) -> Manifest:
     path, lines = manifest_path(folder, name), lines_path(folder, name)
     if not path.is_file():
         is_half = lines.is_file() or lines.with_suffix(".half").is_file()
-        problem = "was never finished: it has no manifest" if is_half else f"is not in {folder}"
+        problem = "is incomplete: it has no manifest" if is_half else f"is not in {folder}"
         raise ArchiveError(f"The archive {name} {problem}.")
     try:
         manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
         if manifest.format != FORMAT:
-            raise ArchiveError(f"{path} has format {manifest.format}; this program reads {FORMAT}.")
+            raise ArchiveError(f"{path} has format {manifest.format}; this version reads {FORMAT}.")
         is_whole = lines.stat().st_size == manifest.size and _hash(lines) == manifest.sha256
     except (OSError, ValueError, TypeError) as error:
         raise ArchiveError(f"{path} or its file cannot be read ({error}).") from error
     if not is_whole:
         raise ArchiveError(
-            f"{lines} is not what was written: its size or SHA-256 differs from the manifest."
-            " Fetch a copy from a back-up."
+            f"{lines} is corrupt: its size or SHA-256 differs from the manifest."
+            " Use a copy from a backup."
         )
     return manifest
 
@@ -167,5 +167,7 @@ def _to_json(value: object) -> str:
 
 def _explain(error: OSError, folder: Path) -> str:
     if error.errno == errno.ENOSPC:
-        return f"The disk of {folder} is full. Nothing was removed; make room and run it again."
-    return f"{folder} cannot be written to ({error.strerror}). Nothing was removed."
+        return (
+            f"The disk of {folder} is full. Nothing was removed; free some space and run it again."
+        )
+    return f"{folder} is not writable ({error.strerror}). Nothing was removed."

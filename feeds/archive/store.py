@@ -49,7 +49,7 @@ def archive_months(
     """
     with lease("archive") as held:
         if held is None:
-            raise ArchiveError("Another process archives just now. Nothing was done.")
+            raise ArchiveError("Another process is archiving. Nothing was done.")
         return _archive_months(folder, months_before(older_than, again=again), report, held)
 
 
@@ -72,7 +72,7 @@ def _archive_months(
 
 def _renew(held: Held) -> None:
     if not held.renew():
-        raise ArchiveError("Another process took over. Nothing is lost; run it again.")
+        raise ArchiveError("Another process took over. Nothing is lost; run the command again.")
 
 
 def _renewing(lines: Iterable[Line], held: Held) -> Iterator[Line]:
@@ -187,7 +187,7 @@ def _read_back(folder: Path, manifest: Manifest) -> None:
     if count != manifest.items:
         raise ArchiveError(
             f"The archive {manifest.name} has {count} items of {manifest.items} when read back."
-            f" Nothing was removed; is the disk of {folder} sound?"
+            f" Nothing was removed; check the disk of {folder}."
         )
 
 
@@ -195,7 +195,7 @@ def delete_items_of(folder: Path, part: ArchivePart) -> None:
     """Delete the items of `part` from the database. It can be repeated after a failure."""
     manifest = read_manifest(folder, part.name)
     if manifest.sha256 != part.sha256:
-        raise ArchiveError(f"{folder} has another archive {part.name} than the one written.")
+        raise ArchiveError(f"{folder} has a different archive {part.name} than the one written.")
     if connection.vendor == "postgresql":
         _try_to_drop(folder, part)
     else:
@@ -307,7 +307,7 @@ def free_pages(report: Report) -> None:
         cursor.execute("PRAGMA auto_vacuum")
         is_stepwise = cursor.fetchone()[0] == 2
         if not is_stepwise:
-            report("The file is remade once, so that later it can shrink in steps.")
+            report("Rebuilding the database file once, so that it can shrink in steps later.")
             cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
             cursor.execute("VACUUM")
             return

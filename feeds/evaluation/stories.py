@@ -100,7 +100,7 @@ def _read_row(number: int, row: list[str]) -> tuple[float, int, str, str, str, s
     try:
         moment = datetime.fromisoformat(published).timestamp()
     except ValueError:
-        raise ValueError(f"Line {number}: {published!r} is no date (ISO 8601).") from None
+        raise ValueError(f"Line {number}: {published!r} is not a date (ISO 8601).") from None
     return moment, number, publisher, url, title, story
 
 

@@ -13,6 +13,6 @@ def find_reader(username: str | None) -> User:
     else:
         found = users.order_by("-is_superuser", "pk").first()
     if found is None:
-        missing = f"There is no account {username}." if username else "There is no account yet."
-        raise CommandError(f"{missing} Make one with createsuperuser or make run.")
+        missing = f"No account is named {username}." if username else "There are no accounts yet."
+        raise CommandError(f"{missing} Create one with createsuperuser or make run.")
     return found

@@ -35,7 +35,7 @@ def test_nothing_is_wrong_where_nobody_wants_mail() -> None:
 def test_letters_that_are_wanted_without_a_mail_server_are_said() -> None:
     make_channel(make_user(), "email", "reader@example.org")
 
-    assert mail() == "1 reader wants letters, but EMAIL_URL is not set."
+    assert mail() == "1 reader expects e-mail, but EMAIL_URL is not set."
 
 
 def test_the_mail_server_itself_is_asked(mailbox: Mailbox, settings: LazySettings) -> None:
@@ -62,4 +62,4 @@ def test_editions_and_deliveries_that_nobody_takes_are_said() -> None:
 
     Delivery.objects.all().delete()
     Writing.objects.update(next_try_at=timezone.now(), error="It failed.")
-    assert digests() == "1 edition could not be written; the worker's log says why."
+    assert digests() == "1 edition could not be written; see the worker's log."

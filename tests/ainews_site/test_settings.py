@@ -25,15 +25,15 @@ def test_a_port_that_is_no_number_is_one_clear_sentence(tmp_path: Path) -> None:
     ("name", "value", "says"),
     [
         ("DATA", "/proc/nope", "cannot be made"),
-        ("DATABASE_URL", "nonsense", "no address of a database"),
-        ("DATABASE_URL", "foo://host/name", "no address of a database"),
+        ("DATABASE_URL", "nonsense", "not a database URL"),
+        ("DATABASE_URL", "foo://host/name", "not a database URL"),
         ("FETCH_TIMEOUT", "soon", "FETCH_TIMEOUT is no float"),
         ("SITE_URL", "news.example.org", "SITE_URL is no http(s)://host"),
         ("SITE_URL", "https://news.example.org/path", "SITE_URL is no http(s)://host"),
-        ("EMAIL_URL", "https://mail.example.org", "EMAIL_URL begins with none of smtp://"),
-        ("EMAIL_URL", "smtp://host:port", "EMAIL_URL is no address"),
-        ("EMAIL_URL", "smtp+tls:", "EMAIL_URL names no host"),
-        ("DIGEST_HOUR", "24", "DIGEST_HOUR is an hour from 0 to 23"),
+        ("EMAIL_URL", "https://mail.example.org", "EMAIL_URL must begin with one of smtp://"),
+        ("EMAIL_URL", "smtp://host:port", "EMAIL_URL is not a valid URL"),
+        ("EMAIL_URL", "smtp+tls:", "EMAIL_URL has no host"),
+        ("DIGEST_HOUR", "24", "DIGEST_HOUR must be 0 to 23"),
     ],
 )
 def test_each_bad_setting_is_one_clear_sentence(
@@ -70,6 +70,10 @@ def test_mail_without_a_sender_or_the_site_s_address_is_warned_of(tmp_path: Path
     env = os.environ | {"DATA": str(tmp_path), "EMAIL_URL": "smtp+tls://u:secret@mail.example"}
     command = [sys.executable, "manage.py", "check"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-    assert "EMAIL_URL is set, but EMAIL_FROM is not: no digest can be mailed." in done.stderr
-    assert "EMAIL_URL is set, but SITE_URL is not: no digest can be mailed." in done.stderr
+    assert (
+        "EMAIL_URL is set but EMAIL_FROM is not, so digests can't be sent by e-mail." in done.stderr
+    )
+    assert (
+        "EMAIL_URL is set but SITE_URL is not, so digests can't be sent by e-mail." in done.stderr
+    )
     assert "secret" not in done.stderr

@@ -59,10 +59,10 @@ def test_sources_are_paused_resumed_and_shown_with_their_log(admin: Client) -> N
 def test_stories_are_merged_and_split(admin: Client) -> None:
     first = make_story(make_item(make_source("one")), make_item(make_source("two")))
     second = make_story(make_item(make_source("three")))
-    assert "stories are one now" in act(admin, "story", "merge", first.pk, second.pk)
+    assert "Merged 2 stories into" in act(admin, "story", "merge", first.pk, second.pk)
     assert Story.objects.get().item_count == 3
     item = Item.objects.get(source__title="Three")
-    assert "They are the story" in act(admin, "item", "split_off", item.pk)
+    assert "They are now the story" in act(admin, "item", "split_off", item.pk)
     item.refresh_from_db()
     assert item.story_id != first.pk
     assert admin.get(f"/admin/feeds/story/{first.pk}/change/").status_code == 200

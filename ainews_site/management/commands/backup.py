@@ -13,7 +13,7 @@ from ainews_site.infra.db_errors import in_words
 
 
 class Command(BaseCommand):
-    help = "Makes a copy of the whole database while AI News runs, and checks it."
+    help = "Backs up the whole database while AI News runs, and verifies the copy."
 
     def add_arguments(self, parser: CommandParser) -> None:
         folder = settings.DATA / "backups"
@@ -23,19 +23,21 @@ class Command(BaseCommand):
             type=int,
             default=0,
             metavar="N",
-            help="delete all but the newest N; 0, the default, keeps all",
+            help="delete all but the newest N backups; 0, the default, keeps all",
         )
 
     def handle(self, *, folder: Path, keep: int, **_: Any) -> None:
         if keep < 0:
-            raise CommandError("--keep must be 0, which keeps all, or more.")
+            raise CommandError("--keep must be 0 (keep all) or more.")
         try:
             path = make_backup(folder, keep=keep)
         except BackupError as error:
             raise CommandError(str(error)) from error
         except Error as error:
             said = in_words(error, settings.DATABASES["default"]) or str(error)
-            raise CommandError(f"No back-up was made: {said}") from error
+            raise CommandError(f"No backup was made: {said}") from error
         size = path.stat().st_size / 2**20
-        self.stdout.write(f"{path}: {size:,.1f} MB, checked. manage.py restore {path.name}")
-        self.stdout.write("Not in it: the archive's files, SECRET_KEY and .env.")
+        self.stdout.write(
+            f"{path}: {size:,.1f} MB, verified. Restore it with: manage.py restore {path.name}"
+        )
+        self.stdout.write("Not included: archive files, SECRET_KEY and .env.")

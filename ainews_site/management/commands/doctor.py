@@ -43,7 +43,7 @@ BEFORE_US = 1_735_689_600
 
 
 class Command(BaseCommand):
-    help = "Checks configuration, database, cache, queue, models, disk, clock, a feed fetch."
+    help = "Checks the configuration, database, cache, queue, models, disk, clock, mail and a feed."
 
     def handle(self, **_: Any) -> None:
         looks: dict[str, Callable[[], str]] = {
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         try:
             problem = look()
         except Exception as error:  # noqa: BLE001 - whatever is missing is the finding
-            problem = f"it cannot be looked at ({error})."
+            problem = f"the check failed ({error})."
         self.stdout.write(f"{'!!' if problem else 'ok'}  {name}{': ' + problem if problem else ''}")
         return bool(problem)
 
@@ -80,28 +80,28 @@ def database() -> str:
     try:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            return "it lacks the latest tables; run manage.py migrate."
+            return "migrations are missing; run manage.py migrate."
         return _sqlite_problem() if connection.vendor == "sqlite" else _partition_problem()
     except Error as error:
         said = in_words(error, settings.DATABASES["default"])
-        return said or f"it does not answer ({error}); check DATABASE_URL."
+        return said or f"no connection ({error}); check DATABASE_URL."
 
 
 def _partition_problem() -> str:
     """Rows that came unforeseen, and months that nobody has made."""
     if found := rows_in_default():
         return (
-            f"{found} items lie in the DEFAULT partition, where they are slow to find; run"
+            f"{found} items are in the default partition, where they are slow to find; run"
             " manage.py migrate, which moves them."
         )
     if lacking := missing_partitions():
         return (
-            f"{lacking[0].name} has partitions of some tables only; run manage.py migrate, which"
-            " makes the others and what they held of the search."
+            f"partitions for {lacking[0].name} are missing; run manage.py migrate, which creates"
+            " them and their search index."
         )
     ahead = lowest_id(timezone.now() + timedelta(days=28))
     if not any(ahead in span for span in spans()):
-        return "next month has no partition yet; run manage.py migrate, and keep a worker running."
+        return "next month has no partition; run manage.py migrate, and keep a worker running."
     return ""
 
 
@@ -110,14 +110,14 @@ def _sqlite_problem() -> str:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA quick_check")
         if (said := cursor.fetchone()[0]) != "ok":
-            return f"it is damaged ({said}); restore a back-up."
+            return f"damaged ({said}); restore a backup."
         cursor.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%fts5%'")
         for (table,) in cursor.fetchall():
             name = connection.ops.quote_name(table)
             try:
                 cursor.execute(f"INSERT INTO {name}({name}) VALUES ('integrity-check')")  # noqa: S608
             except Error:
-                return f"the search table {table} is out of step; run manage.py migrate."
+                return f"the search table {table} is out of sync; run manage.py migrate."
     return ""
 
 
@@ -133,10 +133,10 @@ def queue() -> str:
     """Workers of this machine give a sign; those of others show by what they fetch."""
     fetched = FetchLog.objects.filter(at__gte=timezone.now() - LATELY)
     if not heartbeats() and not fetched.exists():
-        return "no worker gives a sign; run make run, or manage.py worker."
+        return "no worker is running; run make run or manage.py worker."
     waiting = get_broker(SLOW).queue_size()
     if waiting > MOST_WAITING:
-        return f"{waiting} slow tasks wait for a worker; run manage.py worker --queue slow."
+        return f"{waiting} slow tasks are waiting; run manage.py worker --queue slow."
     return ""
 
 
@@ -152,13 +152,13 @@ def embeddings() -> str:
     try:
         chosen_provider().encode(["news"])
     except EmbeddingError as error:
-        return f"{error} Until then stories are grouped by words alone."
+        return f"{error} Until then stories are grouped by words only."
     return ""
 
 
 def disk() -> str:
     free = shutil.disk_usage(settings.DATA).free
-    return "" if free > LEAST_FREE else f"only {free // 2**20} MB are free in {settings.DATA}."
+    return "" if free > LEAST_FREE else f"only {free // 2**20} MB free in {settings.DATA}."
 
 
 def clock_is_right() -> str:
@@ -170,15 +170,15 @@ def clock_is_right() -> str:
         latest is not None and latest.last_fetched_at and latest.last_fetched_at > db_clock.now()
     )
     wrong = ahead or time.time() < BEFORE_US
-    return "it runs behind; set the machine's time." if wrong else ""
+    return "the clock is slow; set the machine's time." if wrong else ""
 
 
 def mail() -> str:
     """Asked of the mail server itself, where somebody wants letters or it is set up."""
     wanted = Channel.objects.filter(kind=MAIL.name, state=Channel.State.ACTIVE).count()
     if not settings.EMAIL_URL:
-        who = "1 reader wants" if wanted == 1 else f"{wanted} readers want"
-        return f"{who} letters, but EMAIL_URL is not set." if wanted else ""
+        who = "1 reader expects" if wanted == 1 else f"{wanted} readers expect"
+        return f"{who} e-mail, but EMAIL_URL is not set." if wanted else ""
     if problem := mail_problem(for_staff=True):
         return problem
     try:
@@ -192,12 +192,12 @@ def digests() -> str:
     """Editions that nobody writes or sends."""
     late = db_clock.now() - LATELY
     if unwritten := Writing.objects.filter(until=None, next_try_at__lt=late).count():
-        return f"{_some(unwritten, 'edition waits', 'editions wait')} for a worker {SLOWLY}."
+        return f"{_some(unwritten, 'edition is', 'editions are')} waiting for a worker {SLOWLY}."
     if unsent := overdue(late):
-        return f"{_some(unsent, 'delivery waits', 'deliveries wait')} for a worker {SLOWLY}."
+        return f"{_some(unsent, 'delivery is', 'deliveries are')} waiting for a worker {SLOWLY}."
     if failed := Writing.objects.exclude(error="").count():
         some = _some(failed, "edition", "editions")
-        return f"{some} could not be written; the worker's log says why."
+        return f"{some} could not be written; see the worker's log."
     return ""
 
 
@@ -208,6 +208,6 @@ def _some(count: int, one: str, more: str) -> str:
 def feed() -> str:
     source = Source.objects.filter(status=Source.Status.ACTIVE, failures=0).first()
     if source is None:
-        return "there is no working source; add one on the page Sources."
+        return "no source works; add one on the Sources page."
     result = import_module("feeds.ingest.fetch.client").fetch_one(source.url)
-    return f"{source.url}: {result.error} Is there a network?" if result.error else ""
+    return f"{source.url}: {result.error} Check the network." if result.error else ""

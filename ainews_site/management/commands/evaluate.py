@@ -27,38 +27,42 @@ Lines = Iterator[str]
 
 
 class Command(BaseCommand):
-    help = "Measure what the product decides; ends with fixed NAME VALUE lines."
+    help = "Measures stories, search, ranking, trends or digests. Ends with NAME VALUE lines."
 
     def add_arguments(self, parser: CommandParser) -> None:
         subjects = parser.add_subparsers(dest="what", required=True)
         stories = subjects.add_parser(
-            "stories", help="group the items of a labelled file as they would arrive"
+            "stories", help="group the items of a labelled file in order of arrival"
         )
         stories.add_argument(
             "file", type=Path, help="tab-separated: published, publisher, url, title, story"
         )
         stories.add_argument("--embeddings", choices=KINDS, default=settings.EMBEDDINGS)
 
-        search = subjects.add_parser("search", help="ask the queries of a judged collection")
+        search = subjects.add_parser("search", help="run the queries of a judged collection")
         search.add_argument(
             "folder", type=Path, help="in Cranfield's format (*.all*, *.qry, *.trec) or BEIR's"
         )
         digest = subjects.add_parser(
-            "digest", help="check the sentences of stored editions against what they cite"
+            "digest", help="check the sentences of stored editions against their sources"
         )
-        digest.add_argument("--days", type=int, default=30, help="written since so many; 30")
+        digest.add_argument(
+            "--days", type=int, default=30, help="editions of the last N days; default: 30"
+        )
 
         ranking = subjects.add_parser(
-            "ranking", help="rank for simulated readers, in the sample newsroom or a recording"
+            "ranking", help="rank for simulated readers of the sample newsroom or a recording"
         )
         ranking.add_argument(
             "recording", type=Path, nargs="?", help="folder or archive of FEED/YYYYMMDDTHHMMSSZ.xml"
         )
         ranking.add_argument("--readers", type=int, default=200)
         ranking.add_argument("--seed", type=int, default=1)
-        planted = subjects.add_parser("trends", help="plant bursts in a world of chance")
-        planted.add_argument("--weeks", type=int, default=WEEKS, help="quiet weeks to look at")
-        planted.add_argument("--planted", type=int, default=PLANTED, help="bursts of each size")
+        planted = subjects.add_parser("trends", help="plant bursts in simulated news")
+        planted.add_argument("--weeks", type=int, default=WEEKS, help="quiet weeks to simulate")
+        planted.add_argument(
+            "--planted", type=int, default=PLANTED, help="bursts of each size to plant"
+        )
 
     def handle(self, *, what: str, **options: Any) -> None:
         for line in SUBJECTS[what](options):
@@ -124,11 +128,11 @@ def search(options: dict[str, Any]) -> Lines:
 
 def digest(options: dict[str, Any]) -> Lines:
     if options["days"] < 1:
-        raise CommandError(f"--days takes 1 or more, not {options['days']}.")
+        raise CommandError(f"--days must be 1 or more, not {options['days']}.")
     try:
         found = evaluate_digests(options["days"])
     except DatabaseError as error:
-        raise CommandError(f"There are no editions: {error}. Is the database made?") from None
+        raise CommandError(f"No editions: {error}. Has the database been created?") from None
     yield from (f"does not hold: {said}" for said in found.complaints)
     yield f"digest_editions {found.editions}"
     for writer, count in sorted(found.stories.items()):
@@ -149,7 +153,7 @@ def _name(text: str) -> str:
 def ranking(options: dict[str, Any]) -> Lines:
     recording: Path | None = options["recording"]
     if options["readers"] < 1:
-        raise CommandError("There must be at least one reader.")
+        raise CommandError("--readers must be at least 1.")
     try:
         told = recorded_world(recording) if recording else newsroom_world()
     except ValueError as error:

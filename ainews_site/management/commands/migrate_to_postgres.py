@@ -5,8 +5,8 @@ from ainews_site.transfer.command import TransferCommand
 
 class Command(TransferCommand):
     help = (
-        "Moves everything from SQLite to an empty PostgreSQL and compares the two. The source is"
-        " only read; after a kill the same command goes on where it was."
+        "Copies a SQLite database into an empty PostgreSQL database and compares the two. The"
+        " source is only read. Run the same command again to resume after an interruption."
     )
     goal, goal_example = "postgresql", "postgres://user:password@host/name"
     origin = "sqlite3"

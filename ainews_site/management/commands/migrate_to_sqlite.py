@@ -5,8 +5,8 @@ from ainews_site.transfer.command import TransferCommand
 
 class Command(TransferCommand):
     help = (
-        "Moves everything from PostgreSQL to a new file of SQLite and compares the two. The"
-        " source is only read; after a kill the same command goes on where it was."
+        "Copies a PostgreSQL database into a new SQLite file and compares the two. The source is"
+        " only read. Run the same command again to resume after an interruption."
     )
     goal, goal_example = "sqlite3", "sqlite:////folder/ainews.sqlite3"
     origin = "postgresql"

@@ -15,15 +15,15 @@ from ainews_site.infra.db_errors import in_words
 
 
 class Command(BaseCommand):
-    help = "Puts a back-up in the place of the database. Stop AI News before."
+    help = "Replaces the database with a backup. Stop AI News first."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="in the folder of the back-ups, or its path")
+        parser.add_argument("file", type=Path, help="name in the backup folder, or a path")
         parser.add_argument(
             "--replace",
             action="store_true",
-            help="even where the database has rows, which are kept in a back-up, or is damaged",
+            help="replace a database that has rows (they are backed up first) or is damaged",
         )
 
     def handle(self, *, file: Path, replace: bool, **_: Any) -> None:
@@ -33,11 +33,11 @@ class Command(BaseCommand):
             manifest = usable_backup(path)  # before anything is touched
             if not replace and is_damaged():
                 raise CommandError(
-                    "The database is damaged. Say --replace to put the back-up in its place; its"
-                    " file is kept beside the back-ups."
+                    "The database is damaged. Use --replace to replace it; its file is kept beside"
+                    " the backups."
                 )
             if replace and (kept := keep_what_is_there(folder / "replaced")):
-                self.stdout.write(f"What was there is in {kept}.")
+                self.stdout.write(f"The previous database was saved as {kept}.")
             restore_backup(path, manifest, replace=replace)
         except BackupError as error:
             raise CommandError(str(error)) from error
@@ -47,4 +47,4 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         renumber()
         items = manifest.rows["feeds_item"]
-        self.stdout.write(f"Restored the state of {manifest.made_at[:19]} UTC: {items:,} items.")
+        self.stdout.write(f"Restored the backup of {manifest.made_at[:19]} UTC: {items:,} items.")

@@ -11,9 +11,9 @@ from ainews_site.process.supervisor import run
 
 
 class Command(BaseCommand):
-    help = "Runs web and worker together, and starts again what dies, until stopped."
+    help = "Runs the web server and the worker, and restarts whichever exits, until stopped."
 
     def handle(self, **_: Any) -> None:
         if problem := port_problem(settings.HOST, settings.PORT):
             raise CommandError(problem)
-        run(lambda: say(f"AI News answers at http://{settings.HOST}:{settings.PORT}/"))
+        run(lambda: say(f"AI News is running at http://{settings.HOST}:{settings.PORT}/"))

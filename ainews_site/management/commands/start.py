@@ -45,11 +45,13 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Prepares the database and runs web and worker; prints a sign-in link."
+    help = "Prepares the database, runs the web server and the worker, and prints a sign-in link."
     requires_system_checks = ("ainews",)  # the web server makes the others, at the same time
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--demo", action="store_true", help="read the sample newsroom")
+        parser.add_argument(
+            "--demo", action="store_true", help="use the sample newsroom instead of real feeds"
+        )
         parser.add_argument("--newsroom-port", type=int, default=8765)
 
     def handle(self, *, demo: bool, newsroom_port: int, **_: Any) -> None:
@@ -83,7 +85,7 @@ class Command(BaseCommand):
         attempt(lambda: first_poll(demo))
         attempt(find_trends)
         attempt(lambda: write_digest(user))
-        say(f"Running. Ctrl-C stops everything. Other commands: {manage_command()} COMMAND")
+        say(f"Running. Press Ctrl-C to stop. Other commands: {manage_command()} COMMAND")
 
     def tick_demo(self) -> None:
         """The sample newsroom publishes every 20 s; one should see it arrive. In a thread
@@ -112,11 +114,11 @@ def attempt(step: Callable[[], None]) -> None:
 
 
 def print_link(user: User) -> None:
-    say("AI News is ready. Open this link to sign in; it works once, for 15 minutes:")
+    say("AI News is ready. Open this link to sign in (works once, within 15 minutes):")
     try:
         say(signin_address(SigninToken.issue(user)))
     except Error:
-        say(f"(later, by {manage_command()} signin_link {user.get_username()})")
+        say(f"(for another link: {manage_command()} signin_link {user.get_username()})")
         raise
 
 
@@ -124,7 +126,7 @@ def first_poll(demo: bool) -> None:
     if demo or is_online():
         poll()
         return
-    say("No feed can be reached: is there a network? `make demo` works without one.")
+    say("No feed can be reached. Check the network; `make demo` works without one.")
     if nearby := sources_nearby():
         poll(*nearby)
 

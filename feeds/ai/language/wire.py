@@ -89,7 +89,7 @@ def _run(endpoint: Endpoint, ask: Callable[[openai.AsyncOpenAI], Awaitable[T]]) 
     except _Status as error:
         raise _in_words(endpoint, error) from None
     except _TooLarge:
-        raise BadReplyError(f"{_name(endpoint)} gave an answer without an end.") from None
+        raise BadReplyError(f"{_name(endpoint)} sent a reply without an end.") from None
     except (TimeoutError, openai.APITimeoutError) as error:
         raise _too_slow(endpoint, error) from None
     except openai.APIConnectionError as error:
@@ -100,7 +100,9 @@ def _run(endpoint: Endpoint, ask: Callable[[openai.AsyncOpenAI], Awaitable[T]]) 
     except Exception as error:  # noqa: BLE001 - what breaks a body off is not wrapped by openai
         said = _clean(f"{type(error).__name__}: {error}")
         raise ModelAwayError(
-            f"{_name(endpoint)} broke off its answer ({said}).", is_brief=True, may_cost=True
+            f"{_name(endpoint)} closed the connection during its reply ({said}).",
+            is_brief=True,
+            may_cost=True,
         ) from None
 
 
@@ -149,18 +151,18 @@ def _in_words(endpoint: Endpoint, error: _Status) -> LanguageModelError:
     status = error.status
     if status == _BUSY and "quota" not in error.said:
         return ModelBusyError(
-            f"{name} has too much to do (429).{said}", is_brief=True, retry_after=error.wait
+            f"{name} is overloaded (429).{said}", is_brief=True, retry_after=error.wait
         )
     if (status >= 500 and status != 501) or status == _TIMED_OUT:
         return ModelAwayError(
             f"{name} failed ({status}).{said}", is_brief=True, retry_after=error.wait
         )
     what = {
-        401: "refuses the key (401): check OPENAI_API_KEY.",
-        403: f"does not allow this (403): check OPENAI_API_KEY.{said}",
-        404: f"is not there (404): check OPENAI_BASE_URL and the model's name.{said}",
-        429: f"gives no more to this account (429).{said}",
-    }.get(status, f"refuses the request ({status}).{said}")
+        401: "rejected the key (401): check OPENAI_API_KEY.",
+        403: f"denied access (403): check OPENAI_API_KEY.{said}",
+        404: f"was not found (404): check OPENAI_BASE_URL and the model's name.{said}",
+        429: f"has no quota left for this account (429).{said}",
+    }.get(status, f"rejected the request ({status}).{said}")
     return ModelRefusedError(f"{name} {what}", status=status, said=error.said)
 
 
@@ -178,7 +180,7 @@ def _document(endpoint: Endpoint, body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise BadReplyError(f"{_name(endpoint)} answered with something that is no JSON object.")
+        raise BadReplyError(f"{_name(endpoint)} did not reply with a JSON object.")
     return found
 
 
@@ -190,9 +192,7 @@ def _reply(endpoint: Endpoint, document: dict[str, Any]) -> Reply:
         if isinstance(content, list):  # as parts, by some servers
             content = "".join(str(part.get("text", "")) for part in content)
     except (KeyError, IndexError, TypeError, AttributeError):
-        raise BadReplyError(
-            f"{_name(endpoint)} answered with something that is no chat completion."
-        ) from None
+        raise BadReplyError(f"{_name(endpoint)} did not reply with a chat completion.") from None
     if message.get("refusal") and not content:
         raise BadReplyError(f"{_name(endpoint)} declined: {_clean(str(message['refusal']))}")
     return Reply(str(content), _usage(document), choice.get("finish_reason") == "length")
@@ -213,9 +213,9 @@ def _vectors(endpoint: Endpoint, document: dict[str, Any], count: int) -> list[l
         rows = {row.get("index", n): row["embedding"] for n, row in enumerate(document["data"])}
         vectors = [[float(number) for number in rows[n]] for n in range(count)]
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
-        raise BadReplyError(f"{_name(endpoint)} gave no vector for each text.") from None
+        raise BadReplyError(f"{_name(endpoint)} did not return a vector for each text.") from None
     if len({len(vector) for vector in vectors}) > 1 or not all(vectors):
-        raise BadReplyError(f"{_name(endpoint)} gave vectors of different lengths.")
+        raise BadReplyError(f"{_name(endpoint)} returned vectors of different lengths.")
     return vectors
 
 

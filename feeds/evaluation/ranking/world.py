@@ -73,7 +73,7 @@ def recorded_world(path: Path) -> list[Told]:
     """What a recording tells. Raises ValueError, in words, where there is none."""
     versions = sorted(_read(path))
     if not versions:
-        raise ValueError(f"{path} holds no FEED/YYYYMMDDTHHMMSSZ.xml.")
+        raise ValueError(f"{path} contains no FEED/YYYYMMDDTHHMMSSZ.xml.")
     known: set[tuple[str, object]] = set()
     begun: set[str] = set()
     found: list[_Item] = []

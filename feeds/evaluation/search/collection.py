@@ -61,7 +61,7 @@ def _read_beir(folder: Path) -> Collection:
 def _checked(documents: list[Document], queries: dict[str, str], qrels: Path) -> Collection:
     judgements = _judgements(qrels)
     if not documents or not queries or not judgements.keys() & queries.keys():
-        raise ValueError("it has no documents, no queries, or no judgement of any query")
+        raise ValueError("it lacks documents, queries or judgements")
     return Collection(documents, queries, judgements)
 
 
@@ -100,5 +100,5 @@ def _json_lines(path: Path) -> list[dict[str, str]]:
 def _only(folder: Path, pattern: str) -> Path:
     found = sorted(folder.glob(pattern))
     if not found:
-        raise ValueError(f"no file is called {pattern}")
+        raise ValueError(f"no file matches {pattern}")
     return found[0]

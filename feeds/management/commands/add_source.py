@@ -11,12 +11,12 @@ from feeds.sources.subscriptions import add_source
 
 
 class Command(BaseCommand):
-    help = "Follow the feed at or behind an address."
+    help = "Follows the feed at a URL, or the feed that the page at a URL links to."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("url", help="address of a feed or of any page that has one")
-        parser.add_argument("--user", help="the reader who follows it; the first by default")
-        parser.add_argument("--title", default="", help="its name instead of the feed's own")
+        parser.add_argument("url", help="URL of a feed or of a page that links to one")
+        parser.add_argument("--user", help="the reader who follows it; default: the first")
+        parser.add_argument("--title", default="", help="custom name of the source")
 
     def handle(self, *, url: str, user: str | None, title: str, **_: Any) -> None:
         reader = find_reader(user)
@@ -26,7 +26,7 @@ class Command(BaseCommand):
             source = add_source(best.url, user=reader, title=title or best.title)
         except FeedError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"{reader} follows {source} ({source.url}).")
+        self.stdout.write(f"{reader} now follows {source} ({source.url}).")
         for other in candidates[1:]:
             self.stdout.write(f"  also there: {other.title or 'untitled'} ({other.url})")
-        self.stdout.write("Its items come with the next poll, or now with: manage.py poll")
+        self.stdout.write("Its items arrive with the next poll. To poll now: manage.py poll")

@@ -18,8 +18,8 @@ from feeds.models import ArchivePart
 
 class Command(BaseCommand):
     help = (
-        "Moves the months that ended so long ago into compressed files, one a month, and out of"
-        " the database. What a reader saved stays. It may be stopped and run again at any time."
+        "Moves months older than a limit from the database into compressed files, one per month."
+        " Saved items stay in the database. The command can be stopped and repeated at any time."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,17 +30,17 @@ class Command(BaseCommand):
             "--folder", type=Path, default=settings.ARCHIVE_DIR, help="default: %(default)s"
         )
         parser.add_argument(
-            "--again", action="store_true", help="also what was brought back from the archive"
+            "--again", action="store_true", help="include months that were restored"
         )
-        parser.add_argument("--list", action="store_true", help="only say what is archived")
+        parser.add_argument("--list", action="store_true", help="only list what is archived")
 
     def handle(self, *, older_than: str | None, folder: Path, again: bool, **options: Any) -> None:
         if options["list"]:
             return self._list()
         days = re.fullmatch(r"(\d{1,5})d?", older_than or "", re.IGNORECASE)
         if not days:
-            said = f"{older_than!r} is no number of days. " if older_than else ""
-            raise CommandError(f"{said}Say how old in days: --older-than 180d.")
+            said = f"{older_than!r} is not a number of days. " if older_than else ""
+            raise CommandError(f"{said}Give the age in days: --older-than 180d.")
         if int(days[1]) <= settings.UNREAD_HORIZON_DAYS:
             raise CommandError(
                 f"--older-than must be more than the {settings.UNREAD_HORIZON_DAYS} days in which"
@@ -55,7 +55,9 @@ class Command(BaseCommand):
             said = " ".join(str(error).split())
             raise CommandError(f"{said}. Nothing is lost; run the same command again.") from error
         if not made:
-            self.stdout.write("No month is that old, or all of them are archived.")
+            self.stdout.write(
+                "Nothing to archive: no month is that old, or all are archived already."
+            )
         return None
 
     def _list(self) -> None:
@@ -69,4 +71,6 @@ class Command(BaseCommand):
             self.stdout.write("Nothing is archived.")
         else:
             first = id_time(min(part.low for part in parts))
-            self.stdout.write(f"The oldest is of {first:%B %Y}. manage.py restore_archive NAME …")
+            self.stdout.write(
+                f"The oldest is {first:%B %Y}. Restore with: manage.py restore_archive NAME …"
+            )

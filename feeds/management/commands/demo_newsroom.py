@@ -10,15 +10,15 @@ from feeds.demo.server import Newsroom
 
 
 class Command(BaseCommand):
-    help = "Serves the sample newsroom as real feeds on this machine; every word is invented."
+    help = "Serves the sample newsroom, whose content is invented, as real feeds on this machine."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=0, help="0 (the default): any free one")
+        parser.add_argument("--port", type=int, default=0, help="default: 0, any free port")
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument(
-            "--labels", type=Path, metavar="FILE", help="write the labelled items to FILE and end"
+            "--labels", type=Path, metavar="FILE", help="write the labelled items to FILE and exit"
         )
 
     def handle(self, *, port: int, host: str, seed: int, labels: Path | None, **_: Any) -> None:
@@ -36,7 +36,9 @@ class Command(BaseCommand):
         try:
             return Newsroom(port, host=host, seed=seed)
         except OSError as error:
-            raise CommandError(f"The newsroom cannot listen on {host}:{port}: {error}") from error
+            raise CommandError(
+                f"The sample newsroom cannot listen on {host}:{port}: {error}"
+            ) from error
 
     def _serve(self, newsroom: Newsroom) -> None:
         self.stdout.write(f"Sample newsroom at {newsroom.base_url} (feeds: /opml.xml)")
@@ -44,4 +46,4 @@ class Command(BaseCommand):
         try:
             newsroom.serve_forever()
         except KeyboardInterrupt:
-            self.stdout.write("The newsroom is closed.")
+            self.stdout.write("The sample newsroom has stopped.")

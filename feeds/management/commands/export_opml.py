@@ -10,11 +10,11 @@ from feeds.sources.subscriptions import export_opml
 
 
 class Command(BaseCommand):
-    help = "Write a reader's sources as OPML, to a file or the terminal."
+    help = "Writes a reader's sources as OPML to a file or the terminal."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, nargs="?")
-        parser.add_argument("--user", help="the reader; the first by default")
+        parser.add_argument("--user", help="the reader; default: the first")
 
     def handle(self, *, file: Path | None, user: str | None, **_: Any) -> None:
         opml = export_opml(find_reader(user))

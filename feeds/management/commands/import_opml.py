@@ -11,11 +11,11 @@ from feeds.sources.subscriptions import import_opml
 
 
 class Command(BaseCommand):
-    help = "Follow all feeds of an OPML file, in its folders."
+    help = "Follows all feeds of an OPML file and keeps their folders."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--user", help="the reader who follows them; the first by default")
+        parser.add_argument("--user", help="the reader who follows them; default: the first")
 
     def handle(self, *, file: Path, user: str | None, **_: Any) -> None:
         reader = find_reader(user)

@@ -9,22 +9,22 @@ from feeds.sources.catalogue import catalogue_entries, load_catalogue, subscribe
 
 
 class Command(BaseCommand):
-    help = "Make the sources of the starter catalogue; what a curator changed stays."
+    help = "Creates the sources of the starter catalogue. Changes made by a curator are kept."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--subscribe", metavar="USER", help="a new reader, who shall follow them all"
+            "--subscribe", metavar="USER", help="a new reader who will follow them all"
         )
 
     def handle(self, *, subscribe: str | None, **_: Any) -> None:
         new = load_catalogue()
-        self.stdout.write(f"{new} of {len(catalogue_entries())} sources were new.")
+        self.stdout.write(f"Created {new} of {len(catalogue_entries())} sources.")
         if subscribe:
             try:
                 user = User.objects.get(username=subscribe)
             except User.DoesNotExist:
-                raise CommandError(f"There is no account {subscribe}.") from None
+                raise CommandError(f"No account is named {subscribe}.") from None
             if user.subscriptions.exists():
-                self.stdout.write(f"{subscribe} follows sources already; those stay as they are.")
+                self.stdout.write(f"{subscribe} already follows sources; nothing was changed.")
             else:
-                self.stdout.write(f"{subscribe} follows {subscribe_to_packs(user)} sources now.")
+                self.stdout.write(f"{subscribe} follows {subscribe_to_packs(user)} sources.")

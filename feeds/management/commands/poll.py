@@ -16,25 +16,27 @@ MOST_LINES = 40
 
 
 class Command(BaseCommand):
-    help = "Ask sources for news: those that are due, all, or those with the given addresses."
+    help = "Polls sources: those that are due, all, or those with the given URLs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("urls", nargs="*", metavar="URL", help="addresses of known sources")
-        parser.add_argument("--all", action="store_true", help="whether they are due or not")
-        parser.add_argument("--due", action="store_true", help="those that are due (the default)")
+        parser.add_argument("urls", nargs="*", metavar="URL", help="URLs of existing sources")
+        parser.add_argument("--all", action="store_true", help="poll all sources, due or not")
+        parser.add_argument(
+            "--due", action="store_true", help="poll the sources that are due (default)"
+        )
 
     def handle(self, *, urls: list[str], all: bool, due: bool, **_: Any) -> None:
         if sum((bool(urls), all, due)) > 1:
-            raise CommandError("Name addresses, or give --all or --due: one of the three.")
+            raise CommandError("Use only one of: URLs, --all, --due.")
         ids = list(chosen(urls, all).values_list("pk", flat=True))
         if not ids:
-            return self.stdout.write("No source is due. --all asks them whatever their schedule.")
+            return self.stdout.write("No source is due. Use --all to poll regardless of schedule.")
         with tqdm(total=len(ids), unit="source", desc="Polling", leave=False, disable=None) as bar:
             report = take_in(ids, on_result=lambda outcome: advance(bar, outcome))
         wait_until_told()
         if report.offline:
             return self.stdout.write(
-                "No feed can be reached: is there a network? They are asked again in 5 minutes."
+                "No feed can be reached. Check the network; polling resumes in 5 minutes."
             )
         self.tell(report)
         if report.crashed:
@@ -64,7 +66,7 @@ def chosen(urls: list[str], every: bool) -> Any:
     unknown = [url for url in urls if not {url, canonical_url(url)} & known]
     if unknown:
         addresses = ", ".join(unknown)
-        raise CommandError(f"No source has the address {addresses}; add it with add_source.")
+        raise CommandError(f"No source has the URL {addresses}; add it with add_source.")
     return found
 
 
@@ -86,7 +88,7 @@ def _summary(report: PollReport) -> str:
         f"from {_count(len(report.outcomes), 'source')} in {report.seconds:.1f} s",
     ]
     if report.failed:
-        parts.append(f"{len(report.failed)} failed and are tried again later")
+        parts.append(f"{len(report.failed)} failed and will be retried")
     if report.busy:
         parts.append(f"{report.busy} are being polled by another process")
     return "; ".join((" ".join(parts[:2]), *parts[2:])) + "."

@@ -12,7 +12,7 @@ from feeds.archive.restore import restore_part
 
 
 class Command(BaseCommand):
-    help = "Brings archived months back into the database. Their files stay."
+    help = "Restores archived months into the database. The archive files are kept."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("names", nargs="+", metavar="NAME", help="2025-03; see archive --list")
@@ -29,12 +29,12 @@ class Command(BaseCommand):
             except Error as error:
                 said = " ".join(str(error).split())
                 raise CommandError(
-                    f"{said}. What came back of {name} stays, its file too; run the same command"
-                    " again."
+                    f"{said}. {name} was restored in part and its file is kept; run the same"
+                    " command again."
                 ) from error
             said = f"{name}: {found.items:,} items are back"
             if found.existing:
                 said += f", {found.existing:,} were there"
             if found.orphans:
-                said += f", {found.orphans:,} left out as their sources were deleted"
+                said += f", {found.orphans:,} skipped because their sources were deleted"
             self.stdout.write(f"{said}.")

@@ -37,7 +37,7 @@ def split_story(story: Story, items: Iterable[Item]) -> Story:
     pks = sorted(item.pk for item in items if item.story_id == story.pk)
     rest = Item.objects.filter(story=story).exclude(pk__in=pks)
     if not pks:
-        raise ValueError("None of these items is part of the story.")
+        raise ValueError("None of these items belongs to the story.")
     if not rest.exists():
         raise ValueError("At least one item must stay in the story.")
     pk = _free_id(pks)

@@ -73,7 +73,7 @@ def test_what_was_lost_comes_back(database: str, tmp_path: Path) -> None:
     expected = look(tmp_path, database)
     status, said = run(tmp_path, database, "restore", path.name)
     assert status == 1
-    assert f"The database has {ITEMS} items, 5 sources, 1 user. Say --replace" in said
+    assert f"The database has {ITEMS} items, 5 sources, 1 user. Use --replace" in said
     forget(tmp_path, database)
     status, said = run(tmp_path, database, "restore", path.name)
     assert status == 0, said
@@ -81,7 +81,7 @@ def test_what_was_lost_comes_back(database: str, tmp_path: Path) -> None:
     assert look(tmp_path, database) == expected
     status, said = run(tmp_path, database, "restore", path.name, "--replace")
     assert status == 0, said
-    assert "What was there is in" in said
+    assert "The previous database was saved as" in said
     assert look(tmp_path, database) == expected
     assert backup(tmp_path, database).stat().st_size > 1000
 
@@ -133,8 +133,8 @@ def test_only_the_newest_are_kept(database: str, tmp_path: Path) -> None:
         ("cut", "has changed since it was made"),
         ("no manifest", "was never finished"),
         ("bad manifest", "cannot be read"),
-        ("newer", "is of a newer program"),
-        ("gone", "There is no file"),
+        ("newer", "was made by a newer version"),
+        ("gone", "File not found"),
     ],
 )
 def test_a_harmed_back_up_is_refused(
@@ -192,11 +192,13 @@ def test_in_the_place_of_what_is_damaged(database: str, tmp_path: Path, harm: st
     file.write_bytes(harmed)
     status, said = run(tmp_path, database, "restore", path.name)
     assert status == 1
-    assert "The database is damaged. Say --replace" in said
+    assert "The database is damaged. Use --replace" in said
     status, said = run(tmp_path, database, "restore", path.name, "--replace")
     assert status == 0, said
     assert look(tmp_path, database) == expected
-    kept = Path(said.split("What was there is in ")[1].split(".sqlite3")[0] + ".sqlite3")
+    kept = Path(
+        said.split("The previous database was saved as ")[1].split(".sqlite3")[0] + ".sqlite3"
+    )
     assert kept.read_bytes() == harmed
 
 
@@ -258,7 +260,7 @@ def test_a_full_disk(source: Path, tmp_path: Path) -> None:
     with free_place(256 * 1024) as (folder, _):
         status, said = run(tmp_path, f"sqlite:///{source}", "backup", f"--folder={folder}")
         assert status == 1
-        assert "No back-up was made: the disk of" in said
+        assert "No backup was made: the disk of" in said
         assert "is full" in said
         assert not list(folder.iterdir())
 

@@ -154,7 +154,7 @@ def test_a_back_up_needs_a_connection_of_its_own(
         assert manage(env_for(postgres.url(name), tmp_path), "migrate", "-v0").returncode == 0
         done = manage(env_for(pgbouncer.url(name), tmp_path), "backup")
         assert done.returncode == 1
-        assert "DATABASE_URL leads to a pooler such as PgBouncer" in done.stderr
+        assert "DATABASE_URL is the address of a connection pooler such as PgBouncer" in done.stderr
         assert "Traceback" not in done.stderr
         assert manage(env_for(postgres.url(name), tmp_path), "backup").returncode == 0
 
@@ -184,7 +184,7 @@ def test_what_is_wrong_with_the_address_is_said_in_words(tmp_path: Path) -> None
     with Postgres(password="right") as server:
         good = server.url()
         wrong = {
-            good.replace("right", "wrong"): "refuses the password of 'ainews'",
+            good.replace("right", "wrong"): "rejected the password of 'ainews'",
             good.rpartition("/")[0] + "/nothing": "createdb nothing",
             f"postgres://ainews@127.0.0.1:{free_port()}/ainews": "Is it running?",
             "postgres://ainews@nowhere.invalid/ainews": "no host 'nowhere.invalid'",

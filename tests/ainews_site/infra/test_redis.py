@@ -43,8 +43,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("url", "says"),
     [
         ("http://:secret@host:6379/0", "is no redis://:password@host:6379/0"),
-        ("redis://:secret@host:abc/0", "no port between 1 and 65535"),
-        ("redis://:secret@host:99999/0", "no port between 1 and 65535"),
+        ("redis://:secret@host:abc/0", "needs a port between 1 and 65535"),
+        ("redis://:secret@host:99999/0", "needs a port between 1 and 65535"),
         ("redis://:secret@host:6379/zero", "ends in no number"),
         ("secret", "is no redis://"),
         ("unix://", "has no path"),

@@ -309,10 +309,10 @@ def test_reading_goes_on_without_the_primary(site: Site, address: str) -> None:
 
     form = reader.post(f"/item/{item}/state/", data={"saved": "1"} | csrf(reader))
     assert (form.status_code, form.headers["Retry-After"]) == (503, "10")
-    assert "Nothing can be changed just now" in form.text
+    assert "Changes are temporarily unavailable" in form.text
     sent = program.post("/states/", json={"items": [item], "saved": True})
     assert (sent.status_code, sent.headers["Retry-After"]) == (503, "10")
-    assert "Nothing can be changed just now" in sent.json()["detail"]
+    assert "Changes are temporarily unavailable" in sent.json()["detail"]
     assert httpx.get(f"{address}/digest/", cookies=dict(reader.cookies)).status_code == 503
 
     site.primary.start()
@@ -348,8 +348,8 @@ def test_without_any_database_it_says_so(site: Site, address: str) -> None:
 
     page, listed = reader.get("/river/"), program.get("/items/")
     assert (page.status_code, page.headers["Retry-After"]) == (503, "10")
-    assert "The database does not answer" in page.text
-    assert "The database does not answer" in listed.json()["detail"]
+    assert "The database does not respond" in page.text
+    assert "The database does not respond" in listed.json()["detail"]
     assert httpx.get(f"{address}/health").status_code == 503
     site.standby.start()  # left alone as it is, but there is nobody else
     assert reader.get("/river/").status_code == 200

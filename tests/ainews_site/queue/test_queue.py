@@ -57,7 +57,7 @@ def test_tasks_ahead_in_the_local_queue_count() -> None:
         ({"retry": 1500}, "may wait and run for 1809 s"),
         ({"workers": 0}, "WORKERS must be at least 1"),
         ({"sqs": {}, "retry": 50_000}, "12 hours at most"),
-        ({"ALT_CLUSTERS": {"slow": {"timeout": 3000}}}, "The queue slow hands a message out"),
+        ({"ALT_CLUSTERS": {"slow": {"timeout": 3000}}}, "The queue slow redelivers a message"),
     ],
 )
 def test_what_would_run_a_task_twice_is_refused(
@@ -72,7 +72,7 @@ def test_a_queue_that_is_none_is_one_clear_sentence(tmp_path: Path) -> None:
     env = os.environ | {"DATA": str(tmp_path), "QUEUE_URL": "amqp://host"}
     command = [sys.executable, "manage.py", "check"]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
-    assert done.stderr.strip() == "QUEUE_URL is no sqs://region/name; see .env.example."
+    assert done.stderr.strip() == "QUEUE_URL must be sqs://region/name; see .env.example."
 
 
 def test_sqs_takes_a_message_from_one_process_to_another(

@@ -299,18 +299,18 @@ def test_a_target_in_use_is_refused(
 @pytest.mark.parametrize(
     ("origin", "goal", "expected"),
     [
-        ("sqlite:////nowhere/news.sqlite3", "", "there is no file /nowhere/news.sqlite3"),
-        ("mysql://localhost/news", "", "--from is no address of SQLite"),
-        ("", "sqlite:///x.sqlite3", "the other way round it is manage.py migrate_to_sqlite"),
-        ("{target}", "", "the other way round it is manage.py migrate_to_sqlite"),
-        ("", "{pooled}", "--to leads to a pooler such as PgBouncer"),
+        ("sqlite:////nowhere/news.sqlite3", "", "file not found: /nowhere/news.sqlite3"),
+        ("mysql://localhost/news", "", "--from is not a SQLite URL"),
+        ("", "sqlite:///x.sqlite3", "direction use manage.py migrate_to_sqlite"),
+        ("{target}", "", "direction use manage.py migrate_to_sqlite"),
+        ("", "{pooled}", "--to is the address of a connection pooler such as PgBouncer"),
         ("", "postgres://ainews@127.0.0.1:1/news", "PostgreSQL does not answer at 127.0.0.1:1"),
         ("", "postgres://ainews@127.0.0.1:1/news", "Is it running? Check --to. The source"),
         ("", "{target}_missing", "createdb moved_missing"),
-        ("", "nonsense", "--to is no address of PostgreSQL; see --help."),
-        ("EMPTY", "", "holds no AI News"),
+        ("", "nonsense", "--to is not a PostgreSQL URL; see --help."),
+        ("EMPTY", "", "not an AI News database"),
         ("OLD", "", "Run manage.py migrate on it first"),
-        ("TEXT", "", "is damaged or no database of SQLite"),
+        ("TEXT", "", "is damaged or not a SQLite database"),
     ],
 )
 def test_what_cannot_be_moved_is_said(
@@ -352,14 +352,14 @@ def test_a_file_that_cannot_be_made_is_said(source: Path, target: str, tmp_path:
     goal = ("--to", "sqlite:////nowhere/news.sqlite3")
     status, said = end(manage(tmp_path, "manage.py", "migrate_to_sqlite", "--from", target, *goal))
     assert status == 1
-    assert "may this user write there? The source was not changed" in said
+    assert "folder exists and is writable. The source was not changed" in said
 
 
 def test_what_stands_for_an_option_that_was_left_out_is_named(tmp_path: Path) -> None:
     goal = ("--to", f"sqlite:///{tmp_path}/new.sqlite3")
     status, said = end(manage(tmp_path, "manage.py", "migrate_to_sqlite", *goal))
     assert status == 1
-    assert "DATABASE_URL, as --from was left out, is an address of SQLite" in said
+    assert "DATABASE_URL (used because --from is missing) is a SQLite URL" in said
 
 
 def test_a_full_disk_loses_nothing(source: Path, target: str, tmp_path: Path) -> None:
@@ -371,7 +371,7 @@ def test_a_full_disk_loses_nothing(source: Path, target: str, tmp_path: Path) ->
         status, said = end(manage(tmp_path, *command, "--to", goal))
         assert status == 1
         assert "The disk of the database is full" in said
-        assert "goes on from here" in said
+        assert "Run the same command again to resume" in said
         grow(64 * 2**20)
         status, said = end(manage(tmp_path, *command, "--to", goal))
         assert status == 0, said
@@ -395,13 +395,13 @@ def test_a_target_that_is_lost_midway_is_gone_on_with(large: Path, tmp_path: Pat
         server.kill()
         status, said = end(process)
         assert status == 1
-        assert "went away while we worked with it" in said or "does not answer" in said
-        assert "The source was not changed; the same command goes on from here." in said
+        assert "was lost" in said or "does not answer" in said
+        assert "The source was not changed. Run the same command again to resume." in said
         assert "Traceback" not in said
         server.start()
         status, said = end(forth(tmp_path, large, server.url("moved")))
         assert status == 0, said
-        assert "Going on where the last run stopped." in said
+        assert "Resuming where the last run stopped." in said
         assert keys_there(server) == 200_020
     assert content(large) == before
 
@@ -420,7 +420,7 @@ def test_it_says_when_the_source_was_written_to_meanwhile(
         database.commit()
     status, said = end(process)
     assert status == 0, said
-    assert "The source was written to meanwhile" in said
+    assert "The source changed during the migration" in said
     assert postgres.sql("SELECT count(*) FROM feeds_source WHERE title = 'Later'", "moved") == "0"
 
 
@@ -438,7 +438,7 @@ def test_a_full_disk_of_postgresql_loses_nothing(
             status, said = move(tmp_path, large, postgres.url("moved"))
             assert status == 1
             assert "The disk of the database is full" in said
-            assert "goes on from here" in said
+            assert "Run the same command again to resume" in said
             assert "Traceback" not in said
             grow(256 * 2**20)
             status, said = move(tmp_path, large, postgres.url("moved"))

@@ -77,5 +77,5 @@ def test_without_editions_there_is_nothing_to_count() -> None:
 
 
 def test_days_that_are_none_are_refused() -> None:
-    with pytest.raises(CommandError, match="--days takes 1 or more"):
+    with pytest.raises(CommandError, match="--days must be 1 or more"):
         evaluate("--days", "0")

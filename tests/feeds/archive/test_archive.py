@@ -255,8 +255,8 @@ def test_what_changes_meanwhile_stays(
         (lambda folder: (folder / "2025-03.jsonl.gz").unlink(), "cannot be read"),
         (lambda folder: (folder / "2025-03.json").write_text("{"), "cannot be read"),
         (lambda folder: (folder / "2025-03.json").write_text("[]"), "cannot be read"),
-        (lambda folder: _cut(folder / "2025-03.jsonl.gz"), "is not what was written"),
-        (lambda folder: _flip(folder / "2025-03.jsonl.gz"), "is not what was written"),
+        (lambda folder: _cut(folder / "2025-03.jsonl.gz"), "is corrupt"),
+        (lambda folder: _flip(folder / "2025-03.jsonl.gz"), "is corrupt"),
         (lambda folder: _set_format(folder / "2025-03.json"), "has format 2"),
     ],
 )
@@ -293,7 +293,7 @@ def test_a_file_that_changed_is_not_the_reason_to_delete(
         with pytest.raises(KeyboardInterrupt):
             archive(tmp_path)
     _cut(tmp_path / "2025-03.jsonl.gz")
-    with pytest.raises(ArchiveError, match="is not what was written"):
+    with pytest.raises(ArchiveError, match="is corrupt"):
         archive(tmp_path)
     assert Item.objects.count() == len(items)
 
@@ -334,9 +334,9 @@ def test_the_command_says_what_it_does(
 
     assert "Nothing is archived" in said("archive", "--list")
     assert "2025-03: 3 items" in said("archive", "--older-than", "180d")
-    assert "No month is that old, or all of them" in said("archive", "--older-than=180")
+    assert "Nothing to archive: no month is that old" in said("archive", "--older-than=180")
     assert "archived" in said("archive", "--list")
-    assert "2025-03: 3 items are back." in said("restore_archive", "2025-03")
+    assert "2025-03: 3 items restored." in said("restore_archive", "2025-03")
     for wrong in ("", "soon", "10d"):
         with pytest.raises(CommandError, match="older-than"):
             call_command("archive", older_than=wrong)
@@ -355,7 +355,7 @@ def test_an_age_that_is_none_is_one_clear_sentence(
         call_command("archive", "--older-than", wrong)
     assert str(error.value).startswith("--older-than must be more than") or (
         str(error.value)
-        == f"{wrong!r} is no number of days. Say how old in days: --older-than 180d."
+        == f"{wrong!r} is not a number of days. Give the age in days: --older-than 180d."
     )
     assert "usage" not in capsys.readouterr().err
 

@@ -89,7 +89,7 @@ def test_the_order_of_the_lines_does_not_matter(tmp_path: Path) -> None:
         ),
         (
             f"{HEADER}\nyesterday\tA\thttp://a.example/\tTitle\ts\n",
-            "Line 2: 'yesterday' is no date",
+            "Line 2: 'yesterday' is not a date",
         ),
     ],
 )

@@ -88,9 +88,9 @@ def test_a_server_that_gives_no_vectors_is_told_of_in_words(llm: ModelServer, ac
 @pytest.mark.parametrize(
     ("kind", "model", "words"),
     [
-        ("onnx", "/nowhere", "/nowhere is no folder on this machine; nothing is downloaded"),
+        ("onnx", "/nowhere", "/nowhere is not a folder on this machine"),
         ("openai", "", "EMBEDDINGS=openai needs EMBEDDING_MODEL"),
-        ("word2vec", "", "none of none, onnx"),
+        ("word2vec", "", "must be one of none, onnx"),
     ],
 )
 def test_a_missing_model_is_told_in_words(kind: str, model: str, words: str) -> None:

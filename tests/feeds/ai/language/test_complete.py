@@ -101,7 +101,7 @@ def test_json_is_found_however_it_is_wrapped(llm: ModelServer, written: str) -> 
         (says(""), "wrote nothing"),
         (says("I cannot help with that."), "wrote no JSON"),
         (says('{"answer": "ye'), "wrote no JSON"),
-        (says('{"answer": "ye', finish="length"), "ended in the middle"),
+        (says('{"answer": "ye', finish="length"), "was cut off"),
         (says({"answer": 7}), "another form"),
         (says({"answer": "yes", "more": 1}), "another form"),
         (says('{"answer": NaN}'), "wrote no JSON"),
@@ -173,9 +173,9 @@ def test_a_server_that_names_a_time_is_asked_again_then(llm: ModelServer) -> Non
 def test_a_server_that_names_a_long_time_is_left_alone_for_it(llm: ModelServer) -> None:
     llm.will(fails(429, retry_after="300"), says(YES))
 
-    with pytest.raises(ModelBusyError, match="too much to do"):
+    with pytest.raises(ModelBusyError, match="is overloaded"):
         ask()
-    with pytest.raises(ModelAwayError, match=r"left alone for (300|299) s"):
+    with pytest.raises(ModelAwayError, match=r"paused for (300|299) s"):
         ask()
 
     assert len(llm.asked) == 1
@@ -184,9 +184,9 @@ def test_a_server_that_names_a_long_time_is_left_alone_for_it(llm: ModelServer) 
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (401, "refuses the key.*OPENAI_API_KEY"),
-        (403, "does not allow"),
-        (404, "is not there.*the model's name"),
+        (401, "rejected the key.*OPENAI_API_KEY"),
+        (403, "denied access"),
+        (404, "was not found.*the model's name"),
     ],
 )
 def test_what_cannot_succeed_is_not_repeated(llm: ModelServer, status: int, words: str) -> None:
@@ -215,7 +215,7 @@ def test_a_server_that_tells_the_key_does_not_get_it_into_messages(
 def test_a_quota_that_is_spent_is_not_asked_for_again(llm: ModelServer) -> None:
     llm.will(fails(429, "You exceeded your current quota"))
 
-    with pytest.raises(ModelRefusedError, match="gives no more to this account"):
+    with pytest.raises(ModelRefusedError, match="has no quota left for this account"):
         ask()
 
     assert len(llm.asked) == 1
@@ -321,7 +321,7 @@ def test_after_three_failures_it_is_left_alone_then_tried_by_one(
         with pytest.raises(ModelAwayError, match="did not answer"):
             ask(str(n))
 
-    with pytest.raises(ModelAwayError, match="left alone for"):
+    with pytest.raises(ModelAwayError, match="paused for"):
         ask()
     asked = len(llm.asked)
     LanguageServer.objects.update(open_until=timezone.now() - timedelta(seconds=1))

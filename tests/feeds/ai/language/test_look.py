@@ -27,7 +27,7 @@ def test_a_server_that_is_away_is_said(settings: Any) -> None:
     settings.LLM_MODEL, settings.OPENAI_BASE_URL = MODEL, "http://127.0.0.1:9/v1"
 
     assert "cannot be reached" in problem()
-    assert "Is it running? Check OPENAI_BASE_URL." in problem()
+    assert "Check that it is running, and OPENAI_BASE_URL." in problem()
 
 
 def test_a_model_that_the_server_lacks_is_said(llm: ModelServer, settings: Any) -> None:
@@ -40,7 +40,7 @@ def test_a_circuit_that_is_open_is_said(llm: ModelServer) -> None:
     later = timezone.now() + timedelta(minutes=5)
     LanguageServer.objects.create(name="it", open_until=later, problem="It failed (500).")
 
-    assert problem() == "it is left alone for now: It failed (500)."
+    assert problem() == "it is paused: It failed (500)."
 
 
 def test_money_that_is_nearly_spent_is_said(llm: ModelServer, settings: Any) -> None:

@@ -52,5 +52,5 @@ def test_what_is_no_recording_is_told_in_words(tmp_path: Path) -> None:
         evaluate(str(tmp_path))
     with pytest.raises(CommandError, match="cannot be read"):
         evaluate(str(tmp_path / "missing.tar.xz"))
-    with pytest.raises(CommandError, match="at least one reader"):
+    with pytest.raises(CommandError, match="must be at least 1"):
         evaluate("--readers", "0")

@@ -111,7 +111,7 @@ def test_what_is_missing_is_said(folder: Path, tmp_path: Path, gone: str) -> Non
     code, printed = evaluate(folder, tmp_path / "data")
 
     assert code == 1
-    assert "cannot be read: no file is called" in printed and "Traceback" not in printed
+    assert "cannot be read: no file matches" in printed and "Traceback" not in printed
 
 
 @pytest.mark.skipif(not CRANFIELD.exists(), reason="the collection is not there")
