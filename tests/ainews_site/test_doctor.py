@@ -54,11 +54,11 @@ def test_editions_and_deliveries_that_nobody_takes_are_said() -> None:
     plan_deliveries(make_edition(reader))
     long_ago = timezone.now() - timedelta(hours=1)
     Delivery.objects.update(next_try_at=long_ago)
-    assert digests() == "1 delivery waits for a worker of the slow queue."
+    assert digests() == "1 delivery is waiting for a worker of the slow queue."
 
     ask_for(reader, today_of(reader))
     Writing.objects.update(next_try_at=long_ago)
-    assert digests() == "1 edition waits for a worker of the slow queue."
+    assert digests() == "1 edition is waiting for a worker of the slow queue."
 
     Delivery.objects.all().delete()
     Writing.objects.update(next_try_at=timezone.now(), error="It failed.")

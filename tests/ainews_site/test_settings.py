@@ -18,18 +18,18 @@ def test_a_port_that_is_no_number_is_one_clear_sentence(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 1
-    assert done.stderr.strip() == "PORT is no int: 'abc'; see .env.example."
+    assert done.stderr.strip() == "PORT must be of type int: 'abc'; see .env.example."
 
 
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("DATA", "/proc/nope", "cannot be made"),
+        ("DATA", "/proc/nope", "cannot be created"),
         ("DATABASE_URL", "nonsense", "not a database URL"),
         ("DATABASE_URL", "foo://host/name", "not a database URL"),
-        ("FETCH_TIMEOUT", "soon", "FETCH_TIMEOUT is no float"),
-        ("SITE_URL", "news.example.org", "SITE_URL is no http(s)://host"),
-        ("SITE_URL", "https://news.example.org/path", "SITE_URL is no http(s)://host"),
+        ("FETCH_TIMEOUT", "soon", "FETCH_TIMEOUT must be of type float"),
+        ("SITE_URL", "news.example.org", "SITE_URL must be http(s)://host"),
+        ("SITE_URL", "https://news.example.org/path", "SITE_URL must be http(s)://host"),
         ("EMAIL_URL", "https://mail.example.org", "EMAIL_URL must begin with one of smtp://"),
         ("EMAIL_URL", "smtp://host:port", "EMAIL_URL is not a valid URL"),
         ("EMAIL_URL", "smtp+tls:", "EMAIL_URL has no host"),

@@ -32,9 +32,9 @@ class Command(BaseCommand):
                     f"{said}. {name} was restored in part and its file is kept; run the same"
                     " command again."
                 ) from error
-            said = f"{name}: {found.items:,} items are back"
+            said = f"{name}: {found.items:,} items restored"
             if found.existing:
-                said += f", {found.existing:,} were there"
+                said += f", {found.existing:,} already there"
             if found.orphans:
                 said += f", {found.orphans:,} skipped because their sources were deleted"
             self.stdout.write(f"{said}.")

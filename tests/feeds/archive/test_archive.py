@@ -251,7 +251,7 @@ def test_what_changes_meanwhile_stays(
 @pytest.mark.parametrize(
     ("harm", "expected"),
     [
-        (lambda folder: (folder / "2025-03.json").unlink(), "was never finished"),
+        (lambda folder: (folder / "2025-03.json").unlink(), "is incomplete"),
         (lambda folder: (folder / "2025-03.jsonl.gz").unlink(), "cannot be read"),
         (lambda folder: (folder / "2025-03.json").write_text("{"), "cannot be read"),
         (lambda folder: (folder / "2025-03.json").write_text("[]"), "cannot be read"),

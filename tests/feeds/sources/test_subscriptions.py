@@ -176,7 +176,7 @@ def test_what_a_reader_left_does_not_come_back() -> None:
 
 
 def test_the_commands_speak_to_a_newcomer(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(CommandError, match="no account yet"):
+    with pytest.raises(CommandError, match="no accounts yet"):
         call_command("export_opml")
     make_user("ann")
     file = tmp_path / "mine.opml"
@@ -187,7 +187,7 @@ def test_the_commands_speak_to_a_newcomer(tmp_path, capsys) -> None:  # type: ig
     assert b"https://a.example/feed" in (tmp_path / "out.opml").read_bytes()
     with pytest.raises(CommandError, match="cannot be imported"):
         call_command("import_opml", str(tmp_path / "missing.opml"))
-    with pytest.raises(CommandError, match="no account bob"):
+    with pytest.raises(CommandError, match="No account is named bob"):
         call_command("export_opml", user="bob")
 
 

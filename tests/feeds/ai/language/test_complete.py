@@ -98,20 +98,20 @@ def test_json_is_found_however_it_is_wrapped(llm: ModelServer, written: str) -> 
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (says(""), "wrote nothing"),
-        (says("I cannot help with that."), "wrote no JSON"),
-        (says('{"answer": "ye'), "wrote no JSON"),
+        (says(""), "is empty"),
+        (says("I cannot help with that."), "is not JSON"),
+        (says('{"answer": "ye'), "is not JSON"),
         (says('{"answer": "ye', finish="length"), "was cut off"),
-        (says({"answer": 7}), "another form"),
-        (says({"answer": "yes", "more": 1}), "another form"),
-        (says('{"answer": NaN}'), "wrote no JSON"),
-        (says("[" * 100_000), "wrote no JSON"),
-        (says("{" * 100_000), "wrote no JSON"),
+        (says({"answer": 7}), "the wrong form"),
+        (says({"answer": "yes", "more": 1}), "the wrong form"),
+        (says('{"answer": NaN}'), "is not JSON"),
+        (says("[" * 100_000), "is not JSON"),
+        (says("{" * 100_000), "is not JSON"),
         (says("", refusal="I will not."), "declined: I will not"),
-        (sends(b"<html>hello"), "no JSON object"),
-        (sends(b'{"choices": []}'), "no chat completion"),
-        (sends(b'{"choices": [{"message": null}]}'), "no chat completion"),
-        (sends(b"[]"), "no JSON object"),
+        (sends(b"<html>hello"), "with a JSON object"),
+        (sends(b'{"choices": []}'), "with a chat completion"),
+        (sends(b'{"choices": [{"message": null}]}'), "with a chat completion"),
+        (sends(b"[]"), "with a JSON object"),
         (has_no_end, "without an end"),
     ],
 )
@@ -435,7 +435,7 @@ def test_money_that_is_spent_stops_the_calls_and_is_warned_of_once(
     assert "budget_nearly_spent" not in caplog.text
 
     ask("two", max_tokens=100)
-    with pytest.raises(BudgetSpentError, match=r"budget of \$0\.00 has no room"):
+    with pytest.raises(BudgetSpentError, match=r"budget of \$0\.00 is used up"):
         ask("three", max_tokens=400)
 
     assert len(llm.asked) == 2
@@ -459,5 +459,5 @@ def test_who_finds_no_place_is_told_so(llm: ModelServer, settings: Any) -> None:
         cost=0,
     )
 
-    with pytest.raises(ModelBusyError, match="1 calls of"):
+    with pytest.raises(ModelBusyError, match="1 calls to"):
         ask("two", patience=0.1)

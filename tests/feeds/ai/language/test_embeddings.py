@@ -43,5 +43,5 @@ def test_no_text_asks_nothing(llm: ModelServer) -> None:
 def test_vectors_that_are_lacking_or_differ_are_refused(llm: ModelServer, body: bytes) -> None:
     llm.will(sends(body))
 
-    with pytest.raises(BadReplyError, match="gave"):
+    with pytest.raises(BadReplyError, match="return"):
         embed(["one", "two"], "tiny")
