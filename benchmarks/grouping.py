@@ -160,7 +160,8 @@ def _resident() -> int:
 
 def measure_database(tellings: Sequence[tuple[datetime, int, str, str]]) -> None:
     from feeds.models import Story
-    from feeds.stories.grouping.group import group_new_items, repair_stories
+    from feeds.stories.grouping.group import group_new_items
+    from feeds.stories.grouping.repair import repair_stories
 
     _store(tellings)
     start = time.process_time()

@@ -23,7 +23,8 @@ from feeds.core.partitions import ensure_months_ahead
 from feeds.ingest.pipeline import take_in
 from feeds.models import FetchLog, Item, MarkUndo, Source
 from feeds.search.postgres.index import complete
-from feeds.stories.grouping.group import group_new_items, repair_stories
+from feeds.stories.grouping.group import group_new_items
+from feeds.stories.grouping.repair import repair_stories
 from feeds.stories.ranking.taste import drop_old_views
 from feeds.trends.follow import forget_alerts
 from feeds.trends.update import update_trends

@@ -33,7 +33,7 @@ from django.db.models import Count
 from django.utils import timezone
 from django_q.tasks import async_task
 from feeds.models import Item, ItemBody, ItemKey, Source
-from feeds.stories.grouping.group import repair_stories
+from feeds.stories.grouping.repair import repair_stories
 from feeds.tasks import poll_due
 
 def follow(*urls):

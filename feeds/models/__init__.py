@@ -13,7 +13,7 @@ from feeds.models.language import (
 from feeds.models.reading import Folder, ItemState, MarkUndo, Subscription
 from feeds.models.revision import Revision
 from feeds.models.source import FetchLog, Source
-from feeds.models.story import Lease, Story, StoryRedirect
+from feeds.models.story import Lease, Story, StoryRedirect, StorySplit
 from feeds.models.taste import FollowedStory, Impression
 from feeds.models.trend import TermDay, TrendAlert, TrendBoard, TrendDay, TrendFollow
 
@@ -39,6 +39,7 @@ __all__ = [
     "Source",
     "Story",
     "StoryRedirect",
+    "StorySplit",
     "Subscription",
     "TermDay",
     "TrendAlert",

@@ -44,6 +44,23 @@ class StoryRedirect(models.Model):
 
     old_id = models.BigIntegerField(primary_key=True)
     story = models.ForeignKey(Story, on_delete=models.CASCADE, related_name="redirects")
+    is_public = models.BooleanField(
+        default=True, db_default=True, help_text="the old story had items of public sources"
+    )
+
+
+class StorySplit(models.Model):
+    """An item that a person took out of a story. Grouping does not put it back."""
+
+    item = models.ForeignKey(
+        "feeds.Item", on_delete=models.CASCADE, related_name="splits", db_constraint=False
+    )
+    story = models.ForeignKey(Story, on_delete=models.CASCADE, related_name="splits")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "story"], name="story_split_unique"),
+        ]
 
 
 class Lease(models.Model):

@@ -103,9 +103,21 @@ def story_page(user: User, story_id: int) -> StoryPage | int:
 
 def _target(user: User, story_id: int) -> int:
     redirect = StoryRedirect.objects.filter(old_id=story_id).first()
-    if redirect is None or not Story.objects.visible_to(user).filter(pk=redirect.story_id).exists():
+    if redirect is None or not _may_follow(user, redirect):
         raise Story.DoesNotExist(f"There is no story {story_id} for this reader.")
     return redirect.story_id
+
+
+def _may_follow(user: User, redirect: StoryRedirect) -> bool:
+    """Where a private story went is told to nobody but its readers: those of the item that it
+    was named after or, where that is gone, of a private item of the other story."""
+    visible = Item.objects.visible_to(user)
+    if not redirect.is_public and Item.objects.filter(pk=redirect.old_id).exists():
+        if not visible.filter(pk=redirect.old_id).exists():
+            return False
+    elif not redirect.is_public:
+        visible = visible.filter(source__is_public=False)
+    return visible.filter(story=redirect.story_id).exists()
 
 
 def _visible_items(user: User, story: Story) -> list[Item]:

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from feeds.coordination.revisions import CONTENT, revise
-from feeds.models import Item, ItemKey, Story, StoryRedirect
-from feeds.stories.grouping.group import redirect
+from feeds.models import Item, ItemKey, Story, StoryRedirect, StorySplit
 from feeds.stories.grouping.lease import forget_state
+from feeds.stories.grouping.moves import PUBLIC, close_story
 from feeds.stories.grouping.refresh import refresh_stories
 
 
@@ -20,10 +20,13 @@ def merge_stories(target: Story, others: Iterable[Story]) -> None:
     """Put the items of `others` into `target`; their addresses lead there."""
     forget_state()
     gone = [story.pk for story in others if story.pk != target.pk]
+    public = set(Item.objects.filter(PUBLIC, story__in=gone).values_list("story", flat=True))
+    StorySplit.objects.filter(story=target, item__story__in=gone).delete()
+    StorySplit.objects.filter(story__in=gone, item__story=target).delete()
     Item.objects.filter(story__in=gone).update(story=target, story_pinned=True)
     Item.objects.filter(story=target).update(story_pinned=True)
     for pk in gone:
-        redirect(pk, target.pk)
+        close_story(pk, target.pk, is_public=pk in public)
     refresh_stories([target.pk])
 
 
@@ -47,6 +50,9 @@ def split_story(story: Story, items: Iterable[Item]) -> Story:
     StoryRedirect.objects.filter(old_id=pk).delete()  # it may have been merged before
     rest.update(story_pinned=True)
     Item.objects.filter(pk__in=pks).update(story=new, story_pinned=True)
+    StorySplit.objects.bulk_create(
+        [StorySplit(item_id=pk, story=story) for pk in pks], ignore_conflicts=True
+    )
     refresh_stories([story.pk, new.pk])
     new.refresh_from_db()
     return new
@@ -54,13 +60,21 @@ def split_story(story: Story, items: Iterable[Item]) -> Story:
 
 @transaction.atomic
 def move_item(item: Item, story: Story) -> None:
-    """Put one item into another story; a story that is left empty leads there."""
+    """Put one item into another story; a story that is left empty leads there, as does one that
+    is left without a public item."""
     forget_state()
     old = item.story_id
+    was_public = Item.objects.filter(PUBLIC, story=old).exists()
     Item.objects.filter(pk=item.pk).update(story=story, story_pinned=True)
+    StorySplit.objects.filter(item=item, story=story).delete()
     refresh_stories([pk for pk in (old, story.pk) if pk])
-    if old and old != story.pk and not Item.objects.filter(story=old).exists():
-        redirect(old, story.pk)
+    if old and old != story.pk and not _is_left(old, was_public):
+        close_story(old, story.pk, is_public=was_public)
+
+
+def _is_left(story: int, is_public: bool) -> bool:
+    items = Item.objects.filter(story=story)
+    return (items.filter(PUBLIC) if is_public else items).exists()
 
 
 @transaction.atomic
@@ -79,7 +93,8 @@ def delete_items(items: Iterable[Item]) -> None:
 
 @transaction.atomic
 def delete_stories(stories: Iterable[Story]) -> None:
-    """Delete stories; their items are grouped anew."""
+    """Delete stories; their items are grouped anew, but not into a story that a person took them
+    out of."""
     forget_state()
     Story.objects.filter(pk__in=[story.pk for story in stories]).delete()
     revise(CONTENT)

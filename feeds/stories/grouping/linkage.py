@@ -8,12 +8,22 @@ import heapq
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from feeds.stories.grouping.neighbours import Neighbours, find_neighbours
 from feeds.stories.grouping.similarity import THRESHOLD, THRESHOLD_WITH_MEANING, needed
 from feeds.stories.grouping.tokenizer import Document
 from feeds.stories.grouping.vectors import Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Documents of one event in order of time. `square` is the squared length of the sum of
+    their unit vectors."""
+
+    documents: list[Document]
+    square: float
 
 
 def group_all(
@@ -27,46 +37,79 @@ def group_all(
     have none are judged by their words.
     """
     known = Vectors(vectors or {})
-    # An id tells of the order of arrival among those of one second: it comes last.
-    ordered = sorted(documents, key=lambda one: (one.time, one.url, one.title_key, one.id))
+    return [cluster.documents for cluster in cluster_all(documents, known, threshold)]
+
+
+def cluster_all(
+    documents: Sequence[Document], vectors: Vectors, threshold: float | None = None
+) -> list[Cluster]:
+    ordered = in_order(documents)
     if threshold is None:
-        threshold = THRESHOLD_WITH_MEANING if known else THRESHOLD
-    linkage = _Linkage(find_neighbours(ordered, known), [one.source for one in ordered], threshold)
+        threshold = THRESHOLD_WITH_MEANING if vectors else THRESHOLD
+    neighbours = find_neighbours(ordered, vectors)
+    linkage = Linkage(
+        neighbours, [1.0] * len(ordered), [{one.source} for one in ordered], threshold
+    )
+    linkage.merge_all()
     groups: defaultdict[int, list[Document]] = defaultdict(list)
     for number, document in enumerate(ordered):
         groups[linkage.group_of(number)].append(document)
-    return list(groups.values())
+    return [Cluster(group, linkage.square_of(root)) for root, group in groups.items()]
 
 
-class _Linkage:
+def in_order(documents: Sequence[Document]) -> list[Document]:
+    """In order of time. An id may tell of the order of arrival among those of one second: it
+    comes last."""
+    return sorted(documents, key=lambda one: (one.time, one.url, one.title_key, one.id))
+
+
+class Linkage:
     """Merges the two groups most alike, until none are alike enough.
 
     A group is the sum of its unit vectors; its products with others and its own
     length follow from those of its parts, so no vector is touched after the start.
     """
 
-    def __init__(self, neighbours: Neighbours, sources: Sequence[int], threshold: float) -> None:
-        self._products = neighbours
-        self._squares = [1.0] * len(neighbours)
-        self._sources = [{source} for source in sources]
-        self._version = [0] * len(neighbours)
-        self._parent = list(range(len(neighbours)))
+    def __init__(
+        self,
+        products: Neighbours,
+        squares: Sequence[float],
+        sources: Sequence[set[int]],
+        threshold: float,
+    ) -> None:
+        """`squares` are the squared lengths of the groups to begin with, `sources` who published
+        them."""
+        self._products = products
+        self._squares = list(squares)
+        self._sources = [set(one) for one in sources]
+        self._version = [0] * len(products)
+        self._parent = list(range(len(products)))
         self._threshold = threshold
-        least = threshold * needed(1, 1)
-        self._queue = [
-            (-like / needed(1, 1), one, two, 0, 0)
-            for one, others in enumerate(neighbours)
-            for two, like in others.items()
-            if one < two and like >= least
-        ]
+        self._queue: list[tuple[float, int, int, int, int]] = []
+
+    def merge_all(self) -> None:
+        self._begin()
         heapq.heapify(self._queue)
         while self._queue:
             self._take()
+
+    def _begin(self) -> None:
+        """Queue the pairs of documents, which are of one source each."""
+        least = self._threshold * needed(1, 1)
+        self._queue = [
+            (-like / needed(1, 1), one, two, 0, 0)
+            for one, others in enumerate(self._products)
+            for two, like in others.items()
+            if one < two and like >= least
+        ]
 
     def group_of(self, number: int) -> int:
         while self._parent[number] != number:
             number = self._parent[number]
         return number
+
+    def square_of(self, group: int) -> float:
+        return self._squares[group]
 
     def _take(self) -> None:
         _, one, two, version_one, version_two = heapq.heappop(self._queue)

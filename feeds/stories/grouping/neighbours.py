@@ -22,22 +22,25 @@ from feeds.stories.grouping.vectors import Vectors
 
 Neighbours = list[dict[int, float]]
 """For each document, by the number of another, their likeness."""
-_FAINT = 0.05
+FAINT = 0.05
 """Likeness of two documents that is left out: it is noise, and nearly all of the pairs."""
-_NEAREST = 64
+NEAREST = 64
 """Earlier documents that each is compared with in the end, the most alike. F1 is the same
 with all of them, and a story of a thousand tellings takes no million pairs."""
 _BLOCK = 512
-_Floats = NDArray[np.float64]
-_Numbers = NDArray[np.int64]
-_Postings = dict[str, tuple[_Numbers, _Floats]]
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+Postings = dict[str, tuple[Numbers, Floats]]
 
 
-def find_neighbours(documents: Sequence[Document], vectors: Vectors | None = None) -> Neighbours:
-    """The documents come in order of time; the likenesses are symmetric."""
+def find_neighbours(
+    documents: Sequence[Document], vectors: Vectors | None = None, rarity: Rarity | None = None
+) -> Neighbours:
+    """The documents come in order of time; the likenesses are symmetric. `rarity` is that of
+    these documents alone unless another is given."""
     neighbours: Neighbours = [{} for _ in documents]
     texts = _same_texts(documents)
-    for row in _rows(documents, vectors):
+    for row in _rows(documents, vectors, rarity or Rarity(documents)):
         for other, like in _nearest(documents, row):
             neighbours[row.number][other] = neighbours[other][row.number] = like
         for other in texts[row.number]:
@@ -52,23 +55,23 @@ class _Row:
 
     number: int
     start: int
-    likes: _Floats
+    likes: Floats
 
 
 def _nearest(documents: Sequence[Document], row: _Row) -> Iterator[tuple[int, float]]:
-    found = np.nonzero(row.likes > _FAINT)[0]
-    if len(found) > _NEAREST:
-        found = found[np.argsort(-row.likes[found], kind="stable")[:_NEAREST]]
+    found = np.nonzero(row.likes > FAINT)[0]
+    if len(found) > NEAREST:
+        found = found[np.argsort(-row.likes[found], kind="stable")[:NEAREST]]
     one = documents[row.number]
     for place in found.tolist():
         other = documents[row.start + place]
         yield row.start + place, float(row.likes[place]) * doubt(one, other)
 
 
-def _rows(documents: Sequence[Document], vectors: Vectors | None) -> Iterator[_Row]:
+def _rows(documents: Sequence[Document], vectors: Vectors | None, rarity: Rarity) -> Iterator[_Row]:
     times = np.array([document.time for document in documents])
     first = np.searchsorted(times, times - WINDOW)
-    words = _Words(documents)
+    words = _Words(documents, rarity)
     meaning = _Meaning(documents, vectors) if vectors else None
     for number in range(len(documents)):
         start = int(first[number])
@@ -82,12 +85,11 @@ def _rows(documents: Sequence[Document], vectors: Vectors | None) -> Iterator[_R
 class _Words:
     """Cosines by TF-IDF, a document at a time, added up from postings."""
 
-    def __init__(self, documents: Sequence[Document]) -> None:
-        rarity = Rarity(documents)
+    def __init__(self, documents: Sequence[Document], rarity: Rarity) -> None:
         self._vectors = [rarity.vector(document) for document in documents]
-        self._postings = _postings(self._vectors)
+        self._postings = postings_of(self._vectors, fewest=2)
 
-    def cosines(self, number: int, start: int) -> _Floats:
+    def cosines(self, number: int, start: int) -> Floats:
         scores = np.zeros(number - start)
         for term, weight in self._vectors[number].items():
             if term in self._postings:
@@ -97,7 +99,9 @@ class _Words:
         return scores
 
 
-def _postings(vectors: Sequence[dict[str, float]]) -> _Postings:
+def postings_of(vectors: Sequence[dict[str, float]], fewest: int) -> Postings:
+    """By term, the numbers of the documents that have it with its weights, where at least
+    `fewest` have it."""
     lists: defaultdict[str, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
     for number, vector in enumerate(vectors):
         for term, weight in vector.items():
@@ -106,7 +110,7 @@ def _postings(vectors: Sequence[dict[str, float]]) -> _Postings:
     return {
         term: (np.array(numbers), np.array(weights))
         for term, (numbers, weights) in lists.items()
-        if len(numbers) > 1
+        if len(numbers) >= fewest
     }
 
 
@@ -118,23 +122,21 @@ class _Meaning:
         self._block: Any = None
         self._from = self._first = 0
 
-    def mix(self, words: _Floats, number: int, start: int) -> _Floats:
+    def mix(self, words: Floats, number: int, start: int) -> Floats:
         """`words` where one of the two has no vector."""
         alone = np.minimum(words * FROM_WORDS, 1.0)
         if not self._known[number]:
             return alone
         meaning = np.maximum(self._cosines(number, start), 0.0)
-        found: _Floats = np.where(self._known[start:number], mixed(meaning, words), alone)
+        found: Floats = np.where(self._known[start:number], mixed(meaning, words), alone)
         return found
 
-    def _cosines(self, number: int, start: int) -> _Floats:
+    def _cosines(self, number: int, start: int) -> Floats:
         if self._block is None or number >= self._from + _BLOCK:
             self._from, self._first = number, start  # later ones start no earlier
             end = number + _BLOCK
             self._block = self._rows[number:end] @ self._rows[start:end].T
-        found: _Floats = self._block[
-            number - self._from, start - self._first : number - self._first
-        ]
+        found: Floats = self._block[number - self._from, start - self._first : number - self._first]
         return found
 
 

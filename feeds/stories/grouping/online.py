@@ -5,10 +5,20 @@ import heapq
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from feeds.stories.grouping.resident import (
+    PackedVector,
+    ResidentStory,
+    add_vectors,
+    cosine,
+    doubt_of,
+    is_in_time,
+    numbers,
+    product,
+)
 from feeds.stories.grouping.similarity import (
     COPY,
     DAY,
@@ -16,7 +26,6 @@ from feeds.stories.grouping.similarity import (
     THRESHOLD,
     THRESHOLD_WITH_MEANING,
     WINDOW,
-    doubt,
     fading,
     is_same_text,
     mixed,
@@ -41,31 +50,8 @@ _MOST_RECENT = 8
 
 
 Vectors = Mapping[int, Any]
-
-
-@dataclass(slots=True)
-class _Story:
-    id: int
-    first: Document
-    total: "_Packed | dict[str, float]" = field(default_factory=dict)
-    square: float = 0.0
-    start: float = math.inf
-    end: float = -math.inf
-    sources: set[int] = field(default_factory=set)
-    recent: list[tuple[Document, "_Packed"]] = field(default_factory=list)
-
-
-class _Packed:
-    """A vector that is kept: a sixth of the memory of a dictionary, and most stories are one."""
-
-    __slots__ = ("terms", "weights")
-
-    def __init__(self, vector: Mapping[str, float]) -> None:
-        self.terms = tuple(vector)
-        self.weights = array("f", vector.values())
-
-    def as_dict(self) -> dict[str, float]:
-        return dict(zip(self.terms, self.weights, strict=True))
+Barred = Mapping[int, Collection[int]]
+"""By a document's id, the stories that it must not join."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +64,38 @@ class Assignment:
 
 
 class Grouper:
-    """The stories of a window of time."""
+    """The stories of a window of time.
+
+    A grouper of private documents has others above it, of documents that all its readers may see
+    too. Its documents join the stories of those, but never change them: what joins is kept here,
+    as a guest.
+    """
 
     def __init__(self) -> None:
         self._threshold = THRESHOLD
         self._meaning: NearestStories | None = None
         self._rarity = Rarity()
-        self._stories: dict[int, _Story] = {}
-        self._postings: defaultdict[str, array[int]] = defaultdict(_numbers)
+        self._stories: dict[int, ResidentStory] = {}
+        self._guests: dict[int, ResidentStory] = {}
+        self._postings: defaultdict[str, array[int]] = defaultdict(numbers)
         self._kept_in_postings = 0
         self._by_url: dict[str, int] = {}
         self._by_title: dict[str, int] = {}
+        self._layers: tuple[Grouper, ...] = (self,)
+        self._barred: Barred = {}
 
     def __len__(self) -> int:
         return len(self._stories)
+
+    @property
+    def documents(self) -> int:
+        """How many it was ever given."""
+        return self._rarity.documents
+
+    def stand_below(self, above: Sequence["Grouper"]) -> None:
+        """Let the documents of this one join the stories of those, which stay as they are."""
+        self._layers = (self, *above)
+        self._rarity.above = tuple(one._rarity for one in above)
 
     def takes(self, vectors: Vectors) -> bool:
         """Whether these, all of one size, can be compared with those that it has: a model may
@@ -108,12 +112,16 @@ class Grouper:
             self._add(document, self._rarity.vector(document), story)
 
     def assign_all(
-        self, documents: Sequence[Document], vectors: Vectors | None = None
+        self,
+        documents: Sequence[Document],
+        vectors: Vectors | None = None,
+        barred: Barred | None = None,
     ) -> dict[int, "Assignment"]:
         """Find each document's story, or open one; the batch knows itself beforehand.
 
         `vectors` gives, by a document's id, what it means: float32 [d] of unit length.
         """
+        self._barred = barred or {}
         for document in documents:
             self._rarity.add(document)
         found = {}
@@ -131,9 +139,10 @@ class Grouper:
             )
 
             self._meaning = NearestStories(list(vectors.values()))
-            self._threshold = THRESHOLD_WITH_MEANING
-        if self._meaning is not None:
-            self._meaning.look(vectors, since)
+        for layer in self._layers:
+            if layer._meaning is not None:
+                layer._meaning.look(vectors if layer.takes(vectors) else {}, since)
+                self._threshold = THRESHOLD_WITH_MEANING
 
     def _assign(self, document: Document) -> "Assignment":
         vector = self._rarity.vector(document)
@@ -148,14 +157,19 @@ class Grouper:
     def forget_before(self, time: float) -> None:
         """Drop the stories whose last telling is older."""
         gone = [story for story in self._stories.values() if story.end < time]
+        guests = [story for story in self._guests.values() if story.end < time]
         for story in gone:
             del self._stories[story.id]
+        for story in guests:
+            del self._guests[story.id]
         if gone:
             self._forget_postings()
             if self._meaning is not None:
                 self._meaning.forget([story.id for story in gone])
-            self._by_url = {k: v for k, v in self._by_url.items() if v in self._stories}
-            self._by_title = {k: v for k, v in self._by_title.items() if v in self._stories}
+        if gone or guests:
+            kept = self._stories.keys() | self._guests.keys()
+            self._by_url = {k: v for k, v in self._by_url.items() if v in kept}
+            self._by_title = {k: v for k, v in self._by_title.items() if v in kept}
 
     def _forget_postings(self) -> None:
         """All at once when a tenth is of stories that are gone; until then they are skipped."""
@@ -163,41 +177,70 @@ class Grouper:
             return
         self._kept_in_postings = len(self._stories)
         for term, found in list(self._postings.items()):
-            alive = _numbers([number for number in found if number in self._stories])
+            alive = numbers([number for number in found if number in self._stories])
             if alive:
                 self._postings[term] = alive
             else:
                 del self._postings[term]
 
-    def _same(self, document: Document) -> _Story | None:
-        for names, key in ((self._by_url, document.url), (self._by_title, document.title_key)):
-            story = self._stories.get(names.get(key, 0)) if key else None
-            if story and _in_time(story, document) and document.source not in story.sources:
-                return story
+    def _same(self, document: Document) -> ResidentStory | None:
+        for layer in self._layers:
+            for names, key in (
+                (layer._by_url, document.url),
+                (layer._by_title, document.title_key),
+            ):
+                number = names.get(key, 0) if key else 0
+                story = self._find(number) if number else None
+                if story and self._may_be_the_same(story, document):
+                    return story
         return None
 
-    def _best(self, document: Document, vector: dict[str, float]) -> _Story | None:
+    def _find(self, number: int) -> ResidentStory | None:
+        for layer in self._layers:
+            if number in layer._stories:
+                return layer._stories[number]
+        return None
+
+    def _may_be_the_same(self, story: ResidentStory, document: Document) -> bool:
+        guest = self._guests.get(story.id)
+        return (
+            is_in_time(story, document)
+            and document.source not in story.sources
+            and not (guest and document.source in guest.sources)
+            and story.id not in self._barred.get(document.id, ())
+        )
+
+    def _best(self, document: Document, vector: dict[str, float]) -> ResidentStory | None:
         best, most = None, self._threshold
-        near = self._meaning.near(document.id) if self._meaning is not None else []
-        for number in dict.fromkeys([*self._candidates(vector), *near]):
-            story = self._stories[number]
-            if not _in_time(story, document):
-                continue
-            like = self._likeness(document, vector, story) / needed(1, len(story.sources))
-            if like > most or (like == most and best and story.id < best.id):
-                best, most = story, like
+        barred = self._barred.get(document.id, ())
+        for layer in self._layers:
+            near = layer._meaning.near(document.id) if layer._meaning is not None else []
+            for number in dict.fromkeys([*layer._candidates(vector), *near]):
+                story = layer._stories[number]
+                if not is_in_time(story, document) or number in barred:
+                    continue
+                like = self._likeness(document, vector, story, layer._meaning)
+                like /= needed(1, len(story.sources))
+                if like > most or (like == most and best and story.id < best.id):
+                    best, most = story, like
         return best
 
-    def _likeness(self, document: Document, vector: dict[str, float], story: _Story) -> float:
-        like = _cosine(vector, story)
-        if self._meaning is not None:
-            meaning = self._meaning.cosine(document.id, story.id)
+    def _likeness(
+        self,
+        document: Document,
+        vector: dict[str, float],
+        story: ResidentStory,
+        meanings: "NearestStories | None",
+    ) -> float:
+        like = cosine(vector, story)
+        if self._threshold == THRESHOLD_WITH_MEANING:
+            meaning = meanings.cosine(document.id, story.id) if meanings is not None else None
             if meaning is None:
                 like = min(FROM_WORDS * like, 1.0)
             else:
                 like = float(mixed(max(meaning, 0.0), like))
         away = max(story.start - document.time, document.time - story.end, 0.0)
-        return like * _doubt(document, story) * float(fading(min(away / DAY, 1.0)))
+        return like * doubt_of(document, story) * float(fading(min(away / DAY, 1.0)))
 
     def _candidates(self, vector: dict[str, float]) -> list[int]:
         """The stories that share the most weight of rare terms."""
@@ -223,25 +266,24 @@ class Grouper:
         ]
         return [number for _, number in heapq.nlargest(_MOST_CANDIDATES, alike)]
 
-    def _copied(self, story: _Story, document: Document, vector: dict[str, float]) -> int | None:
-        for other, theirs in story.recent:
+    def _copied(
+        self, story: ResidentStory, document: Document, vector: dict[str, float]
+    ) -> int | None:
+        guest = self._guests.get(story.id)
+        known = [*story.recent, *guest.recent] if guest else story.recent
+        for other, theirs in known:
             if other.source == document.source:
                 continue
-            if is_same_text(document, other) or _product(vector, theirs) >= COPY:
+            if is_same_text(document, other) or product(vector, theirs) >= COPY:
                 return other.id
         return None
 
     def _add(self, document: Document, vector: dict[str, float], number: int) -> None:
-        story = self._stories.get(number)
-        if story is None:
-            story = self._stories[number] = _Story(number, replace(document, terms={}))
-            self._kept_in_postings += 1
-        packed = _Packed(vector)
-        story.square += 1 + 2 * _product(vector, story.total)
-        known = story.total.terms if isinstance(story.total, _Packed) else story.total
-        for term in vector.keys() - set(known):
-            self._postings[term].append(number)
-        story.total = _sum(story.total, vector) if story.recent else packed
+        packed = PackedVector(vector)
+        if len(self._layers) > 1 and any(number in one._stories for one in self._layers[1:]):
+            story = self._guests.setdefault(number, ResidentStory(number, document))
+        else:
+            story = self._grow(document, vector, packed, number)
         story.start, story.end = min(story.start, document.time), max(story.end, document.time)
         story.sources.add(document.source)
         kept = replace(document, terms={})  # the vector says the same, once weighted
@@ -249,46 +291,20 @@ class Grouper:
         for names, key in ((self._by_url, document.url), (self._by_title, document.title_key)):
             if key:
                 names[key] = number
+
+    def _grow(
+        self, document: Document, vector: dict[str, float], packed: PackedVector, number: int
+    ) -> ResidentStory:
+        """A story of its own with the vector of a document added."""
+        story = self._stories.get(number)
+        if story is None:
+            story = self._stories[number] = ResidentStory(number, replace(document, terms={}))
+            self._kept_in_postings += 1
+        story.square += 1 + 2 * product(vector, story.total)
+        known = story.total.terms if isinstance(story.total, PackedVector) else story.total
+        for term in vector.keys() - set(known):
+            self._postings[term].append(number)
+        story.total = add_vectors(story.total, vector) if story.recent else packed
         if self._meaning is not None:
             self._meaning.put(document.id, number, document.time)
-
-
-def _in_time(story: _Story, document: Document) -> bool:
-    return story.start - WINDOW <= document.time <= story.end + WINDOW
-
-
-def _numbers(found: Sequence[int] = ()) -> "array[int]":
-    return array("q", found)
-
-
-def _sum(total: _Packed | dict[str, float], vector: dict[str, float]) -> dict[str, float]:
-    sums = total.as_dict() if isinstance(total, _Packed) else total
-    for term, weight in vector.items():
-        sums[term] = sums.get(term, 0.0) + weight
-    return sums
-
-
-def _product(one: dict[str, float], other: _Packed | dict[str, float]) -> float:
-    total = 0.0
-    if isinstance(other, _Packed):  # loops, as nothing is called more often
-        for term, weight in zip(other.terms, other.weights):  # noqa: B905
-            if term in one:
-                total += weight * one[term]
-        return total
-    for term, weight in one.items():
-        if term in other:
-            total += weight * other[term]
-    return total
-
-
-def _cosine(vector: dict[str, float], story: _Story) -> float:
-    return _product(vector, story.total) / math.sqrt(story.square or 1.0)
-
-
-def _doubt(document: Document, story: _Story) -> float:
-    """The guards' factor against the story's nearest in kind: the last of the same source
-    only where the story has no other source."""
-    if story.sources == {document.source}:
-        return doubt(document, story.first)
-    others = (other for other, _ in story.recent if other.source != document.source)
-    return doubt(document, next(others, story.first))
+        return story

@@ -1,4 +1,8 @@
-"""Bring story rows in line with their items: counts, times, lead and headline."""
+"""Bring story rows in line with their items: counts, times, lead and headline.
+
+A row that everybody may read says nothing of private items: it is made of the public items of the
+story, or, where it has none, of those of the widest audience.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,6 +14,7 @@ from django.db import connection
 from feeds.coordination.revisions import CONTENT, revise
 from feeds.core.bulk import adapt_time, insert_rows, to_json
 from feeds.models import Item, Story
+from feeds.stories.grouping.audience import Audiences, followers_of
 
 MOST_TOPICS = 8
 CHUNK = 500
@@ -38,6 +43,7 @@ class Telling(NamedTuple):
     published: datetime
     copy_of: int | None
     topics: list[str]
+    is_public: bool
     has_text: bool
 
 
@@ -51,27 +57,50 @@ def refresh_stories(story_ids: Iterable[int]) -> None:
 
 
 def _refresh(story_ids: Sequence[int]) -> None:
-    tellings: defaultdict[int, list[Telling]] = defaultdict(list)
-    for telling in _tellings(story_ids):
-        tellings[telling.story].append(telling)
-    names = ("pk", "title", "title_pinned")
-    existing = {row[0]: row for row in Story.objects.filter(pk__in=tellings).values_list(*names)}
-    rows = {story: describe(items) for story, items in tellings.items()}
-    for story, (_, title, pinned) in existing.items():
-        if pinned:
+    names = ("pk", "title_pinned", *_COLUMNS)
+    existing = {
+        row[0]: row[1:] for row in Story.objects.filter(pk__in=story_ids).values_list(*names)
+    }
+    rows = {story: describe(items) for story, items in _described_by(story_ids).items()}
+    for story, (is_pinned, title, *_) in existing.items():
+        if is_pinned and story in rows:
             rows[story] = (title, *rows[story][1:])
     insert_rows(
         Story,
         ("id", *_COLUMNS, "title_pinned"),
-        [(pk, *row, False) for pk, row in rows.items() if pk not in existing],
+        [(pk, *_adapted(row), False) for pk, row in rows.items() if pk not in existing],
     )
-    _update([(*row, pk) for pk, row in rows.items() if pk in existing])
+    changed = {pk: row for pk, row in rows.items() if pk in existing and row != existing[pk][1:]}
+    _update([(*_adapted(row), pk) for pk, row in changed.items()])
+
+
+def _described_by(story_ids: Sequence[int]) -> dict[int, list[Telling]]:
+    """The items that each row is made of."""
+    items: defaultdict[int, list[Telling]] = defaultdict(list)
+    for telling in _tellings(story_ids):
+        items[telling.story].append(telling)
+    public = {story: [one for one in told if one.is_public] for story, told in items.items()}
+    private = [one for story, told in items.items() if not public[story] for one in told]
+    audiences = _audiences(private)
+    return {story: public[story] or _of_widest(told, audiences) for story, told in items.items()}
+
+
+def _audiences(private: Sequence[Telling]) -> Audiences:
+    sources = {one.source for one in private}
+    return Audiences(sources, followers_of(sources) if len(sources) > 1 else ())
+
+
+def _of_widest(items: Sequence[Telling], audiences: Audiences) -> list[Telling]:
+    """Those of the audience with the most readers, where there are several."""
+    widest = max((audiences.of(one.source) for one in items), key=len)
+    return [one for one in items if audiences.of(one.source) == widest]
 
 
 def _tellings(story_ids: Sequence[int]) -> Iterable[Telling]:
     columns = ("story_id", "id", "seq", "source_id", "source__weight", "title", "published_at")
     items = Item.objects.filter(story__in=story_ids).order_by("id")
-    for row in items.values_list(*columns, "copy_of", "topics", "summary"):
+    more = ("copy_of", "topics", "source__is_public", "summary")
+    for row in items.values_list(*columns, *more):
         yield Telling._make((*row[:-1], bool(row[-1])))
 
 
@@ -83,14 +112,20 @@ def describe(items: Sequence[Telling]) -> tuple[Any, ...]:
     return (
         lead.title,
         lead.id,
-        adapt_time(min(item.published for item in items)),
-        adapt_time(max(item.published for item in items)),
+        min(item.published for item in items),
+        max(item.published for item in items),
         len(items),
         len({item.source for item in originals}),
         len(items) - len(originals),
-        to_json([topic for topic, _ in topics.most_common(MOST_TOPICS)]),
+        [topic for topic, _ in topics.most_common(MOST_TOPICS)],
         max(item.seq for item in items),
     )
+
+
+def _adapted(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """As the database wants them."""
+    title, lead, first, last, *counts, topics, seq = row
+    return (title, lead, adapt_time(first), adapt_time(last), *counts, to_json(topics), seq)
 
 
 def choose_lead(items: Sequence[Telling]) -> Telling:

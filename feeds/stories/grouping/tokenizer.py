@@ -107,14 +107,16 @@ class Rarity:
     """How rare each term is among the documents seen: the weight of a term's match."""
 
     def __init__(self, documents: Iterable[Document] = ()) -> None:
-        self._documents = 0
+        self.documents = 0
+        self.above: tuple[Rarity, ...] = ()
+        """Of other documents, disjoint from these, that count as well."""
         self._frequency: Counter[str] = Counter()
         self._weights: dict[str, float] = {}
         for document in documents:
             self.add(document)
 
     def add(self, document: Document) -> None:
-        self._documents += 1
+        self.documents += 1
         self._frequency.update(document.terms.keys())
         self._weights.clear()
 
@@ -131,5 +133,9 @@ class Rarity:
         return {term: weight / length for term, weight in weighted.items()}
 
     def _weight(self, term: str) -> float:
-        ratio: float = (self._documents + 1) / (self._frequency[term] + 0.5)
+        documents, frequency = self.documents, self._frequency[term]
+        for one in self.above:
+            documents += one.documents
+            frequency += one._frequency[term]
+        ratio: float = (documents + 1) / (frequency + 0.5)
         return math.log(ratio) ** IDF_POWER if ratio > 1 else 0.0

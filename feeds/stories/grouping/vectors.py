@@ -20,8 +20,12 @@ the documents themselves."""
 def mean_of(vectors: Sequence[Row] | Matrix) -> Row:
     """The mean of unit vectors, shrunk to zero where there are few."""
     rows = np.asarray(vectors, dtype=np.float32)
-    total: Row = rows.sum(axis=0, dtype=np.float64) / (len(rows) + _PRIOR)
-    return total.astype(np.float32)
+    return _shrunk_mean(rows.sum(axis=0, dtype=np.float64), len(rows))
+
+
+def _shrunk_mean(total: NDArray[np.float64], count: int) -> Row:
+    mean: Row = (total / (count + _PRIOR)).astype(np.float32)
+    return mean
 
 
 def centred(rows: Matrix, mean: Row) -> Matrix:
@@ -33,17 +37,30 @@ def centred(rows: Matrix, mean: Row) -> Matrix:
 
 
 class Vectors:
-    """Centred vectors by document id. Empty ones are false."""
+    """Centred vectors by document id. Empty ones are false.
 
-    def __init__(self, known: Mapping[int, Row]) -> None:
-        self.mean: Any = None
+    The mean is that of these vectors, and of those of `above` where there are such.
+    """
+
+    def __init__(self, known: Mapping[int, Row], above: Sequence["Vectors"] = ()) -> None:
         self._rows: dict[int, int] = {}
+        self._total: Any = None
         if known:
             ids = sorted(known)  # sums in one order, whatever the order of arrival
             matrix = np.stack([known[pk] for pk in ids]).astype(np.float32)
-            self.mean = mean_of(matrix)
-            self._matrix = centred(matrix, self.mean)
+            self._total = matrix.sum(axis=0, dtype=np.float64)
+            self._matrix = centred(matrix, self._mean_with(above, len(ids)))
             self._rows = {pk: row for row, pk in enumerate(ids)}
+
+    def _mean_with(self, above: Sequence["Vectors"], count: int) -> Row:
+        others = [one for one in above if one and len(one._total) == len(self._total)]
+        total = sum([one._total for one in others], self._total)
+        return _shrunk_mean(total, count + sum(map(len, others)))
+
+    @property
+    def size(self) -> int:
+        """Numbers of a vector; 0 where there is none."""
+        return len(self._total) if self._rows else 0
 
     def __len__(self) -> int:
         return len(self._rows)

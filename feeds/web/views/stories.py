@@ -98,7 +98,7 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
     except Story.DoesNotExist:
         return not_found(request, pk)
     if isinstance(page, int):
-        return redirect("story", pk=page, permanent=True)
+        return redirect("story", pk=page)  # for now: a split may take it back
     if not page.is_opened:
         try_to_write(
             lambda: set_state(request.user, [page.lead.pk], opened=True),

@@ -20,7 +20,7 @@ from feeds.models import (
     TrendBoard,
     TrendDay,
 )
-from feeds.stories.grouping.group import move_items
+from feeds.stories.grouping.moves import PUBLIC, move_items
 from feeds.trends.board import public_trends, trends_for
 from feeds.trends.count import count_days
 from feeds.trends.types import COOLING, NEW
@@ -199,7 +199,9 @@ def test_stories_that_are_merged_later_count_as_one(room: Newsroom) -> None:
     assert shown("velloria")
 
     current = {item.pk: item.story_id or 0 for item in items}
-    move_items(dict.fromkeys(list(current)[1:], items[0].story_id or 0), current)
+    move_items(
+        dict.fromkeys(list(current)[1:], items[0].story_id or 0), current, PUBLIC, is_public=True
+    )
     update_trends(NOW)
 
     assert not shown("velloria")

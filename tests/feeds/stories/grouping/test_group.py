@@ -10,7 +10,8 @@ from django.utils import timezone
 from feeds.models import Item, ItemKey, Lease, Story, StoryRedirect
 from feeds.stories.grouping import group
 from feeds.stories.grouping.edit import delete_items, merge_stories, move_item, split_story
-from feeds.stories.grouping.group import group_new_items, repair_stories
+from feeds.stories.grouping.group import group_new_items
+from feeds.stories.grouping.repair import repair_stories
 from tests.make import make_item, make_source, make_story
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,8 @@ from django.utils import timezone
 from feeds.ai.embed.model_files import package_folder
 from feeds.models import Embedding, Item, LanguageServer, Story
 from feeds.stories.grouping import group
-from feeds.stories.grouping.group import group_new_items, repair_stories
+from feeds.stories.grouping.group import group_new_items
+from feeds.stories.grouping.repair import repair_stories
 from tests.make import make_item, make_source
 from tests.model_server import ModelServer, embeds, fails
 
@@ -34,7 +35,7 @@ OTHER = [
 @pytest.fixture
 def meaning(settings: Any) -> None:
     settings.EMBEDDINGS, settings.EMBEDDING_MODEL = "onnx", ""
-    group._state.grouper = None
+    group.forget_resident_stories()
 
 
 def make_news(titles: list[str]) -> None:
@@ -121,7 +122,7 @@ def test_a_model_that_changed_its_size_does_not_end_grouping(
     llm: ModelServer, settings: Any
 ) -> None:
     settings.EMBEDDINGS, settings.EMBEDDING_MODEL = "openai", "model"
-    group._state.grouper = None
+    group.forget_resident_stories()
     llm.will(embeds(8))
     make_news(EVENT)
     group_new_items()
@@ -169,7 +170,7 @@ TONGUES = [
 @pytest.mark.parametrize("kind", ["none", "onnx"])
 def test_items_of_one_word_none_and_twenty_languages_are_grouped(settings: Any, kind: str) -> None:
     settings.EMBEDDINGS, settings.EMBEDDING_MODEL = kind, ""
-    group._state.grouper = None
+    group.forget_resident_stories()
     make_news(TONGUES)
 
     group_new_items()
@@ -182,7 +183,7 @@ def test_items_of_one_word_none_and_twenty_languages_are_grouped(settings: Any, 
 @pytest.mark.parametrize("kind", ["none", "onnx"])
 def test_a_thousand_identical_titles_are_one_story_of_copies(settings: Any, kind: str) -> None:
     settings.EMBEDDINGS, settings.EMBEDDING_MODEL = kind, ""
-    group._state.grouper = None
+    group.forget_resident_stories()
     now = timezone.now()
     sources = [make_source(f"outlet{n}") for n in range(20)]
     for n in range(1000):

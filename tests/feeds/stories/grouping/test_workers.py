@@ -20,7 +20,8 @@ django.setup()
 from datetime import datetime
 from django.db import transaction
 from feeds.models import Item, Source
-from feeds.stories.grouping.group import group_new_items, repair_stories
+from feeds.stories.grouping.group import group_new_items
+from feeds.stories.grouping.repair import repair_stories
 from tests.make import make_item
 
 def take_in(rows):

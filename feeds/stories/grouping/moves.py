@@ -1,0 +1,58 @@
+"""Move items between stories. The address of a story that is left empty leads on."""
+
+from collections.abc import Mapping
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from accounts.models import User
+from feeds.coordination.revisions import GROUPING, revise
+from feeds.models import FollowedStory, Item, Story, StoryRedirect, StorySplit
+from feeds.stories.grouping.refresh import refresh_stories
+
+PUBLIC = Q(source__is_public=True)
+
+
+@transaction.atomic
+def move_items(
+    moved: Mapping[int, int], current: Mapping[int, int], alive: Q, *, is_public: bool
+) -> dict[int, int]:
+    """Write the new stories of items, {item: story}; `current` says which were theirs.
+
+    A story without any item for which `alive` holds is closed, and what is left in it follows
+    most of what was moved: {closed story: the one that it leads to}.
+    """
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE feeds_item SET story_id = %s WHERE id = %s",
+            [(story, item) for item, story in moved.items()],
+        )
+    StoryRedirect.objects.filter(old_id__in=set(moved.values())).delete()
+    revise(GROUPING)
+    before = {current[item] for item in moved if current.get(item)}
+    refresh_stories(before | set(moved.values()))
+    left = set(Item.objects.filter(alive, story__in=before).values_list("story", flat=True))
+    closed = {}
+    for story in sorted(before - left):
+        heirs = [moved[item] for item, old in current.items() if old == story and item in moved]
+        closed[story] = max(sorted(set(heirs)), key=heirs.count)
+        close_story(story, closed[story], is_public=is_public)
+    return closed
+
+
+def close_story(old: int, story: int, *, is_public: bool) -> None:
+    """Let the address of `old` lead to `story`, and what is left of its items go there.
+    `is_public` says whether others than the readers of private sources knew it."""
+    Item.objects.filter(story=old).update(story=story)
+    StoryRedirect.objects.filter(story=old).update(story=story)
+    already = StorySplit.objects.filter(story=story).values("item")
+    StorySplit.objects.filter(story=old).exclude(item__in=already).update(story=story)
+    followers = FollowedStory.objects.filter(story=old)
+    following = FollowedStory.objects.filter(story=story).values("user")
+    moved = list(followers.exclude(user__in=following).values_list("user", flat=True))
+    followers.filter(user__in=moved).update(story=story)
+    User.have_changed(moved)
+    StoryRedirect.objects.update_or_create(
+        old_id=old, defaults={"story_id": story, "is_public": is_public}
+    )
+    Story.objects.filter(pk=old).delete()
