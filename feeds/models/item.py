@@ -9,7 +9,7 @@ from django.db.models import Q
 from feeds.core.ids import lowest_id
 from feeds.html.markup import plain_html
 from feeds.models.source import Source
-from feeds.models.story import Story
+from feeds.models.story import REACH, Story
 
 
 class ItemQuerySet(models.QuerySet["Item"]):
@@ -24,12 +24,11 @@ class ItemQuerySet(models.QuerySet["Item"]):
         return self.filter(source__in=Source.objects.subscribed_by(user).values("pk"))
 
     def telling(self, stories: Iterable[Story]) -> "ItemQuerySet":
-        """The items of these stories, looked for since the first of them began: partitions of
-        long ago are not asked."""
+        """The items of these stories. Only partitions that may hold some are queried."""
         begun = {story.pk: story.first_at for story in stories}
         if not begun:
             return self.none()
-        return self.filter(story__in=list(begun)).since(min(begun.values()))
+        return self.filter(story__in=list(begun)).since(min(begun.values()) - REACH)
 
     def since(self, moment: Any) -> "ItemQuerySet":
         return self.filter(id__gte=lowest_id(moment))

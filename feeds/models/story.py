@@ -1,8 +1,13 @@
 """Stories: the coverage of one event, and the lease that only one grouping process holds."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
+
+REACH = timedelta(hours=72)
+"""How long before the first and after the last of the items that its row is made of a story may
+have items of private sources."""
 
 
 class StoryQuerySet(models.QuerySet["Story"]):

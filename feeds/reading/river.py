@@ -45,7 +45,9 @@ def river(
     before = before_id or _NEWEST_ID
     find = _saved if filters.saved else _newest
     items = _with_states(user, _items(find(user, followed, filters, before, limit)), followed)
-    _attach_tellers(user, items)
+    is_all = filters.folder_id is None and filters.source_id is None
+    is_public = is_all and all(one.is_public for one in followed.values())
+    _attach_tellers(user, items, follows_private=not is_public)
     for item in items:
         own = followed.get(item.source_id)
         item.source_title = own.title if own else str(item.source)  # type: ignore[attr-defined]
@@ -181,9 +183,12 @@ def attach_states(
     return items
 
 
-def _attach_tellers(user: User, items: Sequence[Item]) -> None:
-    """`tellers`: how many sources tell the item's story, of those that the reader may see."""
-    told = [one.story for one in items if one.story and one.story.source_count > 1]
+def _attach_tellers(user: User, items: Sequence[Item], *, follows_private: bool = True) -> None:
+    """`tellers`: how many sources cover the item's story, of those that the reader may see. The
+    count of the story's row leaves private sources out."""
+    told = {one.story for one in items if one.story}
+    if not follows_private:
+        told = {story for story in told if story.source_count > 1}
     sources: defaultdict[int | None, set[int]] = defaultdict(set)
     if told:
         visible = Item.objects.visible_to(user)

@@ -14,6 +14,7 @@ class Followed:
     title: str
     folder_id: int | None
     read_up_to: int
+    is_public: bool = True
 
 
 def followed_sources(
@@ -26,9 +27,10 @@ def followed_sources(
     if folder_id is not None:
         rows = rows.filter(folder__in=folders_below(user, folder_id))
     columns = ("source_id", "title", "source__title", "source__url", "folder_id", "read_up_to")
+    found = rows.values_list(*columns, "source__is_public")
     return {
-        source: Followed(source, own or title or url, folder, mark)
-        for source, own, title, url, folder, mark in rows.values_list(*columns)
+        source: Followed(source, own or title or url, folder, mark, is_public)
+        for source, own, title, url, folder, mark, is_public in found
     }
 
 

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feeds.models import Item, Story
+from feeds.models.story import REACH
 from feeds.stories.coverage import settle_copies
 from feeds.stories.grouping.refresh import MOST_TOPICS
 from feeds.stories.life import Stage
@@ -99,7 +100,8 @@ class Stories(ReaderView):
         if topic := request.query_params.get("topic", ""):
             mine = mine.filter(topics__icontains=f'"{topic}"')
         if since := _moment(request, "since"):
-            stories = stories.filter(last_at__gte=since)
+            # Private items of the reader may come that much later than the story's public ones.
+            stories = stories.filter(last_at__gte=since - REACH)
             mine = mine.filter(published_at__gte=since)
         stories = stories.filter(Exists(mine))
         if cursor := read_cursor(request, 2):

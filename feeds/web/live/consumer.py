@@ -7,11 +7,10 @@ from typing import Any
 from django.db import Error
 
 from ainews_site.infra import db_clock
-from feeds.coordination.revisions import latest_seq
 from feeds.models import TrendAlert
 from feeds.trends.alerts import as_event, due_alerts
 from feeds.web.live.messages import read_seq
-from feeds.web.live.news import News, news_since
+from feeds.web.live.news import News, news_since, reader_seq
 from feeds.web.live.queries import in_thread
 from feeds.web.live.socket import ReaderSocket
 from feeds.web.live.watch import watcher
@@ -69,7 +68,7 @@ class LiveConsumer(ReaderSocket):
 
 
 def _start(user_id: int) -> tuple[int, list[TrendAlert]]:
-    return latest_seq(), due_alerts(user_id, db_clock.now())
+    return reader_seq(user_id), due_alerts(user_id, db_clock.now())
 
 
 def _look(user_id: int, seq: int) -> tuple[News, list[TrendAlert]]:

@@ -10,12 +10,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.models import User
 from feeds.archive.notes import why_missing
-from feeds.coordination.revisions import latest_seq
 from feeds.core.topics import LABELS
 from feeds.models import Folder
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, folders_below, followed_sources
 from feeds.reading.unread import unread_counts
+from feeds.web.live.news import reader_seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,9 @@ def heading(user: User, filters: Filters, default: str) -> str:
     return LABELS.get(filters.topic, default)
 
 
-def page_seq() -> int:
-    """The newest arrival that a page knows of: what comes later is new to it."""
-    return latest_seq()
+def page_seq(user: User) -> int:
+    """The newest arrival that a reader's page knows of: what comes later is new to it."""
+    return reader_seq(user.pk)
 
 
 def back(request: HttpRequest, default: str) -> HttpResponseRedirect:

@@ -29,7 +29,7 @@ PAGE = 50
 @login_required
 @require_GET
 def river_page(request: ReaderRequest) -> HttpResponse:
-    seq = page_seq()
+    seq = page_seq(request.user)
     filters = read_filters(request)
     items = river(request.user, filters, read_number(request.GET.get("before")), PAGE + 1)
     more = query_of(filters, before=items[PAGE - 1].pk) if len(items) > PAGE else ""

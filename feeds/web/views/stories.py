@@ -25,7 +25,7 @@ MOST_CHIPS = 7
 @login_required
 @require_GET
 def stories(request: ReaderRequest) -> HttpResponse:
-    seq = page_seq()
+    seq = page_seq(request.user)
     filters = read_filters(request)
     sections = home_sections(request.user, topic=filters.topic, folder_id=filters.folder_id)
     if filters.unread:

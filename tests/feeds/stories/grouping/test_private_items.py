@@ -12,8 +12,8 @@ import pytest
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Count
-from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from django.test import Client, override_settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
@@ -29,10 +29,14 @@ from feeds.models import (
     StoryRedirect,
     Subscription,
 )
+from feeds.models.story import REACH
 from feeds.stories.grouping import group
+from feeds.stories.grouping.edit import move_item
 from feeds.stories.grouping.group import group_new_items
 from feeds.stories.grouping.repair import repair_stories
+from feeds.stories.grouping.similarity import WINDOW
 from feeds.stories.ranking.traits import forget_traits
+from feeds.stories.story_page import story_page
 from tests.make import make_source, make_user
 
 pytestmark = pytest.mark.django_db
@@ -130,15 +134,15 @@ class Step:
 
 
 def play(sources: dict[int | str, Source], steps: Iterable[Step], unseen: Iterable[str]) -> None:
-    """What an unseen source brings is grouped at another time than what others brought: who
-    polls first is no matter of what anybody sees."""
+    """The polls of unseen sources group as well, but neither decide with which others an item
+    that waits is grouped nor when the stories are repaired: that is a matter of schedules."""
     hidden = [sources[name].pk for name in unseen]
     for step in steps:
         arrive(sources, step.number, step.news)
         waiting = Item.objects.filter(story=None).exclude(source__in=hidden)
         if step.then and not (step.news.source in unseen and waiting.exists()):
             group_new_items(now=NOW)
-        if step.then == "repair" and not Item.objects.filter(story=None).exists():
+        if step.then == "repair" and step.news.source not in unseen:
             repair_stories(NOW)
     group_new_items(now=NOW)
     repair_stories(NOW)
@@ -168,7 +172,7 @@ def seen_by(name: str, unseen: Sequence[str]) -> dict[str, Any]:
         "followed": sorted(
             FollowedStory.objects.filter(user__username=name).values_list("story", flat=True)
         ),
-        "shown": shown_to(name, [pk for pk, count in tellings(items) if count > 1]),
+        **shown_to(name, [pk for pk, count in tellings(items) if count > 1]),
     }
 
 
@@ -186,8 +190,6 @@ def shown_to(name: str, stories: Sequence[int]) -> dict[str, Any]:
         "/api/v1/stories/?limit=4",
         "/api/v1/items/?limit=5",
         "/api/v1/stories/ranked/",
-        "/api/v1/search/?q=acme+robot+bank",
-        "/search/?q=heron+chip",
         *(f"/story/{pk}/" for pk in stories[:2]),
         *(f"/api/v1/stories/{pk}/" for pk in stories),
     ]
@@ -245,11 +247,16 @@ def check(history: Sequence[Step], reader: str, unseen: Sequence[str]) -> None:
                 play(sources, steps, unseen)
                 seen.append(seen_by(reader, unseen))
     alone, together = seen
-    assert together == alone
+    for what, before in alone.items():
+        assert together[what] == before, what
+    assert together.keys() == alone.keys()
 
 
 slowly = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink one takes minutes
 )
 
 
@@ -264,3 +271,121 @@ def test_private_items_change_nothing_that_an_outsider_sees(history: list[Step])
 def test_private_items_of_one_owner_change_nothing_for_another(history: list[Step]) -> None:
     check(history, "ann", ["ben"])
     check(history, "ben", ["ann"])
+
+
+@given(histories())
+@settings(slowly, max_examples=6)
+def test_vectors_of_private_items_change_nothing_either(history: list[Step]) -> None:
+    with override_settings(EMBEDDINGS="onnx", EMBEDDING_MODEL=""):
+        check(history, "outsider", ["ann", "ben", "both"])
+        check(history, "ann", ["ben"])
+
+
+ONE = [News(n, "Acme ships heron robot chip to bank of northern court", 10 * n) for n in (1, 2)]
+OTHER = [News(n, "Model law fines pension fund over wages of teachers", 10 * n) for n in (3, 4)]
+BRIDGE = "Acme ships heron robot chip to bank, model law fines pension fund over wages"
+
+
+def told(*news: News, then: str = "") -> list[Step]:
+    """These among other news, oldest first."""
+    filler = [News(n % OUTLETS, title, n * 200) for n, title in enumerate(FILLER)]
+    return [Step(number, one, then) for number, one in enumerate([*filler, *news], 1)]
+
+
+def story_of(title: str, source: str | int) -> int:
+    name = source.title() if isinstance(source, str) else f"Public{source}"
+    return int(Item.objects.get(title=title, source__title=name).story_id or 0)
+
+
+def test_private_items_between_two_public_stories_leave_them_two() -> None:
+    """Enough of them made one of both: the shared weight of the two outgrew what set them apart."""
+    bridges = [News("ann", f"{BRIDGE} {n}", 15 + n) for n in range(6)]
+
+    play(make_world(), told(*ONE, *OTHER, *bridges, then="repair"), [])
+
+    assert story_of(ONE[0].title, 1) == story_of(ONE[1].title, 2)
+    assert story_of(OTHER[0].title, 3) == story_of(OTHER[1].title, 4)
+    assert story_of(ONE[0].title, 1) != story_of(OTHER[0].title, 3)
+    for pk in (story_of(ONE[0].title, 1), story_of(OTHER[0].title, 3)):
+        assert Story.objects.get(pk=pk).item_count == 2
+
+
+def test_a_private_item_joins_a_public_story_for_its_owner_alone() -> None:
+    private = News("ann", "Northern court bank gets heron robot chip, workers say tonight", 30)
+
+    play(make_world(), told(*ONE, private), [])
+
+    story = story_of(private.title, "ann")
+    assert story == story_of(ONE[0].title, 1)
+    counts = {}
+    for name in ("ann", "ben", "outsider"):
+        page = story_page(User.objects.get(username=name), story)
+        assert not isinstance(page, int)
+        counts[name] = (len(page.coverage) + len(page.copies), page.source_count)
+    assert counts["ben"] == counts["outsider"] == (2, 1)
+    assert counts["ann"] == (3, 2)
+    row = Story.objects.get(pk=story)
+    assert (row.item_count, row.source_count, row.copy_count) == (2, 1, 1)
+
+
+def test_a_public_item_is_no_copy_of_a_private_one() -> None:
+    private, public = News("ann", ONE[0].title, 5), News(1, ONE[0].title, 9)
+
+    play(make_world(), told(private, public), [])
+
+    assert Item.objects.get(source__title="Public1", title=public.title).copy_of is None
+    assert story_of(private.title, "ann") == story_of(public.title, 1)
+
+
+def test_the_row_of_a_private_story_is_made_of_what_all_its_readers_see() -> None:
+    shared = News("both", ONE[0].title, 5)
+    own = [News(name, f"{ONE[0].title} again", 50) for name in ("ann", "ben")]
+
+    play(make_world(), told(shared, *own), [])
+
+    stories = {story_of(shared.title, "both"), *(story_of(n.title, n.source) for n in own)}
+    row = Story.objects.get(pk=stories.pop())
+    assert not stories
+    assert (row.item_count, row.title) == (1, shared.title)
+    assert row.last_at == START + timedelta(minutes=5)
+
+
+def test_a_private_story_goes_to_the_public_one_and_says_so_to_its_readers_alone() -> None:
+    private, others = News("ann", ONE[0].title, 5), [ONE[0], ONE[1]]
+    sources = make_world()
+    for number, news in enumerate([private, *others], 1):
+        arrive(sources, number, news)
+        group_new_items(now=NOW)
+    old = story_of(private.title, "ann")
+    assert old != story_of(ONE[0].title, 1)
+
+    repair_stories(NOW)
+
+    public = story_of(ONE[0].title, 1)
+    assert story_of(private.title, "ann") == public != old
+    answers = {}
+    for name in ("ann", "ben", "outsider"):
+        client = Client()
+        client.force_login(User.objects.get(username=name))
+        answers[name] = client.get(f"/story/{old}/").status_code
+    assert answers == {"ann": 302, "ben": 404, "outsider": 404}
+
+
+def test_a_public_story_that_goes_on_takes_private_items_along() -> None:
+    """Whoever may not see them finds its address as if they were not there."""
+    private = News("ann", f"{ONE[0].title} tonight", 15)
+    sources = make_world()
+    play(sources, told(ONE[0], *OTHER, private), [])
+    old, new = story_of(ONE[0].title, 1), story_of(OTHER[0].title, 3)
+    assert story_of(private.title, "ann") == old
+
+    item = Item.objects.get(title=ONE[0].title)
+    move_item(item, Story.objects.get(pk=new))
+
+    assert story_of(private.title, "ann") == new
+    assert not Story.objects.filter(pk=old).exists()
+    assert StoryRedirect.objects.get(old_id=old).is_public
+
+
+def test_private_items_reach_as_far_as_a_story_s_coverage_is_looked_for() -> None:
+    assert REACH.total_seconds() >= WINDOW

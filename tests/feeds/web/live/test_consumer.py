@@ -34,8 +34,8 @@ async def test_a_reader_who_comes_again_is_caught_up_on_own_sources() -> None:
     mine = await sync_to_async(make_source)("mine", reader=user)
     other = await sync_to_async(make_source)("other")
     first = await sync_to_async(make_item)(mine, "Seen")
-    await sync_to_async(make_item)(mine, "New")
-    foreign = await sync_to_async(make_item)(other, "Not mine")
+    new = await sync_to_async(make_item)(mine, "New")
+    await sync_to_async(make_item)(other, "Not mine")
     socket = socket_of(user)
 
     await socket.connect()
@@ -45,8 +45,8 @@ async def test_a_reader_who_comes_again_is_caught_up_on_own_sources() -> None:
     event = await socket.receive_json_from()
     await socket.disconnect()
 
-    assert hello == {"kind": "hello", "seq": foreign.seq}
-    assert event == {"kind": "new", "seq": foreign.seq, "items": 1, "stories": 0}
+    assert hello == {"kind": "hello", "seq": new.seq}
+    assert event == {"kind": "new", "seq": new.seq, "items": 1, "stories": 0}
 
 
 def make_alert(user: User, term: str, due: timedelta = timedelta(0)) -> TrendAlert:

@@ -4,9 +4,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from feeds.coordination.revisions import latest_seq
 from feeds.models import Item, ItemKey, Source
+from feeds.reading.marks import mark_all_read
+from feeds.reading.unread import unread_counts
 from feeds.web.live import news
-from feeds.web.live.news import MOST, news_since
+from feeds.web.live.news import MOST, news_since, reader_seq
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +52,7 @@ def test_items_are_counted_up_to_a_limit() -> None:
 
 def test_only_the_last_arrivals_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(news, "WINDOW", 3)
+    monkeypatch.setattr(news, "STEP", 1)
     user, other = make_user(), make_source("other")
     mine = make_source("mine", reader=user)
     make_item(mine)
@@ -58,5 +62,51 @@ def test_only_the_last_arrivals_are_looked_at(monkeypatch: pytest.MonkeyPatch) -
     counted = news_since(user.pk, 0)
     assert (counted.items, counted.has_more) == (0, True)
 
-    counted = news_since(user.pk, counted.seq - 3)
+    counted = news_since(user.pk, latest_seq() - 3)
     assert (counted.items, counted.has_more) == (0, False)
+
+
+def test_the_ledger_s_number_does_not_tell_when_others_have_news() -> None:
+    user, other = make_user(), make_user("other")
+    mine, private = make_source("mine", reader=user), make_source("private", reader=other)
+    first = make_item(mine)
+    before = reader_seq(user.pk)
+
+    make_item(private)
+
+    assert reader_seq(user.pk) == before == first.seq
+    assert news_since(user.pk, 0).seq == before
+    assert reader_seq(other.pk) > before
+
+
+def test_a_reader_without_recent_news_learns_of_arrivals_to_the_thousand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(news, "RECENT", 2)
+    monkeypatch.setattr(news, "STEP", 4)
+    user, other = make_user(), make_source("other")
+    oldest = make_item(make_source("mine", reader=user))
+
+    seen = []
+    for _ in range(9):
+        make_item(other)
+        seen.append(reader_seq(user.pk))
+
+    assert all(number == oldest.seq or number % 4 == 0 for number in seen)
+    assert seen == sorted(seen)
+    newest = make_item(Source.objects.get(title="Mine"))
+    assert reader_seq(user.pk) == newest.seq
+
+
+def test_marking_all_read_by_the_page_s_number_leaves_nothing_of_it_unread() -> None:
+    user, other = make_user(), make_source("other")
+    mine = make_source("mine", reader=user)
+    for source in (mine, other, mine, other, other):
+        make_item(source)
+    assert unread_counts(user) == {mine.pk: 2}
+
+    mark_all_read(user, None, reader_seq(user.pk))
+
+    assert unread_counts(user) == {}
+    make_item(mine)
+    assert unread_counts(user) == {mine.pk: 1}

@@ -82,7 +82,7 @@ def test_a_story_shows_its_coverage_and_a_merged_one_leads_there(
         assert part in shown
     StoryRedirect.objects.create(old_id=5, story=story)
     answer = page.get("/story/5/")
-    assert (answer.status_code, answer["Location"]) == (301, f"/story/{story.pk}/")
+    assert (answer.status_code, answer["Location"]) == (302, f"/story/{story.pk}/")
 
 
 def test_readers_are_strangers_to_each_other(page: Client) -> None:
