@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('feeds', '0012_undo_item_count'),
+        ('feeds', '0014_fetch_note'),
     ]
 
     operations = [
