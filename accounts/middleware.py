@@ -45,7 +45,8 @@ def too_many(request: HttpRequest, error: TooMany) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         response = JsonResponse({"detail": str(error)}, status=429)
     else:
-        page = render_to_string("429.html", {"says": str(error), "back": request.path})
+        context = {"title": "Please wait", "says": str(error), "back": request.path}
+        page = render_to_string("refused.html", context)
         response = HttpResponse(page, status=429)
     response.headers["Retry-After"] = str(error.wait)
     response.headers["Cache-Control"] = "no-store"

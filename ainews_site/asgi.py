@@ -14,10 +14,12 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from ainews_site import daphne_limits  # noqa: E402
 from ainews_site.process.gc_tuning import spare_what_stays  # noqa: E402
 from digests.web import routing as digests_routing  # noqa: E402
 from feeds.web.live import routing as feeds_routing  # noqa: E402
 
+daphne_limits.install()
 sockets = feeds_routing.websocket_urlpatterns + digests_routing.websocket_urlpatterns
 
 application = ProtocolTypeRouter(

@@ -1,0 +1,77 @@
+"""Limits on the size of request bodies, and the middleware that refuses larger ones unread.
+
+deploy/nginx-locations.conf sets the same limits.
+"""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+
+KIB = 1024
+FORM, API, ADMIN, OPML = 64 * KIB, 256 * KIB, 1024 * KIB, 12 * 1024 * KIB
+"""Bytes. An OPML file may have 10 MiB; the rest is for the form around it."""
+MOST_DRAINED = 256 * KIB
+"""A body that exceeds its limit by no more than this is read and discarded, so that the client can
+keep the connection."""
+OPML_PATH, API_PATH, ADMIN_PATH = "/sources/import/", "/api/", "/admin/"
+
+
+def limit_for(path: str, *, is_reader: bool) -> int:
+    """Return the most bytes that the body of a request to `path` may have.
+
+    People who are not signed in send only forms and small API requests.
+    """
+    if path.startswith(API_PATH):
+        return API
+    if not is_reader:
+        return FORM
+    if path == OPML_PATH:
+        return OPML
+    return ADMIN if path.startswith(ADMIN_PATH) else FORM
+
+
+def refusal_words(limit: int) -> str:
+    """Return the reason of a refusal, with the limit in units of 1,024."""
+    size = f"{limit // KIB} KB" if limit < 1024 * KIB else f"{limit // KIB // KIB} MB"
+    return f"The request is too large: at most {size} are read."
+
+
+class BodyLimitMiddleware:
+    """Refuses a body that is larger than its limit.
+
+    It must stand after AuthenticationMiddleware. CsrfViewMiddleware reads the body only in its
+    `process_view`, which runs later.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length, path = _length(request), request.path_info
+        # Looking up the user costs a query, so it is done for large bodies only.
+        if length <= FORM or length <= limit_for(path, is_reader=False):
+            return self.get_response(request)
+        limit = limit_for(path, is_reader=request.user.is_authenticated)
+        if length <= limit:
+            return self.get_response(request)
+        if length <= limit + MOST_DRAINED:
+            request.read()
+        return _too_large(request, limit)
+
+
+def _length(request: HttpRequest) -> int:
+    """Return the announced length. WSGI servers read no more than that; for bodies without a length
+    `ainews_site.daphne_limits` counts the bytes received."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def _too_large(request: HttpRequest, limit: int) -> HttpResponse:
+    words = refusal_words(limit)
+    if request.path_info.startswith(API_PATH):
+        return JsonResponse({"detail": words}, status=413)
+    page = {"title": "Too large", "says": words, "back": request.path}
+    return HttpResponse(render_to_string("refused.html", page), status=413)
