@@ -2,7 +2,7 @@
 
 import pytest
 
-from digests.text.check import Sentence, Source, complaint
+from digests.text.check import Sentence, Source, complaint, content_words
 from digests.text.numbers import numbers_in, stand_in
 
 LAB = (
@@ -203,3 +203,60 @@ def test_numbers_are_one_however_they_are_written(one: str, other: str, are_one:
     (claimed,) = numbers_in(one)
 
     assert stand_in(claimed, numbers_in(other)) is are_one
+
+
+def test_three_of_five_words_are_enough_and_fewer_are_not() -> None:
+    source = "the cheap model with open weights runs on a phone"
+
+    assert wrong("cheap model weights surprise bankers", source) == ""
+    assert wrong("cheap model surprise bankers today", source) != ""
+
+
+def test_the_words_that_are_missing_are_named_up_to_four() -> None:
+    said = wrong("apples bananas cherries damsons elderberries", "nothing of the kind stands here")
+
+    assert said == (
+        "too few of its words are in the cited source (appl, banana, cherry, damson are not)"
+    )
+
+
+def test_words_are_stems_or_pairs_of_signs() -> None:
+    assert content_words("The models, released!") == ["model", "releas"]
+    assert content_words("研究チーム") == ["研究", "究チ", "チー", "ーム"]
+    assert content_words("漢") == ["漢"]
+    assert content_words("7 seven billion percent 7B") == []
+
+
+def test_sixty_words_are_not_too_many() -> None:
+    words = "The model of the lab is open now. " * 8
+
+    assert wrong(words[:-1].removesuffix(" The model of the lab is open now."), words) == ""
+    assert wrong(" ".join(["model weights open lab"] * 15), words + "weights") == ""
+    assert "more than 60 words" in wrong(" ".join(["model"] * 61), words)
+
+
+def test_numerals_in_signs_hold_where_the_source_has_them() -> None:
+    source = "公司周三发布了五百万参数的新模型。"
+
+    assert wrong("公司发布了五百万参数的新模型。", source) == ""
+    assert "五百万" in wrong("公司发布了五百万参数的新模型。", "公司周三发布了三百万参数的新模型。")
+
+
+def test_a_long_quotation_is_named_by_its_beginning() -> None:
+    quoted = "a" * 60 + " " + "b" * 60
+
+    said = wrong(f"Altman said “{quoted}” of the model.")
+
+    assert said == f"the quotation “{quoted[:80]}” is not in the cited source"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "OpenAI released the model on Tuesday but will not sell cards.",
+        "OpenAI released the model on Tuesday; no rival released it before.",
+        "OpenAI released the model on Tuesday, said nobody",
+    ],
+)
+def test_a_denial_of_something_else_is_no_objection(source: str) -> None:
+    assert wrong("OpenAI released the model on Tuesday.", source) == ""
