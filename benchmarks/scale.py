@@ -37,7 +37,7 @@ SERVER = {
     "max_wal_size": "8GB",
     "checkpoint_timeout": "15min",
 }
-"""What docs/scaling.md advises for a machine of 24 GiB that runs nothing but PostgreSQL."""
+"""Settings that docs/explanation/scaling.md recommends for 24 GiB and PostgreSQL alone."""
 HASTY = {"autovacuum": "off", "wal_level": "minimal", "max_wal_senders": "0"}
 """For filling: what was copied into an emptied table needs no log."""
 SAFE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}

@@ -54,7 +54,7 @@ def test_anything_else_is_refused(method: str, path: str, response: Any, problem
 
 
 def test_the_documentation_lists_every_address() -> None:
-    text = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+    text = (Path(__file__).parents[1] / "docs" / "reference" / "api.md").read_text()
     names = {"{id}": "ID", "{topic}": "SLUG", "{day}": "2026-11-25"}
     missing = []
     for path in described(settings.ROOT_URLCONF)["paths"]:

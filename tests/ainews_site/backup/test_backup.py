@@ -348,7 +348,7 @@ def test_litestream_copies_each_change(source: Path, tmp_path: Path) -> None:
 
 
 def test_any_moment_of_postgresql_comes_back() -> None:
-    """A base back-up and the WAL since: to the moment before a mistake, as docs/operations.md
+    """A base back-up and the WAL since: to the moment before a mistake, as docs/reference/operations.md
     describes."""
     again = Postgres()
     shelf = again.folder / "shelf"

@@ -12,7 +12,7 @@ from feeds.sources.address_rules import RULES, feed_address, feed_addresses
 from feeds.sources.address_rules.rule import AddressRule
 from feeds.sources.catalogue import catalogue_entries
 
-OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
+OPERATIONS = Path(__file__).parents[3] / "docs" / "reference" / "operations.md"
 EXAMPLES = [(page, feed) for rule in RULES for page, feed in rule.examples]
 
 
@@ -91,7 +91,7 @@ def test_no_feed_of_the_catalogue_is_changed() -> None:
 
 
 def documented(rules: Iterable[AddressRule]) -> str:
-    """The table of docs/operations.md."""
+    """The table of docs/reference/operations.md."""
     rows = [f"| {rule.name} | {rule.examples[0][0]} | {rule.examples[0][1]} |" for rule in rules]
     return "\n".join(["| Site | Page, for example | Feed |", "| --- | --- | --- |", *rows])
 

@@ -23,7 +23,7 @@ from feeds.stories.ranking.scoring import score_all
 from feeds.stories.ranking.terms import TERMS
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "ranking.json"
-INTELLIGENCE = Path(__file__).parents[4] / "docs" / "intelligence.md"
+INTELLIGENCE = Path(__file__).parents[4] / "docs" / "explanation" / "stories.md"
 TOPICS = sorted(LABELS)[:12]
 NOW = 1_780_000_000
 CASES, MOST_SHOWN = 8, 6
@@ -167,7 +167,7 @@ def test_values_stay_between_0_and_1_and_names_are_given_once() -> None:
 
 
 def documented(terms: Any) -> str:
-    """The table of docs/intelligence.md."""
+    """The table of docs/explanation/stories.md."""
     rows = [
         f"| {term.name} | {'times' if term.weight is None else term.weight} | {term.description} |"
         for term in terms
