@@ -1,4 +1,4 @@
-"""The worker tells the web processes that something came, where there is a Redis to tell by."""
+"""Notifies the web processes through Redis, if configured, that the worker stored new items."""
 
 import asyncio
 import threading
@@ -10,14 +10,15 @@ from ainews_site.infra.cache import circuit
 
 GROUP = "news"
 EVENT = {"type": "news.came"}
-"""What came they ask the database for: an event that is lost, or comes twice, does no harm."""
+"""The event carries no data: web processes query the database, so a lost or repeated event is
+harmless."""
 LONGEST = 2.0
 
 _telling: threading.Thread | None = None
 
 
 def announce_news() -> None:
-    """After the commit. In a thread: the worker waits for no Redis and hears of no failure."""
+    """Send the event in a thread, so that the worker never waits for Redis. Call after commit."""
     global _telling
     if settings.REDIS_URL:
         _telling = threading.Thread(target=_tell, daemon=True)
@@ -25,7 +26,7 @@ def announce_news() -> None:
 
 
 def wait_until_told() -> None:
-    """For a process that ends now, and its threads with it."""
+    """Wait for the event that is being sent, for a process that is about to exit."""
     if _telling is not None:
         _telling.join(LONGEST)
 
@@ -35,7 +36,7 @@ def _tell() -> None:
         return
     try:
         asyncio.run(asyncio.wait_for(_send(), LONGEST))
-    except Exception as error:  # noqa: BLE001 - the watchers ask by themselves a little later
+    except Exception as error:  # noqa: BLE001 - web processes also poll the database
         circuit.lose(error)
 
 

@@ -1,8 +1,9 @@
-"""Numbers that change with what is known already: what is new is told by the ledger.
+"""Revision numbers that invalidate cached data when existing items or stories change.
 
-Who remembers something keeps it together with the number that it read before. They are rows,
-written in the transaction of the change, so that no process can miss one; what an administrator
-corrects writes them just after it.
+A cache entry is stored with the revision that was read before the entry was computed. New items
+need no revision: their ledger number shows them. A revision is a row that is written in the
+transaction of the change, so that no process can miss it. Corrections that an administrator
+makes write it just afterwards.
 """
 
 import secrets
@@ -18,8 +19,7 @@ out of their source, or away."""
 
 
 class News(NamedTuple):
-    """How far everything had come: the newest ledger number, the revisions, and the reader's
-    own version."""
+    """The newest ledger number, both revisions, and the cache version of one user."""
 
     seq: int
     content: int
@@ -28,8 +28,11 @@ class News(NamedTuple):
 
 
 def revise(*names: str) -> None:
-    """Another number, by chance, so that none comes again. As the last of a transaction, and
-    grouping first: it is the first of whoever groups, and two must not wait for each other."""
+    """Give each named revision a new random number, so that no number is used twice.
+
+    Call it last in a transaction. The rows are written in a fixed order, GROUPING first as in
+    the grouping itself, so that two transactions cannot deadlock.
+    """
     Revision.objects.bulk_create(
         [Revision(name=name, number=secrets.randbits(62)) for name in sorted(names, reverse=True)],
         update_conflicts=True,
@@ -39,22 +42,26 @@ def revise(*names: str) -> None:
 
 
 def revise_if_any(name: str, database: Any) -> None:
-    """The same while a database is migrated: an old one lacks the table as yet, and a new one
-    has nothing that could be remembered."""
+    """Change a revision during a migration, if the database has the table and any items.
+
+    An old database may not have the table yet, and a new one has no cached data.
+    """
     has_table = Revision._meta.db_table in database.introspection.table_names()
     if has_table and ItemKey.objects.using(database.alias).exists():
         revise(name)
 
 
 def latest_seq() -> int:
-    """The newest ledger number, 0 when there is none."""
+    """Return the newest ledger number, or 0 if the ledger is empty."""
     newest = ItemKey.objects.order_by("-seq").values_list("seq", flat=True).first()
     return newest or 0
 
 
 def news_for(user: User) -> News:
-    """In one query, as each page asks. The version is read again: the reader may have acted
-    since `user` was."""
+    """Return the current state for `user` with one query, because every page needs it.
+
+    The cache version is read again: it may have changed since `user` was loaded.
+    """
     number = "COALESCE((SELECT number FROM feeds_revision WHERE name = %s), 0)"
     with reading_connection().cursor() as cursor:
         cursor.execute(

@@ -1,8 +1,8 @@
-"""Count which stories name which terms, day by day.
+"""Count, for each UTC day, which stories name which terms.
 
-A day is counted from its items as they are grouped now, not added up as they come: what is
-merged, split or corrected later cannot spoil it. Counted again are the days that new items fall
-on, and the last three, whose stories the repairs still change. Days are those of UTC.
+A day is counted from its items as they are grouped now, so later merges, splits and corrections
+of stories are reflected. Each run recounts the days of new items, and the last three days,
+because their stories may still be regrouped.
 """
 
 import json
