@@ -89,7 +89,7 @@ def spread_of(counts: Sequence[float], means: Sequence[float]) -> float:
 
 
 def tail(count: int, expected: Expected) -> float:
-    """The probability of `count` or more."""
+    """Return the probability of observing `count` or more stories."""
     mean, size = expected
     if count <= 0:
         return 1.0
@@ -163,7 +163,7 @@ def draw_line(found: Sequence[float], tested: Mapping[Bin, int], rate: float) ->
 
 
 def false_alarms(line: float, tested: Mapping[Bin, int]) -> float:
-    """How many of the tested windows lie beyond the line by chance."""
+    """Return how many tested windows are expected to exceed the line by chance."""
     return sum(many * _reached(one, line) for one, many in tested.items())
 
 

@@ -40,8 +40,11 @@ class Telling(NamedTuple):
 
 
 def count_days(now: datetime, keep: Callable[[], bool] = lambda: True) -> int:
-    """Bring the counts up to date; how many days had to be counted. Ends when `keep`, asked
-    for each day, says no: another process has taken over."""
+    """Bring the counts up to date and return the number of days that were recounted.
+
+    `keep` is called before each day. If it returns False, another process has taken over:
+    counting stops, and the result is 0.
+    """
     today = now.astimezone(UTC).date()
     first = today - timedelta(days=DAYS - 1)
     seq, before = _settled_seq(), _counted_seq()
@@ -58,13 +61,13 @@ def count_days(now: datetime, keep: Callable[[], bool] = lambda: True) -> int:
 
 
 def _settled_seq() -> int:
-    """Up to here all items have their story; those behind are looked at again."""
+    """Return the ledger number up to which every item is grouped into a story."""
     waiting = Item.objects.filter(story=None).aggregate(seq=Min("seq"))["seq"]
     return latest_seq() if waiting is None else waiting - 1
 
 
 def _counted_seq() -> int:
-    """Up to here all items were counted."""
+    """Return the ledger number up to which every item has been counted."""
     return TrendDay.objects.aggregate(seq=Max("seq"))["seq"] or 0
 
 
@@ -125,7 +128,7 @@ def _to_text(stories: Mapping[int, Iterable[int]]) -> tuple[int, str]:
 
 
 def _write_terms(day: date, found: Mapping[str, tuple[int, str]]) -> None:
-    """Only what differs, in short transactions: most of a day stays as it was."""
+    """Write only the rows that changed, in short transactions: most rows of a day stay the same."""
     rows = TermDay.objects.filter(day=day).values_list("term", "pk", "stories").iterator()
     kept = {term: (pk, stories) for term, pk, stories in rows}
     # In the order of the index, which is walked once then.

@@ -56,12 +56,12 @@ class Tallies:
         return {term: place for place, term in enumerate(self.terms)}
 
     def place(self, term: str) -> int:
-        """Where a term that is known stands in `terms`."""
+        """Return the index of a known term in `terms`."""
         return self._places[term]
 
 
 def load(today: date) -> Tallies:
-    """Read what was counted of the days up to `today`."""
+    """Load the stored counts of the last DAYS days up to `today` into arrays."""
     import numpy as np
 
     first = today - timedelta(days=DAYS - 1)
@@ -205,5 +205,5 @@ def _factors(tallies: Tallies, watched: Mapping[int, int]) -> list[float]:
 
 
 def is_known(seen: Seen) -> Any:
-    """[terms] whether it was told of often enough to be tested."""
+    """Return a boolean array [terms]: whether enough stories name the term to test it."""
     return seen.counts.sum(axis=1) >= FEWEST
