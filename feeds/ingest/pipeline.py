@@ -11,6 +11,7 @@ from django.db import transaction
 from feeds.coordination.announce import announce_news
 from feeds.coordination.revisions import CONTENT, GROUPING, revise
 from feeds.core.errors import FeedError
+from feeds.core.sandbox import Sandbox
 from feeds.html.markup import beyond_text
 from feeds.html.sanitise import to_text
 from feeds.ingest.fulltext import extract_full_text
@@ -38,9 +39,10 @@ def take_in(
     """Poll these sources, for as many `seconds`, and put what is new into stories."""
     report = poll_sources(source_ids, now=now, on_result=on_result, seconds=seconds)
     until = time.monotonic() + LONGEST_TEXTS
-    for outcome in report.outcomes:
-        if outcome.source.full_text and outcome.stored.new_ids:
-            complete_texts(outcome.stored.new_ids, until)
+    with Sandbox() as sandbox:
+        for outcome in report.outcomes:
+            if outcome.source.full_text and outcome.stored.new_ids:
+                complete_texts(outcome.stored.new_ids, sandbox, until)
     group_new_items()
     _refresh_updated(report)
     if report.new:
@@ -58,7 +60,7 @@ def _refresh_updated(report: PollReport) -> None:
         refresh_stories(items.values_list("story_id", flat=True).distinct())
 
 
-def complete_texts(item_ids: Iterable[int], until: float = math.inf) -> int:
+def complete_texts(item_ids: Iterable[int], sandbox: Sandbox, until: float = math.inf) -> int:
     """Take the newest items' whole texts from their pages, up to a monotonic time; how many
     were got."""
     items = Item.objects.filter(pk__in=list(item_ids)).exclude(url="").newest_first()
@@ -67,7 +69,7 @@ def complete_texts(item_ids: Iterable[int], until: float = math.inf) -> int:
         if time.monotonic() > until:
             break
         try:
-            html = extract_full_text(item.url)
+            html = extract_full_text(item.url, sandbox)
         except FeedError as error:
             logger.info("full_text_failed item_id=%s reason=%s", item.pk, error)
             continue

@@ -4,42 +4,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
-from feeds.core.errors import FetchError, ParseError
-from feeds.ingest.clean.entries import canonical_url, clean_feed
+from feeds.core.errors import FeedError, FetchError, ParseError
+from feeds.core.sandbox import Sandbox
+from feeds.ingest.clean.entries import canonical_url
 from feeds.ingest.fetch.client import Limits, fetch_all, fetch_one
 from feeds.ingest.fetch.types import FetchRequest, FetchResult
-from feeds.ingest.parse.feed import parse_feed
 from feeds.ingest.parse.formats import common_paths
 from feeds.sources.address_rules import feed_addresses
+from feeds.sources.preview import Candidate
 
-PREVIEWED = 5
 MOST_ALTERNATES = 6
 LONGEST_SEARCH = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class PreviewEntry:
-    title: str
-    url: str
-    published: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A feed that answered and could be read. `complaint` says what was odd in it."""
-
-    url: str
-    title: str
-    kind: str
-    site_url: str
-    description: str
-    language: str
-    entries: tuple[PreviewEntry, ...]
-    total: int
-    complaint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +34,25 @@ def discover(url: str, limits: Limits | None = None) -> Discovery:
     """
     limits = limits or Limits.from_settings()
     url = complete_address(url)
-    known = feed_addresses(url)
-    if known and (candidates := asyncio.run(_in_time(_read_all(known, limits)))):
-        return Discovery(url, candidates)
+    with Sandbox() as sandbox:
+        known = feed_addresses(url)
+        if known and (found := asyncio.run(_in_time(_read_all(known, limits, sandbox)))):
+            return Discovery(url, found)
+        return Discovery(url, _look_at(url, limits, sandbox))
+
+
+def _look_at(url: str, limits: Limits, sandbox: Sandbox) -> tuple[Candidate, ...]:
+    """The feed at `url`, or the feeds of the page there."""
     result = fetch_one(url, limits)
     if result.error:
         raise FetchError(result.error)
     try:
-        return Discovery(url, (_read(result),))
+        return (_read(result, sandbox),)
     except ParseError as error:
-        search = _search(result.final_url, error.alternates, limits)
-        candidates = asyncio.run(_in_time(search))
-        if not candidates:
-            raise ParseError(f"{error} No feed was found in the usual places either.") from None
-        return Discovery(url, candidates)
+        search = _search(result.final_url, error.alternates, limits, sandbox)
+        if candidates := asyncio.run(_in_time(search)):
+            return candidates
+        raise ParseError(f"{error} No feed was found in the usual places either.") from None
 
 
 def complete_address(text: str) -> str:
@@ -96,20 +78,22 @@ async def _in_time(search: Awaitable[tuple[Candidate, ...]]) -> tuple[Candidate,
         return ()
 
 
-async def _search(page: str, alternates: tuple[str, ...], limits: Limits) -> tuple[Candidate, ...]:
+async def _search(
+    page: str, alternates: tuple[str, ...], limits: Limits, sandbox: Sandbox
+) -> tuple[Candidate, ...]:
     """The feeds that the page names, all of them, else the first at a common path."""
     named = [urljoin(page, alternate) for alternate in alternates[:MOST_ALTERNATES]]
-    if found := await _read_all(named, limits):
+    if found := await _read_all(named, limits, sandbox):
         return found
-    async with aclosing(_read_each(common_addresses(page), limits)) as candidates:
+    async with aclosing(_read_each(common_addresses(page), limits, sandbox)) as candidates:
         async for candidate in candidates:
             return (candidate,)
     return ()
 
 
-async def _read_all(urls: Sequence[str], limits: Limits) -> tuple[Candidate, ...]:
+async def _read_all(urls: Sequence[str], limits: Limits, sandbox: Sandbox) -> tuple[Candidate, ...]:
     """The feeds among `urls`, in their order."""
-    found = {candidate.url: candidate async for candidate in _read_each(urls, limits)}
+    found = {candidate.url: candidate async for candidate in _read_each(urls, limits, sandbox)}
     return tuple(sorted(found.values(), key=lambda feed: _place(feed.url, urls)))
 
 
@@ -125,36 +109,26 @@ def common_addresses(page: str) -> list[str]:
     return [urljoin(base, path) for base in folders for path in common_paths()]
 
 
-async def _read_each(urls: Sequence[str], limits: Limits) -> AsyncGenerator[Candidate, None]:
+async def _read_each(
+    urls: Sequence[str], limits: Limits, sandbox: Sandbox
+) -> AsyncGenerator[Candidate, None]:
     requests = [FetchRequest(number, url) for number, url in enumerate(urls)]
     async with aclosing(fetch_all(requests, limits)) as results:
         async for result in results:
             if result.error:
                 continue
             try:
-                yield _read(result)
-            except ParseError:
+                yield _read(result, sandbox)
+            except FeedError:
                 continue
 
 
-def _read(result: FetchResult) -> Candidate:
-    feed = parse_feed(result.body, result.content_type, result.final_url)
-    clean = clean_feed(feed, result.final_url, trusts_guid=True, now=datetime.now(UTC))
-    newest = sorted(
-        clean.entries,
-        key=lambda entry: entry.published or datetime.min.replace(tzinfo=UTC),
-        reverse=True,
-    )
-    return Candidate(
+def _read(result: FetchResult, sandbox: Sandbox) -> Candidate:
+    values = sandbox.call(
+        "feeds.sources.preview:preview",
+        result.body,
+        content_type=result.content_type,
+        final_url=result.final_url,
         url=result.permanent_url or result.url,
-        title=feed.title or urlsplit(result.final_url).hostname or result.final_url,
-        kind=feed.kind,
-        site_url=canonical_url(feed.site_url, result.final_url),
-        description=feed.description,
-        language=feed.language,
-        entries=tuple(
-            PreviewEntry(entry.title, entry.url, entry.published) for entry in newest[:PREVIEWED]
-        ),
-        total=len(clean.entries),
-        complaint=clean.complaint,
     )
+    return Candidate.of(values)

@@ -43,6 +43,23 @@ class Opml:
     problems: tuple[tuple[str, str], ...] = ()
     title: str = ""
 
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "Opml":
+        """From what `read_values` returns."""
+        outlines = [
+            Outline(url, title, site_url, tuple(folder))
+            for url, title, site_url, folder in values["outlines"]
+        ]
+        problems = [(line, why) for line, why in values["problems"]]
+        return cls(tuple(outlines), tuple(problems), values["title"])
+
+
+def read_values(data: bytes) -> dict[str, Any]:
+    """What `read_opml` reads, as values of JSON: lists of strangers are read in a sandbox."""
+    opml = read_opml(data)
+    outlines = [(one.url, one.title, one.site_url, one.folder) for one in opml.outlines]
+    return {"outlines": outlines, "problems": opml.problems, "title": opml.title}
+
 
 def read_opml(data: bytes) -> Opml:
     """The feeds in `data`, each address once; ParseError when it is no OPML, LimitError when

@@ -8,12 +8,13 @@ from django.db import transaction
 from accounts.models import User
 from ainews_site.infra import db_clock
 from feeds.core.errors import FeedError
+from feeds.core.sandbox import Sandbox
 from feeds.ingest.clean.links import canonical_url
 from feeds.ingest.fetch.client import Limits
 from feeds.ingest.move import current_source
 from feeds.models import Folder, Source, Subscription
 from feeds.sources.address_rules import feed_address
-from feeds.sources.opml import Outline, read_opml, write_opml
+from feeds.sources.opml import Opml, Outline, write_opml
 
 LARGEST_OPML = 10 * 1024 * 1024
 MOST_FEEDS = 10_000
@@ -126,7 +127,8 @@ def import_opml(user: User, data: bytes) -> ImportReport:
     """
     if len(data) > LARGEST_OPML:
         raise SubscribeError("The file is too large: the limit is 10 MiB.")
-    opml = read_opml(data)
+    with Sandbox() as sandbox:
+        opml = Opml.of(sandbox.call("feeds.sources.opml:read_values", data))
     outlines: dict[str, Outline] = {}
     failed = list(opml.problems)
     for outline in opml.outlines[MOST_FEEDS:]:

@@ -3,8 +3,6 @@
 import codecs
 import re
 
-from charset_normalizer import from_bytes
-
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -77,6 +75,8 @@ def _try_all(body: bytes, named: list[str]) -> tuple[bytes, str]:
 
 
 def _detect(body: bytes, named: list[str]) -> tuple[bytes, str]:
+    from charset_normalizer import from_bytes  # takes 15 ms, and few documents need it
+
     if body.count(b"\xff") + body.count(b"\xfe") == 0 and _is_mostly_utf8(body):
         return _recode(body, "utf-8")
     best = from_bytes(body[:_DETECTION_SAMPLE]).best()

@@ -1,6 +1,7 @@
 """The pages on which a reader adds, watches and arranges their sources."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django import forms
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import User
 from accounts.types import ReaderRequest
 from ainews_site.infra import db_clock
+from ainews_site.infra.machine_lock import machine_lock
 from feeds.core.errors import FeedError
 from feeds.models import Folder, Source, Subscription
 from feeds.sources.discover import complete_address, discover
@@ -76,7 +78,8 @@ def source_add(request: ReaderRequest) -> HttpResponse:
     }
     if request.method == "POST":
         try:
-            found = discover(url)
+            with one_at_a_time(request.user):
+                found = discover(url)
         except FeedError as error:
             return render(request, "sources/add.html", context | {"error": str(error)})
         followed = _followed_by_url(request.user, [one.url for one in found.candidates])
@@ -248,7 +251,20 @@ def _import_upload(request: ReaderRequest) -> ImportReport:
     upload = request.FILES.get("opml")
     if upload is None:
         raise FeedError("Choose an OPML file first.")
-    return import_opml(request.user, upload.read(LARGEST_OPML + 1))  # enough to be refused
+    with one_at_a_time(request.user):
+        return import_opml(request.user, upload.read(LARGEST_OPML + 1))  # enough to be refused
+
+
+@contextmanager
+def one_at_a_time(user: User) -> Iterator[None]:
+    """Reading documents of strangers takes CPU and memory, so each reader has one read at a time.
+
+    Raises FeedError while another request of the same reader is at it.
+    """
+    with machine_lock(f"documents-{user.pk}") as is_mine:
+        if not is_mine:
+            raise FeedError("Your previous request is still running. Try again when it is done.")
+        yield
 
 
 @login_required

@@ -1,11 +1,15 @@
 """Taking the article out of its page."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from feeds.core.errors import FeedError
+from feeds.core.errors import FeedError, LimitError
+from feeds.core.sandbox import Sandbox, SandboxLimits
 from feeds.ingest.fetch.client import Limits
 from feeds.ingest.fetch.guard import Guard
-from feeds.ingest.fulltext import article_of, extract_full_text
+from feeds.ingest.fulltext import extract_full_text
+from feeds.ingest.parse.article import article_of
 from tests.feeds.ingest.server import reply, serve
 
 LIMITS = Limits(guard=Guard.of(["127.0.0.1"]), timeout=3)
@@ -22,9 +26,15 @@ PAGE = f"""<!doctype html><html><head><title>News</title></head><body>
 <footer>Copyright, cookies and imprint</footer></body></html>""".encode()
 
 
-def test_the_article_is_taken_and_all_around_it_left() -> None:
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxLimits(cpu_seconds=3)) as made:
+        yield made
+
+
+def test_the_article_is_taken_and_all_around_it_left(sandbox: Sandbox) -> None:
     with serve({"/": reply(200, PAGE, Content_Type="text/html; charset=utf-8")}) as server:
-        html = extract_full_text(server.url + "/", LIMITS)
+        html = extract_full_text(server.url + "/", sandbox, LIMITS)
 
         assert "Paragraph 5 tells" in html
         assert "café culture" in html
@@ -49,12 +59,24 @@ def test_a_page_without_an_article_gives_words_or_text_and_no_crash(body: bytes)
         assert str(error).endswith(".")
 
 
-def test_what_is_no_page_and_what_does_not_answer_is_said() -> None:
+def test_what_is_no_page_and_what_does_not_answer_is_said(sandbox: Sandbox) -> None:
     routes = {"/pdf": reply(200, b"%PDF-1.7", Content_Type="application/pdf"), "/no": reply(404)}
     with serve(routes) as server:
         with pytest.raises(FeedError, match="not a web page but application/pdf"):
-            extract_full_text(server.url + "/pdf", LIMITS)
+            extract_full_text(server.url + "/pdf", sandbox, LIMITS)
         with pytest.raises(FeedError, match="404"):
-            extract_full_text(server.url + "/no", LIMITS)
+            extract_full_text(server.url + "/no", sandbox, LIMITS)
     with pytest.raises(FeedError, match="private address"):
-        extract_full_text("http://127.0.0.1/", Limits())
+        extract_full_text("http://127.0.0.1/", sandbox, Limits())
+
+
+def test_a_page_that_costs_too_much_is_refused_and_the_next_one_is_read(sandbox: Sandbox) -> None:
+    attributes = b" ".join(b"a%d" % number for number in range(200_000))
+    routes = {
+        "/bomb": reply(200, b"<html><body><a " + attributes + b">x</a>", Content_Type="text/html"),
+        "/": reply(200, PAGE, Content_Type="text/html; charset=utf-8"),
+    }
+    with serve(routes) as server:
+        with pytest.raises(LimitError, match="CPU time"):
+            extract_full_text(server.url + "/bomb", sandbox, LIMITS)
+        assert "Paragraph 5 tells" in extract_full_text(server.url + "/", sandbox, LIMITS)
