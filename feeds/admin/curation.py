@@ -2,6 +2,7 @@
 # Django's admin classes take no parameters at run time.
 """Where an administrator curates sources, items and stories."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -19,6 +20,7 @@ from feeds.stories.grouping.edit import (
     merge_stories,
     move_item,
     split_story,
+    visibility_changed,
 )
 from feeds.stories.grouping.refresh import refresh_stories
 
@@ -86,7 +88,20 @@ class SourceAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, source: Source, form: Any, change: bool) -> None:
         super().save_model(request, source, form, change)
-        _revise_after(CONTENT)
+        if change and "is_public" in form.changed_data:
+            self._visibility_changed(request, [source])
+        else:
+            _revise_after(CONTENT)
+
+    def _visibility_changed(self, request: HttpRequest, sources: Sequence[Source]) -> None:
+        """Say what was shown, and count the stories again after the commit."""
+        changed = [source.pk for source in sources]
+        transaction.on_commit(lambda: visibility_changed(changed))
+        public = [source.pk for source in sources if source.is_public]
+        readers = Subscription.objects.filter(source__in=public).values("source").distinct()
+        if count := readers.count():
+            text = "{} of them had been followed privately: everyone can see its past items now."
+            self.message_user(request, text.format(count), messages.WARNING)
 
     def delete_model(self, request: HttpRequest, source: Source) -> None:
         super().delete_model(request, source)
@@ -115,8 +130,11 @@ class SourceAdmin(admin.ModelAdmin):
 
     @admin.action(description="Make public: show in everyone's catalogue")
     def make_public(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
+        private = list(Source.objects.filter(pk__in=sources, is_public=False))
         count = Source.objects.filter(pk__in=sources).change(is_public=True)
-        _revise_after(CONTENT)
+        for source in private:
+            source.is_public = True
+        self._visibility_changed(request, private)
         self.message_user(request, f"{count} are now in the catalogue.")
 
 

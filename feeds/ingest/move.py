@@ -1,14 +1,22 @@
-"""Follow a feed that has moved for good; two sources that turn out to be one are merged."""
+"""Follow a feed that has moved for good; two sources that turn out to be one are merged.
+
+Anybody can redirect to anybody. So a move shows nobody what they could not see before: no private
+source becomes public, and neither its items nor its title come before other eyes.
+"""
 
 from collections.abc import Iterable
+from logging import getLogger
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from ainews_site.infra import db_clock
 from feeds.models import Item, ItemKey, ItemState, Source, Subscription
+
+logger = getLogger(__name__)
 
 MOST_HOPS = 10
 STATES = 1_000
@@ -21,21 +29,38 @@ def adopt_address(source: Source, url: str) -> Source:
     """Give `source` its new address; when a source has it already, merge into that one.
 
     Returns the source that lives on. The old address stays known, as a source that is
-    gone and says where to: see `current_source`.
+    gone and says where to: see `current_source`. A source that must not be merged keeps its
+    address, and is read through the redirect.
     """
     known = Source.objects.filter(url=url).exclude(pk=source.pk).first()
     if known is None:
         _leave_word(source, url)
         return source
+    own, theirs = _readers(source), _readers(known)
+    if not _may_follow(source, own, known, theirs):
+        logger.info("source_move_refused source_id=%s known_id=%s", source.pk, known.pk)
+        return source
+    shows_same = source.is_public or (not known.is_public and theirs <= own)
     _move_readers(source, known)
     twins = _twins(source, known)
-    _copy_states(twins)
-    if _is_same_publisher(source.url, url):
+    _copy_states(twins, known)
+    if shows_same and _is_same_publisher(source.url, url):
         _move_items(source, known, twins)
-    _carry_over(source, known)
+    _carry_over(source, known, shows_same)
     gone = Source.Status.GONE
     Source.objects.filter(pk=source.pk).update(status=gone, is_public=False, moved_to=url)
     return known
+
+
+def _readers(source: Source) -> set[int]:
+    return set(source.subscriptions.values_list("user", flat=True))
+
+
+def _may_follow(source: Source, own: set[int], known: Source, theirs: set[int]) -> bool:
+    """Whether all who see `source` may see `known`, or there is nothing to see of it."""
+    if known.is_public or not (theirs or ItemKey.objects.filter(source=known).exists()):
+        return True
+    return not source.is_public and own <= theirs
 
 
 def current_source(source: Source) -> Source:
@@ -72,14 +97,15 @@ def _tell(readers: Iterable[int]) -> None:
     transaction.on_commit(lambda: User.have_changed(readers))
 
 
-def _carry_over(source: Source, known: Source) -> None:
-    """What the catalogue and the readers knew of the old one; it is polled if anyone reads it."""
+def _carry_over(source: Source, known: Source, shows_same: bool) -> None:
+    """What the catalogue and the readers knew of the old one, where nobody sees the new one who
+    could not see that; it is polled if anyone reads it."""
     changes: dict[str, Any] = {
         name: getattr(source, name)
         for name in _CARRIED
-        if getattr(source, name) and not getattr(known, name)
+        if shows_same and getattr(source, name) and not getattr(known, name)
     }
-    if source.is_public and not known.is_public:
+    if source.is_public and not known.is_public:  # nobody followed it, and it has no items
         changes |= {"is_public": True, "weight": source.weight}
     is_read = source.is_public or known.subscriptions.exists()
     if known.status == Source.Status.PAUSED and not known.is_public and is_read:
@@ -96,9 +122,10 @@ def _twins(source: Source, known: Source) -> dict[int, int]:
     return {pk: twin for pk, twin in found if pk and twin}
 
 
-def _copy_states(twins: dict[int, int]) -> None:
-    """Give the twins the states of the old items. A state that a twin has already stays."""
-    states = list(ItemState.objects.filter(item__in=list(twins)).order_by("user", "item"))
+def _copy_states(twins: dict[int, int], known: Source) -> None:
+    """Give the twins the states of the old items, of those readers who see the twins. A state
+    that a twin has already stays."""
+    states = list(_states(twins, known).order_by("user", "item"))
     copies = [
         ItemState(
             user_id=state.user_id,
@@ -116,6 +143,13 @@ def _copy_states(twins: dict[int, int]) -> None:
     _tell({state.user_id for state in states})
 
 
+def _states(items: Iterable[int], known: Source) -> QuerySet[ItemState]:
+    """The states of items by readers who see `known`. What was saved may outlive a
+    subscription."""
+    states = ItemState.objects.filter(item__in=list(items))
+    return states if known.is_public else states.filter(user__in=_readers(known))
+
+
 def _is_same_publisher(one: str, other: str) -> bool:
     """Whether both addresses are of one host. Anybody can redirect to anybody: what a
     stranger's feed once held is not put under another's name."""
@@ -124,15 +158,18 @@ def _is_same_publisher(one: str, other: str) -> bool:
 
 
 def _move_items(source: Source, known: Source, twins: dict[int, int]) -> None:
-    """Items that only the old source had become the other's; of twins one is enough."""
+    """Items that only the old source had become the other's; of twins one is enough, unless a
+    reader saved it who does not see the other."""
     from feeds.stories.grouping.edit import delete_items
     from feeds.stories.grouping.refresh import refresh_stories
 
-    delete_items(Item.objects.filter(pk__in=list(twins)))
+    saved = ItemState.objects.filter(item__in=list(twins), is_saved=True)
+    kept = saved.exclude(pk__in=_states(twins, known)).values_list("item", flat=True)
+    delete_items(Item.objects.filter(pk__in=twins.keys() - {*kept}))
     theirs = ItemKey.objects.filter(source=known).values("key_hash")
     own = ItemKey.objects.filter(source=source).exclude(key_hash__in=theirs)
     own.update(source=known)
-    moved = Item.objects.filter(source=source)
+    moved = Item.objects.filter(source=source).exclude(pk__in=list(twins))
     stories = set(moved.values_list("story", flat=True)) - {None}
     moved.update(source=known)
     refresh_stories(stories)

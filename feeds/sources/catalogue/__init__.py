@@ -9,6 +9,7 @@ from accounts.models import User
 from feeds.coordination.revisions import CONTENT, revise
 from feeds.models import Source
 from feeds.sources.subscriptions import subscribe_all
+from feeds.stories.grouping.edit import visibility_changed
 
 FILE = Path(__file__).with_name("sources.json")
 _FILLED = ("title", "site_url", "topics", "language", "pack")
@@ -32,21 +33,26 @@ def load_catalogue(entries: Iterable[dict[str, Any]] | None = None) -> int:
     known = {source.url: source for source in Source.objects.filter(url__in=urls)}
     new = [Source(**entry, is_public=True) for entry in entries if entry["url"] not in known]
     Source.objects.bulk_create(new)
+    joined = []
     for entry in entries:
         source = known.get(entry["url"])
         if source and source.status != Source.Status.GONE:  # that one has moved, or ended
-            _fill(source, entry)
+            joined += [source.pk] if _fill(source, entry) else []
+    if joined:
+        visibility_changed(joined)
     revise(CONTENT)
     return len(new)
 
 
-def _fill(source: Source, entry: dict[str, Any]) -> None:
-    """A source that a reader added before the catalogue knew it joins its pack."""
+def _fill(source: Source, entry: dict[str, Any]) -> bool:
+    """A source that a reader added before the catalogue knew it joins its pack. True when it
+    becomes public."""
     blank = {name: entry[name] for name in _FILLED if entry.get(name) and not getattr(source, name)}
     if "pack" in blank:
         blank["is_public"] = True
     if blank:
         Source.objects.filter(pk=source.pk).update(**blank)
+    return bool(blank.get("is_public")) and not source.is_public
 
 
 def subscribe_to_packs(user: User, packs: Sequence[str] | None = None) -> int:

@@ -111,3 +111,12 @@ def _free_id(item_ids: Iterable[int]) -> int:
     while Story.objects.filter(pk=candidate).exists():
         candidate += 1
     return candidate
+
+
+@transaction.atomic
+def visibility_changed(sources: Iterable[int]) -> None:
+    """These sources became public or private: the rows of their stories say of their items what
+    everybody may know. Call it after the change."""
+    forget_state()
+    stories = Item.objects.filter(source__in=list(sources)).exclude(story=None).order_by()
+    refresh_stories(stories.values_list("story", flat=True).distinct())

@@ -35,7 +35,7 @@ def test_a_stranger_s_items_stay_under_the_stranger_s_name() -> None:
 def test_a_publisher_s_items_move_and_twins_become_one() -> None:
     reader = make_user()
     old = source_at("http://lab.example/feed", reader=reader)
-    new = source_at("https://www.lab.example/feed")
+    new = source_at("https://www.lab.example/feed", reader=reader)
     alone, twin, kept = make_item(old, "Alone"), make_item(old, "Twin"), make_item(new, "Twin")
     key = ItemKey.objects.get(item_id=twin.pk).key_hash
     ItemKey.objects.filter(item_id=kept.pk).update(key_hash=key)
@@ -61,6 +61,8 @@ def states_of_twins(count: int) -> tuple[Source, Source, list[User], list[Item]]
     """Two sources with as many same entries, of the first of which two readers have states."""
     readers = [make_user(f"reader{n}") for n in range(2)]
     old, new = source_at("http://a.example/feed"), source_at("https://b.example/feed")
+    for source in (old, new):
+        Subscription.objects.bulk_create(Subscription(user=one, source=source) for one in readers)
     kept = []
     for n in range(count):
         twin, item = make_item(old, f"Twin {n}"), make_item(new, f"Twin {n}")
