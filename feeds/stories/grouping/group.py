@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from ainews_site.infra import db_clock
 from ainews_site.infra.process_state import resets_process_state
 from feeds.coordination.lease import Held
-from feeds.models import Item, StorySplit
+from feeds.models import Item, StoryRedirect, StorySplit
 from feeds.models.item import ItemQuerySet
 from feeds.stories.grouping.audience import Audience, Audiences, audiences_of
 from feeds.stories.grouping.documents import COLUMNS, document_of
@@ -66,8 +66,12 @@ def _group_all(limit: int, now: datetime, held: Held) -> int:
         archive = Archive()
         new = Item.objects.filter(story=None, source__is_public=is_public)
         while held.renew() and (batch := _Batch(new, limit, now)):
-            if not _write(group(batch, now, archive), held):
+            found = group(batch, now, archive)
+            if not _write(found, held):
                 break
+            if batch.barred:  # such an item may open a story whose name led elsewhere
+                used = {assignment.story for assignment in found.values()}
+                StoryRedirect.objects.filter(old_id__in=used).delete()
             done += len(batch)
     _residents.trim()
     return done

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from feeds.core.ids import TAIL_BITS
 from feeds.stories.grouping.resident import (
     PackedVector,
     ResidentStory,
@@ -148,11 +149,21 @@ class Grouper:
         vector = self._rarity.vector(document)
         story = self._same(document) or self._best(document, vector)
         if story is None:
-            self._add(document, vector, document.id)
-            return Assignment(document.id)
+            number = self._free_number(document.id)
+            self._add(document, vector, number)
+            return Assignment(number)
         copied = self._copied(story, document, vector)
         self._add(document, vector, story.id)
         return Assignment(story.id, copied)
+
+    def _free_number(self, pk: int) -> int:
+        """A new story is named after its document, unless the document was taken out of the story
+        of that name."""
+        if self._barred and pk in self._barred.get(pk, ()):
+            pk ^= 1 << (TAIL_BITS - 1)
+            while self._find(pk):
+                pk += 1
+        return pk
 
     def forget_before(self, time: float) -> None:
         """Drop the stories whose last telling is older."""

@@ -9,7 +9,13 @@ from django.utils import timezone
 
 from feeds.models import Item, ItemKey, Lease, Story, StoryRedirect
 from feeds.stories.grouping import group
-from feeds.stories.grouping.edit import delete_items, merge_stories, move_item, split_story
+from feeds.stories.grouping.edit import (
+    delete_items,
+    delete_stories,
+    merge_stories,
+    move_item,
+    split_story,
+)
 from feeds.stories.grouping.group import group_new_items
 from feeds.stories.grouping.repair import repair_stories
 from tests.make import make_item, make_source, make_story
@@ -167,6 +173,65 @@ def test_what_was_split_by_hand_stays_apart() -> None:
     assert story_of(first) == new.pk != story.pk
     story.refresh_from_db()
     assert story.item_count == 2
+
+
+def test_an_item_of_a_deleted_split_does_not_go_back_to_the_old_story() -> None:
+    items = make_news()
+    group_new_items()
+    first = items[EVENT[0]]
+    old = Story.objects.get(pk=story_of(first))
+    new = split_story(old, [first])
+
+    delete_stories([new])
+    group_new_items()
+    repair_stories()
+
+    assert story_of(first) not in (None, old.pk)
+    old.refresh_from_db()
+    assert old.item_count == 2
+
+
+def test_an_item_of_a_deleted_split_follows_neither_where_the_old_story_went() -> None:
+    items = make_news()
+    group_new_items()
+    first, other = items[EVENT[0]], items[OTHER[0]]
+    old = Story.objects.get(pk=story_of(first))
+    new = split_story(old, [first])
+    merge_stories(Story.objects.get(pk=story_of(other)), [old])
+
+    delete_stories([new])
+    group_new_items()
+
+    assert story_of(first) != story_of(items[EVENT[1]]) == story_of(other)
+    assert not StoryRedirect.objects.filter(old_id=story_of(first)).exists()
+
+
+def test_a_person_may_put_it_back_and_then_it_is_grouped_as_any_other() -> None:
+    items = make_news()
+    group_new_items()
+    first = items[EVENT[0]]
+    old = Story.objects.get(pk=story_of(first))
+    split_story(old, [first])
+    first.refresh_from_db()
+
+    move_item(first, old)
+    delete_stories([old])
+    group_new_items()
+
+    assert len({story_of(items[title]) for title in EVENT}) == 1
+
+
+def test_the_items_of_a_story_that_was_merged_by_hand_are_grouped_anew_once_it_is_deleted() -> None:
+    items = make_news()
+    group_new_items()
+    one, two = (Story.objects.get(pk=story_of(items[title])) for title in (EVENT[0], OTHER[0]))
+    merge_stories(one, [two])
+
+    delete_stories([one])
+    group_new_items()
+
+    assert len({story_of(items[title]) for title in EVENT}) == 1
+    assert story_of(items[EVENT[0]]) != story_of(items[OTHER[0]])
 
 
 def test_what_was_merged_and_split_again_leads_nowhere_else() -> None:
