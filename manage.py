@@ -21,11 +21,9 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except Error as error:
-        from django.conf import settings
+        from ainews_site.infra.schema import problem_in_words
 
-        from ainews_site.infra.db_errors import in_words
-
-        said = in_words(error, settings.DATABASES["default"])
+        said = problem_in_words(error)
         if not said or "--traceback" in sys.argv:
             raise
         raise SystemExit(said) from None

@@ -80,4 +80,6 @@ def unavailable_response(request: HttpRequest, message: str, reason: str) -> Htt
     else:
         response = HttpResponse(render_to_string("503.html", {"says": message}), status=503)
     response.headers["Retry-After"] = str(RETRY_AFTER)
+    # Django would log it once more, with a traceback of what is no programming error.
+    response._has_been_logged = True  # type: ignore[attr-defined]
     return response

@@ -1,5 +1,6 @@
 """How to call manage.py for the database that this process uses."""
 
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -29,8 +30,13 @@ def _lacking(given: Mapping[str, str], file: Mapping[str, str], base: Path) -> l
         if here != elsewhere:
             lacking.append(f"DATA={shlex.quote(_shown(here))}")
     if given.get("DATABASE_URL", file.get("DATABASE_URL", "")) != file.get("DATABASE_URL", ""):
-        lacking.append(f"DATABASE_URL={shlex.quote(given['DATABASE_URL'])}")
+        lacking.append(f"DATABASE_URL={shlex.quote(_without_password(given['DATABASE_URL']))}")
     return lacking
+
+
+def _without_password(url: str) -> str:
+    """This is printed and logged: the password is left for the operator to fill in."""
+    return re.sub(r"(?<=://)([^@/]*?):[^@]*(?=@)", r"\1:PASSWORD", url)
 
 
 def _env_file(path: Path) -> Mapping[str, str]:

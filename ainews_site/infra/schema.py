@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import Error, OperationalError, ProgrammingError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from ainews_site.infra.db_errors import in_words
 from ainews_site.infra.invocation import manage_command
 
 DEMO = Path("var") / "demo"
@@ -29,9 +30,14 @@ def schema_problem() -> str:
     if not unapplied_migrations():
         return ""
     name = f"The database {connection.settings_dict['NAME']}"
-    if "feeds_item" in connection.introspection.table_names():
-        return f"{name} is of an older version. Run {manage_command()} migrate"
-    return f"{name} has no tables yet. Run {manage_command()} migrate{_other_data()}"
+    if is_empty():
+        return f"{name} has no tables yet. Run {manage_command()} migrate{_other_data()}"
+    return f"{name} is of an older version. Run {manage_command()} migrate"
+
+
+def is_empty() -> bool:
+    """Whether it has none of our tables."""
+    return "feeds_item" not in connection.introspection.table_names()
 
 
 def explain(error: BaseException) -> str:
@@ -42,6 +48,12 @@ def explain(error: BaseException) -> str:
         return schema_problem()
     except Error:  # it cannot be asked, which is another problem
         return ""
+
+
+def problem_in_words(error: BaseException) -> str:
+    """What is wrong with the database by this error of it, and what to do; "" for what only a
+    programmer understands."""
+    return explain(error) or in_words(error, settings.DATABASES["default"])
 
 
 def _other_data() -> str:

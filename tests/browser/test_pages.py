@@ -1,9 +1,14 @@
 """The pages in a real browser."""
 
+import os
+import subprocess
 from typing import Any
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import expect
+
+from tests.browser.conftest import Product
 
 PAGES = [
     "/",
@@ -18,6 +23,16 @@ PAGES = [
     "/preferences/",
     "/taste/",
 ]
+
+
+def test_the_terminal_says_which_command_reaches_this_database(product: Product) -> None:
+    said = product.wait_for("Other commands: .*")
+    command = said.removeprefix("Other commands: ").replace("COMMAND", "signin_link reader")
+    assert f"DATA={product.data}" in command
+    elsewhere = {name: value for name, value in os.environ.items() if name != "DATA"}
+    folder = settings.BASE_DIR
+    done = subprocess.run(["sh", "-c", command], cwd=folder, env=elsewhere, capture_output=True)
+    assert b"/signin/" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("path", PAGES)

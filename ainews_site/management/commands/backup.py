@@ -9,7 +9,7 @@ from django.db import Error
 
 from ainews_site.backup.row_counts import BackupError
 from ainews_site.backup.sqlite import make_backup
-from ainews_site.infra.db_errors import in_words
+from ainews_site.infra.schema import is_empty, problem_in_words, schema_problem
 
 
 class Command(BaseCommand):
@@ -30,11 +30,13 @@ class Command(BaseCommand):
         if keep < 0:
             raise CommandError("--keep must be 0 (keep all) or more.")
         try:
+            if is_empty():
+                raise BackupError(schema_problem())
             path = make_backup(folder, keep=keep)
         except BackupError as error:
             raise CommandError(str(error)) from error
         except Error as error:
-            said = in_words(error, settings.DATABASES["default"]) or str(error)
+            said = problem_in_words(error) or str(error)
             raise CommandError(f"No backup was made: {said}") from error
         size = path.stat().st_size / 2**20
         self.stdout.write(

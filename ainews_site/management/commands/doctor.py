@@ -13,7 +13,6 @@ from django.core.checks import run_checks
 from django.core.mail import get_connection
 from django.core.management.base import BaseCommand
 from django.db import Error, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django_q.brokers import get_broker
 
@@ -21,6 +20,7 @@ from ainews_site.config.env_urls import redis_place
 from ainews_site.infra import db_clock
 from ainews_site.infra.cache import ADVICE, circuit
 from ainews_site.infra.db_errors import in_words
+from ainews_site.infra.schema import schema_problem
 from ainews_site.process.supervisor import heartbeats
 from ainews_site.queue.config import SLOW
 from digests.channels.mail import KIND as MAIL
@@ -78,9 +78,8 @@ def configuration() -> str:
 
 def database() -> str:
     try:
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            return "migrations are missing; run manage.py migrate."
+        if problem := schema_problem():
+            return problem
         return _sqlite_problem() if connection.vendor == "sqlite" else _partition_problem()
     except Error as error:
         said = in_words(error, settings.DATABASES["default"])

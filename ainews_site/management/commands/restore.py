@@ -11,7 +11,7 @@ from django.db import Error
 from ainews_site.backup.invalidate import renumber
 from ainews_site.backup.row_counts import BackupError
 from ainews_site.backup.sqlite import is_damaged, keep_what_is_there, restore_backup, usable_backup
-from ainews_site.infra.db_errors import in_words
+from ainews_site.infra.schema import problem_in_words
 
 
 class Command(BaseCommand):
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         except BackupError as error:
             raise CommandError(str(error)) from error
         except Error as error:
-            said = in_words(error, settings.DATABASES["default"]) or str(error)
+            said = problem_in_words(error) or str(error)
             raise CommandError(f"Nothing was restored: {said}") from error
         call_command("migrate", verbosity=0)
         renumber()

@@ -21,8 +21,8 @@ import digests.editions.write
 from accounts.models import SigninToken, User
 from accounts.signin import signin_address
 from ainews_site.infra.console import say
-from ainews_site.infra.db_errors import in_words
 from ainews_site.infra.invocation import manage_command
+from ainews_site.infra.schema import problem_in_words
 from ainews_site.process import fast_start
 from ainews_site.process.fast_start import mark_ready, port_problem
 from ainews_site.process.lifeline import for_child
@@ -110,7 +110,7 @@ def attempt(step: Callable[[], None]) -> None:
     try:
         step()
     except Error as error:
-        say(in_words(error, settings.DATABASES["default"]) or f"The database failed: {error}")
+        say(problem_in_words(error) or f"The database failed: {error}")
 
 
 def print_link(user: User) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error, connection
+from django.db import connection
 
 from ainews_site.infra.console import say
+from ainews_site.infra.schema import schema_problem
 from ainews_site.process.supervisor import Child, Stopped, Watchdog, worker_child
 from ainews_site.queue.config import FAST, SLOW
 from ainews_site.queue.schedule_repair import Upkeep
@@ -47,11 +48,9 @@ class Command(BaseCommand):
     def handle(self, *, queue: str, processes: int, **_: Any) -> None:
         if processes < 1:
             raise CommandError("--processes must be at least 1.")
-        try:
-            ensure_schedules()
-        except Error as error:
-            said = f"The database is not ready ({error}). Is it running and migrated?"
-            raise CommandError(said.replace("\n", " ")) from None
+        if problem := schema_problem():
+            raise CommandError(problem)
+        ensure_schedules()
         connection.close()
         work(queues(queue, processes))
 

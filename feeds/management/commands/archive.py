@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from django.utils import timezone
 
+from ainews_site.infra.schema import explain
 from feeds.archive.files import ArchiveError
 from feeds.archive.store import archive_months
 from feeds.core.ids import id_time
@@ -52,6 +53,8 @@ class Command(BaseCommand):
         except ArchiveError as error:
             raise CommandError(str(error)) from error
         except Error as error:
+            if explain(error):
+                raise
             said = " ".join(str(error).split())
             raise CommandError(f"{said}. Nothing is lost; run the same command again.") from error
         if not made:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
+from ainews_site.infra.schema import explain
 from feeds.archive.files import ArchiveError
 from feeds.archive.restore import restore_part
 
@@ -27,6 +28,8 @@ class Command(BaseCommand):
             except ArchiveError as error:
                 raise CommandError(str(error)) from error
             except Error as error:
+                if explain(error):
+                    raise
                 said = " ".join(str(error).split())
                 raise CommandError(
                     f"{said}. {name} was restored in part and its file is kept; run the same"

@@ -159,12 +159,12 @@ def test_a_worker_that_is_killed_leaves_nothing(env: dict[str, str]) -> None:
 def test_without_the_kernel_s_help_children_look_for_their_parent(tmp_path: Path) -> None:
     """As on other systems than Linux."""
     child = (
-        "import os, time; from ainews_site import lifeline;"
+        "import os, time; from ainews_site.process import lifeline;"
         "lifeline._ask_kernel = lambda: False; lifeline.follow_parent(with_forks=True);"
         "os.fork(); print(os.getpid(), flush=True); time.sleep(60)"
     )
     parent = (
-        "import subprocess, sys, os; from ainews_site import lifeline;"
+        "import subprocess, sys, os; from ainews_site.process import lifeline;"
         f"subprocess.run([sys.executable, '-c', {child!r}], env=os.environ | lifeline.for_child())"
     )
     process = subprocess.Popen([sys.executable, "-c", parent], cwd=ROOT, stdout=subprocess.PIPE)
@@ -178,7 +178,7 @@ def test_without_the_kernel_s_help_children_look_for_their_parent(tmp_path: Path
 
 def test_children_of_a_child_do_not_take_its_parent_for_theirs() -> None:
     code = (
-        "import os; from ainews_site import lifeline; lifeline.follow_parent();"
+        "import os; from ainews_site.process import lifeline; lifeline.follow_parent();"
         f"print({VARIABLE!r} in os.environ)"
     )
     env = os.environ | {VARIABLE: str(os.getpid())}
@@ -192,7 +192,7 @@ def test_a_web_server_that_is_killed_before_its_first_answer_is_started_again(
     with command(env, "serve") as supervisor:
         assert wait_for(lambda: psutil.Process(supervisor.pid).children())
         psutil.Process(supervisor.pid).children()[0].kill()
-        assert wait_for(lambda: "AI News answers at" in log(env)), log(env)
+        assert wait_for(lambda: "AI News is running at" in log(env)), log(env)
         assert answers(env)
         assert "The web server was killed by SIGKILL" in log(env)
         supervisor.send_signal(signal.SIGTERM)

@@ -24,7 +24,7 @@ def test_a_taken_port_is_one_clear_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-        assert port_problem("127.0.0.1", port).startswith(f"Port {port} is taken")
+        assert port_problem("127.0.0.1", port).startswith(f"Port {port} is used")
 
 
 def test_a_child_that_ignores_the_request_is_killed() -> None:
@@ -52,7 +52,7 @@ def test_serve_answers_and_stops_within_seconds(tmp_path: Path) -> None:
         status = answer.status
     process.send_signal(signal.SIGTERM)
 
-    assert "answers at" in said
+    assert "is running at" in said
     assert status == 200
     assert process.wait(100) == 0
     process.stdout.close()
