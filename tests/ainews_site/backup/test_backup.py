@@ -348,8 +348,8 @@ def test_litestream_copies_each_change(source: Path, tmp_path: Path) -> None:
 
 
 def test_any_moment_of_postgresql_comes_back() -> None:
-    """A base back-up and the WAL since: to the moment before a mistake, as docs/reference/operations.md
-    describes."""
+    """A base back-up and the WAL since: to the moment before a mistake, as
+    docs/reference/operations.md describes."""
     again = Postgres()
     shelf = again.folder / "shelf"
     again.options |= {"restore_command": f"cp {shelf}/%f %p", "recovery_target_action": "promote"}
