@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.types import ReaderRequest
 from digests.ask.asking import Asked, ask_model, look, plain, shown
@@ -31,7 +31,7 @@ def ask(request: ReaderRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def ask_state(request: ReaderRequest, pk: int) -> HttpResponse:
     """The answer as it stands now, for the page that waits."""
     question = get_object_or_404(Question, pk=pk, user=request.user)

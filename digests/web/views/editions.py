@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from accounts.types import ReaderRequest
@@ -69,7 +69,7 @@ def digest_global(request: ReaderRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def digest_global_day(request: ReaderRequest, day: date) -> HttpResponse:
     digest = Digest.objects.of(None).filter(date=day).first()
     if digest is None:
@@ -78,7 +78,7 @@ def digest_global_day(request: ReaderRequest, day: date) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def archive(
     request: ReaderRequest, year: int | None = None, month: int = 1, is_global: bool = False
 ) -> HttpResponse:
@@ -97,7 +97,7 @@ def archive(
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def writing(request: ReaderRequest, is_global: bool = False) -> HttpResponse:
     """How far the writing of the reader's edition or of everyone's is, without a socket."""
     return JsonResponse(progress_of(request.user, is_global=is_global))

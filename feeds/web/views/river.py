@@ -3,7 +3,7 @@
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write
@@ -27,7 +27,7 @@ PAGE = 50
 
 
 @login_required
-@require_GET
+@require_safe
 def river_page(request: ReaderRequest) -> HttpResponse:
     seq = page_seq(request.user)
     filters = read_filters(request)
@@ -63,14 +63,15 @@ def _undo(request: ReaderRequest) -> MarkUndo | None:
 
 
 @login_required
-@require_GET
+@require_safe
 def item(request: ReaderRequest, pk: int) -> HttpResponse:
     """Opening an item reads it. Where that cannot be written now, it is shown all the same."""
     try:
         found = get_item(request.user, pk)
     except Item.DoesNotExist:
         return not_found(request, pk)
-    if not (found.is_read and found.is_opened):  # type: ignore[attr-defined]
+    is_seen = found.is_read and found.is_opened  # type: ignore[attr-defined]
+    if request.method == "GET" and not is_seen:
         is_marked = try_to_write(
             lambda: set_state(request.user, [pk], read=True, opened=True),
             key=("opened", request.user.pk, pk),

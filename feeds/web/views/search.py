@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.types import ReaderRequest
 from feeds.search.query.function_words import is_question
@@ -14,7 +14,7 @@ from feeds.web.views.common import read_number
 
 
 @login_required
-@require_GET
+@require_safe
 def search(request: ReaderRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     page = min(read_number(request.GET.get("page")) or 1, 100)

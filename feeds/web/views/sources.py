@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from accounts.types import ReaderRequest
@@ -52,7 +52,7 @@ class SettingsForm(forms.Form):
 
 
 @login_required
-@require_GET
+@require_safe
 def sources(request: ReaderRequest) -> HttpResponse:
     """All that this reader follows, and what else the catalogue has."""
     followed = Subscription.objects.filter(user=request.user).select_related("source")
@@ -268,7 +268,7 @@ def one_at_a_time(user: User) -> Iterator[None]:
 
 
 @login_required
-@require_GET
+@require_safe
 def opml_export(request: ReaderRequest) -> HttpResponse:
     headers = {"Content-Disposition": 'attachment; filename="ai-news.opml"'}
     return HttpResponse(export_opml(request.user), content_type="text/x-opml", headers=headers)

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write, write_unseen
@@ -23,7 +23,7 @@ MOST_CHIPS = 7
 
 
 @login_required
-@require_GET
+@require_safe
 def stories(request: ReaderRequest) -> HttpResponse:
     seq = page_seq(request.user)
     filters = read_filters(request)
@@ -42,7 +42,7 @@ def stories(request: ReaderRequest) -> HttpResponse:
     }
     if not sections:
         context |= _why_empty(request)
-    elif not request.GET:
+    elif request.method == "GET" and not request.GET:
         now = timezone.now()
         impression = impression_of(request.user, sections, now)
         write_unseen(impression, key=("shown", request.user.pk, now))
@@ -91,7 +91,7 @@ def _why_empty(request: ReaderRequest) -> dict[str, Any]:
 
 
 @login_required
-@require_GET
+@require_safe
 def story(request: ReaderRequest, pk: int) -> HttpResponse:
     try:
         page = story_page(request.user, pk)
@@ -99,7 +99,7 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
         return not_found(request, pk)
     if isinstance(page, int):
         return redirect("story", pk=page)  # for now: a split may take it back
-    if not page.is_opened:
+    if request.method == "GET" and not page.is_opened:
         try_to_write(
             lambda: set_state(request.user, [page.lead.pk], opened=True),
             key=("opened", request.user.pk, page.lead.pk),

@@ -6,7 +6,7 @@ from django.http import Http404, HttpResponse, HttpResponseBadRequest, JsonRespo
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.types import ReaderRequest
 from feeds.reading.feedback import (
@@ -23,7 +23,7 @@ from feeds.web.views.common import back
 
 
 @login_required
-@require_GET
+@require_safe
 def taste(request: ReaderRequest) -> HttpResponse:
     known = known_taste(request.user, timezone.now())
     return render(
@@ -34,7 +34,7 @@ def taste(request: ReaderRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def taste_export(request: ReaderRequest) -> HttpResponse:
     response = JsonResponse(export_taste(request.user, timezone.now()))
     response.headers["Content-Disposition"] = 'attachment; filename="taste.json"'

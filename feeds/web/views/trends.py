@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.types import ReaderRequest
 from ainews_site.infra import db_clock
@@ -26,7 +26,7 @@ SORTS = {
 
 
 @login_required
-@require_GET
+@require_safe
 def trends(request: ReaderRequest) -> HttpResponse:
     now = db_clock.now()
     sort = request.GET.get("sort", "")
@@ -47,7 +47,7 @@ def trends(request: ReaderRequest) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 def trend(request: ReaderRequest, term: str) -> HttpResponse:
     key = following.term_of(term) or following.written(term)
     page = term_page(request.user, key, db_clock.now())
