@@ -8,6 +8,8 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from accounts import revocation
         from ainews_site.infra import sqlite_lock as sqlite
 
         sqlite.connect()
+        revocation.register(revocation.API_TOKENS)

@@ -5,6 +5,7 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.db import transaction
 
 from accounts.limits import Counter, Limit
 from accounts.models import User
@@ -101,7 +102,8 @@ class DigestForm(UserForm):
 
 
 class InterestsForm(forms.Form):
-    """One choice in words a topic; `topics` are (slug, label)."""
+    """One choice in words a topic; `topics` are (slug, label). The page carries what each was when
+    it was shown, so that what the reader changed can be told."""
 
     def __init__(self, user: User, topics: list[tuple[str, str]], data: Any = None) -> None:
         super().__init__(data)
@@ -113,21 +115,21 @@ class InterestsForm(forms.Form):
                 choices=choices,
                 required=False,
                 initial=user.interests.get(slug, "normal"),
+                show_hidden_initial=True,
             )
 
+    @transaction.atomic
     def save(self) -> None:
-        """Keeps what differs from normal, so that the column stays small."""
-        kept = {
-            slug: level for slug, level in self.user.interests.items() if slug not in self._slugs()
-        }
-        chosen = {slug: self.cleaned_data[f"topic-{slug}"] for slug in self._slugs()}
-        self.user.interests = kept | {
-            slug: level for slug, level in chosen.items() if level not in ("", "normal")
-        }
-        self.user.save(update_fields=["interests"])
-
-    def _slugs(self) -> list[str]:
-        return [name.removeprefix("topic-") for name in self.fields]
+        """Save the topics that were changed in the form. The others stay as they are now: another
+        page may have changed them since this one was shown."""
+        kept = User.objects.select_for_update().get(pk=self.user.pk)
+        for name in self.changed_data:
+            slug, level = name.removeprefix("topic-"), self.cleaned_data[name]
+            kept.interests.pop(slug, None)
+            if level not in ("", "normal"):
+                kept.interests[slug] = level
+        kept.save(update_fields=["interests"])
+        self.user.interests = kept.interests
 
 
 class TokenForm(forms.Form):

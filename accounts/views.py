@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth import logout as end_session
 from django.contrib.auth.decorators import login_required
@@ -25,6 +26,7 @@ from accounts.forms import (
     TokenForm,
 )
 from accounts.models import ApiToken, User
+from accounts.revocation import add_offer, take_offer
 from accounts.signin import is_prefetch, may_redeem, redeem
 from accounts.types import ReaderRequest
 
@@ -87,8 +89,11 @@ def _save(
     if section == "token":
         token = ApiToken.issue(request.user, form.cleaned_data["name"])
         return _page(request, forms | {"token": TokenForm()}, new_token=token)
-    form.save()
-    request.user.has_acted()
+    with transaction.atomic():
+        form.save()
+        if section == "password" and (done := take_offer(form, request.user)):
+            messages.success(request, done)
+        request.user.has_acted()
     if section == "password":
         update_session_auth_hash(request, request.user)
     return redirect(f"/preferences/?saved={section}#{section}")
@@ -105,6 +110,7 @@ def _forms(user: User, data: Any, section: str) -> dict[str, BaseForm]:
     password_form = password(user, sent("password"))
     for field in password_form.fields.values():  # Django would jump there on a page of many
         field.widget.attrs.pop("autofocus", None)
+    add_offer(password_form, user)
     return {
         "reading": ReadingForm(sent("reading"), instance=user),
         "interests": InterestsForm(user, _topics(), sent("interests")),

@@ -10,6 +10,9 @@ class DigestsConfig(AppConfig):
     def ready(self) -> None:
         from django.urls import register_converter
 
+        from accounts import revocation
         from digests.web.day import DayConverter
+        from digests.web.revocation import FEED_ADDRESSES
 
         register_converter(DayConverter, "day")
+        revocation.register(FEED_ADDRESSES)

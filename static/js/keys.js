@@ -1,4 +1,6 @@
 // The keyboard: rows and the actions in them. Off where the reader switched it off.
+import { reportOpened } from "./opened.js";
+
 const rows = () => [...document.querySelectorAll("#list [data-row]")];
 const places = { h: "/", r: "/river/", d: "/digest/", t: "/trends/", s: "/sources/" };
 const help = document.querySelector("#keys-help");
@@ -20,11 +22,17 @@ function go(step) {
 
 const press = (selector) => here()?.querySelector(selector)?.click();
 
+function openOriginal(link) {
+  if (!link) return;
+  window.open(link.href, "_blank", "noopener");
+  reportOpened(link);
+}
+
 const actions = {
   j: () => go(1),
   k: () => go(-1),
   o: () => press("[data-open]"),
-  v: () => window.open(here()?.querySelector("[data-original]")?.href ?? "about:blank", "_blank", "noopener"),
+  v: () => openOriginal(here()?.querySelector("[data-original]")),
   m: () => press("[data-key=m]"),
   s: () => press("[data-key=s]"),
   x: () => press("[data-key=x]"),
@@ -55,7 +63,6 @@ function pressed(event) {
     setTimeout(() => { waitsForPlace = false; }, 1500);
     return;
   }
-  if (event.key === "v" && !here()?.querySelector("[data-original]")) return;
   const action = actions[event.key];
   if (!action) return;
   event.preventDefault();

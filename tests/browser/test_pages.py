@@ -162,6 +162,22 @@ def test_a_story_is_followed_and_a_link_out_of_it_is_counted(open_page: Any) -> 
     expect(page.get_by_role("button", name="Follow", exact=True)).to_be_visible()
 
 
+def test_the_key_that_opens_the_original_counts_as_a_click(open_page: Any) -> None:
+    page = open_page("/river/")
+    page.keyboard.press("j")
+    original = page.locator("[data-row].is-current [data-original]")
+    with (
+        page.expect_popup() as opened,
+        page.expect_response("**" + original.get_attribute("data-opened")) as told,
+    ):
+        page.keyboard.press("v")
+    assert told.value.status == 204
+    opened.value.close()
+    title = page.locator("[data-row].is-current [data-open]").inner_text()
+    page.goto(page.url.replace("/river/", "/taste/"))
+    expect(page.locator("li", has_text=title)).to_contain_text("opened")
+
+
 def test_an_edition_that_is_written_again_shows_by_itself(open_page: Any) -> None:
     page = open_page("/digest/")
     page.evaluate("window.isOld = true")

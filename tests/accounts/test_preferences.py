@@ -1,0 +1,151 @@
+"""What is saved on the page of preferences."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.forms import InterestsForm
+from accounts.models import ApiToken, User
+from digests.channels.links import FEED, token_for
+from digests.models import Channel
+from feeds.reading.feedback import weigh_topic
+from tests.make import make_user
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD, NEW = "long-enough-for-me", "another-long-one-1"
+
+
+@pytest.fixture
+def reader() -> User:
+    return make_user(password=PASSWORD)
+
+
+@pytest.fixture
+def browser(reader: User) -> Client:
+    client = Client()
+    client.force_login(reader)
+    return client
+
+
+def interests_form(client: Client) -> dict[str, str]:
+    """The fields of the form as a browser would send them."""
+    page = client.get("/preferences/").content.decode()
+    form = page.partition('value="interests"')[2].partition("</form>")[0]
+    fields = dict(re.findall(r'name="(initial-topic-[\w-]+)" value="(\w+)"', form))
+    for name, options in re.findall(r'<select name="(topic-[\w-]+)".*?>(.*?)</select>', form, re.S):
+        fields[name] = re.findall(r'value="(\w+)" selected', options)[0]
+    return fields | {"section": "interests"}
+
+
+def test_an_interest_that_changed_meanwhile_is_kept(reader: User, browser: Client) -> None:
+    sent = interests_form(browser)
+    weigh_topic(reader, "robotics", "more")  # on another page, after the form was shown
+
+    browser.post("/preferences/", sent | {"topic-agents": "less"})
+
+    reader.refresh_from_db()
+    assert reader.interests == {"robotics": "more", "agents": "less"}
+
+
+def test_an_interest_that_changes_while_the_form_is_saved_is_kept(
+    reader: User, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = interests_form(browser)
+    is_valid = InterestsForm.is_valid
+
+    def slowly(form: InterestsForm) -> bool:
+        weigh_topic(User.objects.get(pk=reader.pk), "robotics", "more")
+        return is_valid(form)
+
+    monkeypatch.setattr(InterestsForm, "is_valid", slowly)
+    browser.post("/preferences/", sent | {"topic-agents": "less"})
+
+    reader.refresh_from_db()
+    assert reader.interests == {"robotics": "more", "agents": "less"}
+
+
+def test_an_interest_is_set_back_to_normal(reader: User, browser: Client) -> None:
+    weigh_topic(reader, "robotics", "more")
+
+    browser.post("/preferences/", interests_form(browser) | {"topic-robotics": "normal"})
+
+    reader.refresh_from_db()
+    assert reader.interests == {}
+
+
+def change_password(client: Client, **more: str) -> Any:
+    form = {"section": "password", "old_password": PASSWORD}
+    passwords = {"new_password1": NEW, "new_password2": NEW}
+    return client.post("/preferences/", form | passwords | more, follow=True)
+
+
+def test_a_new_password_offers_to_revoke_what_lets_programs_in(
+    reader: User, browser: Client
+) -> None:
+    ApiToken.issue(reader, "phone")
+    feed = Channel.objects.create(user=reader, kind="feed")
+    page = browser.get("/preferences/").content.decode()
+    assert re.search(r'<input[^>]*name="revokes"[^>]*checked', page)
+    address = f"/digest/feed/{token_for(feed, FEED)}.atom"
+    assert Client().get(address).status_code == 200
+
+    answer = change_password(browser, revokes="on").content.decode()
+
+    assert "1 API token was revoked and 1 secret feed address was changed." in answer
+    assert not reader.api_tokens.exists()
+    assert Client().get(address).status_code == 404
+    feed.refresh_from_db()
+    assert Client().get(f"/digest/feed/{token_for(feed, FEED)}.atom").status_code == 200
+
+
+def test_who_wants_to_keep_them_does(reader: User, browser: Client) -> None:
+    ApiToken.issue(reader, "phone")
+    feed = Channel.objects.create(user=reader, kind="feed")
+
+    answer = change_password(browser).content.decode()
+
+    assert "API tokens and secret feed addresses still work." in answer
+    assert reader.api_tokens.count() == 1
+    assert Client().get(f"/digest/feed/{token_for(feed, FEED)}.atom").status_code == 200
+
+
+def test_nothing_is_offered_where_there_is_nothing_to_revoke(reader: User, browser: Client) -> None:
+    assert 'name="revokes"' not in browser.get("/preferences/").content.decode()
+
+    answer = change_password(browser).content.decode()
+
+    assert "Saved" in answer
+    assert "API token" not in answer.partition('<h3 id="password">')[0]
+
+
+def test_a_wrong_old_password_revokes_nothing(reader: User, browser: Client) -> None:
+    ApiToken.issue(reader, "phone")
+
+    change_password(browser, old_password="a-guess", revokes="on")
+
+    assert reader.api_tokens.count() == 1
+
+
+def test_what_others_have_is_left_alone(reader: User, browser: Client) -> None:
+    other = make_user("other")
+    ApiToken.issue(other, "phone")
+    key = Channel.objects.create(user=other, kind="feed").key
+    ApiToken.issue(reader, "phone")
+
+    change_password(browser, revokes="on")
+
+    assert other.api_tokens.count() == 1
+    assert other.channels.get().key == key
+
+
+def test_webhooks_and_letters_keep_their_keys(reader: User, browser: Client) -> None:
+    """A secret is known to the receiver; a letter's links are for whoever reads them."""
+    hook = Channel.objects.create(user=reader, kind="webhook", target="https://a.example/")
+    Channel.objects.create(user=reader, kind="feed")
+
+    change_password(browser, revokes="on")
+
+    assert reader.channels.get(pk=hook.pk).key == hook.key
