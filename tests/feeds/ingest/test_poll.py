@@ -277,7 +277,7 @@ def test_a_move_to_a_known_source_merges_the_two() -> None:
     reader = make_user()
     with serve({"/": redirect("/new", 308), "/new": feed("One", "Two")}) as server:
         old = source_at(server, "/", reader=reader)
-        known = source_at(server, "/new")
+        known = source_at(server, "/new", reader=reader)
         poll([known, old])
         assert Item.objects.count() == 4
         Source.objects.update(moved_since=timezone.now() - timedelta(days=8))
