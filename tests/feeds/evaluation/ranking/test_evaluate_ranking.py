@@ -48,7 +48,7 @@ def test_on_real_feeds_ours_is_well_above_every_rule_and_no_term_is_idle() -> No
 
 
 def test_what_is_no_recording_is_told_in_words(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="holds no FEED"):
+    with pytest.raises(CommandError, match="contains no FEED"):
         evaluate(str(tmp_path))
     with pytest.raises(CommandError, match="cannot be read"):
         evaluate(str(tmp_path / "missing.tar.xz"))

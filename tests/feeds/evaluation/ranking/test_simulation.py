@@ -122,7 +122,7 @@ def test_a_recording_is_read_version_by_version_each_item_once(tmp_path: Path) -
 def test_a_folder_without_a_recording_and_a_file_that_is_none_are_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no archive")
 
-    with pytest.raises(ValueError, match="holds no FEED"):
+    with pytest.raises(ValueError, match="contains no FEED"):
         recorded_world(tmp_path)
     with pytest.raises(ValueError, match="cannot be read"):
         recorded_world(tmp_path / "notes.txt")
