@@ -56,7 +56,7 @@ def run(folder: Path, database: str, *arguments: str) -> tuple[int, str]:
 def backup(folder: Path, database: str, *arguments: str) -> Path:
     status, said = run(folder, database, "backup", *arguments)
     assert status == 0, said
-    assert "checked" in said
+    assert "verified" in said
     return Path(said.split(": ")[0])
 
 

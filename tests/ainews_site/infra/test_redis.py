@@ -42,12 +42,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("http://:secret@host:6379/0", "is no redis://:password@host:6379/0"),
+        ("http://:secret@host:6379/0", "must be like redis://:password@host:6379/0"),
         ("redis://:secret@host:abc/0", "needs a port between 1 and 65535"),
         ("redis://:secret@host:99999/0", "needs a port between 1 and 65535"),
-        ("redis://:secret@host:6379/zero", "ends in no number"),
-        ("secret", "is no redis://"),
-        ("unix://", "has no path"),
+        ("redis://:secret@host:6379/zero", "must end in a database number"),
+        ("secret", "must be like redis://"),
+        ("unix://", "needs a path"),
     ],
 )
 def test_an_address_that_is_none_is_one_clear_sentence(tmp_path: Path, url: str, says: str) -> None:

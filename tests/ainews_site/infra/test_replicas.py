@@ -360,10 +360,10 @@ def test_without_any_database_it_says_so(site: Site, address: str) -> None:
 @pytest.mark.parametrize(
     ("primary", "replicas", "says"),
     [
-        ("postgres://a@h/n", "mysql://a:secret@h/n", "address 1 is no postgres://"),
-        ("postgres://a@h/n", "postgres://a@h/n,nonsense", "address 2 is no postgres://"),
-        ("postgres://a@h/n", "postgres://a:secret@h:port/n", "address 1 is no postgres://"),
-        ("postgres://a@h/n", "postgres://h", "address 1 is no postgres://"),
+        ("postgres://a@h/n", "mysql://a:secret@h/n", "URL 1 must be postgres://"),
+        ("postgres://a@h/n", "postgres://a@h/n,nonsense", "URL 2 must be postgres://"),
+        ("postgres://a@h/n", "postgres://a:secret@h:port/n", "URL 1 must be postgres://"),
+        ("postgres://a@h/n", "postgres://h", "URL 1 must be postgres://"),
         ("", "postgres://a:secret@h/n", "SQLite has no replicas"),
     ],
 )
