@@ -106,7 +106,12 @@ class Web(Server):
         environment |= self.settings
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), cwd=ROOT, env=environment, stdout=log, stderr=log
+                self.command(),
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self._wait(lambda: _answers(self.port))
         return self
