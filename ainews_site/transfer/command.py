@@ -34,11 +34,13 @@ class TransferCommand(BaseCommand):
         parser.add_argument(
             "--from",
             dest="origin_url",
+            metavar="URL",
             help="database URL of the source; default: DATABASE_URL",
         )
         parser.add_argument(
             "--to",
             dest="goal_url",
+            metavar="URL",
             required=True,
             help=f"database URL of the target: {self.goal_example}",
         )

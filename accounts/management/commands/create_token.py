@@ -11,7 +11,7 @@ class Command(BaseCommand):
     help = "Creates an API token for USER and prints it. The token cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("user")
+        parser.add_argument("user", help="username")
         parser.add_argument("--name", required=True, help="name of the token")
 
     def handle(self, *, user: str, name: str, **_: Any) -> None:

@@ -12,7 +12,7 @@ class Command(BaseCommand):
     help = "Prints a link that signs USER in, once, within 15 minutes, here or by HTTPS."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("user")
+        parser.add_argument("user", help="username")
 
     def handle(self, *, user: str, **_: Any) -> None:
         found = User.objects.filter(username=user, is_active=True).first()

@@ -17,7 +17,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         folder = settings.DATA / "backups"
-        parser.add_argument("--folder", type=Path, default=folder, help="default: %(default)s")
+        parser.add_argument(
+            "--folder",
+            type=Path,
+            default=folder,
+            help="folder of the backups; default: %(default)s",
+        )
         parser.add_argument(
             "--keep",
             type=int,

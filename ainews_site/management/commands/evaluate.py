@@ -36,7 +36,9 @@ class Command(BaseCommand):
         stories.add_argument(
             "file", type=Path, help="tab-separated: published, publisher, url, title, story"
         )
-        stories.add_argument("--embeddings", choices=KINDS, default=settings.EMBEDDINGS)
+        stories.add_argument(
+            "--embeddings", choices=KINDS, default=settings.EMBEDDINGS, help="default: EMBEDDINGS"
+        )
 
         search = subjects.add_parser("search", help="run the queries of a judged collection")
         search.add_argument(
@@ -55,12 +57,19 @@ class Command(BaseCommand):
         ranking.add_argument(
             "recording", type=Path, nargs="?", help="folder or archive of FEED/YYYYMMDDTHHMMSSZ.xml"
         )
-        ranking.add_argument("--readers", type=int, default=200)
-        ranking.add_argument("--seed", type=int, default=1)
+        ranking.add_argument("--readers", type=int, default=200, help="default: 200")
+        ranking.add_argument(
+            "--seed", type=int, default=1, help="seed of the simulation; default: 1"
+        )
         planted = subjects.add_parser("trends", help="plant bursts in simulated news")
-        planted.add_argument("--weeks", type=int, default=WEEKS, help="quiet weeks to simulate")
         planted.add_argument(
-            "--planted", type=int, default=PLANTED, help="bursts of each size to plant"
+            "--weeks", type=int, default=WEEKS, help="quiet weeks to simulate; default: %(default)s"
+        )
+        planted.add_argument(
+            "--planted",
+            type=int,
+            default=PLANTED,
+            help="bursts of each size to plant; default: %(default)s",
         )
 
     def handle(self, *, what: str, **options: Any) -> None:

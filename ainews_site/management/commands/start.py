@@ -52,7 +52,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--demo", action="store_true", help="use the sample newsroom instead of real feeds"
         )
-        parser.add_argument("--newsroom-port", type=int, default=8765)
+        parser.add_argument(
+            "--newsroom-port",
+            type=int,
+            default=8765,
+            help="port of the sample newsroom; default: 8765",
+        )
 
     def handle(self, *, demo: bool, newsroom_port: int, **_: Any) -> None:
         ports = [settings.PORT] if fast_start.started is None else []

@@ -26,9 +26,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         # Or a number below zero would be taken for an option, and its name for what is wrong.
         parser._negative_number_matcher = re.compile(r"-\d\w*$")
-        parser.add_argument("--older-than", metavar="DAYS", help="180d or 180")
+        parser.add_argument("--older-than", metavar="DAYS", help="least age in days, such as 180d")
         parser.add_argument(
-            "--folder", type=Path, default=settings.ARCHIVE_DIR, help="default: %(default)s"
+            "--folder",
+            type=Path,
+            default=settings.ARCHIVE_DIR,
+            help="folder of the archive files; default: %(default)s",
         )
         parser.add_argument(
             "--again", action="store_true", help="include months that were restored"

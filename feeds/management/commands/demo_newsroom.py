@@ -15,8 +15,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=0, help="default: 0, any free port")
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+        parser.add_argument("--seed", type=int, default=1, help="seed of the content; default: 1")
         parser.add_argument(
             "--labels", type=Path, metavar="FILE", help="write the labelled items to FILE and exit"
         )

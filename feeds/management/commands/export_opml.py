@@ -13,7 +13,7 @@ class Command(BaseCommand):
     help = "Writes a reader's sources as OPML to a file or the terminal."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, nargs="?")
+        parser.add_argument("file", type=Path, nargs="?", help="default: standard output")
         parser.add_argument("--user", help="the reader; default: the first")
 
     def handle(self, *, file: Path | None, user: str | None, **_: Any) -> None:

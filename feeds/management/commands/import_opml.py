@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Follows all feeds of an OPML file and keeps their folders."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="OPML file")
         parser.add_argument("--user", help="the reader who follows them; default: the first")
 
     def handle(self, *, file: Path, user: str | None, **_: Any) -> None:

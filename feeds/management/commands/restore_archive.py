@@ -16,9 +16,17 @@ class Command(BaseCommand):
     help = "Restores archived months into the database. The archive files are kept."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("names", nargs="+", metavar="NAME", help="2025-03; see archive --list")
         parser.add_argument(
-            "--folder", type=Path, default=settings.ARCHIVE_DIR, help="default: %(default)s"
+            "names",
+            nargs="+",
+            metavar="NAME",
+            help="archived month, such as 2025-03; see archive --list",
+        )
+        parser.add_argument(
+            "--folder",
+            type=Path,
+            default=settings.ARCHIVE_DIR,
+            help="folder of the archive files; default: %(default)s",
         )
 
     def handle(self, *, names: list[str], folder: Path, **_: Any) -> None:
