@@ -5,7 +5,7 @@ NEWSROOM_PORT ?= 8765
 EVAL ?= ../shared
 # PORT, HOST and DATA come from the command line, the environment or .env.
 
-.PHONY: help run demo setup intelligence test test-full bench bench-intelligence bench-10m lint clean
+.PHONY: docs help run demo setup intelligence test test-full bench bench-intelligence bench-10m lint clean
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make bench      the benchmarks of speed"
 	@echo "make bench-intelligence  stories, search, ranking, trends and digests, measured (EVAL=)"
 	@echo "make bench-10m  ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
+	@echo "make docs       write the generated parts of the documentation"
 	@echo "make lint       ruff, mypy, import rules"
 	@echo "make clean      remove what was built (your news in var/ stay)"
 
@@ -61,6 +62,9 @@ bench-intelligence:
 bench-10m:
 	@tests/install.sh dev
 	@$(BIN)/python benchmarks/scale.py postgres --items 10000000 $(if $(FOLDER),--folder "$(FOLDER)")
+
+docs:
+	$(BIN)/python -m tests.docs.generate
 
 lint:
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy . && $(BIN)/lint-imports

@@ -1,13 +1,11 @@
 """The check of API answers against their description notices what it should."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 
-from tests.openapi import UndocumentedError, check, described
+from tests.openapi import UndocumentedError, check
 
 SENTENCE = {"text": "A lab published a model.", "cites": [1]}
 ANSWER: dict[str, Any] = {
@@ -51,17 +49,3 @@ def test_what_is_described_is_allowed() -> None:
 def test_anything_else_is_refused(method: str, path: str, response: Any, problem: str) -> None:
     with pytest.raises(UndocumentedError, match=problem):
         check(method, f"/api/v1/{path}", response)
-
-
-def test_the_documentation_lists_every_address() -> None:
-    text = (Path(__file__).parents[1] / "docs" / "reference" / "api.md").read_text()
-    names = {"{id}": "ID", "{topic}": "SLUG", "{day}": "2026-11-25"}
-    missing = []
-    for path in described(settings.ROOT_URLCONF)["paths"]:
-        address = path.removeprefix("/api/v1/")
-        for parameter, name in names.items():
-            address = address.replace(parameter, name)
-        if address not in text:
-            missing.append(address)
-
-    assert missing == []

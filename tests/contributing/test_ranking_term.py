@@ -13,7 +13,7 @@ from feeds.stories.ranking.data.reader import Reader
 from feeds.stories.ranking.rank import explain, rank
 from feeds.stories.ranking.terms import TERMS
 from tests.contributing import toy_term
-from tests.feeds.stories.ranking.test_terms import documented
+from tests.docs.blocks import ranking_terms
 from tests.make import make_item, make_source, make_story, make_user
 
 
@@ -57,6 +57,6 @@ def test_the_api_and_the_pages_show_it() -> None:
 
 
 def test_the_table_of_the_documentation_gets_a_row() -> None:
-    assert "| exclusive | 0.5 | 1 if a single source covers the story |" in documented(
+    assert "| exclusive | 0.5 | 1 if a single source covers the story |" in ranking_terms(
         ranking.terms.TERMS
     )

@@ -1,8 +1,5 @@
 """Address rules lead from pages to feeds, and leave feeds and other pages as they are."""
 
-from collections.abc import Iterable
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +9,6 @@ from feeds.sources.address_rules import RULES, feed_address, feed_addresses
 from feeds.sources.address_rules.rule import AddressRule
 from feeds.sources.catalogue import catalogue_entries
 
-OPERATIONS = Path(__file__).parents[3] / "docs" / "reference" / "operations.md"
 EXAMPLES = [(page, feed) for rule in RULES for page, feed in rule.examples]
 
 
@@ -88,16 +84,6 @@ def test_no_feed_of_the_catalogue_is_changed() -> None:
 
     assert urls
     assert [feed_address(url) for url in urls] == urls
-
-
-def documented(rules: Iterable[AddressRule]) -> str:
-    """The table of docs/reference/operations.md."""
-    rows = [f"| {rule.name} | {rule.examples[0][0]} | {rule.examples[0][1]} |" for rule in rules]
-    return "\n".join(["| Site | Page, for example | Feed |", "| --- | --- | --- |", *rows])
-
-
-def test_the_documentation_has_the_table_of_the_sites() -> None:
-    assert documented(RULES) in OPERATIONS.read_text(), f"It should be:\n{documented(RULES)}"
 
 
 def test_names_are_given_once_and_every_rule_has_examples() -> None:

@@ -23,7 +23,6 @@ from feeds.stories.ranking.scoring import score_all
 from feeds.stories.ranking.terms import TERMS
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "ranking.json"
-INTELLIGENCE = Path(__file__).parents[4] / "docs" / "explanation" / "stories.md"
 TOPICS = sorted(LABELS)[:12]
 NOW = 1_780_000_000
 CASES, MOST_SHOWN = 8, 6
@@ -164,19 +163,6 @@ def test_values_stay_between_0_and_1_and_names_are_given_once() -> None:
 
     assert all(0 <= value <= 1 for value in values)
     assert len({term.name for term in TERMS}) == len(TERMS)
-
-
-def documented(terms: Any) -> str:
-    """The table of docs/explanation/stories.md."""
-    rows = [
-        f"| {term.name} | {'times' if term.weight is None else term.weight} | {term.description} |"
-        for term in terms
-    ]
-    return "\n".join(["| term | weight | what it is |", "| --- | --- | --- |", *rows])
-
-
-def test_the_documentation_has_the_table_of_the_terms() -> None:
-    assert documented(TERMS) in INTELLIGENCE.read_text(), f"It should be:\n{documented(TERMS)}"
 
 
 if __name__ == "__main__":
