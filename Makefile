@@ -9,17 +9,17 @@ EVAL ?= ../shared
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
-	@echo "make run        read the news: http://127.0.0.1:8000/ (PORT=, HOST=, DATA=)"
-	@echo "make demo       the same with a sample newsroom, without a network"
-	@echo "make intelligence  installs the model of meaning, for EMBEDDINGS=onnx"
-	@echo "make test       everything that must pass"
-	@echo "make test-full  and what takes longer"
-	@echo "make bench      the benchmarks of speed"
-	@echo "make bench-intelligence  stories, search, ranking, trends and digests, measured (EVAL=)"
-	@echo "make bench-10m  ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
+	@echo "make run        run AI News with real feeds: http://127.0.0.1:8000/ (PORT=, HOST=, DATA=)"
+	@echo "make demo       run it with a sample newsroom, without a network"
+	@echo "make intelligence  install the embedding model, for EMBEDDINGS=onnx"
+	@echo "make test       lint, types and all tests that must pass"
+	@echo "make test-full  the same with the slow tests"
+	@echo "make bench      measure speed"
+	@echo "make bench-intelligence  measure stories, search, ranking, trends and digests (EVAL=)"
+	@echo "make bench-10m  measure ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
 	@echo "make docs       write the generated parts of the documentation"
 	@echo "make lint       ruff, mypy, import rules"
-	@echo "make clean      remove what was built (your news in var/ stay)"
+	@echo "make clean      remove build files; var/ is kept"
 
 run: setup
 	@LOG_LEVEL="$${LOG_LEVEL:-WARNING}" exec $(BIN)/python manage.py start
@@ -47,7 +47,7 @@ bench:
 	@tests/install.sh dev
 	@for name in ingest grouping reading trends; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
-# Each subject of `evaluate`; labelled data lie in EVAL where there are any.
+# Each subject of `evaluate`; labelled data is read from EVAL if it exists.
 bench-intelligence:
 	@tests/install.sh dev
 	@for file in $(wildcard $(EVAL)/eval/stories.tsv); do for model in none onnx; do \
