@@ -21,6 +21,7 @@ def writing(product: Product, owner: int | None, error: str = "") -> Iterator[No
     """An edition of today that some other worker holds, or that failed, for a day."""
     with closing(sqlite3.connect(Path(product.data) / "ainews.sqlite3", timeout=30)) as database:
         with database:
+            database.execute("DELETE FROM digests_writing")  # after its hour one may wait
             database.execute(
                 "INSERT INTO digests_writing "
                 "(user_id, date, is_due, done, total, attempts, error, next_try_at, until) "

@@ -1,5 +1,6 @@
 """One worker sends a delivery, whatever others do meanwhile, and notes what became of it."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -219,6 +220,34 @@ def test_more_than_are_sent_at_once_all_leave(
 
     assert deliver(pks, 60) == 5
     assert sorted(pager.sent) == sorted(f"digest-{pk}" for pk in pks)
+
+
+def test_one_that_takes_long_keeps_no_other_waiting(
+    db: None, pager: Pager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is sent only when the third was, for which the second must make room."""
+    monkeypatch.setattr(outbox, "AT_ONCE", 2)
+    reader = make_reader()
+    pks = [planned(reader, str(n)).pk for n in range(3)]
+    is_over = threading.Event()
+    prepare = pager.prepare
+
+    def slow(channel: Channel, digest: Digest, delivery_id: str) -> Send:
+        send = prepare(channel, digest, delivery_id)
+
+        def wait_or_send() -> None:
+            if channel.target == "0":
+                assert is_over.wait(10)
+            send()
+            if channel.target == "2":
+                is_over.set()
+
+        return wait_or_send
+
+    monkeypatch.setattr(pager, "prepare", slow)
+
+    assert deliver(pks, 60) == 3
+    assert pager.sent[-1] == f"digest-{pks[0]}"
 
 
 @pytest.mark.parametrize(
