@@ -9,6 +9,7 @@ from django.db import transaction
 
 from accounts.limits import Counter, Limit
 from accounts.models import User
+from accounts.quotas import TOKENS
 from accounts.throttle import forget, take
 
 if TYPE_CHECKING:
@@ -134,3 +135,11 @@ class InterestsForm(forms.Form):
 
 class TokenForm(forms.Form):
     name = forms.CharField(max_length=100, label="Token name")
+
+    def __init__(self, user: User, data: Any = None) -> None:
+        super().__init__(data)
+        self.user = user
+
+    def clean(self) -> None:
+        if problem := TOKENS.problem(self.user.api_tokens.count()):
+            raise forms.ValidationError(problem)

@@ -88,7 +88,7 @@ def _save(
 ) -> HttpResponse:
     if section == "token":
         token = ApiToken.issue(request.user, form.cleaned_data["name"])
-        return _page(request, forms | {"token": TokenForm()}, new_token=token)
+        return _page(request, forms | {"token": TokenForm(request.user)}, new_token=token)
     with transaction.atomic():
         form.save()
         if section == "password" and (done := take_offer(form, request.user)):
@@ -116,7 +116,7 @@ def _forms(user: User, data: Any, section: str) -> dict[str, BaseForm]:
         "interests": InterestsForm(user, _topics(), sent("interests")),
         "digest": DigestForm(sent("digest"), instance=user),
         "password": password_form,
-        "token": TokenForm(sent("token")),
+        "token": TokenForm(user, sent("token")),
     }
 
 

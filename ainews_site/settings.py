@@ -71,6 +71,10 @@ env = environ.Env(
     LEASE_SECONDS=(int, 900),
     POLL_WAITING=(int, 8),
     QUEUE_URL=(str, ""),
+    QUOTA_SOURCES=(int, 2000),
+    QUOTA_FOLDERS=(int, 500),
+    QUOTA_TOKENS=(int, 50),
+    QUOTA_CHANNELS=(int, 10),
     SQLITE_BUSY_TIMEOUT=(float, 10.0),
     UNREAD_HORIZON_DAYS=(int, 30),
     WORKERS=(int, 0),
@@ -354,6 +358,12 @@ X_FRAME_OPTIONS = "DENY"
 ARCHIVE_DIR = Path(env("ARCHIVE_DIR") or DATA / "archive")
 ARCHIVE_AFTER_DAYS = env("ARCHIVE_AFTER_DAYS")
 
+QUOTAS = {
+    "sources": env("QUOTA_SOURCES"),
+    "folders": env("QUOTA_FOLDERS"),
+    "tokens": env("QUOTA_TOKENS"),
+    "channels": env("QUOTA_CHANNELS"),
+}
 INTEREST_TOPICS = "feeds.core.topics.TOPICS"
 
 LANGUAGE_CODE = "en"

@@ -6,11 +6,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
+from accounts.quotas import CHANNELS
 from digests import channels
 from digests.channels.kind import ChannelKind
 from digests.models import Channel
 
-MOST_CHANNELS = 10
 LONGEST_TARGET = 2_000
 """Bytes: what an index of PostgreSQL takes."""
 
@@ -48,10 +48,8 @@ class ChannelForm(forms.Form):
         except ValidationError as error:
             self.add_error("target", error)
             return
-        if self.user.channels.count() >= MOST_CHANNELS:
-            self.add_error(
-                None, f"You already have {MOST_CHANNELS} channels, the maximum. Remove one first."
-            )
+        if problem := CHANNELS.problem(self.user.channels.count()):
+            self.add_error(None, problem)
         elif self.user.channels.filter(**self._row()).exists():
             self.add_error("target", "You already have this channel.")
 

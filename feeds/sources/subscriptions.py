@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from accounts.models import User
+from accounts.quotas import FOLDERS, SOURCES, hold
 from ainews_site.infra import db_clock
 from feeds.core.errors import FeedError
 from feeds.core.sandbox import Sandbox
@@ -82,6 +83,7 @@ def subscribe(
     """Follow a source; one that rested since nobody did is polled again."""
     if folder is not None and folder.user_id != user.pk:
         raise SubscribeError("That folder isn't yours.")
+    _check_quota(user, source)
     subscription, is_new = Subscription.objects.get_or_create(
         user=user, source=source, defaults={"folder": folder, "title": title}
     )
@@ -92,6 +94,16 @@ def subscribe(
         _wake([source.pk])
     user.has_acted()
     return subscription
+
+
+def _check_quota(user: User, source: Source) -> None:
+    """Raises SubscribeError where one more source is too many."""
+    hold(user)
+    own = Subscription.objects.filter(user=user)
+    if own.filter(source=source).exists():
+        return
+    if problem := SOURCES.problem(own.count()):
+        raise SubscribeError(problem)
 
 
 def _own_title(title: str, source: Source) -> str:
@@ -131,8 +143,8 @@ def import_opml(user: User, data: bytes) -> ImportReport:
         opml = Opml.of(sandbox.call("feeds.sources.opml:read_values", data))
     outlines: dict[str, Outline] = {}
     failed = list(opml.problems)
-    for outline in opml.outlines[MOST_FEEDS:]:
-        failed.append((outline.url, f"Over the limit of {MOST_FEEDS} feeds per file."))
+    if (more := len(opml.outlines) - MOST_FEEDS) > 0:
+        failed.append(("", f"{more:,} feeds are over the limit of {MOST_FEEDS:,} per file."))
     for outline in opml.outlines[:MOST_FEEDS]:
         try:
             address = checked_address(outline.url)
@@ -142,18 +154,24 @@ def import_opml(user: User, data: bytes) -> ImportReport:
         if address in outlines:
             failed.append((outline.url, f"Same feed as {outlines[address].url}."))
         outlines.setdefault(address, outline)
-    added, known = _follow_all(user, outlines)
-    return ImportReport(tuple(added), tuple(known), tuple(failed))
+    added, known, left_out = _follow_all(user, outlines)
+    return ImportReport(tuple(added), tuple(known), (*failed, *left_out))
 
 
 @transaction.atomic
-def _follow_all(user: User, outlines: dict[str, Outline]) -> tuple[list[str], list[str]]:
-    """The addresses that are new to the reader, and those that were followed already."""
-    sources = _sources_at(outlines)
+def _follow_all(
+    user: User, outlines: dict[str, Outline]
+) -> tuple[list[str], list[str], list[tuple[str, str]]]:
+    """The addresses that are new to the reader, those that were followed already, and what the
+    reader's quotas left out."""
+    hold(user)
     followed = set(Subscription.objects.filter(user=user).values_list("source", flat=True))
-    known = [url for url in outlines if sources[url].pk in followed]
-    added = [url for url in outlines if sources[url].pk not in followed]
-    folders = _make_folders(user, {outlines[url].folder for url in added})
+    found = _find_sources(list(outlines))
+    known = {url: None for url in outlines if url in found and found[url].pk in followed}
+    new = [url for url in outlines if url not in known]
+    added = new[: SOURCES.room(len(followed))]
+    sources = found | _made_sources([url for url in added if url not in found])
+    folders, lacking = _make_folders(user, {outlines[url].folder for url in added})
     Subscription.objects.bulk_create(
         [
             Subscription(
@@ -168,15 +186,30 @@ def _follow_all(user: User, outlines: dict[str, Outline]) -> tuple[list[str], li
     )
     _wake(sources[url].pk for url in added)
     user.has_acted()
-    return added, known
+    return added, list(known), _left_out(len(new) - len(added), lacking)
 
 
-def _sources_at(outlines: dict[str, Outline]) -> dict[str, Source]:
-    """{url: source}; those that did not exist are made. Their titles come with the feed."""
-    found = _find_sources(list(outlines))
-    new = [Source(url=url) for url in outlines if url not in found]
-    Source.objects.bulk_create(new, ignore_conflicts=True)
-    return found | _find_sources([source.url for source in new])
+def _left_out(feeds: int, folders: int) -> list[tuple[str, str]]:
+    """What the quotas left out, in words."""
+    said = []
+    if feeds:
+        were = "feed was" if feeds == 1 else "feeds were"
+        most = SOURCES.in_words(SOURCES.most)
+        said.append(f"{feeds:,} {were} not imported: you can have {most} at most.")
+    if folders:
+        were, their = ("was", "Its") if folders == 1 else ("were", "Their")
+        most = FOLDERS.in_words(FOLDERS.most)
+        said.append(
+            f"{FOLDERS.in_words(folders)} {were} not created: you can have {most} at most."
+            f" {their} feeds were imported."
+        )
+    return [("", words) for words in said]
+
+
+def _made_sources(urls: Sequence[str]) -> dict[str, Source]:
+    """{url: source} of new ones. Their titles come with the feed."""
+    Source.objects.bulk_create([Source(url=url) for url in urls], ignore_conflicts=True)
+    return _find_sources(urls)
 
 
 def _find_sources(urls: Sequence[str]) -> dict[str, Source]:
@@ -187,8 +220,11 @@ def _find_sources(urls: Sequence[str]) -> dict[str, Source]:
     return found
 
 
-def _make_folders(user: User, paths: set[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
-    """{path: folder id} with the folders on the way, level by level."""
+def _make_folders(
+    user: User, paths: set[tuple[str, ...]]
+) -> tuple[dict[tuple[str, ...], int], int]:
+    """{path: folder id} with the folders on the way, level by level; and how many were not made,
+    as the quota was used up. A path without a folder of its own leads to the one around it."""
     wanted = {path[:depth] for path in paths for depth in range(1, len(path) + 1)}
     existing: dict[tuple[int | None, str], int] = {
         (parent, name): pk
@@ -197,6 +233,7 @@ def _make_folders(user: User, paths: set[tuple[str, ...]]) -> dict[tuple[str, ..
         )
     }
     made: dict[tuple[str, ...], int] = {}
+    lacking = 0
     for depth in range(1, max(map(len, wanted), default=0) + 1):
         level = {
             path: (made.get(path[:-1]), path[-1][:100]) for path in wanted if len(path) == depth
@@ -205,10 +242,14 @@ def _make_folders(user: User, paths: set[tuple[str, ...]]) -> dict[tuple[str, ..
             Folder(user=user, parent_id=parent, name=name)
             for parent, name in sorted({*level.values()} - existing.keys(), key=str)
         ]
-        for folder in Folder.objects.bulk_create(missing):
+        room = FOLDERS.room(len(existing))
+        lacking += len(missing[room:])
+        for folder in Folder.objects.bulk_create(missing[:room]):
             existing[folder.parent_id, folder.name] = folder.pk
-        made |= {path: existing[key] for path, key in level.items()}
-    return made
+        for path, key in level.items():
+            if pk := existing.get(key, key[0]):
+                made[path] = pk
+    return made, lacking
 
 
 def export_opml(user: User) -> bytes:
@@ -239,7 +280,7 @@ def _path(folder_id: int | None, folders: dict[int, Folder]) -> tuple[str, ...]:
 def subscribe_all(user: User, sources: Sequence[Source]) -> int:
     """Follow many sources, in folders named after their packs; how many were new."""
     packs = sorted({source.pack for source in sources if source.pack})
-    folders = _make_folders(user, {(pack.title(),) for pack in packs})
+    folders, _ = _make_folders(user, {(pack.title(),) for pack in packs})
     before = Subscription.objects.filter(user=user).count()
     Subscription.objects.bulk_create(
         [

@@ -54,10 +54,13 @@ def read_cursor(request: Request, parts: int) -> tuple[int, ...] | None:
 
 def page(request: Request, results: Any, cursor: tuple[int, ...] | None) -> Response:
     """The answer; `cursor` is where the next page begins, None for the last."""
-    following = None
-    if cursor is not None:
-        text = ".".join(map(str, cursor))
-        code = base64.urlsafe_b64encode(text.encode()).decode()
-        query = request.query_params.dict() | {"cursor": code}
-        following = request.build_absolute_uri(f"{request.path}?{urlencode(query)}")
+    following = next_address(request, cursor) if cursor is not None else None
     return Response({"next": following, "results": results})
+
+
+def next_address(request: Request, cursor: tuple[int, ...]) -> str:
+    """That of the page which begins at `cursor`."""
+    text = ".".join(map(str, cursor))
+    code = base64.urlsafe_b64encode(text.encode()).decode()
+    query = request.query_params.dict() | {"cursor": code}
+    return request.build_absolute_uri(f"{request.path}?{urlencode(query)}")

@@ -1,5 +1,6 @@
 """Sources over REST: what the reader follows, and how much of it."""
 
+from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
@@ -17,8 +18,16 @@ from feeds.reading.feedback import LEVELS, weigh_source
 from feeds.reading.unread import unread_counts
 from feeds.sources.subscriptions import add_source, unsubscribe
 from feeds.web.api.conditional import unless_same
-from feeds.web.api.pages import flag
-from feeds.web.api.resource import NO_CONTENT, ReaderView, or_404, parameter, validated
+from feeds.web.api.pages import flag, next_address, number, page_size, read_cursor
+from feeds.web.api.resource import (
+    CURSOR,
+    LIMIT,
+    NO_CONTENT,
+    ReaderView,
+    or_404,
+    parameter,
+    validated,
+)
 
 
 class SourceSerializer(fields.ModelSerializer[Source]):
@@ -70,7 +79,12 @@ class SourceLevelSerializer(fields.Serializer[object]):
 class Sources(ReaderView):
     @extend_schema(
         summary="Sources the reader follows",
-        parameters=[parameter("all", OpenApiTypes.BOOL, "include the public catalogue")],
+        description="All of them; with `limit`, a page, and a `Link` header leads to the next.",
+        parameters=[
+            parameter("all", OpenApiTypes.BOOL, "include the public catalogue"),
+            CURSOR,
+            LIMIT,
+        ],
         responses=SourceSerializer(many=True),
     )
     @unless_same
@@ -78,8 +92,15 @@ class Sources(ReaderView):
         sources = Source.objects.visible_to(self.reader)
         if not flag(request, "all"):
             sources = sources.filter(subscriptions__user=self.reader)
-        shown = with_subscriptions(self.reader, list(sources))
-        return Response(SourceSerializer(shown, many=True).data)
+        if number(request, "limit") is None:
+            found, following = list(sources), None
+        else:
+            found, following = _one_page(request, sources)
+        shown = with_subscriptions(self.reader, found)
+        response = Response(SourceSerializer(shown, many=True).data)
+        if following:
+            response.headers["Link"] = f'<{following}>; rel="next"'
+        return response
 
     @extend_schema(
         summary="Follow a feed by its address",
@@ -101,6 +122,15 @@ class Sources(ReaderView):
             raise ValidationError({"url": str(error)}) from None
         (shown,) = with_subscriptions(self.reader, [source])
         return Response(SourceSerializer(shown).data, status.HTTP_201_CREATED)
+
+
+def _one_page(request: Request, sources: QuerySet[Source]) -> tuple[list[Source], str | None]:
+    """A page of them by id, and the address of the next one."""
+    limit, cursor = page_size(request), read_cursor(request, 1)
+    after = sources.filter(pk__gt=cursor[0] if cursor else 0).order_by("pk")
+    found = list(after[: limit + 1])
+    more = len(found) > limit
+    return found[:limit], next_address(request, (found[limit - 1].pk,)) if more else None
 
 
 class OneSource(ReaderView):

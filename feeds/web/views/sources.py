@@ -1,6 +1,6 @@
 """The pages on which a reader adds, watches and arranges their sources."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -8,12 +8,15 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
+from accounts.quotas import FOLDERS, hold
 from accounts.types import ReaderRequest
 from ainews_site.infra import db_clock
 from ainews_site.infra.machine_lock import machine_lock
@@ -36,6 +39,10 @@ SOONEST_AGAIN = timedelta(minutes=1)
 FETCH_WAIT = timedelta(minutes=2)
 """How long after a source became due its page expects the fetch and updates itself."""
 PATH = " / "
+PAGE = 200
+MOST_REPORTED = 200
+"""Lines of each kind that the report of an import shows."""
+MOST_OF_CATALOGUE = 1_000
 Status = Source.Status
 
 
@@ -55,14 +62,30 @@ class SettingsForm(forms.Form):
 @require_safe
 def sources(request: ReaderRequest) -> HttpResponse:
     """All that this reader follows, and what else the catalogue has."""
-    followed = Subscription.objects.filter(user=request.user).select_related("source")
     paths = folder_paths(request.user)
-    rows = [(one, paths.get(one.folder_id or 0, "")) for one in followed]
-    rows.sort(key=lambda row: (row[1].lower(), str(row[0]).lower()))
+    followed = Subscription.objects.filter(user=request.user)
+    paginator = Paginator(_in_order(followed, paths), PAGE)
+    shown = paginator.get_page(request.GET.get("page"))
+    by_pk = followed.select_related("source").in_bulk(list(shown.object_list))
     others = Source.objects.filter(is_public=True).exclude(subscriptions__user=request.user)
-    failing = sum(one.source.state_word in ("failing", "gone") for one, _ in rows)
-    context = {"rows": rows, "others": others.order_by("pack", "title"), "failing": failing}
+    bad = Q(source__status=Status.GONE) | Q(source__status=Status.ACTIVE, source__failures__gt=0)
+    context = {
+        "rows": [(one, paths.get(one.folder_id or 0, "")) for one in map(by_pk.get, shown) if one],
+        "shown": shown,
+        "others": others.order_by("pack", "title")[:MOST_OF_CATALOGUE],
+        "failing": followed.filter(bad).count(),
+    }
     return render(request, "sources/list.html", context)
+
+
+def _in_order(followed: QuerySet[Subscription], paths: dict[int, str]) -> list[int]:
+    """The ids of subscriptions by folder and name."""
+    columns = ("pk", "folder_id", "title", "source__title", "source__url")
+    named = [
+        (paths.get(folder or 0, "").lower(), (own or title or url).lower(), pk)
+        for pk, folder, own, title, url in followed.values_list(*columns)
+    ]
+    return [pk for *_, pk in sorted(named)]
 
 
 @login_required
@@ -209,7 +232,11 @@ def _change_for_all(user: User, found: Source, **changes: object) -> None:
 
 
 def _follow(request: ReaderRequest, found: Source) -> HttpResponse:
-    subscribe(request.user, found)
+    try:
+        subscribe(request.user, found)
+    except FeedError as error:
+        messages.error(request, str(error))
+        return redirect("source", pk=found.pk)
     return _say(request, found, f"You're now following {found}.")
 
 
@@ -241,10 +268,20 @@ def _say(request: ReaderRequest, found: Source, words: str) -> HttpResponse:
 def opml_import(request: ReaderRequest) -> HttpResponse:
     """Follow what an OPML file lists, and report on every line that could not be."""
     try:
-        context: dict[str, object] = {"report": _import_upload(request)}
+        report = _import_upload(request)
+        context: dict[str, object] = {"report": report, "lists": _shown_lists(report)}
     except FeedError as error:
         context = {"error": str(error)}
     return render(request, "sources/opml.html", context, status=422 if "error" in context else 200)
+
+
+def _shown_lists(report: ImportReport) -> dict[str, tuple[Sequence[object], int]]:
+    """The first lines of each kind, and how many more there are."""
+    lists = {"added": report.added, "known": report.known, "failed": report.failed}
+    return {
+        name: (lines[:MOST_REPORTED], max(0, len(lines) - MOST_REPORTED))
+        for name, lines in lists.items()
+    }
 
 
 def _import_upload(request: ReaderRequest) -> ImportReport:
@@ -307,8 +344,19 @@ def folder_at(user: User, path: str) -> Folder | None:
     folder = None
     with transaction.atomic():
         for name in names:
-            folder, _ = Folder.objects.get_or_create(user=user, parent=folder, name=name)
+            folder = _folder_in(user, folder, name)
     return folder
+
+
+def _folder_in(user: User, parent: Folder | None, name: str) -> Folder:
+    """The one of this name, made where there is none. Raises FeedError beyond the quota."""
+    found = Folder.objects.filter(user=user, parent=parent, name=name).first()
+    if found is not None:
+        return found
+    hold(user)
+    if problem := FOLDERS.problem(Folder.objects.filter(user=user).count()):
+        raise FeedError(problem)
+    return Folder.objects.get_or_create(user=user, parent=parent, name=name)[0]
 
 
 def _followed_by_url(user: User, urls: list[str]) -> dict[str, Source]:

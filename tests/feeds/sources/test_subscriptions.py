@@ -1,5 +1,7 @@
 """Following sources, alone and by OPML."""
 
+from typing import Any
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -87,7 +89,8 @@ def test_opml_keeps_nested_folders_and_comes_out_as_it_went_in() -> None:
     assert again == {"https://a.example/feed": ("Labs", "Europe"), "https://b.example/feed": ()}
 
 
-def test_five_thousand_lines_with_duplicates_and_nonsense() -> None:
+def test_five_thousand_lines_with_duplicates_and_nonsense(settings: Any) -> None:
+    settings.QUOTAS = settings.QUOTAS | {"sources": 5_000}
     reader = make_user()
     add_source("https://s1.example/feed", user=reader)
     lines = [line(f"https://s{n % 4000}.example/feed") for n in range(4900)]
@@ -103,7 +106,8 @@ def test_five_thousand_lines_with_duplicates_and_nonsense() -> None:
     assert (len(again.added), len(again.known)) == (0, 4000)
 
 
-def test_a_folder_a_line_costs_no_query_a_line() -> None:
+def test_a_folder_a_line_costs_no_query_a_line(settings: Any) -> None:
+    settings.QUOTAS = settings.QUOTAS | {"folders": 1_000}
     reader = make_user()
     lines = [
         f'<outline text="Folder {n}">{line(f"https://s{n}.example/feed")}</outline>'
