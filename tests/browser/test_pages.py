@@ -181,7 +181,7 @@ def test_the_key_that_opens_the_original_counts_as_a_click(open_page: Any) -> No
 def test_an_edition_that_is_written_again_shows_by_itself(open_page: Any) -> None:
     page = open_page("/digest/")
     page.evaluate("window.isOld = true")
-    page.get_by_role("button", name="Write it again").click()
+    page.get_by_role("button", name="Update this edition").click()
     expect(page.locator("[data-writing]")).to_have_count(0, timeout=30_000)
     expect(page.locator("h1")).to_have_count(1)
     assert page.evaluate("window.isOld") is None
@@ -192,7 +192,7 @@ def test_days_are_asked_for_only_where_they_are_to_be_chosen(open_page: Any) -> 
     page = open_page("/preferences/")
     days = page.get_by_label("Wed")
     expect(days).to_be_hidden()
-    page.get_by_label("On the days that I choose").check()
+    page.get_by_label("On selected days").check()
     expect(days).to_be_visible()
 
 
