@@ -160,7 +160,7 @@ class Worker:
     def wait_until_working(self, seconds: float = 120) -> None:
         """Before that Python still loads, and a signal ends it as it ends any program."""
         until = time.monotonic() + seconds
-        while "Working." not in self.log()[self.said_before :] and time.monotonic() < until:
+        while "Worker running." not in self.log()[self.said_before :] and time.monotonic() < until:
             time.sleep(0.1)
 
     def processes(self) -> list[psutil.Process]:
