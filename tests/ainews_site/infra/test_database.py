@@ -187,7 +187,7 @@ def test_what_is_wrong_with_the_address_is_said_in_words(tmp_path: Path) -> None
             good.replace("right", "wrong"): "rejected the password of 'ainews'",
             good.rpartition("/")[0] + "/nothing": "createdb nothing",
             f"postgres://ainews@127.0.0.1:{free_port()}/ainews": "Is it running?",
-            "postgres://ainews@nowhere.invalid/ainews": "no host 'nowhere.invalid'",
+            "postgres://ainews@nowhere.invalid/ainews": "Unknown host 'nowhere.invalid'",
         }
         for url, sentence in wrong.items():
             done = manage(env_for(url, tmp_path), "migrate")
@@ -201,8 +201,8 @@ def test_what_is_wrong_with_the_address_is_said_in_words(tmp_path: Path) -> None
     ("said", "meaning"),
     [
         ("PostgreSQL 14 or later is required (found 11.22).", "too old"),
-        ('could not extend file "base/1": No space left on device', "Make room"),
-        ("database or disk is full", "Make room"),
+        ('could not extend file "base/1": No space left on device', "Free space"),
+        ("database or disk is full", "Free space"),
         ("FATAL: sorry, too many clients already", "max_connections"),
         ("something else", ""),
     ],
