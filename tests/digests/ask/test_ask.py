@@ -190,15 +190,15 @@ def test_markup_in_a_question_and_in_an_item_is_shown_as_text(page: Client, read
 
 def test_the_number_of_queries_does_not_grow_with_the_sources(page: Client, reader: User) -> None:
     counts = []
-    for number in (1, 9):
+    for number in (1, 1, 9):  # the first also reads the list of partitions, once a minute
         for n in range(number):
-            source = make_source(f"wire{number}{n}", reader=reader)
+            source = make_source(f"wire{len(counts)}{n}", reader=reader)
             make_item(source, f"Kestrel buys Falcon {n}", text=f"{PAID} It did so {n} times.")
         with CaptureQueriesContext(connection) as queries:
             shown(page)
         counts.append(len(queries))
 
-    assert counts[0] == counts[1]
+    assert counts[1] == counts[2]
 
 
 def test_without_a_model_nothing_is_offered_and_nothing_kept(page: Client, deal: Item) -> None:

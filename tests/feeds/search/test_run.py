@@ -272,14 +272,14 @@ def test_pages_follow_one_another(reader: User) -> None:
 def test_the_number_of_queries_does_not_depend_on_the_matches(reader: User) -> None:
     source = make_source(reader=reader)
     counts = []
-    for number in (1, 20):
+    for number in (1, 1, 20):  # the first also reads the list of partitions, once a minute
         for _ in range(number):
             make_item(source, "Plan")
         with CaptureQueriesContext(connection) as queries:
             search_items(reader, "plan is:unread")
         counts.append(len(queries))
     most = 9 if connection.vendor == "sqlite" else 12  # the words' stems, partitions, statistics
-    assert counts[0] == counts[1] <= most
+    assert counts[1] == counts[2] <= counts[0] <= most
 
 
 @settings(

@@ -219,17 +219,17 @@ def test_ids_beyond_all_bounds_are_not_there(api: Client) -> None:
 
 
 def test_the_number_of_queries_does_not_depend_on_the_rows(api: Client, reader: User) -> None:
-    get(api, "/sources/")  # notes when the token was used, once a minute
+    paths = ("/sources/", "/items/", "/stories/", "/search/?q=model")
     counts = []
-    for number in (1, 12):
+    for number in (1, 1, 12):  # the first also reads and notes what is read or noted once a minute
         for n in range(number):
-            make_story(make_item(make_source(f"s{number}-{n}", reader=reader)))
+            make_story(make_item(make_source(f"s{len(counts)}-{n}", reader=reader)))
         cache.clear()
         with CaptureQueriesContext(connection) as queries:
-            for path in ("/sources/", "/items/", "/stories/", "/search/?q=model"):
+            for path in paths:
                 get(api, path)
         counts.append(len(queries))
-    assert counts[0] == counts[1] < 30
+    assert counts[1] == counts[2] <= 30
 
 
 def test_the_schema_is_whole() -> None:
