@@ -4,9 +4,11 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from ainews_site.config.role import serve_pages
 from ainews_site.process.lifeline import follow_parent
 
 follow_parent()
+serve_pages()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
 http = get_asgi_application()  # must run before anything imports models
 

@@ -5,7 +5,6 @@ The process environment wins over `.env`; `.env.example` documents every name.
 
 import os
 import secrets
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import environ
 
 from ainews_site.config.env_urls import mail_problem, redis_problem, site_problem
 from ainews_site.config.https import HSTS_SECONDS, https_settings
+from ainews_site.config.role import is_web_server
 from ainews_site.config.sizing import measure, sizes_for
 from ainews_site.proxies import read_proxies
 from ainews_site.queue.config import cluster_settings
@@ -232,10 +232,9 @@ if REPLICAS:
         "ainews_site.replica_middleware.ReplicaMiddleware",
     )
 DATABASE_REPLICA_LAG = env("DATABASE_REPLICA_LAG")
-# A pool does not survive the forks of the queue's clusters, so only what was started as a web
-# server has one. It tries no longer than that to connect: the next request begins anew.
-_SERVES_PAGES = {"ainews_site.asgi", "ainews_site.wsgi"} & sys.modules.keys()
-if _SERVES_PAGES and env("DATABASE_POOL") > 0:
+# A pool does not survive the forks of the queue's clusters, so only a web server has one.
+# It stops trying to connect after four seconds; the next request begins anew.
+if is_web_server() and env("DATABASE_POOL") > 0:
     for _database in DATABASES.values():
         if _database["ENGINE"].endswith(".postgresql"):
             _database["CONN_HEALTH_CHECKS"] = True

@@ -4,8 +4,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from ainews_site.config.role import serve_pages
 from ainews_site.process.gc_tuning import spare_what_stays
 
+serve_pages()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
 application = get_wsgi_application()
 spare_what_stays()
