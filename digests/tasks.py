@@ -1,6 +1,6 @@
-"""What the queue runs for digests: editions are written when due, and leave by their channels.
+"""Queue tasks of digests: they write the editions that are due and deliver them.
 
-The rows hold what is to be done; a message is a hint.
+The database rows are the work list. A queue message only makes a task start earlier.
 """
 
 import time
@@ -27,11 +27,11 @@ __all__ = [
 ]
 
 LONGEST = 900.0
-"""Seconds of one task, within the queue's time-out; what is left stays due."""
+"""Seconds that one task may run, less than the queue's timeout. Unfinished rows stay due."""
 
 
 def ensure_schedules() -> None:
-    """Make the schedules that write digests, send them, and drop what is old, once."""
+    """Create the schedules that write, deliver and clean up, unless they exist."""
     wanted: dict[str, dict[str, Any]] = {
         "write_due_digests": {"schedule_type": Schedule.MINUTES, "minutes": 5},
         "deliver_digests": {"schedule_type": Schedule.MINUTES, "minutes": 1},
@@ -43,13 +43,13 @@ def ensure_schedules() -> None:
 
 
 def write_due_digests() -> int:
-    """Write the editions whose hour has come, and those that are tried again; how many."""
+    """Write the editions that are due, and retry those that failed. Return how many it wrote."""
     ask_for_due(db_clock.now())
     return write_waiting()
 
 
 def write_waiting() -> int:
-    """Write what waits to be written, and send it on its way; how many."""
+    """Write the editions that are requested and deliver them. Return how many were written."""
     until, written = time.monotonic() + LONGEST, 0
     for pk in waiting_writings():
         if time.monotonic() < until:
@@ -60,5 +60,5 @@ def write_waiting() -> int:
 
 
 def deliver_digests() -> int:
-    """Send what waits to leave; how many arrived."""
+    """Send the deliveries that are due. Return how many succeeded."""
     return deliver(due_deliveries(), LONGEST)

@@ -1,11 +1,11 @@
-"""Addresses of the digest."""
+"""URLs of digests, their delivery and questions."""
 
 from django.urls import path
 
 from digests.web.views import ask as ask_views
 from digests.web.views import channels, editions, links
 
-EVERYONES = {"is_global": True}
+SITE_DIGEST = {"is_global": True}
 
 urlpatterns = [
     path("ask/", ask_views.ask, name="ask"),
@@ -15,7 +15,7 @@ urlpatterns = [
     path("digest/global/", editions.digest_global, name="digest_global"),
     path("digest/global/<day:day>/", editions.digest_global_day, name="digest_global_day"),
     path("digest/writing/", editions.writing, name="digest_writing"),
-    path("digest/global/writing/", editions.writing, EVERYONES, name="digest_global_writing"),
+    path("digest/global/writing/", editions.writing, SITE_DIGEST, name="digest_global_writing"),
     path("digest/delivery/", channels.channels, name="digest_channels"),
     path("digest/delivery/<int:pk>/", channels.channel, name="digest_channel"),
     path("digest/feed/<str:token>.atom", links.feed, name="digest_feed"),
@@ -23,11 +23,11 @@ urlpatterns = [
     path("digest/confirm/<str:token>/", links.confirm, name="digest_confirm"),
     path("digests/", editions.archive, name="digests"),
     path("digests/<int:year>/<int:month>/", editions.archive, name="digest_archive"),
-    path("digests/global/", editions.archive, EVERYONES, name="digests_global"),
+    path("digests/global/", editions.archive, SITE_DIGEST, name="digests_global"),
     path(
         "digests/global/<int:year>/<int:month>/",
         editions.archive,
-        EVERYONES,
+        SITE_DIGEST,
         name="digest_archive_global",
     ),
 ]

@@ -1,7 +1,7 @@
-"""Choose the sentences that answer a question best, from texts that were found. Pure.
+"""Choose the sentences of retrieved texts that answer a question best. Pure.
 
-Sentences are weighed by BM25 with their title's help, and picked by maximal marginal relevance
-(Carbonell and Goldstein 1998). One that has little of the question is none of its answers.
+Sentences are scored by BM25 plus a bonus for their title, and selected by maximal marginal
+relevance (Carbonell and Goldstein 1998). A sentence must share enough terms with the question.
 """
 
 import math
@@ -14,18 +14,18 @@ from digests.text.extract import BOILERPLATE, split_sentences
 from feeds.search.query.function_words import without_function_words
 from feeds.stories.grouping.tokenizer import terms_of, versions_conflict, versions_in
 
-MOST, MOST_A_SOURCE = 5, 2
+MAX_PASSAGES, MAX_PER_SOURCE = 5, 2
 RELEVANCE = 0.7
 NEAR_DUPLICATE = 0.6
-SHARE = 0.5
-"""Of the question's words that a sentence with its title must have, and of its names that the
-text must have."""
-TITLE_HELPS = 0.3
+MIN_SHARE = 0.5
+"""Least share of the question's terms that a sentence with its title must contain, and of the
+question's names that the text must contain."""
+TITLE_WEIGHT = 0.3
 K1, B = 1.2, 0.75
-READ = 12_000
-"""Characters of a text in which an answer is looked for."""
+MAX_CHARACTERS = 12_000
+"""Characters at the start of a text that are searched for an answer."""
 LONGEST, SHORTEST = 420, 12
-"""Characters of a sentence; in Chinese or Japanese a short one says as much."""
+"""Length of a sentence in characters. The minimum is low because of Chinese and Japanese."""
 _IRREGULAR = {
     past: present
     for present, *forms in (
@@ -54,7 +54,7 @@ _IRREGULAR = {
     )
     for past in forms
 }
-"""Of verbs of news in English, whose questions are in the past and whose headlines are not."""
+"""Irregular English verbs: questions use the past tense and headlines the present."""
 _HAN = re.compile(r"[぀-ヿ㐀-鿿가-힣]+")
 _NAME = re.compile(r"(?<!^)(?<![.!?¿¡] )\b(?:[A-ZÀ-ÞА-Я][\w-]*|\w*\d\w*)")
 
@@ -67,7 +67,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A sentence as it stands in text number `source`, an index into the texts given."""
+    """A sentence quoted from the text with index `source`. A higher score is better."""
 
     text: str
     source: int
@@ -83,93 +83,106 @@ class _Candidate:
 
 
 def question_terms(question: str) -> frozenset[str]:
-    """The stems of the words that say what it is about; none of a question like "what is it?"."""
+    """The stems of the question's content words; empty for a question like "what is it?"."""
     return frozenset(_terms(" ".join(without_function_words(question.split()))))
 
 
 def choose_passages(
     question: str,
     texts: Sequence[Text],
-    most: int = MOST,
+    most: int = MAX_PASSAGES,
     is_news: Callable[[str], bool] = lambda text: True,
 ) -> list[Passage]:
-    """The best first, at most two of a text; none where nothing is relevant, and none that
-    `is_news` refuses."""
+    """Return up to `most` relevant passages, best first, at most MAX_PER_SOURCE of one text.
+
+    `is_news` decides last whether a sentence may be quoted.
+    """
     wanted = question_terms(question)
     if not wanted:
         return []
-    named = [number for number, text in enumerate(texts) if _has_names(question, text)]
-    candidates = [one for number in named for one in _candidates(number, texts[number])]
-    candidates = [one for one in candidates if _is_of_version(question, one, texts)]
-    rarity, average = _rarity(wanted, candidates)
-    relevant = _told_best([one for one in candidates if _is_relevant(one, wanted)], texts)
-    scored = [(_score(one, rarity, average), one) for one in relevant]
+    mentioning = [number for number, text in enumerate(texts) if _mentions_names(question, text)]
+    candidates = [
+        candidate for number in mentioning for candidate in _candidates(number, texts[number])
+    ]
+    candidates = [
+        candidate for candidate in candidates if _has_same_version(question, candidate, texts)
+    ]
+    idf, average = _idf(wanted, candidates)
+    relevant = _prefer_body(
+        [candidate for candidate in candidates if _is_relevant(candidate, wanted)], texts
+    )
+    scored = [(_score(candidate, idf, average), candidate) for candidate in relevant]
     return _diverse(scored, wanted, most, is_news)
 
 
-def _has_names(question: str, text: Text) -> bool:
-    """Who asks about Kestrel wants no news of others."""
+def _mentions_names(question: str, text: Text) -> bool:
+    """Whether the text mentions the names of the question: a question about Kestrel should not
+    be answered with news about another company."""
     names = {term for name in _NAME.findall(question) for term in _terms(name)}
     if not names:
         return True
-    said = set(_terms(f"{text.title} {text.body[:READ]}"))
-    return len(names & said) >= SHARE * len(names)
+    terms = set(_terms(f"{text.title} {text.body[:MAX_CHARACTERS]}"))
+    return len(names & terms) >= MIN_SHARE * len(names)
 
 
-def _is_of_version(question: str, one: _Candidate, texts: Sequence[Text]) -> bool:
-    """GPT-4 is no answer about GPT-5."""
-    said = versions_in(f"{texts[one.source].title}\n{one.text}")
-    return not versions_conflict(versions_in(question), said)
+def _has_same_version(question: str, candidate: _Candidate, texts: Sequence[Text]) -> bool:
+    """Whether the candidate is about the version that was asked for: GPT-4 is not GPT-5."""
+    versions = versions_in(f"{texts[candidate.source].title}\n{candidate.text}")
+    return not versions_conflict(versions_in(question), versions)
 
 
 def _candidates(number: int, text: Text) -> list[_Candidate]:
     title = frozenset(_terms(text.title))
-    sentences = [one for one in split_sentences(text.body[:READ]) if _tells(one)]
+    sentences = [s for s in split_sentences(text.body[:MAX_CHARACTERS]) if _is_quotable(s)]
     return [
         _Candidate(sentence, number, Counter(_terms(sentence)), title)
         for sentence in dict.fromkeys([*sentences, text.title])
     ]
 
 
-def _told_best(relevant: Sequence[_Candidate], texts: Sequence[Text]) -> list[_Candidate]:
-    """A headline speaks where no sentence of its text does: it says less than they do."""
-    told = {one.source for one in relevant if one.text != texts[one.source].title}
+def _prefer_body(relevant: Sequence[_Candidate], texts: Sequence[Text]) -> list[_Candidate]:
+    """Drop the title of each text that has a relevant sentence: the sentence says more."""
+    with_sentence = {c.source for c in relevant if c.text != texts[c.source].title}
     return [
-        one for one in relevant if one.source not in told or one.text != texts[one.source].title
+        candidate
+        for candidate in relevant
+        if candidate.source not in with_sentence or candidate.text != texts[candidate.source].title
     ]
 
 
-def _tells(sentence: str) -> bool:
-    is_long = SHORTEST <= len(sentence) <= LONGEST
-    is_said = len(sentence.split()) >= 4 or bool(_HAN.search(sentence))
-    return is_long and is_said and not BOILERPLATE.search(sentence)
+def _is_quotable(sentence: str) -> bool:
+    fits = SHORTEST <= len(sentence) <= LONGEST
+    has_words = len(sentence.split()) >= 4 or bool(_HAN.search(sentence))
+    return fits and has_words and not BOILERPLATE.search(sentence)
 
 
-def _is_relevant(one: _Candidate, wanted: frozenset[str]) -> bool:
-    said = wanted & one.terms.keys()
-    return bool(said) and len(said | (wanted & one.title)) >= SHARE * len(wanted)
+def _is_relevant(candidate: _Candidate, wanted: frozenset[str]) -> bool:
+    shared = wanted & candidate.terms.keys()
+    return bool(shared) and len(shared | (wanted & candidate.title)) >= MIN_SHARE * len(wanted)
 
 
-def _rarity(
+def _idf(
     wanted: frozenset[str], candidates: Sequence[_Candidate]
 ) -> tuple[dict[str, float], float]:
+    """Return the inverse document frequency of each wanted term among the candidates, and the
+    mean length of a candidate in terms."""
     total = len(candidates)
-    counts = Counter(term for one in candidates for term in wanted & one.terms.keys())
-    rarity = {
+    counts = Counter(term for candidate in candidates for term in wanted & candidate.terms.keys())
+    idf = {
         term: math.log(1 + (total - counts[term] + 0.5) / (counts[term] + 0.5)) for term in wanted
     }
-    return rarity, sum(one.terms.total() for one in candidates) / max(1, total) or 1.0
+    return idf, sum(candidate.terms.total() for candidate in candidates) / max(1, total) or 1.0
 
 
-def _score(one: _Candidate, rarity: dict[str, float], average: float) -> float:
-    length = K1 * (1 - B + B * one.terms.total() / average)
-    said = sum(
-        weight * one.terms[term] * (K1 + 1) / (one.terms[term] + length)
-        for term, weight in rarity.items()
+def _score(candidate: _Candidate, idf: dict[str, float], average: float) -> float:
+    length = K1 * (1 - B + B * candidate.terms.total() / average)
+    bm25 = sum(
+        weight * candidate.terms[term] * (K1 + 1) / (candidate.terms[term] + length)
+        for term, weight in idf.items()
     )
-    helped = sum(weight for term, weight in rarity.items() if term in one.title)
-    # The search has put the best texts first.
-    return (said + TITLE_HELPS * helped) / (1 + 0.05 * one.source)
+    in_title = sum(weight for term, weight in idf.items() if term in candidate.title)
+    # The search returns the best texts first, so earlier texts weigh slightly more.
+    return (bm25 + TITLE_WEIGHT * in_title) / (1 + 0.05 * candidate.source)
 
 
 def _diverse(
@@ -178,29 +191,32 @@ def _diverse(
     most: int,
     is_news: Callable[[str], bool],
 ) -> list[Passage]:
-    left = sorted(scored, key=lambda pair: (-pair[0], pair[1].source))
-    best = left[0][0] if left else 1.0
+    """Select by maximal marginal relevance, and return the selection by score."""
+    remaining = sorted(scored, key=lambda pair: (-pair[0], pair[1].source))
+    best = remaining[0][0] if remaining else 1.0
     chosen: list[tuple[float, _Candidate]] = []
 
-    def overlap(one: _Candidate) -> float:
-        return max((_likeness(one, other, wanted) for _, other in chosen), default=0.0)
+    def overlap(candidate: _Candidate) -> float:
+        return max((_similarity(candidate, other, wanted) for _, other in chosen), default=0.0)
 
     def gain(pair: tuple[float, _Candidate]) -> float:
         return RELEVANCE * pair[0] / best - (1 - RELEVANCE) * overlap(pair[1])
 
-    while left and len(chosen) < most:
-        pair = max(left, key=gain)
-        left.remove(pair)
-        from_it = sum(one.source == pair[1].source for _, one in chosen)
-        is_new = from_it < MOST_A_SOURCE and overlap(pair[1]) < NEAR_DUPLICATE
+    while remaining and len(chosen) < most:
+        pair = max(remaining, key=gain)
+        remaining.remove(pair)
+        chosen_of_source = sum(candidate.source == pair[1].source for _, candidate in chosen)
+        is_new = chosen_of_source < MAX_PER_SOURCE and overlap(pair[1]) < NEAR_DUPLICATE
         if is_new and is_news(pair[1].text):
             chosen.append(pair)
-    chosen.sort(key=lambda one: -one[0])
-    return [Passage(one.text, one.source, round(score, 3)) for score, one in chosen]
+    chosen.sort(key=lambda candidate: -candidate[0])
+    return [
+        Passage(candidate.text, candidate.source, round(score, 3)) for score, candidate in chosen
+    ]
 
 
-def _likeness(one: _Candidate, other: _Candidate, wanted: frozenset[str]) -> float:
-    """The cosine of what they say beside the question's words, which all answers share."""
+def _similarity(one: _Candidate, other: _Candidate, wanted: frozenset[str]) -> float:
+    """Cosine similarity without the question's terms, which all candidates share."""
     ours, theirs = one.terms.keys() - wanted, other.terms.keys() - wanted
     return _cosine(ours, theirs) if ours or theirs else 1.0
 
@@ -210,12 +226,12 @@ def _cosine(one: Set[str], other: Set[str]) -> float:
 
 
 def _terms(text: str) -> list[str]:
-    """Stems; of scripts without spaces each pair of signs."""
+    """Stems of words, and character bigrams of scripts that are written without spaces."""
     pairs = [run[at : at + 2] for run in _HAN.findall(text) for at in range(max(1, len(run) - 1))]
     return [_IRREGULAR.get(term, _singular(term)) for term in terms_of(_HAN.sub(" ", text))] + pairs
 
 
 def _singular(term: str) -> str:
-    """Of the short words that the stemmer of stories leaves alone: "pays" is "pay"."""
+    """Stem the short words that the stemmer of stories leaves unchanged: "pays" to "pay"."""
     is_short = 3 < len(term) <= 4 and term.endswith("s") and not term.endswith(("ss", "us", "is"))
     return term[:-1] if is_short else term

@@ -1,4 +1,4 @@
-"""Keep the questions that a model is asked: a row each, until it expires."""
+"""Store the questions to the model, one row each until it expires, and answer them."""
 
 from dataclasses import asdict
 from datetime import timedelta
@@ -16,31 +16,31 @@ from feeds.ai.language.complete import is_configured
 from feeds.ai.language.errors import LanguageModelError
 from feeds.core.errors import FeedError
 
-KEPT = timedelta(hours=1)
-"""An answer is given again for so long; then news may have come."""
-GIVEN_UP = timedelta(minutes=10)
-"""Who waits longer than that is told that no answer came."""
+REUSED_FOR = timedelta(hours=1)
+"""How long an answer is reused. After that, newer items may answer the question better."""
+GIVEN_UP_AFTER = timedelta(minutes=10)
+"""How long the page waits for an answer before it reports a failure."""
 
 
 class AskError(FeedError):
-    """The model cannot be asked now, in words for the reader."""
+    """The model cannot be asked now. `str()` is a message for the reader."""
 
 
-def kept_question(user: User, text: str) -> Question | None:
-    """This reader's row for the same question, if it has not expired."""
+def recent_question(user: User, text: str) -> Question | None:
+    """Return this reader's row for the same question, unless it has expired."""
     rows = Question.objects.filter(user=user, key=_key(text))
-    return rows.filter(asked_at__gt=db_clock.now() - KEPT).first()
+    return rows.filter(asked_at__gt=db_clock.now() - REUSED_FOR).first()
 
 
 def open_question(user: User, text: str) -> tuple[Question, bool]:
-    """The row for the question, and whether it is new: then the worker is to be asked.
+    """Return the row for the question and whether it is new. The caller queues new questions.
 
     Raises AskError.
     """
     if not is_configured():
         raise AskError("No language model is configured: LLM_MODEL is empty.")
-    if known := kept_question(user, text):
-        return known, False
+    if question := recent_question(user, text):
+        return question, False
     if not settings.ASK_HOURLY:
         raise AskError("Answers by the language model are disabled: ASK_HOURLY is 0.")
     hour_ago = db_clock.now() - timedelta(hours=1)
@@ -53,12 +53,12 @@ def open_question(user: User, text: str) -> tuple[Question, bool]:
 
 
 def _insert(user: User, text: str) -> tuple[Question, bool]:
-    """Of two pages that ask at once, one waits for the other's answer."""
+    """Insert the row, or return the row of a concurrent request for the same question."""
     key = _key(text)
     try:
         with transaction.atomic():
             Question.objects.filter(
-                user=user, key=key, asked_at__lte=db_clock.now() - KEPT
+                user=user, key=key, asked_at__lte=db_clock.now() - REUSED_FOR
             ).delete()
             row = Question.objects.create(user=user, key=key, text=text, asked_at=db_clock.now())
     except IntegrityError:
@@ -67,7 +67,7 @@ def _insert(user: User, text: str) -> tuple[Question, bool]:
 
 
 def answer_question(question_id: int) -> None:
-    """For the worker: once, whatever becomes of it is kept in the row."""
+    """Answer a waiting question once, and store the answer or the failure in its row."""
     row = Question.objects.filter(pk=question_id, state=Question.WAITING)
     question = row.select_related("user").first()
     if question is None or not question.user.is_active:
@@ -86,18 +86,20 @@ def answer_question(question_id: int) -> None:
 
 
 def model_answer(question: Question) -> Answer | None:
-    """What the model wrote, if anything of it held."""
+    """Return the model's answer, or None if no sentence of it passed the check."""
     if question.state != Question.ANSWERED or not question.content["sentences"]:
         return None
     return Answer.from_json(question.content, question.written_by)
 
 
-def is_awaited(question: Question) -> bool:
-    return question.state == Question.WAITING and question.asked_at > db_clock.now() - GIVEN_UP
+def is_waiting(question: Question) -> bool:
+    return (
+        question.state == Question.WAITING and question.asked_at > db_clock.now() - GIVEN_UP_AFTER
+    )
 
 
-def what_became(question: Question) -> str:
-    """Why there is no answer by the model, in words."""
+def failure_message(question: Question) -> str:
+    """Return why there is no answer by the model, as a message for the reader."""
     if question.state == Question.WAITING:
         return "The language model has not answered."
     if question.state == Question.FAILED:
@@ -106,11 +108,11 @@ def what_became(question: Question) -> str:
 
 
 def forget_old_questions() -> int:
-    """Drop those that have expired; how many."""
-    return Question.objects.filter(asked_at__lt=db_clock.now() - KEPT).delete()[0]
+    """Delete expired questions. Return how many."""
+    return Question.objects.filter(asked_at__lt=db_clock.now() - REUSED_FOR).delete()[0]
 
 
 def _key(text: str) -> str:
-    """The same however it is spaced, for one model."""
-    asked = f"{settings.LLM_MODEL}\n{' '.join(text.casefold().split())}"
-    return blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+    """Hash of the model and the question, which ignores case and white space."""
+    identity = f"{settings.LLM_MODEL}\n{' '.join(text.casefold().split())}"
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()

@@ -1,4 +1,4 @@
-"""What an answer consists of, as plain values that page, API and row all hold."""
+"""An answer as plain values, which the page and the API render and the database stores."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ class AnswerSentence:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSource:
-    """An item that is cited, by its number in the answer."""
+    """A cited item. `number` is what the sentences of the answer cite."""
 
     number: int
     item_id: int
@@ -25,8 +25,11 @@ class AnswerSource:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`written_by` is "extractive" or the name of a model. Without sentences, the news does not
-    say. `problems` are sentences about the question."""
+    """An answer. `sentences` is empty if no answer was found.
+
+    `written_by` is "extractive" or the name of a model. `problems` are messages about the
+    question.
+    """
 
     sentences: tuple[AnswerSentence, ...] = ()
     sources: tuple[AnswerSource, ...] = ()
@@ -40,7 +43,7 @@ class Answer:
     @classmethod
     def from_json(cls, content: dict[str, Any], written_by: str) -> "Answer":
         sentences = tuple(
-            AnswerSentence(one["text"], tuple(one["cites"])) for one in content["sentences"]
+            AnswerSentence(row["text"], tuple(row["cites"])) for row in content["sentences"]
         )
-        sources = tuple(AnswerSource(**one) for one in content["sources"])
+        sources = tuple(AnswerSource(**row) for row in content["sources"])
         return cls(sentences, sources, written_by)

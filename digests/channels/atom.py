@@ -15,7 +15,7 @@ from digests.channels.links import FEED, digest_path, token_for
 from digests.channels.titles import title_of
 from digests.models import Channel, Digest
 
-MOST_ENTRIES = 20
+MAX_ENTRIES = 20
 AUTHOR = "AI News"
 
 

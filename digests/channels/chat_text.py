@@ -8,7 +8,7 @@ import re
 from urllib.parse import quote
 
 LONGEST_URL = 1_000
-MOST_TEXT = 600
+MAX_TEXT = 600
 """Characters of one story; an edition's own limit is 60 words."""
 GAP = "\u200b"
 """A space of no width: what it separates is no mention and no address any more."""

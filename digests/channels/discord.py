@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from digests.channels.chat_text import LONGEST_URL, MOST_TEXT, markdown_escape, shorten
+from digests.channels.chat_text import LONGEST_URL, MAX_TEXT, markdown_escape, shorten
 from digests.channels.message import EditionFacts, StoryFacts
 from digests.channels.posting import ChatKind
 
-MOST_EMBEDS, LONGEST_TITLE, LONGEST_TEXT, LONGEST_IN_ALL = 10, 256, 4_096, 6_000
+MAX_EMBEDS, LONGEST_TITLE, LONGEST_TEXT, LONGEST_IN_ALL = 10, 256, 4_096, 6_000
 LONGEST_CONTENT = 2_000
 """By Discord's reference of webhooks and embeds."""
 
@@ -28,7 +28,7 @@ def message_of(edition: EditionFacts) -> dict[str, Any]:
     """An embed a story; nobody is mentioned, whatever stands in them."""
     embeds: list[dict[str, Any]] = []
     left = LONGEST_IN_ALL
-    for story in edition.stories[:MOST_EMBEDS]:
+    for story in edition.stories[:MAX_EMBEDS]:
         embed = _story(story)
         size = len(embed["title"]) + len(embed["description"])
         if size > left:
@@ -42,7 +42,7 @@ def message_of(edition: EditionFacts) -> dict[str, Any]:
 
 
 def _story(story: StoryFacts) -> dict[str, Any]:
-    text = markdown_escape(shorten(story.text, MOST_TEXT))
+    text = markdown_escape(shorten(story.text, MAX_TEXT))
     sources = markdown_escape(shorten(", ".join(story.sources), 200))
     mark = "New: " if story.is_update else ""
     embed = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from digests.channels.chat_text import MOST_TEXT, markdown_escape, markdown_link, shorten, within
+from digests.channels.chat_text import MAX_TEXT, markdown_escape, markdown_link, shorten, within
 from digests.channels.message import EditionFacts, StoryFacts
 from digests.channels.posting import ChatKind
 
@@ -34,7 +34,7 @@ def message_of(edition: EditionFacts) -> dict[str, Any]:
 
 def _story(story: StoryFacts) -> str:
     mark = "*New:* " if story.is_update else ""
-    text = markdown_escape(shorten(story.text, MOST_TEXT))
+    text = markdown_escape(shorten(story.text, MAX_TEXT))
     sources = markdown_escape(shorten(", ".join(story.sources), 200))
     head = f"{mark}**{markdown_link(story.headline, story.url)}**"
     return "\n".join(part for part in (head, text, f"*{sources}*" if sources else "") if part)

@@ -29,7 +29,7 @@ HOLD = timedelta(minutes=5)
 AT_ONCE = 16
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 GIVEN_UP_AFTER = timedelta(days=3)
-MOST_GIVEN_UP = 3
+MAX_GIVEN_UP = 3
 """In a row: then the channel is stopped."""
 _MAY_LEAVE = Q(channel__state=Channel.State.ACTIVE, channel__user__is_active=True)
 LOST = "The worker stopped while sending. The edition may have arrived, so it is not sent again."
@@ -171,8 +171,8 @@ def _pause(attempts: int, retry_after: int | None) -> timedelta:
 
 def _keeps_failing(channel: Channel) -> bool:
     ended = channel.deliveries.filter(state__in=[State.SENT, State.GIVEN_UP]).order_by("-pk")
-    states = list(ended.values_list("state", flat=True)[:MOST_GIVEN_UP])
-    return states == [State.GIVEN_UP] * MOST_GIVEN_UP
+    states = list(ended.values_list("state", flat=True)[:MAX_GIVEN_UP])
+    return states == [State.GIVEN_UP] * MAX_GIVEN_UP
 
 
 def stop(channel: Channel, reason: str) -> None:

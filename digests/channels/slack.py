@@ -4,7 +4,7 @@ from typing import Any
 
 from digests.channels.chat_text import (
     LONGEST_URL,
-    MOST_TEXT,
+    MAX_TEXT,
     break_links,
     flat,
     safe_url,
@@ -14,7 +14,7 @@ from digests.channels.chat_text import (
 from digests.channels.message import EditionFacts, StoryFacts
 from digests.channels.posting import ChatKind
 
-MOST_BLOCKS, LONGEST_TEXT, LONGEST_HEADER = 50, 3_000, 150
+MAX_BLOCKS, LONGEST_TEXT, LONGEST_HEADER = 50, 3_000, 150
 """By Slack's reference of blocks."""
 
 
@@ -41,7 +41,7 @@ def message_of(edition: EditionFacts) -> dict[str, Any]:
     if edition.url:
         blocks.append(_section(_link("Read it with all sources", edition.url)))
     text = shorten(escape(_one_line(edition)), LONGEST_TEXT)
-    return {"text": text, "blocks": blocks[:MOST_BLOCKS], "unfurl_links": False}
+    return {"text": text, "blocks": blocks[:MAX_BLOCKS], "unfurl_links": False}
 
 
 def escape(text: str) -> str:
@@ -67,7 +67,7 @@ def _link(label: str, url: str) -> str:
 
 def _story(story: StoryFacts) -> str:
     mark = "_New:_ " if story.is_update else ""
-    text = escape(shorten(story.text, MOST_TEXT))
+    text = escape(shorten(story.text, MAX_TEXT))
     sources = escape(shorten(", ".join(story.sources), 200))
     head = f"{mark}*{_link(story.headline, story.url)}*"
     return "\n".join(part for part in (head, text, f"_{sources}_" if sources else "") if part)

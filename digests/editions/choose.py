@@ -23,11 +23,11 @@ from feeds.stories.ranking.rank import explain, rank
 from feeds.stories.ranking.taste import taste_of
 from feeds.stories.ranking.traits import learned_from
 
-FEWEST_STORIES, MOST_STORIES = 5, 9
+MIN_STORIES, MAX_STORIES = 5, 9
 NEARLY_AS_GOOD = 0.85
 """Beyond the fewest, a story needs this share of the score of the last of them."""
-MOST_ALSO = 12
-MOST_TOPICS = 4
+MAX_ALSO = 12
+MAX_TOPICS = 4
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Chosen:
     def topics(self) -> tuple[str, ...]:
         """Of these items: what else the story is about, others may know from sources of theirs."""
         told = Counter(topic for item in self.items for topic in item.topics)
-        return tuple(name for name, _ in told.most_common(MOST_TOPICS))
+        return tuple(name for name, _ in told.most_common(MAX_TOPICS))
 
 
 def items_of(user: User | None, window: Window) -> list[Item]:
@@ -92,7 +92,7 @@ def choose(
     ranked = sorted(candidates, key=lambda c: (-c.score, -c.story.pk))
     main = _diverse(ranked)
     picked = {c.story.pk for c in main}
-    return main, [c for c in ranked if c.story.pk not in picked][:MOST_ALSO]
+    return main, [c for c in ranked if c.story.pk not in picked][:MAX_ALSO]
 
 
 def _news(items: Iterable[Item], told: Told, interests: dict[str, Any]) -> list[Chosen]:
@@ -161,8 +161,8 @@ def _diverse(ranked: Iterable[Chosen]) -> list[Chosen]:
     candidates = [
         Candidate(pk, one.score, one.topics, one.items[0].source_id) for pk, one in by_id.items()
     ]
-    best = [by_id[pk] for pk in diversify(candidates, MOST_STORIES)]
-    sure = best[:FEWEST_STORIES]
+    best = [by_id[pk] for pk in diversify(candidates, MAX_STORIES)]
+    sure = best[:MIN_STORIES]
     return sure + [
-        one for one in best[FEWEST_STORIES:] if one.score >= NEARLY_AS_GOOD * sure[-1].score
+        one for one in best[MIN_STORIES:] if one.score >= NEARLY_AS_GOOD * sure[-1].score
     ]

@@ -1,4 +1,5 @@
-"""How well published editions hold up: each sentence against what it cites, and each model's."""
+"""Measure published editions: whether each sentence is supported by the items that it cites, and
+how many sentences of each model passed the check."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,23 +11,24 @@ from django.db.models import Sum
 
 from ainews_site.infra import db_clock
 from digests.models import Digest, StorySummary
-from digests.text.check import Sentence, Source, complaint
+from digests.text.check import Sentence, Source, validation_error
 from digests.text.hygiene import visible
 from feeds.models import Item, ItemBody
 
 
 @dataclass(slots=True)
 class Evaluation:
-    """`gone` are sentences of which an item is no longer there; they are in no share."""
+    """`held` counts the supported sentences; `gone` those that cite a deleted item, which are
+    left out of the share."""
 
     editions: int = 0
     sentences: int = 0
     held: int = 0
     gone: int = 0
     stories: Counter[str] = field(default_factory=Counter)
-    """By who wrote them."""
+    """Number of stories by writer: "extractive" or a model's name."""
     survived: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By model: sentences that the check let pass, of those that it wrote."""
+    """{model: (sentences that passed the check, sentences written)}"""
     complaints: list[str] = field(default_factory=list)
 
     @property
@@ -36,46 +38,52 @@ class Evaluation:
 
 
 def evaluate_digests(days: int) -> Evaluation:
-    """The editions that were written in the last `days`, and what models wrote since then."""
+    """Measure the editions and the summaries that were written in the last `days`."""
     since = db_clock.now() - timedelta(days=days)
-    found = Evaluation()
+    evaluation = Evaluation()
     for edition in Digest.objects.filter(created_at__gte=since).order_by("pk").iterator(50):
-        found.editions += 1
-        _look_at(edition.content, found)
+        evaluation.editions += 1
+        _evaluate_edition(edition.content, evaluation)
     rows = StorySummary.objects.filter(created_at__gte=since).order_by().values("model")
     for row in rows.annotate(passed=Sum("held"), wrote=Sum("drafted")):
-        found.survived[row["model"]] = row["passed"], row["wrote"]
-    return found
+        evaluation.survived[row["model"]] = row["passed"], row["wrote"]
+    return evaluation
 
 
-def _look_at(content: dict[str, Any], found: Evaluation) -> None:
-    cited = [one for story in content["stories"] for one in story["citations"]]
-    sources = _sources(one["item_id"] for one in cited)
+def _evaluate_edition(content: dict[str, Any], evaluation: Evaluation) -> None:
+    cited = [citation for story in content["stories"] for citation in story["citations"]]
+    sources = _load_sources(citation["item_id"] for citation in cited)
     for story in content["stories"]:
-        found.stories[story.get("written_by", "extractive")] += 1
-        by_number = {one["number"]: one["item_id"] for one in story["citations"]}
+        evaluation.stories[story.get("written_by", "extractive")] += 1
+        by_number = {c["number"]: c["item_id"] for c in story["citations"]}
         for sentence in (*story["sentences"], story.get("why")):
             if sentence is not None:
-                _judge(sentence, by_number, sources, found)
+                _evaluate_sentence(sentence, by_number, sources, evaluation)
 
 
-def _judge(
-    sentence: dict[str, Any], items: dict[int, int], sources: dict[int, Source], found: Evaluation
+def _evaluate_sentence(
+    sentence: dict[str, Any],
+    items: dict[int, int],
+    sources: dict[int, Source],
+    evaluation: Evaluation,
 ) -> None:
-    found.sentences += 1
+    evaluation.sentences += 1
     cited = [sources.get(items.get(number, 0)) for number in sentence["cites"]]
-    there = [source for source in cited if source is not None]
-    if len(there) < len(cited):
-        found.gone += 1
+    available = [source for source in cited if source is not None]
+    if len(available) < len(cited):
+        evaluation.gone += 1
         return
-    said = complaint(Sentence(sentence["text"], tuple(range(1, len(there) + 1))), there)
-    if said:
-        found.complaints.append(f"{sentence['text']} ({said})")
+    error = validation_error(
+        Sentence(sentence["text"], tuple(range(1, len(available) + 1))), available
+    )
+    if error:
+        evaluation.complaints.append(f"{sentence['text']} ({error})")
     else:
-        found.held += 1
+        evaluation.held += 1
 
 
-def _sources(item_ids: Iterable[int]) -> dict[int, Source]:
+def _load_sources(item_ids: Iterable[int]) -> dict[int, Source]:
+    """Load the texts of the items that still exist, in two queries."""
     ids = set(item_ids)
     bodies = dict(ItemBody.objects.filter(pk__in=ids).values_list("pk", "text"))
     rows = Item.objects.filter(pk__in=ids).values_list("pk", "title", "summary")

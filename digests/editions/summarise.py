@@ -18,17 +18,17 @@ from django.utils.crypto import salted_hmac
 from ainews_site.infra import db_clock
 from digests.editions.edition import CitedSentence
 from digests.models import StorySummary
-from digests.text.check import Sentence, Source, complaint
+from digests.text.check import Sentence, Source, validation_error
 from digests.text.extract import LEADING_CHARACTERS, choose_sentences
-from digests.text.hygiene import MOST_CHARACTERS, cleaned, gives_orders, visible
+from digests.text.hygiene import MAX_CHARACTERS, cleaned, gives_orders, visible
 from digests.text.prompt import (
-    MOST_TOKENS,
-    MOST_WORDS,
+    MAX_TOKENS,
+    MAX_WORDS,
     SCHEMA,
     VERSION,
     Draft,
-    ask_again,
-    ask_for,
+    build_correction,
+    build_messages,
     read_draft,
 )
 from feeds.ai.language.complete import complete, is_configured
@@ -92,13 +92,13 @@ def extract(tellings: Sequence[Telling]) -> Told:
     texts = [visible(telling.text[: LEADING_CHARACTERS * 2]) for telling in tellings]
     sources = [Source(f"{one.title}\n{text}") for one, text in zip(tellings, texts, strict=True)]
 
-    def holds(text: str, source: int) -> bool:
+    def is_supported(text: str, source: int) -> bool:
         sentence = Sentence(text, (source + 1,))
         if text.strip(". ").casefold() == tellings[source].title.strip(". ").casefold():
             return False  # the headline says it already
-        return not gives_orders(text) and not complaint(sentence, sources)
+        return not gives_orders(text) and not validation_error(sentence, sources)
 
-    chosen = choose_sentences(texts, holds=holds)
+    chosen = choose_sentences(texts, is_supported=is_supported)
     return Told(tuple(CitedSentence(one.text, (one.source + 1,)) for one in chosen))
 
 
@@ -136,20 +136,22 @@ def _ask(texts: Sequence[str], nonce: str) -> _Verdict:
     """Once, and once more with what is wrong with it."""
     sources = [Source(text) for text in texts]
     verdict = _Verdict()
-    asked = ask_for(texts, nonce)
+    asked = build_messages(texts, nonce)
     for _ in range(2):
-        answer = complete(asked, SCHEMA, "digest", version=VERSION, max_tokens=MOST_TOKENS).data
+        answer = complete(asked, SCHEMA, "digest", version=VERSION, max_tokens=MAX_TOKENS).data
         complaints = _judge(read_draft(answer), sources, verdict)
         if not complaints:
             break
         verdict.complaints += complaints
-        asked = ask_again(ask_for(texts, nonce), json.dumps(answer, ensure_ascii=False), complaints)
+        asked = build_correction(
+            build_messages(texts, nonce), json.dumps(answer, ensure_ascii=False), complaints
+        )
     return verdict
 
 
 def _judge(draft: Draft, sources: Sequence[Source], verdict: _Verdict) -> list[str]:
     """Take over what holds, as long as the first sentence does: the others may lean on it."""
-    verdicts = [complaint(one, sources) for one in draft.sentences]
+    verdicts = [validation_error(one, sources) for one in draft.sentences]
     wrong = [f"sentence {n}: {said}" for n, said in enumerate(verdicts, 1) if said]
     verdict.drafted += len(verdicts)
     verdict.held += len(verdicts) - len(wrong)
@@ -158,7 +160,7 @@ def _judge(draft: Draft, sources: Sequence[Source], verdict: _Verdict) -> list[s
     verdict.sentences = _within(held) if opens else []
     verdict.why = None
     if draft.why is not None:
-        said = complaint(draft.why, sources)
+        said = validation_error(draft.why, sources)
         verdict.drafted, verdict.held = verdict.drafted + 1, verdict.held + (not said)
         verdict.why = draft.why if opens and not said else None
         wrong += [f"why: {said}"] if said else []
@@ -171,7 +173,7 @@ def _within(sentences: Sequence[Sentence]) -> list[Sentence]:
     words = 0
     for sentence in sentences:
         words += len(sentence.text.split())
-        if kept and words > MOST_WORDS:
+        if kept and words > MAX_WORDS:
             break
         kept.append(sentence)
     return kept
@@ -203,7 +205,7 @@ def _keep(key: str, verdict: _Verdict, numbers: Sequence[int]) -> StorySummary:
 
 def _shown(tellings: Sequence[Telling]) -> list[str]:
     """What a model may see of each, all together within its room."""
-    most = min(MOST_CHARACTERS, ROOM // max(1, len(tellings)))
+    most = min(MAX_CHARACTERS, ROOM // max(1, len(tellings)))
     return [cleaned(f"{telling.title}\n{telling.text}", most) for telling in tellings]
 
 

@@ -23,7 +23,7 @@ from feeds.models import Item, ItemBody
 
 log = logging.getLogger(__name__)
 
-MOST_CITED = 6
+MAX_CITED = 6
 Progress = Callable[[int, int], None]
 """Told how many stories are written, and of how many."""
 
@@ -126,7 +126,7 @@ def _cited(chosen: Chosen) -> list[Item]:
     for item in chosen.items:
         first.setdefault(item.source_id, item)
     originals = [item for item in first.values() if item.copy_of is None]
-    return (originals or list(first.values()))[:MOST_CITED]
+    return (originals or list(first.values()))[:MAX_CITED]
 
 
 def _texts(items: Iterable[Item]) -> dict[int, str]:

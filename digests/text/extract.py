@@ -1,7 +1,8 @@
-"""Choose sentences that stand in the sources themselves. Pure; no model needed.
+"""Summarise a story by choosing sentences of its sources, without a language model. Pure.
 
-Sentences are weighed by TF-IDF against the story's centroid and picked by maximal
-marginal relevance (Carbonell and Goldstein 1998), one a source, near-duplicates dropped.
+Sentences are scored by the similarity of their TF-IDF vector to the story's centroid, and selected
+by maximal marginal relevance (Carbonell and Goldstein 1998): at most one of each source, and no
+near-duplicates.
 """
 
 import math
@@ -23,7 +24,7 @@ _ABBREVIATION = re.compile(
     r"|Corp|Co|No|Nr|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|bzw|z\.B|d\.h|[A-ZÀ-ÞА-Я]))\.$"
 )
 LONGEST_ABBREVIATION = 12
-"""Characters, with what is before it."""
+"""Characters at the end of a sentence that are searched for an abbreviation."""
 _WHOLE_WORD = re.compile(r"[^\W\d_]{5,}$")
 _UNSPACED = re.compile(r"[぀-ヿ㐀-鿿]")
 BOILERPLATE = re.compile(
@@ -35,7 +36,7 @@ BOILERPLATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence as it stands in source number `source` (an index into the texts given)."""
+    """A sentence quoted from the text with index `source`. `position` is its index there."""
 
     text: str
     source: int
@@ -43,7 +44,7 @@ class Sentence:
 
 
 def split_sentences(text: str) -> list[str]:
-    """Sentences of `text`, whole: no abbreviation ends one, nor a full stop within a quotation."""
+    """Split `text` into sentences. Abbreviations and full stops in quotations end none."""
     sentences: list[str] = []
     is_open = False
     for piece in _pieces(text):
@@ -52,12 +53,12 @@ def split_sentences(text: str) -> list[str]:
             sentences[-1] += joins + piece
         else:
             sentences.append(piece)
-        is_open = _goes_on(sentences[-1])
+        is_open = _is_incomplete(sentences[-1])
     return sentences
 
 
 def length(text: str) -> int:
-    """In words; two signs count as one where no spaces are written."""
+    """The length in words. Two characters of Chinese or Japanese count as one word."""
     signs = len(_UNSPACED.findall(text))
     return len(_UNSPACED.sub(" ", text).split()) + signs // 2 if signs else len(text.split())
 
@@ -66,33 +67,33 @@ def choose_sentences(
     texts: Sequence[str],
     *,
     limit: int = 3,
-    holds: Callable[[str, int], bool] = lambda text, source: True,
+    is_supported: Callable[[str, int], bool] = lambda text, source: True,
 ) -> list[Sentence]:
-    """Up to `limit` sentences of at most 60 words together, in the order of their sources.
+    """Return up to `limit` sentences of at most 60 words in total, in the order of their texts.
 
-    `texts` come best source first; empty ones give nothing. `holds` has the last word on a
-    sentence and the index of its text.
+    `texts` are ordered by the quality of their source, best first. `is_supported(sentence,
+    index of its text)` decides last whether a sentence may be used.
     """
     candidates = _candidates(texts)
     vectors = _vectors([candidate.text for candidate in candidates])
     centroid = _normalised(_sum(vectors))
     chosen: list[int] = []
-    refused: set[int] = set()
-    room = MAX_WORDS
+    rejected: set[int] = set()
+    words_left = MAX_WORDS
     while len(chosen) < limit:
-        best = _next(candidates, vectors, centroid, chosen, refused, room)
+        best = _next(candidates, vectors, centroid, chosen, rejected, words_left)
         if best is None:
             break
-        if not holds(candidates[best].text, candidates[best].source):
-            refused.add(best)
+        if not is_supported(candidates[best].text, candidates[best].source):
+            rejected.add(best)
             continue
         chosen.append(best)
-        room -= length(candidates[best].text)
+        words_left -= length(candidates[best].text)
     return [candidates[i] for i in sorted(chosen, key=lambda i: candidates[i].source)]
 
 
 def _pieces(text: str) -> Iterable[str]:
-    """What lies between ends of sentences."""
+    """Cut `text` at the ends of sentences, without joining what abbreviations cut."""
     start = 0
     for match in _END.finditer(text):
         if not _ends(text, match):
@@ -105,15 +106,17 @@ def _pieces(text: str) -> Iterable[str]:
 
 
 def _ends(text: str, match: re.Match[str]) -> bool:
-    """A full stop before lower case ends a sentence after a whole word alone: not in "ca. half"."""
+    """Whether the match ends a sentence. Before lower case it does only after a whole word, so
+    that "ca. half" is not cut."""
     after = text[match.end() : match.end() + 3].lstrip("\"'“‘«([ ")
     if match.group().startswith("\n") or not after[:1].islower():
         return True
     return bool(_WHOLE_WORD.search(text[max(0, match.start() - 30) : match.start()]))
 
 
-def _goes_on(sentence: str) -> bool:
-    """After an abbreviation, or in a quotation that is not too long to be quoted whole."""
+def _is_incomplete(sentence: str) -> bool:
+    """Whether the next piece belongs to this sentence: it ends with an abbreviation, or inside a
+    quotation that is short enough to be kept whole."""
     if _ABBREVIATION.search(sentence[-LONGEST_ABBREVIATION:]):
         return True
     opened = sum(sentence.count(mark) for mark in "“«「『")
@@ -122,13 +125,13 @@ def _goes_on(sentence: str) -> bool:
 
 
 def _candidates(texts: Sequence[str]) -> list[Sentence]:
-    found: list[Sentence] = []
+    candidates: list[Sentence] = []
     for source, text in enumerate(texts):
         leading = split_sentences(text[:LEADING_CHARACTERS])[:LEADING_SENTENCES]
         for position, sentence in enumerate(leading):
             if 5 <= length(sentence) <= MAX_WORDS and not BOILERPLATE.search(sentence):
-                found.append(Sentence(sentence, source, position))
-    return found
+                candidates.append(Sentence(sentence, source, position))
+    return candidates
 
 
 def _next(
@@ -136,18 +139,19 @@ def _next(
     vectors: Sequence[dict[str, float]],
     centroid: dict[str, float],
     chosen: Sequence[int],
-    refused: set[int],
-    room: int,
+    rejected: set[int],
+    words_left: int,
 ) -> int | None:
+    """Return the index of the next candidate to choose, None if none fits."""
     used = {candidates[i].source for i in chosen}
     best, best_score = None, -math.inf
     for i, candidate in enumerate(candidates):
-        if i in refused or candidate.source in used or length(candidate.text) > room:
+        if i in rejected or candidate.source in used or length(candidate.text) > words_left:
             continue
         overlap = max((_dot(vectors[i], vectors[j]) for j in chosen), default=0.0)
         if overlap >= NEAR_DUPLICATE:
             continue
-        # A lead sentence is a hard baseline for news: the first ones weigh more.
+        # News articles state the facts first, so leading sentences weigh more.
         lead = 1.0 / (1.0 + 0.5 * candidate.position) / (1.0 + 0.1 * candidate.source)
         relevance = 0.5 * _dot(vectors[i], centroid) + 0.5 * lead
         score = RELEVANCE * relevance - (1 - RELEVANCE) * overlap

@@ -1,8 +1,8 @@
-"""Make feed texts fit to be shown to a language model: they are data, whatever they say. Pure.
+"""Clean feed texts before a language model reads them, against prompt injection. Pure.
 
-What cannot be seen or is markup goes; a text that speaks to a model is recognised, in the ways
-and languages in which it is commonly tried; what is left is fenced with a word that its author
-cannot know. None of it is proof against all: what a model writes is checked as well.
+Markup and invisible characters are removed. Texts that give orders to a model are detected by
+common phrases in many languages. The rest is fenced with a secret that its author cannot guess.
+This does not stop every attack, so the output of the model is checked too (digests.text.check).
 """
 
 import re
@@ -10,8 +10,8 @@ import unicodedata
 from collections.abc import Sequence
 from html import unescape
 
-MOST_CHARACTERS = 1500
-"""Of one text: news say what happened at the start."""
+MAX_CHARACTERS = 1500
+"""Characters of one text that a model sees. News articles state the facts first."""
 _ROUNDS = 3
 _HIDDEN = re.compile(
     r"<!--.*?(?:-->|$)|<(script|style|template|noscript)\b.*?(?:</\1\s*>|$)|<!\[CDATA\[|\]\]>"
@@ -24,13 +24,13 @@ _LINK = re.compile(r"\[([^\[\]]{0,300})\]\([^()\s]{0,2000}\)")
 _URL = re.compile(r"\b(?:https?|ftp|javascript|data):\S+|\bwww\.\S+", re.IGNORECASE)
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{80,}")
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and marks that show nothing."""
+"""Letters and marks that are displayed as blanks."""
 _LOOKALIKES = str.maketrans("аеіοорсухѕјԁһқԛɡı", "aeioopcyxsjdhkqgi")
 
 
 def visible(text: str) -> str:
-    """What a person would read of it: no markup, no links, nothing that cannot be seen."""
-    text = text[: MOST_CHARACTERS * 40]
+    """Return the text without markup, links and invisible characters: what a person reads."""
+    text = text[: MAX_CHARACTERS * 40]
     for _ in range(_ROUNDS):
         before, text = text, _HIDDEN.sub(" ", unescape(_TEMPLATE.sub(" ", text)))
         if text == before:
@@ -43,8 +43,8 @@ def visible(text: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def cleaned(text: str, most: int = MOST_CHARACTERS) -> str:
-    """The same in one Unicode form (NFKC), at most so many characters, whole words."""
+def cleaned(text: str, most: int = MAX_CHARACTERS) -> str:
+    """Return `visible(text)` in NFKC, cut at a word boundary to at most `most` characters."""
     text = visible(unicodedata.normalize("NFKC", text))
     if len(text) <= most:
         return text
@@ -52,7 +52,7 @@ def cleaned(text: str, most: int = MOST_CHARACTERS) -> str:
 
 
 def fenced(texts: Sequence[str], nonce: str) -> str:
-    """The texts numbered from 1, each between marks that hold `nonce`."""
+    """Number the texts from 1 and put each between markers that contain the secret `nonce`."""
     return "\n".join(
         f"[source {n} {nonce}]\n{text.replace(nonce, '')}\n[end of source {n} {nonce}]"
         for n, text in enumerate(texts, 1)
@@ -60,7 +60,7 @@ def fenced(texts: Sequence[str], nonce: str) -> str:
 
 
 def gives_orders(text: str) -> bool:
-    """Whether it speaks to a model, in place of telling news."""
+    """Whether the text addresses a language model, as in "ignore your instructions"."""
     folded = unicodedata.normalize("NFKC", visible(text)).casefold()
     folded = " ".join(folded.split())
     return any(
@@ -138,4 +138,4 @@ _SQUASHED = re.compile(
     r"(?:ignore|disregard|forget)(?:all|any|the|your|these)*(?:previous|prior|above|earlier)"
     r"(?:instructions?|prompts?|rules)|ignoretheabove|(?:reveal|print|show|leak)your(?:system)?prompt"
 )
-"""The same however it is spaced out."""
+"""Finds the most common phrases also if they are written without spaces."""

@@ -1,7 +1,7 @@
-"""Find the names of a text, and whether they stand in another one. Pure.
+"""Find the names in a text, and check whether another text contains them. Pure.
 
-A name is what is written with a capital or with a digit inside, in scripts that have capitals;
-in Japanese, what is written in katakana.
+A name is a run of words with capital letters, and of the numbers that follow them. In Japanese,
+a name is a word in katakana.
 """
 
 import re
@@ -51,38 +51,41 @@ _CALENDAR = frozenset(
     """.split()  # noqa: SIM905 - as above
 )
 StemOf = Callable[[str], str]
-"""The stem of a word, "" where it has no meaning of its own."""
+"""Returns the stem of a word, or "" for a stop word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word or number of a text: as compared and as written; whether the next one adjoins it,
-    or adheres to it without a sign between."""
+    """A word or number of a text."""
 
     form: str
+    """Folded, for comparison."""
     written: str
     adjoins: bool
+    """At most one space, hyphen or similar character separates it from the next word."""
     adheres: bool
+    """Nothing separates it from the next word."""
     starts: bool
+    """It is the first word of a sentence or quotation."""
     is_name: bool
 
 
 class Text:
-    """A text as it is searched for names and quotations."""
+    """A text, prepared for the search for names and quotations."""
 
     def __init__(self, text: str) -> None:
         self.text = unicodedata.normalize("NFKC", text)
 
     @cached_property
     def words(self) -> list[Word]:
-        found = list(_TOKEN.finditer(self.text))
+        tokens = list(_TOKEN.finditer(self.text))
         words = []
-        for n, match in enumerate(found):
-            end = found[n + 1].start() if n + 1 < len(found) else len(self.text)
+        for n, match in enumerate(tokens):
+            end = tokens[n + 1].start() if n + 1 < len(tokens) else len(self.text)
             between = self.text[match.end() : end]
             written = match.group()
             after_title = fold(written) in _TITLES or len(written) == 1
-            adjoins = n + 1 < len(found) and bool(
+            adjoins = n + 1 < len(tokens) and bool(
                 _CLOSE.fullmatch(between) or (after_title and _INITIAL.fullmatch(between))
             )
             starts = bool(_STARTS.search(self.text[max(0, match.start() - 8) : match.start()]))
@@ -93,7 +96,7 @@ class Text:
         return words
 
     def _is_name(self, match: re.Match[str]) -> bool:
-        """Q3, US$ and Milliarden are of numbers, which have a rule of their own."""
+        """Whether the word may be a name. Q3, US$ and Milliarden are parts of numbers."""
         word = match.group()
         if len(word) > 2 and (word.lower() in MAGNITUDES or word.lower() in MONEY):
             return False
@@ -107,7 +110,7 @@ class Text:
 
     @cached_property
     def joined(self) -> frozenset[str]:
-        """All runs of up to six words that adjoin each other, written in one."""
+        """All runs of up to six adjoining words, each joined without spaces."""
         runs = set()
         for n in range(len(self.words)):
             run = ""
@@ -120,36 +123,41 @@ class Text:
 
     @cached_property
     def alone(self) -> frozenset[str]:
-        """Words that stand somewhere without another name beside them, or in lower case."""
-        found = set()
+        """Words that occur at least once outside of a longer name, or in lower case."""
+        forms = set()
         for n, word in enumerate(self.words):
             before = self.words[n - 1] if n and self.words[n - 1].adjoins else None
             after = self.words[n + 1] if word.adjoins and n + 1 < len(self.words) else None
-            beside = [one for one in (before, after) if one is not None]
-            is_digits = word.written[0].isdigit()
-            if not (word.is_name or is_digits) or not any(_is_part(one) for one in beside):
-                found.add(word.form)
-        return frozenset(found)
+            neighbours = [word for word in (before, after) if word is not None]
+            is_number = word.written[0].isdigit()
+            is_in_name = any(_is_name_part(neighbour) for neighbour in neighbours)
+            if not (word.is_name or is_number) or not is_in_name:
+                forms.add(word.form)
+        return frozenset(forms)
 
     @cached_property
     def sequence(self) -> str:
         return f" {' '.join(word.form for word in self.words)} "
 
     def quotes(self, quotation: str) -> bool:
-        """Whether `quotation` stands here word for word."""
+        """Whether the text contains `quotation` word for word."""
         sought = " ".join(word.form for word in Text(quotation).words)
         return f" {sought} " in self.sequence
 
 
 def fold(text: str) -> str:
-    """Without case and accents, as names are written now with and now without."""
+    """Remove case and accents, because names are written with and without them."""
     decomposed = unicodedata.normalize("NFD", text.casefold())
     bare = "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f")
     return unicodedata.normalize("NFC", bare)
 
 
 def names_in(claim: Text, stems: Iterable[str], stem_of: StemOf) -> list[tuple[Word, ...]]:
-    """Runs of names. An ordinary word that opens a sentence is none when its stem is given."""
+    """Return the names in a claim, each as its words.
+
+    `stems` are the content words of the sources: a capitalised first word of a sentence is no
+    name if its stem is among them.
+    """
     known = frozenset(stems)
     runs: list[list[Word]] = [[]]
     before: Word | None = None
@@ -157,9 +165,9 @@ def names_in(claim: Text, stems: Iterable[str], stem_of: StemOf) -> list[tuple[W
         is_suffix = before is not None and before.written[0].isdigit() and before.adheres
         before = word
         if is_suffix and not runs[-1] and len(word.written) <= 2:
-            continue  # the B of 7B
+            continue  # the B of 7B belongs to the number
         if word.form in _CALENDAR and word.is_name:
-            runs += [[word], []]  # "May 20" is "20 May"
+            runs += [[word], []]  # apart, so that "May 20" equals "20 May"
         elif (runs[-1] and word.written[0].isdigit()) or (
             word.is_name and not (word.starts and _is_ordinary(word, after, known, stem_of))
         ):
@@ -172,9 +180,9 @@ def names_in(claim: Text, stems: Iterable[str], stem_of: StemOf) -> list[tuple[W
     return [tuple(run) for run in runs if run] + [(word,) for word in katakana]
 
 
-def stands_in(name: Sequence[Word], given: Text) -> bool:
-    """Whether the name stands there as a whole, or as parts that each stand for themselves."""
-    forms = [_singular(word.form, given) for word in name]
+def contains_name(name: Sequence[Word], given: Text) -> bool:
+    """Whether `given` contains the name as a whole, or all its parts, each on its own."""
+    forms = [_match_plural(word.form, given) for word in name]
     if _CJK.search(forms[0]):
         return forms[0] in fold(given.text)
     if len(forms) == 1:
@@ -190,15 +198,15 @@ def stands_in(name: Sequence[Word], given: Text) -> bool:
 
 
 def _is_ordinary(word: Word, after: Word | None, known: frozenset[str], stem_of: StemOf) -> bool:
-    """Of a word that opens a sentence: one before a name may be a part of it."""
+    """Whether the first word of a sentence is an ordinary word and no name."""
     if any(letter.isupper() for letter in word.written[1:]):
         return False
     opens_name = word.adjoins and after is not None and after.is_name
     return word.form in _OPENERS or (not opens_name and stem_of(word.form) in known)
 
 
-def _singular(form: str, given: Text) -> str:
-    """ "Republicans" stand where "Republican" does."""
+def _match_plural(form: str, given: Text) -> str:
+    """Return the form with or without a final s, whichever the text contains."""
     if form not in given.forms and form.endswith("s") and form[:-1] in given.forms:
         return form[:-1]
     return f"{form}s" if form not in given.forms and f"{form}s" in given.forms else form
@@ -208,8 +216,8 @@ def _has_capital(written: str) -> bool:
     return any(letter.isupper() or letter.istitle() for letter in written)
 
 
-def _is_part(word: Word) -> bool:
-    """Of a name beside it: a number is, a word that opens sentences or a month is not."""
+def _is_name_part(word: Word) -> bool:
+    """Whether the word can be a part of a longer name. Months and function words cannot."""
     is_name = word.is_name and word.form not in _OPENERS and word.form not in _CALENDAR
     return is_name or word.written[0].isdigit()
 

@@ -1,6 +1,6 @@
-"""Read the numbers of a text as quantities, however they are written. Pure.
+"""Parse the numbers in a text into quantities that can be compared. Pure.
 
-"7B", "7 billion", "7,000,000,000" and "seven billion" are one; "7 %" and "$7" are others.
+"7B", "7 billion", "7,000,000,000" and "seven billion" are equal; "7 %" and "$7" are different.
 """
 
 import re
@@ -38,7 +38,7 @@ _AFTER = re.compile(r"[ \-]{0,2}$")
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One way to read a number: a value with its unit ("" for a bare one)."""
+    """One interpretation of a number: a value and its unit, "" if it has none."""
 
     value: float
     kind: str = ""
@@ -46,8 +46,10 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number as it stands in a text, with the ways to read it. `is_bound`: a part of a name,
-    as the 5 in GPT-5; `follows_name`: perhaps so, as in GPT 5."""
+    """A number as written in a text, with its possible interpretations.
+
+    `is_bound`: it is part of a name, as in GPT-5. `follows_name`: it may be, as in GPT 5.
+    """
 
     text: str
     readings: frozenset[Quantity]
@@ -56,30 +58,30 @@ class Number:
 
 
 def numbers_in(text: str) -> list[Number]:
-    """All of them, in their order."""
+    """Return all numbers of a text in their order."""
     text = unicodedata.normalize("NFKC", text)
     tokens = [(match.group(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
-    found: list[Number] = []
+    numbers: list[Number] = []
     at = 0
     while at < len(tokens):
         word = tokens[at][0]
         if word[0].isdigit():
             number, at = _in_digits(text, tokens, at)
-            found.append(number)
+            numbers.append(number)
         elif (read := _in_words(text, tokens, at)) is not None:
             number, at = read
-            found.append(number)
+            numbers.append(number)
         else:
             at += 1
-    return _as_ranges(text, found)
+    return _as_ranges(text, numbers)
 
 
-def stand_in(claimed: Number, given: Iterable[Number]) -> bool:
-    """Whether the claimed number is one of those given."""
+def contains_number(claimed: Number, given: Iterable[Number]) -> bool:
+    """Whether the claimed number is among the numbers of the sources."""
     return any(
-        (claimed.is_bound or claimed.follows_name or not one.is_bound)
-        and any(_agree(a, b) for a in claimed.readings for b in one.readings)
-        for one in given
+        (claimed.is_bound or claimed.follows_name or not number.is_bound)
+        and any(_agree(a, b) for a in claimed.readings for b in number.readings)
+        for number in given
     )
 
 
@@ -88,7 +90,7 @@ def _agree(claimed: Quantity, given: Quantity) -> bool:
         return False
     if claimed.kind == given.kind or {claimed.kind, given.kind} == {"", "th"}:
         return True
-    # "lasted 5" of "5 days" is meagre and true; "5" of "$5" or "5 %" is another thing.
+    # A claim may drop a plain unit ("5" for "5 days"), but not a currency or a percent sign.
     return claimed.kind == "" and given.kind in _PLAIN
 
 
@@ -97,6 +99,7 @@ Token = tuple[str, int, int]
 
 
 def _in_digits(text: str, tokens: list[Token], at: int) -> tuple[Number, int]:
+    """Parse a number that starts with a digit. Return it and the index of the next token."""
     word, start, end = tokens[at]
     before = text[:start]
     bound = bool(_BOUND.search(before[-30:])) and not _PERIOD.search(text[max(0, start - 4) : end])
@@ -109,7 +112,7 @@ def _in_digits(text: str, tokens: list[Token], at: int) -> tuple[Number, int]:
         adheres = following[1] == end
         name = following[0]
         if adheres and name.lower() in ("st", "nd", "rd", "th"):
-            return Number(text[start : following[2]], _all(values, {(1.0, "th")})), upto + 1
+            return Number(text[start : following[2]], _quantities(values, {(1.0, "th")})), upto + 1
         if adheres and name in SUFFIXES:
             kinds, upto, end = {(SUFFIXES[name], "")}, upto + 1, following[2]
             if name in MEASURES:
@@ -117,16 +120,19 @@ def _in_digits(text: str, tokens: list[Token], at: int) -> tuple[Number, int]:
         elif name.lower() in MAGNITUDES and (not adheres or len(name) > 1 or not name.isascii()):
             kinds, upto, end = {(MAGNITUDES[name.lower()], "")}, upto + 1, following[2]
         elif not name[0].isdigit() and name.isalpha() and name[0] in MAGNITUDES:
-            end = following[1] + 1  # what follows without a space may be money: 万円
+            end = following[1] + 1  # a currency may follow without a space: 万円
             kinds = {(MAGNITUDES[name[0]], MONEY.get(text[end : end + 1], ""))}
     kind, upto, end = _kind(text, tokens, at, upto, end)
     if kind:
         kinds = {(factor, kind) for factor, own in kinds if not own} or kinds
-    return Number(text[start:end], _all(values, kinds), bound, follows), upto
+    return Number(text[start:end], _quantities(values, kinds), bound, follows), upto
 
 
 def _kind(text: str, tokens: list[Token], first: int, upto: int, end: int) -> tuple[str, int, int]:
-    """The unit before or after a number, where there is one."""
+    """Find the unit before or after a number.
+
+    Return the unit ("" if there is none), the index of the next token, and where the number ends.
+    """
     if first and _AFTER.fullmatch(text[tokens[first - 1][2] : tokens[first][1]]):
         before = tokens[first - 1][0].lower()
         if before == "$" and first > 1 and tokens[first - 2][2] == tokens[first - 1][1]:
@@ -150,34 +156,35 @@ def _kind(text: str, tokens: list[Token], first: int, upto: int, end: int) -> tu
 
 
 def _next(text: str, tokens: list[Token], at: int, end: int) -> Token | None:
-    """The token after `end`, with no more than a space or a hyphen between."""
+    """Return the token at index `at` if at most a space or hyphen separates it from `end`."""
     if at >= len(tokens) or not _AFTER.fullmatch(text[end : tokens[at][1]]):
         return None
     return tokens[at]
 
 
-def _all(values: Iterable[float], kinds: Iterable[tuple[float, str]]) -> frozenset[Quantity]:
+def _quantities(values: Iterable[float], kinds: Iterable[tuple[float, str]]) -> frozenset[Quantity]:
     return frozenset(Quantity(value * factor, kind) for value in values for factor, kind in kinds)
 
 
 def _literal(word: str) -> frozenset[Quantity]:
-    """A version, a time or a date stands for itself alone."""
+    """A version, time or date equals only the same characters."""
     return frozenset({Quantity(0.0, word)})
 
 
 def _values(word: str) -> set[float]:
-    """The English and the continental reading of digits with separators."""
+    """Parse digits with separators, by the English and by the continental convention."""
     plain = re.sub(r"[ '’]", "", word)
-    found = set()
+    values = set()
     if re.fullmatch(r"\d+(?:\.\d+)?|\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?", plain):
-        found.add(float(plain.replace(",", "")))
+        values.add(float(plain.replace(",", "")))
     is_thousands = re.fullmatch(r"\d{1,3}(?:\.\d{3})+(?:,\d+)?", plain)
     if is_thousands or re.fullmatch(r"\d+,(?:\d{1,2}|\d{4,})", plain):
-        found.add(float(plain.replace(".", "").replace(",", ".")))
-    return found or {float(re.sub(r"\D", "", plain)[:300])}
+        values.add(float(plain.replace(".", "").replace(",", ".")))
+    return values or {float(re.sub(r"\D", "", plain)[:300])}
 
 
 def _in_words(text: str, tokens: list[Token], at: int) -> tuple[Number, int] | None:
+    """Parse a number written in words, such as "two hundred" or "twice". None if there is none."""
     word = tokens[at][0].lower()
     if word in FACTORS:
         readings = frozenset(Quantity(value, kind) for value, kind in FACTORS[word])
@@ -196,13 +203,14 @@ def _in_words(text: str, tokens: list[Token], at: int) -> tuple[Number, int] | N
     end = tokens[at - 1][2]
     kind, upto, end = _kind(text, tokens, first, at, end)
     if word == "one" and at == first + 1 and not kind:
-        return None  # "one of them" counts nothing
-    said = text[tokens[first][1] : end]
-    return Number(said, frozenset({Quantity(total, kind)})), upto
+        return None  # a pronoun, as in "one of them"
+    written = text[tokens[first][1] : end]
+    return Number(written, frozenset({Quantity(total, kind)})), upto
 
 
 def _spelt(text: str, tokens: list[Token], at: int, part: float) -> tuple[float, int]:
-    """Add up "two hundred and fifty thousand" from token `at`: the value, and the next token."""
+    """Add up words such as "two hundred and fifty thousand", from token `at` on. `part` is the
+    value before it. Return the value and the index of the next token."""
     total = 0.0
     while at < len(tokens):
         word = tokens[at][0].lower()
@@ -223,13 +231,13 @@ def _spelt(text: str, tokens: list[Token], at: int, part: float) -> tuple[float,
     return total + part, at
 
 
-def _as_ranges(text: str, found: list[Number]) -> list[Number]:
-    """ "5 to 10 %" says the unit once, for both."""
-    for n, (one, other) in enumerate(pairwise(found)):
-        between = rf"{re.escape(one.text)} ?(?:to|and|or|-|–|bis|à) ?[$€£]?{re.escape(other.text)}"
-        kinds = {reading.kind for reading in other.readings} - {""}
-        bare = {reading.value for reading in one.readings if not reading.kind}
+def _as_ranges(text: str, numbers: list[Number]) -> list[Number]:
+    """Give both numbers of a range its unit: "5 to 10 %" is 5 % to 10 %."""
+    for n, (low, high) in enumerate(pairwise(numbers)):
+        between = rf"{re.escape(low.text)} ?(?:to|and|or|-|–|bis|à) ?[$€£]?{re.escape(high.text)}"
+        kinds = {reading.kind for reading in high.readings} - {""}
+        bare = {reading.value for reading in low.readings if not reading.kind}
         if kinds and bare and re.search(between, text):
             more = {Quantity(value, kind) for value in bare for kind in kinds}
-            found[n] = replace(one, readings=one.readings | more)
-    return found
+            numbers[n] = replace(low, readings=low.readings | more)
+    return numbers

@@ -1,4 +1,4 @@
-"""The words and signs that make up quantities: magnitudes, units, money, numbers. Pure."""
+"""Words and signs of quantities: magnitudes, currencies, units and number words. Pure."""
 
 MAGNITUDES = {
     **dict.fromkeys(("thousand", "thousands", "k", "tsd", "tausend", "mil", "mille", "тыс"), 1e3),
@@ -19,7 +19,7 @@ MAGNITUDES = {
 }
 SUFFIXES = {"k": 1e3, "K": 1e3, "m": 1e6, "M": 1e6, "b": 1e9, "B": 1e9, "T": 1e12, "t": 1e12}
 MEASURES = {"m": "metre", "t": "tonne"}
-"""Letters that may be a unit as well."""
+"""Suffixes that may also be a unit: 5m is 5 million or 5 metres."""
 MONEY = {
     **{"$": "$", "€": "€", "£": "£", "¥": "¥", "₹": "₹", "₽": "₽", "₩": "₩"},
     **dict.fromkeys(("us$", "usd", "dollar", "dollars", "долларов"), "$"),

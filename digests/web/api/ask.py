@@ -1,4 +1,4 @@
-"""Questions over REST."""
+"""REST API of questions."""
 
 from typing import Any
 
@@ -10,10 +10,16 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from digests.ask.asking import Asked, ask_model, look, plain, problem_of
+from digests.ask.answers import (
+    QuestionState,
+    answer_of,
+    ask_model,
+    clean_question,
+    validation_error,
+)
 from feeds.web.api.resource import ReaderView, parameter
 
-NOT_SAID = "No answer in your sources."
+NO_ANSWER = "No answer in your sources."
 
 
 class AnswerSentenceSerializer(serializers.Serializer[Any]):
@@ -43,9 +49,9 @@ class AskedSerializer(serializers.Serializer[Any]):
     says = serializers.SerializerMethodField()
     problems = serializers.ListField(source="answer.problems", child=serializers.CharField())
 
-    def get_says(self, asked: Asked) -> str:
-        nothing = not (asked.answer.sentences or asked.answer.problems)
-        return " ".join(filter(None, [NOT_SAID if nothing else "", asked.says]))
+    def get_says(self, asked: QuestionState) -> str:
+        is_empty = not (asked.answer.sentences or asked.answer.problems)
+        return " ".join(filter(None, [NO_ANSWER if is_empty else "", asked.message]))
 
 
 class QuestionSerializer(serializers.Serializer[Any]):
@@ -61,7 +67,7 @@ class Ask(ReaderView):
     def get(self, request: Request) -> Response:
         """Sentences quoted from the sources, or the model's answer if it was asked before."""
         text = _question(request.query_params)
-        return Response(AskedSerializer(look(self.reader, text)).data)
+        return Response(AskedSerializer(answer_of(self.reader, text)).data)
 
     @extend_schema(
         summary="Ask the language model",
@@ -75,12 +81,12 @@ class Ask(ReaderView):
         return Response(AskedSerializer(asked).data, code)
 
 
-def _question(given: Any) -> str:
-    if not hasattr(given, "get"):
+def _question(data: Any) -> str:
+    if not hasattr(data, "get"):
         raise ValidationError({"q": "Send an object with the question as q."})
-    text = plain(str(given.get("q") or ""))
-    if problem := problem_of(text):
-        raise ValidationError({"q": problem})
+    text = clean_question(str(data.get("q") or ""))
+    if error := validation_error(text):
+        raise ValidationError({"q": error})
     return text
 
 

@@ -1,4 +1,4 @@
-"""The page that answers a question, and the part of it that waits for a model."""
+"""The page that answers a question, and the fragment that waits for the model's answer."""
 
 from urllib.parse import urlencode
 
@@ -9,23 +9,23 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.types import ReaderRequest
-from digests.ask.asking import Asked, ask_model, look, plain, shown
+from digests.ask.answers import QuestionState, answer_of, ask_model, clean_question, question_state
 from digests.models import Question
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: ReaderRequest) -> HttpResponse:
-    """The sources' answer at once; a POST asks the model, and a reload shows what it says."""
-    given = request.POST if request.method == "POST" else request.GET
-    text = plain(given.get("q", ""))
+    """Show the extractive answer at once. A POST asks the model; the page then polls ask_state."""
+    parameters = request.POST if request.method == "POST" else request.GET
+    text = clean_question(parameters.get("q", ""))
     if request.method != "POST":
-        asked = look(request.user, text) if text else Asked()
+        asked = answer_of(request.user, text) if text else QuestionState()
         return _page(request, text, asked)
     asked = ask_model(request.user, text)
     if request.headers.get("HX-Request"):
-        return _part(request, text, asked)
-    if asked.says or asked.answer.problems:
+        return _fragment(request, text, asked)
+    if asked.message or asked.answer.problems:
         return _page(request, text, asked)
     return redirect(f"{reverse('ask')}?{urlencode({'q': text})}")
 
@@ -33,14 +33,14 @@ def ask(request: ReaderRequest) -> HttpResponse:
 @login_required
 @require_safe
 def ask_state(request: ReaderRequest, pk: int) -> HttpResponse:
-    """The answer as it stands now, for the page that waits."""
+    """Render the current state of a question, for a page that waits for the model."""
     question = get_object_or_404(Question, pk=pk, user=request.user)
-    return _part(request, question.text, shown(request.user, question.text, question))
+    return _fragment(request, question.text, question_state(request.user, question.text, question))
 
 
-def _page(request: ReaderRequest, text: str, asked: Asked) -> HttpResponse:
+def _page(request: ReaderRequest, text: str, asked: QuestionState) -> HttpResponse:
     return render(request, "digests/ask.html", {"search_text": text, "asked": asked})
 
 
-def _part(request: ReaderRequest, text: str, asked: Asked) -> HttpResponse:
+def _fragment(request: ReaderRequest, text: str, asked: QuestionState) -> HttpResponse:
     return render(request, "digests/ask_answer.html", {"search_text": text, "asked": asked})

@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ainews_site.infra import db_clock
-from digests.channels.atom import KIND, MOST_ENTRIES, atom
+from digests.channels.atom import KIND, MAX_ENTRIES, atom
 from digests.channels.links import CONFIRM, FEED, UNSUBSCRIBE, channel_for, whole
 from digests.channels.outbox import stop
 from digests.models import Channel, Digest
@@ -31,12 +31,12 @@ def feed(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404("This feed does not exist or its address was changed.")
     owner = None if channel.is_global else channel.user
     editions = Digest.objects.of(owner)
-    known = list(editions.values_list("pk", "created_at")[:MOST_ENTRIES])
+    known = list(editions.values_list("pk", "created_at")[:MAX_ENTRIES])
     what = repr((token, request.build_absolute_uri(), known)).encode()
     tag = quote_etag(blake2b(what, digest_size=12).hexdigest())
     answer = get_conditional_response(request, etag=tag)
     if answer is None:
-        document = atom(list(editions[:MOST_ENTRIES]), channel, partial(whole, request))
+        document = atom(list(editions[:MAX_ENTRIES]), channel, partial(whole, request))
         answer = HttpResponse(document, content_type="application/atom+xml; charset=utf-8")
     answer.headers["ETag"] = tag
     answer.headers["Cache-Control"] = "private, no-cache"

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from digests.ask.questions import KEPT, answer_question, forget_old_questions
+from digests.ask.questions import REUSED_FOR, answer_question, forget_old_questions
 from digests.models import Question
 from feeds.models import Item
 from feeds.reading.marks import set_state
@@ -328,13 +328,13 @@ def test_the_same_question_is_asked_once(page: Client, deal: Item, llm: ModelSer
 def test_an_answer_expires(page: Client, deal: Item, llm: ModelServer) -> None:
     llm.will(says({"sentences": [{"text": PAID, "cites": [1]}]}))
     row = ask_the_model(page)
-    Question.objects.update(asked_at=timezone.now() - KEPT - timedelta(minutes=1))
+    Question.objects.update(asked_at=timezone.now() - REUSED_FOR - timedelta(minutes=1))
 
     assert f"Written by {MODEL}" not in shown(page)
     page.post("/ask/", {"q": QUESTION})
     assert Question.objects.get().pk != row.pk
 
-    Question.objects.update(asked_at=timezone.now() - KEPT - timedelta(minutes=1))
+    Question.objects.update(asked_at=timezone.now() - REUSED_FOR - timedelta(minutes=1))
     assert forget_old_questions() == 1
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from digests.ask.passages import MOST, MOST_A_SOURCE, Text, choose_passages, question_terms
+from digests.ask.passages import MAX_PASSAGES, MAX_PER_SOURCE, Text, choose_passages, question_terms
 
 KESTREL = Text(
     "Kestrel buys Falcon",
@@ -56,9 +56,9 @@ def test_at_most_five_sentences_and_two_of_a_source() -> None:
 
     passages = choose_passages("Where did Kestrel open an office?", texts)
 
-    assert len(passages) <= MOST
+    assert len(passages) <= MAX_PASSAGES
     for number in range(4):
-        assert sum(passage.source == number for passage in passages) <= MOST_A_SOURCE
+        assert sum(passage.source == number for passage in passages) <= MAX_PER_SOURCE
 
 
 def test_the_same_said_twice_is_quoted_once() -> None:

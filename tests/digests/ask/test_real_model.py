@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from digests.ask.asking import look
+from digests.ask.answers import answer_of
 from digests.ask.questions import answer_question, open_question
-from digests.text.check import Sentence, Source, complaint
+from digests.text.check import Sentence, Source, validation_error
 from feeds.models import Item
 from tests import real_model
 from tests.make import make_item, make_source, make_user
@@ -45,14 +45,14 @@ def test_what_is_shown_of_its_answers_holds(settings: Any) -> None:
             answer_question(row.pk)
             row.refresh_from_db()
             assert row.state != row.WAITING
-            written.append(look(reader, question))
+            written.append(answer_of(reader, question))
 
     for asked in written:
         cited = [_cited(one.item_id) for one in asked.answer.sources]
         assert asked.answer.sentences
         for sentence in asked.answer.sentences:
-            assert not complaint(Sentence(sentence.text, sentence.cites), cited)
-        assert asked.answer.is_by_model or asked.says
+            assert not validation_error(Sentence(sentence.text, sentence.cites), cited)
+        assert asked.answer.is_by_model or asked.message
 
 
 def _cited(item_id: int) -> Source:

@@ -81,7 +81,7 @@ def test_long_titles_stay_within_each_service_s_limits(title: str) -> None:
     made = edition(*[title] * 9, text=title * 3, url="https://a.example/" + "x" * 1900)
 
     in_slack = slack.message_of(made)
-    assert len(in_slack["blocks"]) <= slack.MOST_BLOCKS
+    assert len(in_slack["blocks"]) <= slack.MAX_BLOCKS
     assert all(len(block["text"]["text"]) <= slack.LONGEST_TEXT for block in in_slack["blocks"])
     assert len(in_slack["blocks"][0]["text"]["text"]) <= 150
     assert len(in_slack["text"]) <= slack.LONGEST_TEXT

@@ -2,8 +2,8 @@
 
 import pytest
 
-from digests.text.check import Sentence, Source, complaint, content_words
-from digests.text.numbers import numbers_in, stand_in
+from digests.text.check import Sentence, Source, content_words, validation_error
+from digests.text.numbers import contains_number, numbers_in
 
 LAB = (
     "OpenAI releases GPT-5.2\n"
@@ -17,7 +17,7 @@ OTHER = "Google Cloud opened a centre in Paris. Sam Bankman and Ada Altman were 
 
 def wrong(text: str, *sources: str, cites: tuple[int, ...] = ()) -> str:
     given = sources or (LAB,)
-    return complaint(
+    return validation_error(
         Sentence(text, cites or tuple(range(1, len(given) + 1))), [Source(one) for one in given]
     )
 
@@ -150,7 +150,7 @@ def test_only_the_cited_source_counts() -> None:
     assert "not in the cited source" in wrong(text, OTHER, LAB, cites=(1,))
     assert wrong(text, OTHER, LAB, cites=(3,)) == "there is no source 3"
     assert wrong(text, OTHER, LAB, cites=(0,)) == "there is no source 0"
-    assert complaint(Sentence(text, ()), [Source(LAB)]) == "it cites no source"
+    assert validation_error(Sentence(text, ()), [Source(LAB)]) == "it cites no source"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_other_languages_are_held_to_the_same(text: str, source: str, holds: boo
 def test_numbers_are_one_however_they_are_written(one: str, other: str, are_one: bool) -> None:
     (claimed,) = numbers_in(one)
 
-    assert stand_in(claimed, numbers_in(other)) is are_one
+    assert contains_number(claimed, numbers_in(other)) is are_one
 
 
 def test_three_of_five_words_are_enough_and_fewer_are_not() -> None:

@@ -89,7 +89,7 @@ def test_a_sentence_of_another_script_ends_with_its_own_mark() -> None:
 def test_what_does_not_hold_gives_way_to_the_next_best() -> None:
     text = "The lab released a model of seven billion weights. It runs on one small card at home."
 
-    (chosen,) = choose_sentences([text], holds=lambda sentence, source: "card" in sentence)
+    (chosen,) = choose_sentences([text], is_supported=lambda sentence, source: "card" in sentence)
 
     assert chosen.text == "It runs on one small card at home."
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digests.text.hygiene import MOST_CHARACTERS, cleaned, fenced, gives_orders, visible
+from digests.text.hygiene import MAX_CHARACTERS, cleaned, fenced, gives_orders, visible
 from tests.digests.injected import HARMLESS, HIDDEN, NEWS, ORDERS
 
 
@@ -29,7 +29,7 @@ def test_ordinary_news_gives_no_orders_and_stays_as_it_is(text: str) -> None:
 def test_a_long_text_ends_after_a_whole_word() -> None:
     text = cleaned("word " * 10_000)
 
-    assert len(text) <= MOST_CHARACTERS
+    assert len(text) <= MAX_CHARACTERS
     assert text.endswith("word")
 
 
