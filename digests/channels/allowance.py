@@ -1,4 +1,4 @@
-"""Keep a reader from doing too often what costs others: letters, posts, editions."""
+"""Rate limits for actions that cost others something: e-mails, test posts, editions."""
 
 from datetime import timedelta
 
@@ -13,15 +13,15 @@ LIMITS = {
     "test": (10, timedelta(hours=1)),
     "confirm": (5, timedelta(days=1)),
 }
-"""How often within which time."""
+"""{action: (how often, within which time)}"""
 
 
 def spend(user: User, action: str) -> bool:
-    """Whether `action`, one of LIMITS, may be done once more; it then counts as done."""
+    """Count one use of `action`, a key of LIMITS. Return False if the limit is reached."""
     most, period = LIMITS[action]
     now = db_clock.now()
     own, _ = Allowance.objects.get_or_create(user=user, action=action, defaults={"since": now})
     row = Allowance.objects.filter(pk=own.pk)
-    # Conditions in the UPDATE decide between two requests that come at once.
+    # The conditions are in the UPDATE, so that concurrent requests cannot exceed the limit.
     row.filter(since__lte=now - period).update(since=now, used=0)
     return row.filter(used__lt=most).update(used=F("used") + 1) == 1

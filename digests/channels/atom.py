@@ -24,7 +24,7 @@ class AtomFeed(ChannelKind):
     takes_target = False
     is_pushed = False
     can_test = False
-    renews = "New address"
+    renewal_label = "New address"
 
     def path(self, channel: Channel) -> str:
         return reverse("digest_feed", kwargs={"token": token_for(channel, FEED)})
@@ -34,7 +34,7 @@ KIND = AtomFeed()
 
 
 class ContentFeed(Atom1Feed):
-    """Django writes summaries only; an edition is the whole content."""
+    """Adds <content> to entries; Django's own class writes summaries only."""
 
     def add_item_elements(self, handler: Any, item: Any) -> None:
         super().add_item_elements(handler, item)
@@ -42,7 +42,7 @@ class ContentFeed(Atom1Feed):
 
 
 def atom(editions: Sequence[Digest], channel: Channel, absolute: Callable[[str], str]) -> str:
-    """The document; `absolute` makes a whole address of a path."""
+    """Return the feed as XML. `absolute` turns a path into an absolute URL."""
     site = absolute("/").rstrip("/")
     page = reverse("digest_global" if channel.is_global else "digest")
     feed = ContentFeed(
@@ -72,7 +72,7 @@ def _title(digest: Digest) -> str:
 
 
 def _summary(digest: Digest) -> str:
-    """The headlines, as HTML, which is how Django writes it."""
+    """The headlines as HTML, because Django declares summaries as HTML."""
     return escape("; ".join(story["headline"] for story in digest.content["stories"]))
 
 
@@ -82,11 +82,11 @@ def _content(digest: Digest, site: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without the characters that XML 1.0 cannot carry."""
+    """Remove the characters that XML 1.0 does not allow."""
     return "".join(c for c in text if c in "\t\n\r" or (c >= " " and c not in "\ufffe\uffff"))
 
 
 def _urn(kind: str, pk: int) -> str:
-    """The same for ever here, and of no other installation."""
-    made = salted_hmac(f"digests.feed.{kind}", str(pk), algorithm="sha256").digest()[:16]
-    return uuid.UUID(bytes=made, version=4).urn
+    """A permanent id that differs between installations."""
+    digest = salted_hmac(f"digests.feed.{kind}", str(pk), algorithm="sha256").digest()[:16]
+    return uuid.UUID(bytes=digest, version=4).urn

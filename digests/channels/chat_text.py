@@ -1,7 +1,7 @@
-"""Text for messages of chats: titles come from feeds and must stay text. Pure.
+"""Escape text for chat messages. Pure.
 
-They can mention nobody (@everyone, <!channel>) and make no link and no heading. The limits of a
-service are in its own module.
+Titles come from feeds. They must not mention anybody (@everyone, <!channel>) and must not create
+links or headings. The limits of each service are in its own module.
 """
 
 import re
@@ -9,20 +9,20 @@ from urllib.parse import quote
 
 LONGEST_URL = 1_000
 MAX_TEXT = 600
-"""Characters of one story; an edition's own limit is 60 words."""
-GAP = "\u200b"
-"""A space of no width: what it separates is no mention and no address any more."""
+"""Characters of one story. Summaries have at most 60 words, so this rarely cuts any."""
+ZERO_WIDTH_SPACE = "\u200b"
+"""A zero-width space. Services do not recognise a mention or URL that contains it."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:<&])")
-_BREAKS = re.compile(r"(@|://|\bwww(?=\.)|\bmailto(?=:))", re.IGNORECASE)
+_LINK_STARTS = re.compile(r"(@|://|\bwww(?=\.)|\bmailto(?=:))", re.IGNORECASE)
 
 
 def break_links(text: str) -> str:
-    """One line in which no service finds a mention or an address."""
-    return _BREAKS.sub(_part, flat(text))
+    """Return the text on one line, changed so that services find no mention or URL in it."""
+    return _LINK_STARTS.sub(_break, one_line(text))
 
 
 def markdown_escape(text: str) -> str:
-    """Text that Discord and Mattermost show as it is."""
+    """Escape text so that Discord and Mattermost display it literally."""
     return _SPECIAL.sub(r"\\\1", break_links(text))
 
 
@@ -32,8 +32,8 @@ def markdown_link(label: str, url: str) -> str:
     return f"[{label}]({target})" if 0 < len(target) <= LONGEST_URL else label
 
 
-def flat(text: str) -> str:
-    """One line, without characters that no one sees."""
+def one_line(text: str) -> str:
+    """Return the text on one line, without unprintable characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
@@ -42,12 +42,12 @@ def shorten(text: str, longest: int) -> str:
 
 
 def safe_url(url: str) -> str:
-    """An address that cannot end the link that it stands in."""
+    """Quote the characters of a URL that could end the link around it."""
     return quote(url, safe="%/:?#@!$&*+,;=~-._")
 
 
-def within(lines: list[str], longest: int, joint: int = 1) -> list[str]:
-    """As many of the first lines as fit together, joined by `joint` characters."""
+def fitting(lines: list[str], longest: int, joint: int = 1) -> list[str]:
+    """Return the first lines that fit into `longest` characters, with `joint` between them."""
     kept: list[str] = []
     for line in lines:
         longest -= len(line) + joint
@@ -57,5 +57,5 @@ def within(lines: list[str], longest: int, joint: int = 1) -> list[str]:
     return kept
 
 
-def _part(found: re.Match[str]) -> str:
-    return found.group() + GAP if found.group() != "://" else f":{GAP}//"
+def _break(match: re.Match[str]) -> str:
+    return match.group() + ZERO_WIDTH_SPACE if match.group() != "://" else f":{ZERO_WIDTH_SPACE}//"

@@ -1,4 +1,4 @@
-"""Ask the owner of an address whether they want editions there."""
+"""Ask the owner of an e-mail address to confirm that they want editions."""
 
 from ainews_site.infra import db_clock
 from digests.channels import kind_of
@@ -7,10 +7,10 @@ from digests.channels.errors import AllowanceError
 from digests.models import Channel
 
 
-def ask_owner(channel: Channel) -> bool:
-    """Whether the owner was asked; nobody is who has answered or need not be.
+def request_confirmation(channel: Channel) -> bool:
+    """Send the confirmation request. Return False if the channel needs none.
 
-    The link is valid for three days from now. Raises DeliveryError, and AllowanceError, in words.
+    The link is valid for three days. Raises DeliveryError or AllowanceError.
     """
     if channel.state != Channel.State.UNCONFIRMED:
         return False

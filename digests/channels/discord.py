@@ -1,4 +1,4 @@
-"""Discord, by a webhook: an edition as embeds."""
+"""Discord webhooks: an edition as embeds."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from digests.channels.chat_text import LONGEST_URL, MAX_TEXT, markdown_escape, s
 from digests.channels.message import EditionFacts, StoryFacts
 from digests.channels.posting import ChatKind
 
-MAX_EMBEDS, LONGEST_TITLE, LONGEST_TEXT, LONGEST_IN_ALL = 10, 256, 4_096, 6_000
+MAX_EMBEDS, LONGEST_TITLE, LONGEST_TEXT, MAX_TOTAL = 10, 256, 4_096, 6_000
 LONGEST_CONTENT = 2_000
-"""By Discord's reference of webhooks and embeds."""
+"""Limits of Discord's API for webhooks and embeds."""
 
 
 class Discord(ChatKind):
@@ -25,15 +25,15 @@ KIND = Discord()
 
 
 def message_of(edition: EditionFacts) -> dict[str, Any]:
-    """An embed a story; nobody is mentioned, whatever stands in them."""
+    """Return a message with one embed for each story. Mentions are disabled."""
     embeds: list[dict[str, Any]] = []
-    left = LONGEST_IN_ALL
+    characters_left = MAX_TOTAL
     for story in edition.stories[:MAX_EMBEDS]:
         embed = _story(story)
         size = len(embed["title"]) + len(embed["description"])
-        if size > left:
+        if size > characters_left:
             break
-        left -= size
+        characters_left -= size
         embeds.append(embed)
     title = f"**{markdown_escape(edition.title)}**"
     content = "\n".join(part for part in (title, edition.quiet, edition.url) if part)

@@ -1,19 +1,20 @@
-"""What can go wrong with an edition on its way, each said in a sentence for the reader."""
+"""Exceptions of the digests app. Their messages are shown to readers."""
 
 
 class DigestError(Exception):
-    """Root of the app's exceptions; `str()` is a sentence for the reader."""
+    """Base of the app's exceptions. `str()` is a message for the reader."""
 
 
 class AllowanceError(DigestError):
-    """The reader did it as often as the allowance lets them."""
+    """The reader has reached the rate limit of an action."""
 
 
 class DeliveryError(DigestError):
-    """It did not get through, for now.
+    """An edition could not be delivered.
 
-    `is_final`: trying again cannot help. `is_gone`: nor will it with another edition.
-    `may_have_arrived`: nobody knows. `retry_after` is in seconds, where the other side said.
+    `is_final`: a retry cannot succeed. `is_gone`: the address no longer works, so that other
+    editions will fail too. `may_have_arrived`: the receiver may have accepted it nevertheless.
+    `retry_after`: seconds until a retry, if the receiver asked for it.
     """
 
     def __init__(

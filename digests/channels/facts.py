@@ -1,4 +1,4 @@
-"""Make of a stored edition what chats and programs are told."""
+"""Convert a stored edition into the values that chats and webhooks get."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.conf import settings
 
 from digests.channels.links import absolute, digest_path
 from digests.channels.message import EditionFacts, StoryFacts
-from digests.channels.titles import quiet_words, title_of
+from digests.channels.titles import quiet_day_message, title_of
 from digests.models import Digest
 
 
@@ -19,12 +19,12 @@ def facts_of(digest: Digest) -> EditionFacts:
         also=tuple(
             (also["title"], absolute("story", pk=also["story_id"])) for also in content["also"]
         ),
-        quiet="" if content["stories"] else quiet_words(digest),
+        quiet="" if content["stories"] else quiet_day_message(digest),
     )
 
 
 def as_json(facts: EditionFacts, digest: Digest) -> dict[str, Any]:
-    """What the generic webhook sends of it; `content` is that of the API."""
+    """The data of the generic webhook. `content` is the same as in the API."""
     return {
         "title": facts.title,
         "date": digest.date.isoformat(),

@@ -1,4 +1,4 @@
-"""What a kind of channel is: the base of the modules of this package, each of which is one."""
+"""The base class of all kinds of channels."""
 
 from collections.abc import Callable
 
@@ -6,74 +6,77 @@ from digests.channels.errors import DeliveryError
 from digests.models import Channel, Digest
 
 Send = Callable[[], None]
-"""Sends what was prepared. Raises DeliveryError, in words, unless it was accepted."""
+"""Sends a prepared message. Raises DeliveryError unless the receiver accepted it."""
 Newest = Callable[[], Digest]
+"""Returns the newest edition."""
 
 
 class ChannelKind:
-    """One way by which editions leave. A channel is a reader's row of one kind.
+    """A way to deliver editions, such as e-mail. A Channel row is one reader's address of a kind.
 
-    A subclass sets `name` and `label` and implements `prepare`; it overrides the rest where it
-    differs from what is below.
+    A subclass sets `name` and `label` and implements `prepare`. It overrides the other attributes
+    and methods as needed.
     """
 
     name = ""
-    """Stored in `Channel.kind`, so never changed; at most 10 characters."""
+    """Stored in `Channel.kind`, so it must never change. At most 10 characters."""
     label = ""
     takes_target = True
     """Whether the reader enters an address."""
     target_help = ""
-    """What to enter, where it is neither an e-mail address nor a webhook's URL."""
+    """What to enter, if it is neither an e-mail address nor the URL of a webhook."""
     is_pushed = True
-    """Whether editions are sent; else they are fetched."""
-    knows_repeats = False
+    """Whether editions are sent. Otherwise the receiver fetches them."""
+    detects_repeats = False
     """Whether the receiver recognises a repeated delivery by its id. If not, a delivery that may
     have arrived is not repeated."""
     confirmation = ""
-    """What asks the owner of the address whether they want editions, such as "confirmation
-    e-mail"; none are sent before they agree. Empty if the reader's word is enough."""
+    """The name of the request that the owner of an address must confirm before editions are sent,
+    such as "confirmation e-mail". Empty if the kind needs no confirmation."""
     can_test = True
-    renews = ""
-    """What a new key gives, such as "New secret"; empty if the reader cannot change the key."""
+    renewal_label = ""
+    """The label of the button that changes the key, such as "New secret". Empty if the reader
+    cannot change it."""
 
     def problem(self, *, for_staff: bool = False) -> str:
-        """Why this server cannot use it now, for the reader; empty if it can."""
+        """Why this server cannot use the kind, as a message for the reader; "" if it can."""
         return ""
 
     def clean_target(self, target: str) -> str:
-        """The address to store. Raises ValidationError."""
+        """Return the address to store. Raises ValidationError."""
         return target
 
     def shown_target(self, channel: Channel) -> str:
-        """What the page shows of the address."""
+        """The address as the page shows it. Webhook addresses are secret and are shortened."""
         return channel.target
 
     def path(self, channel: Channel) -> str:
-        """Where editions are fetched here, by a secret path; empty if they are not."""
+        """The secret path from which editions are fetched; "" if they are sent."""
         return ""
 
     def secret(self, channel: Channel) -> str:
-        """What the receiver needs to verify deliveries; empty for nothing."""
+        """The secret with which the receiver verifies deliveries; "" if there is none."""
         return ""
 
     def prepare(self, channel: Channel, digest: Digest, delivery_id: str) -> Send:
-        """Do all that can be done before anything is sent. Raises DeliveryError.
+        """Build the message and return a function that sends it. Raises DeliveryError.
 
-        `delivery_id` stays the same when a delivery is repeated.
+        The function runs in a thread and must not use the database. `delivery_id` stays the same
+        when a delivery is repeated.
         """
         raise NotImplementedError
 
     def prepare_test(self, channel: Channel, newest: Newest) -> Send:
-        """The same for a test, which may be the `newest` edition. Raises DeliveryError."""
+        """Like `prepare` for a test message, which may be the `newest` edition."""
         raise NotImplementedError
 
     def prepare_confirmation(self, channel: Channel) -> Send:
-        """The same for what asks the owner of the address, if there is a `confirmation`."""
+        """Like `prepare` for the confirmation request, if the kind has a `confirmation`."""
         raise NotImplementedError
 
 
 class RemovedKind(ChannelKind):
-    """Stands for a kind that is registered no longer, while readers have channels of it."""
+    """Replaces a kind that is no longer registered, for channels that still use it."""
 
     can_test = False
 

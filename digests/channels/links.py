@@ -1,4 +1,4 @@
-"""Addresses that leave the pages: absolute ones, and those that a key lets in without a session."""
+"""Absolute URLs for messages, and URLs with a token that need no session."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ FEED, UNSUBSCRIBE, CONFIRM = "feed", "unsubscribe", "confirm"
 
 
 def absolute(name: str, **arguments: Any) -> str:
-    """The address as the world knows it; empty without SITE_URL."""
+    """The absolute URL of a view; "" if SITE_URL is not set."""
     return settings.SITE_URL + reverse(name, kwargs=arguments) if settings.SITE_URL else ""
 
 
-def whole(request: HttpRequest, path: str) -> str:
-    """The address of `path` for whoever made this request: that of the site where it has one."""
+def absolute_for(request: HttpRequest, path: str) -> str:
+    """The absolute URL of `path`: below SITE_URL if set, else below the host of the request."""
     return settings.SITE_URL + path if settings.SITE_URL else request.build_absolute_uri(path)
 
 
@@ -28,12 +28,13 @@ def digest_path(digest: Digest) -> str:
 
 
 def token_for(channel: Channel, purpose: str) -> str:
-    """Good for this purpose alone, and until the channel's key is changed."""
+    """A token for one purpose (FEED, UNSUBSCRIBE or CONFIRM). Changing the channel's key revokes
+    it."""
     return f"{channel.pk}-{_signature(channel, purpose)}"
 
 
-def channel_for(token: str, purpose: str) -> Channel | None:
-    """The channel whose token it is, if its reader may still come in."""
+def channel_by_token(token: str, purpose: str) -> Channel | None:
+    """The channel of a valid token, or None. Tokens of inactive users are not valid."""
     number, _, signature = token.partition("-")
     if not (number.isascii() and number.isdigit() and len(number) < 19):
         return None

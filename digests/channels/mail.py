@@ -1,4 +1,4 @@
-"""Letters: an edition in HTML and text, and the question whether an address wants them."""
+"""E-mail: editions in HTML and text, and the e-mail that confirms an address."""
 
 import re
 import smtplib
@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from ainews_site.infra import db_clock
-from digests.channels.chat_text import flat
+from digests.channels.chat_text import one_line
 from digests.channels.errors import DeliveryError
 from digests.channels.kind import ChannelKind, Newest, Send
 from digests.channels.links import CONFIRM, UNSUBSCRIBE, absolute, digest_path, token_for
@@ -23,9 +23,10 @@ from digests.models import Channel, Digest
 
 UTF8 = Charset("utf-8")
 UTF8.body_encoding = QP
-"""Lines of 8-bit letters are more than every server takes."""
+"""Quoted-printable, because some servers reject long lines and 8-bit characters."""
 LONGEST_SUBJECT = 120
 NO_MAILBOX = (550, 551, 553)
+"""SMTP codes for a mailbox that does not exist."""
 
 
 class Mail(ChannelKind):
@@ -42,11 +43,11 @@ class Mail(ChannelKind):
     def prepare(self, channel: Channel, digest: Digest, delivery_id: str) -> Send:
         if problem := mail_problem():
             raise DeliveryError(problem)
-        letter = edition_letter(channel, digest, delivery_id)
-        return lambda: send_letter(letter)
+        message = edition_email(channel, digest, delivery_id)
+        return lambda: send_email(message)
 
     def prepare_test(self, channel: Channel, newest: Newest) -> Send:
-        """The newest edition: whether a mailbox takes it depends on what it is like."""
+        """Send the newest edition, because spam filters judge the content."""
         if problem := mail_problem():
             raise DeliveryError(problem)
         if channel.state != Channel.State.ACTIVE:
@@ -56,8 +57,8 @@ class Mail(ChannelKind):
         )
 
     def prepare_confirmation(self, channel: Channel) -> Send:
-        letter = confirmation_letter(channel)
-        return lambda: send_letter(letter)
+        message = confirmation_email(channel)
+        return lambda: send_email(message)
 
 
 KIND = Mail()
@@ -65,11 +66,13 @@ validate_email = EmailValidator("Enter an e-mail address such as name@example.or
 
 
 def mail_problem(*, for_staff: bool = False) -> str:
-    """Why e-mail cannot be sent, or "". Only staff are told which settings are missing."""
-    lacking = [name for name in ("EMAIL_URL", "EMAIL_FROM", "SITE_URL") if not _is_set(name)]
-    if not lacking:
+    """Why e-mail cannot be sent, or "". Only staff see which settings are missing."""
+    missing_settings = [
+        name for name in ("EMAIL_URL", "EMAIL_FROM", "SITE_URL") if not _is_set(name)
+    ]
+    if not missing_settings:
         return ""
-    missing = f" Set {' and '.join(lacking)}." if for_staff else ""
+    missing = f" Set {' and '.join(missing_settings)}." if for_staff else ""
     return f"E-mail isn't set up on this server.{missing}"
 
 
@@ -77,8 +80,8 @@ def _is_set(name: str) -> bool:
     return bool(getattr(settings, name))
 
 
-def edition_letter(channel: Channel, digest: Digest, delivery_id: str) -> EmailMultiAlternatives:
-    """Both parts say the same. One click unsubscribes (RFC 8058)."""
+def edition_email(channel: Channel, digest: Digest, delivery_id: str) -> EmailMultiAlternatives:
+    """Build the e-mail of an edition, with one-click unsubscription (RFC 8058)."""
     unsubscribe = absolute("digest_unsubscribe", token=token_for(channel, UNSUBSCRIBE))
     context = {
         "digest": digest,
@@ -90,18 +93,21 @@ def edition_letter(channel: Channel, digest: Digest, delivery_id: str) -> EmailM
     }
     text = as_text(digest, settings.SITE_URL)
     text += f"\nView online: {context['page']}\nUnsubscribe: {unsubscribe}\n"
-    letter = _letter(channel.target, _subject(digest), text, "digests/mail.html", context)
-    letter.extra_headers |= {
+    email = _build(channel.target, _subject(digest), text, "digests/mail.html", context)
+    email.extra_headers |= {
         "Message-ID": _message_id(delivery_id),
         "List-Id": f"AI News digest <digest.{_domain()}>",
         "List-Unsubscribe": f"<{unsubscribe}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
-    return letter
+    return email
 
 
-def confirmation_letter(channel: Channel) -> EmailMultiAlternatives:
-    """To an address that a reader wrote, which may be anybody's."""
+def confirmation_email(channel: Channel) -> EmailMultiAlternatives:
+    """Build the e-mail that asks the owner of an address to confirm it.
+
+    The reader may have entered somebody else's address, so it says little.
+    """
     link = absolute("digest_confirm", token=token_for(channel, CONFIRM))
     text = (
         "Someone, probably you, asked AI News to send a news digest to this address.\n\n"
@@ -109,21 +115,21 @@ def confirmation_letter(channel: Channel) -> EmailMultiAlternatives:
         "If you don't want it, ignore this e-mail. You won't receive another.\n"
     )
     subject = "Confirm the AI News digest by e-mail"
-    return _letter(channel.target, subject, text, "digests/mail_confirm.html", {"link": link})
+    return _build(channel.target, subject, text, "digests/mail_confirm.html", {"link": link})
 
 
-def _letter(
+def _build(
     to: str, subject: str, text: str, template: str, context: dict[str, Any]
 ) -> EmailMultiAlternatives:
     headers = {"Date": format_datetime(timezone.now()), "Auto-Submitted": "auto-generated"}
-    letter = EmailMultiAlternatives(subject, text, settings.EMAIL_FROM, [to], headers=headers)
-    letter.encoding = UTF8
-    letter.attach_alternative(render_to_string(template, context), "text/html")
-    return letter
+    message = EmailMultiAlternatives(subject, text, settings.EMAIL_FROM, [to], headers=headers)
+    message.encoding = UTF8
+    message.attach_alternative(render_to_string(template, context), "text/html")
+    return message
 
 
 def _subject(digest: Digest) -> str:
-    """The first headline, which is from a feed: one line, not too long."""
+    """The date and the first headline, on one line and shortened."""
     stories = digest.content["stories"]
     day = f"{digest.date:%a %-d %b}"
     if not stories:
@@ -142,33 +148,34 @@ def _domain() -> str:
 
 
 def _message_id(delivery_id: str) -> str:
-    """The same each time it is tried: who gets it twice can tell. A port's colon is not allowed."""
+    """A Message-ID that stays the same on retries, so that mail programs can detect duplicates.
+    It contains the site's host without the colon of a port, which is not allowed there."""
     parts = re.findall(r"[\w-]+", settings.SITE_URL.partition("://")[2])
     return f"<{'.'.join([delivery_id, *parts])}@{_domain()}>"
 
 
-def send_letter(letter: EmailMultiAlternatives) -> None:
-    """Raises DeliveryError, in words, unless the mail server took it."""
+def send_email(message: EmailMultiAlternatives) -> None:
+    """Send an e-mail. Raises DeliveryError unless the mail server accepted it."""
     connection = get_connection()
     try:
         connection.open()
     except (OSError, smtplib.SMTPException) as error:
-        raise DeliveryError(connection_words(error)) from None
+        raise DeliveryError(connection_error(error)) from None
     try:
-        connection.send_messages([letter])
+        connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as error:
         raise _refused(*next(iter(error.recipients.values()))) from None
     except smtplib.SMTPResponseException as error:
         raise _refused(error.smtp_code, error.smtp_error) from None
     except (OSError, smtplib.SMTPException):
-        said = "The mail server closed the connection before confirming the e-mail."
-        raise DeliveryError(said, may_have_arrived=True) from None
+        error_text = "The mail server closed the connection before confirming the e-mail."
+        raise DeliveryError(error_text, may_have_arrived=True) from None
     finally:
         connection.close()
 
 
-def connection_words(error: Exception) -> str:
-    """Why the mail server cannot be reached, for readers and the operator."""
+def connection_error(error: Exception) -> str:
+    """Describe why the mail server cannot be reached, for readers and operators."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return "The mail server rejected the user name or password in EMAIL_URL."
     return "The mail server cannot be reached or did not respond as expected."
@@ -176,6 +183,6 @@ def connection_words(error: Exception) -> str:
 
 def _refused(code: int, answer: bytes | str) -> DeliveryError:
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    said = f"The mail server rejected the e-mail ({code}: {flat(text)[:120]})."
+    error_text = f"The mail server rejected the e-mail ({code}: {one_line(text)[:120]})."
     is_gone = code in NO_MAILBOX
-    return DeliveryError(said, is_final=code >= 500, is_gone=is_gone)
+    return DeliveryError(error_text, is_final=code >= 500, is_gone=is_gone)

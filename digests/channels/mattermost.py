@@ -1,13 +1,13 @@
-"""Mattermost, by an incoming webhook: an edition as Markdown."""
+"""Mattermost webhooks: an edition as Markdown."""
 
 from typing import Any
 
-from digests.channels.chat_text import MAX_TEXT, markdown_escape, markdown_link, shorten, within
+from digests.channels.chat_text import MAX_TEXT, fitting, markdown_escape, markdown_link, shorten
 from digests.channels.message import EditionFacts, StoryFacts
 from digests.channels.posting import ChatKind
 
 LONGEST_TEXT = 16_383
-"""By Mattermost's reference of posts."""
+"""Mattermost's limit for a post."""
 
 
 class Mattermost(ChatKind):
@@ -21,7 +21,7 @@ KIND = Mattermost()
 
 
 def message_of(edition: EditionFacts) -> dict[str, Any]:
-    """Markdown in one text."""
+    """Return a message whose text is the edition in Markdown."""
     lines = [f"#### {markdown_link(edition.title, edition.url)}"]
     lines += [_story(story) for story in edition.stories]
     if edition.quiet:
@@ -29,7 +29,7 @@ def message_of(edition: EditionFacts) -> dict[str, Any]:
     if edition.also:
         also = [f"- {markdown_link(title, url)}" for title, url in edition.also]
         lines.append("\n".join(["**Also noted**", *also]))
-    return {"text": "\n\n".join(within(lines, LONGEST_TEXT, 2))}
+    return {"text": "\n\n".join(fitting(lines, LONGEST_TEXT, 2))}
 
 
 def _story(story: StoryFacts) -> str:

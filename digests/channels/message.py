@@ -1,4 +1,4 @@
-"""What a chat or a program is told of an edition: values with absolute addresses. Pure."""
+"""An edition as plain values with absolute URLs, for chats and webhooks. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ class StoryFacts:
     headline: str
     text: str
     url: str
-    """Of the story's page here, else of its first source; empty without either."""
+    """The story's page here, else its first source; "" if there is neither."""
     sources: tuple[str, ...]
     is_update: bool
 
@@ -21,3 +21,4 @@ class EditionFacts:
     also: tuple[tuple[str, str], ...]
     """(title, url)"""
     quiet: str
+    """A message that there is no news; "" if there are stories."""

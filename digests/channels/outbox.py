@@ -1,9 +1,9 @@
-"""Which editions wait to leave by which channel, who takes them, and what became of it.
+"""The outbox of deliveries: plan them, claim and send them, and record the results.
 
-A delivery is claimed by a conditional UPDATE, and marked once more just before anything is
-sent. A worker that dies before that mark loses nothing: its claim runs out. One that dies after
-it leaves a delivery of which nobody knows whether it arrived: people get no second one, while
-a program, which tells it by its id, does.
+A worker claims a delivery with a conditional UPDATE (state CLAIMED), and sets the state SENDING
+just before it sends. If the worker dies before that, its claim expires and another worker
+takes over. If it dies after that, nobody knows whether the edition arrived: it is repeated only
+for receivers that detect repeats by their id, so that people do not get an edition twice.
 """
 
 import logging
@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, Max, Q
 
 from ainews_site.infra import db_clock
-from digests.channels import kind_of, kinds_that_know_repeats, pushed_kinds
+from digests.channels import kind_of, kinds_detecting_repeats, pushed_kinds
 from digests.channels.errors import DeliveryError
 from digests.channels.kind import Send
 from digests.models import Channel, Delivery, Digest
@@ -24,149 +24,157 @@ from digests.models import Channel, Delivery, Digest
 logger = logging.getLogger(__name__)
 
 State = Delivery.State
-HOLD = timedelta(minutes=5)
-"""Far longer than one delivery may take."""
-AT_ONCE = 16
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
+CLAIM_DURATION = timedelta(minutes=5)
+"""How long a claim is valid: much longer than one delivery can take."""
+MAX_CONCURRENT = 16
+"""Deliveries that are sent concurrently."""
+FIRST_DELAY, MAX_DELAY = timedelta(minutes=1), timedelta(hours=6)
 GIVEN_UP_AFTER = timedelta(days=3)
 MAX_GIVEN_UP = 3
-"""In a row: then the channel is stopped."""
-_MAY_LEAVE = Q(channel__state=Channel.State.ACTIVE, channel__user__is_active=True)
-LOST = "The worker stopped while sending. The edition may have arrived, so it is not sent again."
+"""A channel is disabled after so many failed deliveries in a row."""
+_DELIVERABLE = Q(channel__state=Channel.State.ACTIVE, channel__user__is_active=True)
+MAY_HAVE_ARRIVED = (
+    "The worker stopped while sending. The edition may have arrived, so it is not sent again."
+)
 
 
 def plan_deliveries(digest: Digest) -> int:
-    """A delivery for each channel that carries this edition and has none of it; how many carry
-    it. In the transaction of the caller."""
+    """Create a delivery for each active channel of this edition, unless it has one already.
+
+    Return the number of channels. The caller must have opened a transaction.
+    """
     now = db_clock.now()
-    carrying = Channel.objects.filter(state=Channel.State.ACTIVE, user__is_active=True)
-    carrying = carrying.filter(is_global=digest.is_global, kind__in=pushed_kinds())
+    channels = Channel.objects.filter(state=Channel.State.ACTIVE, user__is_active=True)
+    channels = channels.filter(is_global=digest.is_global, kind__in=pushed_kinds())
     if not digest.is_global:
-        carrying = carrying.filter(user=digest.user)
+        channels = channels.filter(user=digest.user)
     planned = [
         Delivery(channel=channel, digest=digest, created_at=now, next_try_at=now)
-        for channel in carrying
+        for channel in channels
     ]
     Delivery.objects.bulk_create(planned, ignore_conflicts=True)
     return len(planned)
 
 
 def due_deliveries() -> list[int]:
-    """Those that somebody should take now, oldest first."""
+    """Ids of the deliveries that are due, or whose claim has expired, oldest first."""
     now = db_clock.ask()
     waiting = Q(state=State.WAITING, next_try_at__lte=now)
-    left = Q(state__in=[State.CLAIMED, State.SENDING], until__lt=now)
-    due = Delivery.objects.filter(_MAY_LEAVE, waiting | left)
+    expired = Q(state__in=[State.CLAIMED, State.SENDING], until__lt=now)
+    due = Delivery.objects.filter(_DELIVERABLE, waiting | expired)
     return list(due.order_by("next_try_at").values_list("pk", flat=True))
 
 
 def deliver(pks: Iterable[int], seconds: float) -> int:
-    """Send those that nobody else holds and whose time has come, for as many `seconds`; how
-    many were taken.
+    """Send the deliveries that are due and not claimed, until `seconds` have passed.
 
-    Many at once, as one server that does not answer must not hold up the others; rows are read
-    and written by this thread alone.
+    Return how many succeeded. Messages are sent concurrently, so that a server that does not
+    answer delays no other delivery. Only the calling thread uses the database.
     """
     until, sent = time.monotonic() + seconds, 0
     running: dict[Future[None], Delivery] = {}
-    with ThreadPoolExecutor(AT_ONCE, "deliver") as pool:
+    with ThreadPoolExecutor(MAX_CONCURRENT, "deliver") as pool:
         for pk in pks:
             if time.monotonic() > until:
                 break
-            if (delivery := _claim(pk)) and (send := _prepared(delivery)):
+            if (delivery := _claim(pk)) and (send := _prepare(delivery)):
                 running[pool.submit(send)] = delivery
-            while len(running) >= AT_ONCE:
-                sent += _settle(running)
+            while len(running) >= MAX_CONCURRENT:
+                sent += _collect_results(running)
         while running:
-            sent += _settle(running)
+            sent += _collect_results(running)
     return sent
 
 
-def _prepared(delivery: Delivery) -> Send | None:
-    """What sends it, marked as being sent; None where it cannot be."""
+def _prepare(delivery: Delivery) -> Send | None:
+    """Prepare a delivery and set its state to SENDING. None if that failed."""
     try:
         kind = kind_of(delivery.channel)
         send = kind.prepare(delivery.channel, delivery.digest, f"digest-{delivery.pk}")
     except Exception as error:  # noqa: BLE001 - see _note_failure
-        _note_failure(delivery, error)
+        _record_crash(delivery, error)
         return None
-    return send if _mark(delivery, state=State.SENDING) else None
+    return send if _update(delivery, state=State.SENDING) else None
 
 
-def _settle(running: dict[Future[None], Delivery]) -> int:
-    """Note what became of those that ended first; how many arrived."""
+def _collect_results(running: dict[Future[None], Delivery]) -> int:
+    """Wait until at least one message is sent, and record results. Return how many succeeded."""
     done, _ = wait(running, return_when=FIRST_COMPLETED)
-    return sum(_note(running.pop(one), one.exception()) for one in done)
+    return sum(_record_result(running.pop(future), future.exception()) for future in done)
 
 
-def _note(delivery: Delivery, error: BaseException | None) -> bool:
+def _record_result(delivery: Delivery, error: BaseException | None) -> bool:
     if error is not None:
-        _note_failure(delivery, error)
+        _record_crash(delivery, error)
         return False
-    _mark(delivery, state=State.SENT, sent_at=db_clock.now(), error="", until=None)
+    _update(delivery, state=State.SENT, sent_at=db_clock.now(), error="", until=None)
     logger.info("digest_delivered delivery_id=%s kind=%s", delivery.pk, delivery.channel.kind)
     return True
 
 
-def _note_failure(delivery: Delivery, error: BaseException) -> None:
-    """Whatever one channel does, the others are served."""
+def _record_crash(delivery: Delivery, error: BaseException) -> None:
+    """Record a failure of any kind: an error in one channel must not stop the others."""
     if not isinstance(error, DeliveryError):
         logger.error("delivery_crashed delivery_id=%s", delivery.pk, exc_info=error)
         error = DeliveryError("Internal error. The server log has the details.")
-    _failed(delivery, error)
+    _record_failure(delivery, error)
 
 
 def _claim(pk: int) -> Delivery | None:
+    """Claim a delivery, or give it up if its sender died and it must not be repeated."""
     now = db_clock.ask()
-    own, is_over = Delivery.objects.filter(pk=pk), Q(until__lt=now)
-    # People in a chat or at their mail cannot tell a second copy from the first.
-    may_repeat = Q(channel__kind__in=kinds_that_know_repeats())
-    sent = own.filter(is_over, state=State.SENDING)
-    sent.exclude(may_repeat).update(state=State.GIVEN_UP, error=LOST, until=None)
-    left = Q(state=State.CLAIMED) | Q(may_repeat, state=State.SENDING)
-    free = Q(state=State.WAITING, next_try_at__lte=now) | (left & is_over)
+    own, is_expired = Delivery.objects.filter(pk=pk), Q(until__lt=now)
+    # People cannot tell a second copy from the first.
+    may_repeat = Q(channel__kind__in=kinds_detecting_repeats())
+    sent = own.filter(is_expired, state=State.SENDING)
+    sent.exclude(may_repeat).update(state=State.GIVEN_UP, error=MAY_HAVE_ARRIVED, until=None)
+    interrupted = Q(state=State.CLAIMED) | Q(may_repeat, state=State.SENDING)
+    free = Q(state=State.WAITING, next_try_at__lte=now) | (interrupted & is_expired)
     claimed = own.filter(free).update(
-        state=State.CLAIMED, until=now + HOLD, token=F("token") + 1, attempts=F("attempts") + 1
+        state=State.CLAIMED,
+        until=now + CLAIM_DURATION,
+        token=F("token") + 1,
+        attempts=F("attempts") + 1,
     )
     return own.select_related("channel__user", "digest").get() if claimed else None
 
 
-def _mark(delivery: Delivery, **values: object) -> bool:
-    """False when somebody took it over since."""
+def _update(delivery: Delivery, **values: object) -> bool:
+    """Update the delivery. Return False if another worker has claimed it meanwhile."""
     return Delivery.objects.filter(pk=delivery.pk, token=delivery.token).update(**values) == 1
 
 
 @transaction.atomic
-def _failed(delivery: Delivery, error: DeliveryError) -> None:
+def _record_failure(delivery: Delivery, error: DeliveryError) -> None:
     now = db_clock.now()
-    is_unsure = error.may_have_arrived and not kind_of(delivery.channel).knows_repeats
-    next_try = now + _pause(delivery.attempts, error.retry_after)
+    is_unsure = error.may_have_arrived and not kind_of(delivery.channel).detects_repeats
+    next_try = now + _retry_delay(delivery.attempts, error.retry_after)
     is_late = next_try > delivery.created_at + GIVEN_UP_AFTER
     gives_up = error.is_final or is_unsure or is_late
-    said = _said(error, is_unsure, is_late)
+    message = _failure_message(error, is_unsure, is_late)
     state = State.GIVEN_UP if gives_up else State.WAITING
-    if not _mark(delivery, state=state, error=said, next_try_at=next_try, until=None):
+    if not _update(delivery, state=state, error=message, next_try_at=next_try, until=None):
         return
     logger.warning(
-        "delivery_failed delivery_id=%s gives_up=%s reason=%s", delivery.pk, gives_up, said
+        "delivery_failed delivery_id=%s gives_up=%s reason=%s", delivery.pk, gives_up, message
     )
     if error.is_gone or (gives_up and _keeps_failing(delivery.channel)):
-        stop(delivery.channel, said)
+        disable(delivery.channel, message)
 
 
-def _said(error: DeliveryError, is_unsure: bool, is_late: bool) -> str:
-    said = str(error)
+def _failure_message(error: DeliveryError, is_unsure: bool, is_late: bool) -> str:
+    message = str(error)
     if is_unsure:
-        said += " The edition may have arrived, so it is not sent again."
+        message += " The edition may have arrived, so it is not sent again."
     elif is_late and not error.is_final:
-        said += " Gave up after three days."
-    return said[:300]
+        message += " Gave up after three days."
+    return message[:300]
 
 
-def _pause(attempts: int, retry_after: int | None) -> timedelta:
-    """Four times as long each time; longer where the other side asks for it."""
+def _retry_delay(attempts: int, retry_after: int | None) -> timedelta:
+    """The delay before the next attempt: four times longer each time, or as the receiver asks."""
     times: int = 4 ** min(max(attempts - 1, 0), 6)
-    return max(min(FIRST_PAUSE * times, LONGEST_PAUSE), timedelta(seconds=retry_after or 0))
+    return max(min(FIRST_DELAY * times, MAX_DELAY), timedelta(seconds=retry_after or 0))
 
 
 def _keeps_failing(channel: Channel) -> bool:
@@ -175,21 +183,22 @@ def _keeps_failing(channel: Channel) -> bool:
     return states == [State.GIVEN_UP] * MAX_GIVEN_UP
 
 
-def stop(channel: Channel, reason: str) -> None:
-    """It carries nothing any more, and says why; what waits to leave by it is given up."""
+def disable(channel: Channel, reason: str) -> None:
+    """Disable a channel for `reason`, and give up its waiting deliveries."""
     active = Channel.objects.filter(pk=channel.pk, state=Channel.State.ACTIVE)
-    active.update(state=Channel.State.STOPPED, reason=reason[:300])
+    active.update(state=Channel.State.DISABLED, reason=reason[:300])
     channel.deliveries.filter(state=State.WAITING).update(state=State.GIVEN_UP, error=reason[:300])
 
 
 def last_deliveries(channels: list[Channel]) -> dict[int, Delivery]:
-    """The newest of each, in one query: {channel id: delivery}."""
-    of_each = Delivery.objects.filter(channel__in=channels).order_by().values("channel")
-    newest = of_each.annotate(newest=Max("pk")).values("newest")
-    return {one.channel_id: one for one in Delivery.objects.filter(pk__in=newest)}
+    """The newest delivery of each channel, in one query: {channel id: delivery}."""
+    by_channel = Delivery.objects.filter(channel__in=channels).order_by().values("channel")
+    newest = by_channel.annotate(newest=Max("pk")).values("newest")
+    deliveries = Delivery.objects.filter(pk__in=newest)
+    return {delivery.channel_id: delivery for delivery in deliveries}
 
 
-def overdue(before: datetime) -> int:
-    """How many should have left before that moment, and no worker took them."""
-    waiting = Delivery.objects.filter(_MAY_LEAVE, state=State.WAITING)
+def count_overdue(before: datetime) -> int:
+    """Count the deliveries that were due before that moment and that no worker has claimed."""
+    waiting = Delivery.objects.filter(_DELIVERABLE, state=State.WAITING)
     return waiting.filter(next_try_at__lt=before).count()

@@ -1,4 +1,4 @@
-"""An edition as plain text, for the terminal and for mail."""
+"""An edition as plain text, for terminals and e-mails."""
 
 import textwrap
 from itertools import groupby
@@ -6,21 +6,23 @@ from typing import Any
 
 from django.urls import reverse
 
-from digests.channels.titles import quiet_words, title_of
+from digests.channels.titles import quiet_day_message, title_of
 from digests.models import Digest
 
 WIDTH = 78
 
 
 def as_text(digest: Digest, site: str = "") -> str:
-    """The whole edition, wrapped at 78 columns, each sentence with its citation numbers; with
-    `site`, the address of the installation, the page of each story as well."""
+    """Return the edition wrapped at 78 columns, with the citation numbers of each sentence.
+
+    With `site`, the URL of the installation, it has links to the pages of the stories.
+    """
     edition = digest.content
     lines = [*_heading(title_of(digest), "="), ""]
     if len(edition["stories"]) > 1:
         lines += _in_short(edition["stories"])
     if not edition["stories"]:
-        lines += [quiet_words(digest), ""]
+        lines += [quiet_day_message(digest), ""]
     for story in edition["stories"]:
         lines += _story(story, site)
     lines += _trends(edition.get("trends", []))
@@ -33,7 +35,7 @@ def _heading(title: str, line: str) -> list[str]:
 
 
 def _wrap(text: str, first: str = "", rest: str = "") -> list[str]:
-    """Addresses and long words stay whole."""
+    """Wrap text without breaking URLs and long words."""
     return textwrap.wrap(
         text,
         WIDTH,

@@ -1,4 +1,4 @@
-"""Post to a webhook and read what its status means; the base of all channels that post."""
+"""Base classes of the channels that post to a webhook, and the meaning of its responses."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,7 +17,9 @@ from feeds.ingest.fetch.guard import Guard
 from feeds.ingest.fetch.transport import Posted, post
 
 GONE = (401, 403, 404, 410)
-AGAIN = (408, 425, 429)
+"""Status codes for a webhook that was deleted."""
+RETRY = (408, 425, 429)
+"""Status codes that ask for a retry."""
 TEST = "A test from AI News. Your digest will be delivered here."
 
 
@@ -32,7 +34,7 @@ def json_request(message: dict[str, Any]) -> Request:
 
 
 class PostedKind(ChannelKind):
-    """A channel whose address is a webhook's, which is posted to by the rules of feeds."""
+    """A channel that posts to a webhook. The guard of feeds checks its address."""
 
     def clean_target(self, target: str) -> str:
         try:
@@ -42,7 +44,7 @@ class PostedKind(ChannelKind):
         return target
 
     def shown_target(self, channel: Channel) -> str:
-        """The address is a secret: its host and its end are enough to recognise it."""
+        """Show the host and the last characters only, because the address is a secret."""
         host = channel.target.partition("://")[2].partition("/")[0].rpartition("@")[2]
         return f"{host}/…{channel.target[-4:]}"
 
@@ -62,13 +64,13 @@ class PostedKind(ChannelKind):
 
 
 class ChatKind(PostedKind):
-    """A chat's incoming webhook, which takes a message as JSON."""
+    """A chat whose incoming webhook accepts a message as JSON."""
 
     def message(self, edition: EditionFacts) -> dict[str, Any]:
         raise NotImplementedError
 
     def plain(self, text: str) -> dict[str, Any]:
-        """A short message of our own, which needs no escaping."""
+        """The JSON of a short message that needs no escaping."""
         return {"text": text}
 
     def request(self, channel: Channel, digest: Digest, delivery_id: str) -> Request:
@@ -83,30 +85,30 @@ def guard() -> Guard:
 
 
 def post_to(url: str, request: Request) -> None:
-    """Raises DeliveryError, in words, unless it was taken."""
+    """Post a request. Raises DeliveryError unless the service accepted it."""
     headers = {"User-Agent": "AINews/1.0", "Accept": "*/*"} | request.headers
     try:
-        answer = post(url, request.body, headers, guard(), timeout=settings.FETCH_TIMEOUT)
+        response = post(url, request.body, headers, guard(), timeout=settings.FETCH_TIMEOUT)
     except UnansweredError as error:
         raise DeliveryError(str(error), may_have_arrived=True) from None
     except BlockedAddressError as error:
         raise DeliveryError(str(error), is_final=True) from None
     except FetchError as error:
         raise DeliveryError(str(error)) from None
-    if not 200 <= answer.status < 300:
-        raise _refused(answer)
+    if not 200 <= response.status < 300:
+        raise _error_of(response)
 
 
-def _refused(answer: Posted) -> DeliveryError:
-    status = answer.status
+def _error_of(response: Posted) -> DeliveryError:
+    status = response.status
     if status in GONE:
-        said = f"The webhook no longer exists ({status}). Create a new one at the service."
-        return DeliveryError(said, is_gone=True)
+        message = f"The webhook no longer exists ({status}). Create a new one at the service."
+        return DeliveryError(message, is_gone=True)
     if 300 <= status < 400:
-        said = f"The address redirects elsewhere ({status}). Enter the new address here."
-        return DeliveryError(said, is_final=True)
-    if status in AGAIN or status >= 500:
-        said = f"The service asked to try again later ({status})."
-        said = said if status in AGAIN else f"The service reported an error ({status})."
-        return DeliveryError(said, retry_after=answer.retry_after)
+        message = f"The address redirects elsewhere ({status}). Enter the new address here."
+        return DeliveryError(message, is_final=True)
+    if status in RETRY or status >= 500:
+        message = f"The service asked to try again later ({status})."
+        message = message if status in RETRY else f"The service reported an error ({status})."
+        return DeliveryError(message, retry_after=response.retry_after)
     return DeliveryError(f"The service rejected the message ({status}).", is_final=True)

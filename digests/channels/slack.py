@@ -1,4 +1,4 @@
-"""Slack, by an incoming webhook: an edition as blocks."""
+"""Slack webhooks: an edition as blocks."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ from digests.channels.chat_text import (
     LONGEST_URL,
     MAX_TEXT,
     break_links,
-    flat,
+    fitting,
+    one_line,
     safe_url,
     shorten,
-    within,
 )
 from digests.channels.message import EditionFacts, StoryFacts
 from digests.channels.posting import ChatKind
 
 MAX_BLOCKS, LONGEST_TEXT, LONGEST_HEADER = 50, 3_000, 150
-"""By Slack's reference of blocks."""
+"""Slack's limits for blocks."""
 
 
 class Slack(ChatKind):
@@ -29,7 +29,7 @@ KIND = Slack()
 
 
 def message_of(edition: EditionFacts) -> dict[str, Any]:
-    """Blocks in mrkdwn, where <, > and & are all that is special; `verbatim` makes no links."""
+    """Return a message with blocks in mrkdwn. `verbatim` stops Slack from creating links."""
     header = {"type": "plain_text", "text": shorten(edition.title, LONGEST_HEADER), "emoji": False}
     blocks: list[dict[str, Any]] = [{"type": "header", "text": header}]
     blocks += [_section(_story(story)) for story in edition.stories]
@@ -37,21 +37,22 @@ def message_of(edition: EditionFacts) -> dict[str, Any]:
         blocks.append(_section(edition.quiet))
     if edition.also:
         also = [f"• {_link(title, url)}" for title, url in edition.also]
-        blocks.append(_section("\n".join(["*Also noted*", *within(also, LONGEST_TEXT - 20)])))
+        blocks.append(_section("\n".join(["*Also noted*", *fitting(also, LONGEST_TEXT - 20)])))
     if edition.url:
         blocks.append(_section(_link("Read it with all sources", edition.url)))
-    text = shorten(escape(_one_line(edition)), LONGEST_TEXT)
+    text = shorten(escape(_fallback_text(edition)), LONGEST_TEXT)
     return {"text": text, "blocks": blocks[:MAX_BLOCKS], "unfurl_links": False}
 
 
 def escape(text: str) -> str:
-    """As Slack's reference says, and no mention by its plain name either."""
-    text = flat(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Escape the control characters of mrkdwn, and break mentions and URLs."""
+    text = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return break_links(text)
 
 
-def _one_line(edition: EditionFacts) -> str:
-    return f"{edition.title}: " + ("; ".join(one.headline for one in edition.stories) or "quiet")
+def _fallback_text(edition: EditionFacts) -> str:
+    headlines = "; ".join(story.headline for story in edition.stories)
+    return f"{edition.title}: " + (headlines or "quiet")
 
 
 def _section(text: str) -> dict[str, Any]:

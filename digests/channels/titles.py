@@ -1,4 +1,4 @@
-"""What an edition is called, and what it says of a day without news."""
+"""The title of an edition, and its message for a day without news."""
 
 from digests.models import Digest
 
@@ -8,6 +8,6 @@ def title_of(digest: Digest) -> str:
     return f"{name} for {digest.date:%A, %-d %B %Y}"
 
 
-def quiet_words(digest: Digest) -> str:
+def quiet_day_message(digest: Digest) -> str:
     where = "in the public sources" if digest.is_global else "in your sources"
     return f"A quiet day: nothing new {where}."

@@ -1,4 +1,4 @@
-"""A program's webhook: editions as JSON, signed as Standard Webhooks says."""
+"""Generic webhooks: editions as JSON, signed as specified by Standard Webhooks."""
 
 import base64
 import hashlib
@@ -14,11 +14,11 @@ from digests.models import Channel, Digest
 
 class Webhook(PostedKind):
     name, label = "webhook", "Webhook (JSON)"
-    knows_repeats = True
-    renews = "New secret"
+    detects_repeats = True
+    renewal_label = "New secret"
 
     def secret(self, channel: Channel) -> str:
-        """The key as receivers' libraries want it."""
+        """The key in the format that Standard Webhooks libraries expect."""
         return "whsec_" + base64.b64encode(channel.key.encode()).decode()
 
     def request(self, channel: Channel, digest: Digest, delivery_id: str) -> Request:
@@ -32,19 +32,22 @@ KIND = Webhook()
 
 
 def signed(key: str, event: str, data: dict[str, Any], delivery_id: str) -> Request:
-    """As Standard Webhooks has it: `v1,` and the base64 of HMAC-SHA256 over id, time and body,
-    joined by full stops; the key is what follows `whsec_`, in base64."""
+    """Return a signed request. `event` is its type, `delivery_id` its id.
+
+    The signature is `v1,` and the base64 of an HMAC-SHA256 of id, time and body, joined by full
+    stops. The key is what follows `whsec_` in the secret, decoded from base64.
+    """
     body = json.dumps({"type": event, "data": data}).encode()
-    moment = str(int(time.time()))
+    timestamp = str(int(time.time()))
     headers = {
         "Content-Type": "application/json",
         "webhook-id": delivery_id,
-        "webhook-timestamp": moment,
-        "webhook-signature": f"v1,{signature(key, delivery_id, moment, body)}",
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{signature(key, delivery_id, timestamp, body)}",
     }
     return Request(body, headers)
 
 
-def signature(key: str, delivery_id: str, moment: str, body: bytes) -> str:
-    content = f"{delivery_id}.{moment}.".encode() + body
+def signature(key: str, delivery_id: str, timestamp: str, body: bytes) -> str:
+    content = f"{delivery_id}.{timestamp}.".encode() + body
     return base64.b64encode(hmac.digest(key.encode(), content, hashlib.sha256)).decode()

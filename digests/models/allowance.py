@@ -1,4 +1,4 @@
-"""How often readers did what is limited."""
+"""Rate limits of readers."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from accounts.models import User
 
 
 class Allowance(models.Model):
-    """How often a reader did something that costs others: see digests.channels.allowance."""
+    """How often a reader did a limited action since `since`: see digests.channels.allowance."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     action = models.CharField(max_length=20)

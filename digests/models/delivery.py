@@ -1,4 +1,4 @@
-"""The channels of readers, and the deliveries of editions through them."""
+"""The tables of delivery channels and of deliveries."""
 
 import secrets
 
@@ -13,12 +13,12 @@ def new_key() -> str:
 
 
 class Channel(models.Model):
-    """A way by which editions reach a reader outside the pages."""
+    """An address to which a reader has editions delivered. `kind` names its ChannelKind."""
 
     class State(models.TextChoices):
         UNCONFIRMED = "unconfirmed", "awaiting confirmation"
         ACTIVE = "active", "active"
-        STOPPED = "stopped", "disabled"
+        DISABLED = "stopped", "disabled"
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="channels")
     kind = models.CharField(max_length=10, help_text="see digests.channels")
@@ -46,7 +46,7 @@ class Channel(models.Model):
 
 
 class Delivery(models.Model):
-    """One edition on its way through one channel; there is never a second of them."""
+    """The delivery of one edition through one channel. The pair is unique."""
 
     class State(models.TextChoices):
         WAITING = "waiting", "waiting"

@@ -1,4 +1,4 @@
-"""Editions, and the writing of editions that goes on."""
+"""The tables of editions and of requests to write them."""
 
 from datetime import datetime
 
@@ -11,13 +11,15 @@ from accounts.models import User
 
 class DigestQuerySet(models.QuerySet["Digest"]):
     def of(self, reader: User | None) -> "DigestQuerySet":
-        """One reader's editions; None for those that are everyone's."""
+        """The editions of one reader, or with None those of the site."""
         return self.filter(user=reader)
 
 
 class Digest(models.Model):
-    """An edition of one day, with the titles and addresses that it cites: a reader's own, or,
-    without a reader, everyone's."""
+    """The edition of one day, of one reader or (without a reader) of the whole site.
+
+    It stores the titles and URLs that it cites, so that it can be read after items are deleted.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -53,13 +55,15 @@ class Digest(models.Model):
 
     @property
     def known_until(self) -> datetime:
-        """What is newer it cannot tell; editions of earlier versions said only when written."""
+        """The end of the time that it covers. Old releases stored only when it was written."""
         return self.ends_at or self.created_at
 
 
 class Writing(models.Model):
-    """An edition that is to be written, is being written, or failed. It goes when it is written,
-    so what is here says how far it is; the edition before it stays all the while."""
+    """A request to write an edition, with its progress or its last error.
+
+    The row is deleted when the edition is written. The previous edition stays until then.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"

@@ -1,11 +1,11 @@
-"""What a language model wrote: summaries of stories, and answers to questions."""
+"""The tables of texts by a language model: summaries of stories and answers to questions."""
 
 from django.conf import settings
 from django.db import models
 
 
 class StorySummary(models.Model):
-    """What a language model wrote of a story, for all readers who see the same items of it."""
+    """A model's summary of a story, shared by all readers who see the same items of it."""
 
     key = models.CharField(max_length=64, unique=True, help_text="hash of contents, prompt, model")
     model = models.CharField(max_length=200)
@@ -25,7 +25,7 @@ class StorySummary(models.Model):
 
 
 class Question(models.Model):
-    """A reader's question that a language model is asked, and what became of it; it expires."""
+    """A reader's question to a language model, with the answer or the failure. It expires."""
 
     WAITING, ANSWERED, FAILED = "waiting", "answered", "failed"
 

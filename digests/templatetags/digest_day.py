@@ -7,18 +7,18 @@ from django import template
 from django.utils import timezone
 
 from digests.channels import describe
-from digests.channels.titles import quiet_words, title_of
+from digests.channels.titles import quiet_day_message, title_of
 from digests.editions.window import reader_today
 from digests.models import Channel, Delivery, Digest
 
 register = template.Library()
 register.filter("title_of", title_of)
-register.filter("quiet_words", quiet_words)
+register.filter("quiet_day_message", quiet_day_message)
 
 
 @register.filter
 def writer(written_by: str) -> str:
-    """As in "extracted from the sources", "written by gpt-5", or both."""
+    """Describe `Digest.written_by`: "extracted from the sources", "written by gpt-5" or both."""
     models = written_by.removesuffix("extractive").removesuffix(" and ")
     if not models:
         return "extracted from the sources"
@@ -28,7 +28,7 @@ def writer(written_by: str) -> str:
 
 @register.filter
 def as_day(iso: str) -> date | None:
-    """The day that an edition keeps as text."""
+    """Parse the ISO date that an edition stores as text; None if it is not a date."""
     try:
         return date.fromisoformat(iso)
     except (TypeError, ValueError):
@@ -37,20 +37,20 @@ def as_day(iso: str) -> date | None:
 
 @register.filter
 def updates(stories: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The stories that go on from an earlier edition, each with its `number` in this one."""
+    """The stories that update an earlier edition, each with its `number` in this edition."""
     numbered = [story | {"number": n} for n, story in enumerate(stories, 1)]
     return [story for story in numbered if story.get("before")]
 
 
 @register.filter
 def web(url: str) -> str:
-    """An address that a browser may open, else nothing."""
+    """Return the URL if it is HTTP or HTTPS, else ""."""
     return url if url.lower().startswith(("http://", "https://")) else ""
 
 
 @register.simple_tag(takes_context=True)
 def todays_stories(context: dict[str, Any]) -> list[dict[str, Any]]:
-    """The first five stories of today's edition, if it has been written: one query."""
+    """The first five stories of today's edition, if it has been written. Makes one query."""
     user = context["request"].user
     day = reader_today(user.time_zone, timezone.now())
     digest = Digest.objects.filter(user=user, date=day).first()
@@ -59,15 +59,15 @@ def todays_stories(context: dict[str, Any]) -> list[dict[str, Any]]:
 
 @register.simple_tag(takes_context=True)
 def channel_problems(context: dict[str, Any]) -> list[dict[str, str]]:
-    """What the reader's channels say is wrong, in two queries."""
+    """The problems of the reader's channels, in two queries: [{channel, text}]."""
     own = Channel.objects.filter(user=context["request"].user)
     problems = [
-        {"channel": describe(one), "text": one.reason}
-        for one in own.filter(state=Channel.State.STOPPED).exclude(reason="")
+        {"channel": describe(channel), "text": channel.reason}
+        for channel in own.filter(state=Channel.State.DISABLED).exclude(reason="")
     ]
     failing = Delivery.objects.filter(channel__in=own, state=Delivery.State.WAITING, attempts__gt=0)
     waiting = failing.select_related("channel").order_by("pk")
     return problems + [
-        {"channel": describe(one.channel), "text": f"{one.error} It will be retried."}
-        for one in waiting
+        {"channel": describe(delivery.channel), "text": f"{delivery.error} It will be retried."}
+        for delivery in waiting
     ]

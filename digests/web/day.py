@@ -1,10 +1,10 @@
-"""The part of an address that names the day of an edition: `<day:day>`."""
+"""The URL path converter for the day of an edition: `<day:day>`."""
 
 from datetime import date
 
 
 class DayConverter:
-    """`2026-08-22`; an impossible date is no address."""
+    """Converts dates such as `2026-08-22`. Impossible dates do not match."""
 
     regex = r"\d{4}-\d{2}-\d{2}"
 

@@ -1,4 +1,4 @@
-"""The form by which a reader adds a channel."""
+"""The form that adds a channel."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from digests.channels.kind import ChannelKind
 from digests.models import Channel
 
 LONGEST_TARGET = 2_000
-"""Bytes: what an index of PostgreSQL takes."""
+"""Bytes of an address. PostgreSQL limits the size of indexed values."""
 
 
 def kind_choices() -> list[tuple[str, str]]:
@@ -68,11 +68,11 @@ class ChannelForm(forms.Form):
         }
 
     def save(self) -> Channel:
-        """An address may be somebody else's: where that matters nothing is sent to it until its
-        owner confirms it."""
+        """Create the channel. If its kind needs a confirmation, it starts unconfirmed, because
+        the address may be somebody else's."""
         row = self._row()
-        is_asked = channels.kind_named(row["kind"]).confirmation
-        state = Channel.State.UNCONFIRMED if is_asked else Channel.State.ACTIVE
-        # A double click sends the form twice, and both may have found it free.
+        needs_confirmation = channels.kind_named(row["kind"]).confirmation
+        state = Channel.State.UNCONFIRMED if needs_confirmation else Channel.State.ACTIVE
+        # A double click sends the form twice, and both requests may pass the validation.
         channel, _ = Channel.objects.get_or_create(user=self.user, **row, defaults={"state": state})
         return channel

@@ -1,4 +1,4 @@
-"""The socket of a page whose edition is being written: a small event at each step."""
+"""The websocket that reports the progress of writing an edition."""
 
 import asyncio
 from typing import Any
@@ -11,14 +11,14 @@ from feeds.web.live.socket import ReaderSocket
 
 PAUSE = 1.0
 LONGEST = 1800
-"""Seconds for which one page is told; it asks by itself after that."""
+"""Seconds after which the socket closes. The page then polls."""
 
 
 class WritingConsumer(ReaderSocket):
-    """Sends what `progress_of` says, whenever it says something new; ends with the last of it.
+    """Sends the result of `progress_of` when it changes, and closes when the edition is written.
 
-    Pages listen only while something is written, so it asks the database for its one row
-    each second, and needs no Redis.
+    It queries one row each second. This needs no Redis, and pages connect only while an edition
+    is being written.
     """
 
     def __init__(self, *, is_global: bool = False) -> None:
@@ -28,7 +28,7 @@ class WritingConsumer(ReaderSocket):
     async def serve(self) -> None:
         sent: dict[str, Any] = {}
         for _ in range(int(LONGEST / PAUSE)):
-            event = await self._look() or sent
+            event = await self._query_progress() or sent
             if event != sent:
                 await self.send_json(event)
                 sent = event
@@ -36,8 +36,8 @@ class WritingConsumer(ReaderSocket):
                 return
             await asyncio.sleep(PAUSE)
 
-    async def _look(self) -> dict[str, Any] | None:
-        """None while the database is away."""
+    async def _query_progress(self) -> dict[str, Any] | None:
+        """Query the progress; None while the database is unavailable."""
         try:
             return await in_thread(progress_of, self.scope["user"], is_global=self.is_global)
         except Error:

@@ -1,4 +1,4 @@
-"""Addresses of the sockets of digests."""
+"""The websocket routes of digests."""
 
 from typing import Any
 

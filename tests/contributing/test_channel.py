@@ -118,5 +118,5 @@ def test_channels_of_a_kind_that_was_taken_out_are_shown_and_end(
     assert deliver_digests() == 0
 
     channel.refresh_from_db()
-    assert (channel.state, len(gateway.taken)) == (Channel.State.STOPPED, 1)
+    assert (channel.state, len(gateway.taken)) == (Channel.State.DISABLED, 1)
     assert "This kind of channel is no longer available." in page.get(PAGE).content.decode()

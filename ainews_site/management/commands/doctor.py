@@ -24,8 +24,8 @@ from ainews_site.infra.schema import schema_problem
 from ainews_site.process.supervisor import heartbeats
 from ainews_site.queue.config import SLOW
 from digests.channels.mail import KIND as MAIL
-from digests.channels.mail import connection_words, mail_problem
-from digests.channels.outbox import overdue
+from digests.channels.mail import connection_error, mail_problem
+from digests.channels.outbox import count_overdue
 from digests.models import Channel, Writing
 from feeds.ai.embed.errors import EmbeddingError
 from feeds.ai.embed.provider import chosen_provider, is_chosen
@@ -184,7 +184,7 @@ def mail() -> str:
         with get_connection():
             return ""
     except (OSError, SMTPException) as error:
-        return connection_words(error)
+        return connection_error(error)
 
 
 def digests() -> str:
@@ -192,7 +192,7 @@ def digests() -> str:
     late = db_clock.now() - LATELY
     if unwritten := Writing.objects.filter(until=None, next_try_at__lt=late).count():
         return f"{_some(unwritten, 'edition is', 'editions are')} waiting for a worker {SLOWLY}."
-    if unsent := overdue(late):
+    if unsent := count_overdue(late):
         return f"{_some(unsent, 'delivery is', 'deliveries are')} waiting for a worker {SLOWLY}."
     if failed := Writing.objects.exclude(error="").count():
         some = _some(failed, "edition", "editions")

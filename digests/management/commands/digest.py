@@ -36,7 +36,7 @@ class Command(BaseCommand):
         if options["user"]:
             readers = readers.filter(username=options["user"])
         if not readers:
-            raise CommandError(self._nobody(options["user"]))
+            raise CommandError(self._no_reader_message(options["user"]))
         for reader in readers:
             self._write(reader, day)
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             raise CommandError(f"{day} is in the future.")
         self.stdout.write(as_text(write_at_once(reader, day or today)))
 
-    def _nobody(self, name: str | None) -> str:
+    def _no_reader_message(self, name: str | None) -> str:
         if name:
             return f"No active reader is named {name!r}."
         return "There are no readers yet. `make run` creates the first account."

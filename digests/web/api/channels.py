@@ -1,4 +1,4 @@
-"""The REST API of channels: the ways by which editions reach the reader outside the pages."""
+"""REST API of delivery channels."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from digests import channels
-from digests.channels.confirmation import ask_owner
+from digests.channels.confirmation import request_confirmation
 from digests.channels.errors import AllowanceError, DeliveryError
 from digests.channels.kind import ChannelKind
 from digests.channels.outbox import last_deliveries
@@ -74,8 +74,8 @@ class NewChannelSerializer(serializers.Serializer[Any]):
     is_global = serializers.BooleanField(default=False, help_text="the site digest")
 
 
-class NotAsked(APIException):
-    """The channel was added, but the owner of its address could not be asked."""
+class ConfirmationNotSent(APIException):
+    """The channel was added, but the request for confirmation could not be sent."""
 
     status_code = status.HTTP_502_BAD_GATEWAY
 
@@ -90,30 +90,32 @@ class Channels(ReaderView):
         ),
     )
     def get(self, request: Request) -> Response:
-        shown = _shown(list(self.reader.channels.all()))
-        return Response({"results": shown, "kinds": KindSerializer(channels.KINDS, many=True).data})
+        results = _serialize(list(self.reader.channels.all()))
+        return Response(
+            {"results": results, "kinds": KindSerializer(channels.KINDS, many=True).data}
+        )
 
     @extend_schema(
         summary="Add a channel", request=NewChannelSerializer, responses={201: ChannelSerializer}
     )
     def post(self, request: Request) -> Response:
-        sent = NewChannelSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        which = "global" if sent.validated_data["is_global"] else "own"
-        form = ChannelForm(self.reader, {**sent.validated_data, "which": which})
+        serializer = NewChannelSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        which = "global" if serializer.validated_data["is_global"] else "own"
+        form = ChannelForm(self.reader, {**serializer.validated_data, "which": which})
         if not form.is_valid():
             raise ValidationError(
-                {name: [str(said) for said in errors] for name, errors in form.errors.items()}
+                {name: [str(error) for error in errors] for name, errors in form.errors.items()}
             )
         channel = form.save()
         try:
-            ask_owner(channel)
+            request_confirmation(channel)
         except AllowanceError as error:
             raise Throttled(detail=str(error)) from None
         except DeliveryError as error:
             name = channels.kind_of(channel).confirmation
-            raise NotAsked(f"The {name} could not be sent. {error}") from None
-        return Response(_shown([channel])[0], status.HTTP_201_CREATED)
+            raise ConfirmationNotSent(f"The {name} could not be sent. {error}") from None
+        return Response(_serialize([channel])[0], status.HTTP_201_CREATED)
 
 
 class OneChannel(ReaderView):
@@ -121,7 +123,7 @@ class OneChannel(ReaderView):
         operation_id="channel", summary="One channel", responses={200: ChannelSerializer}
     )
     def get(self, request: Request, pk: int) -> Response:
-        return Response(_shown([self._own(pk)])[0])
+        return Response(_serialize([self._own(pk)])[0])
 
     @extend_schema(summary="Remove a channel", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
@@ -135,9 +137,9 @@ class OneChannel(ReaderView):
         return channel
 
 
-def _shown(found: list[Channel]) -> list[dict[str, Any]]:
-    context = {"last_deliveries": last_deliveries(found)}
-    return list(ChannelSerializer(found, many=True, context=context).data)
+def _serialize(channels_shown: list[Channel]) -> list[dict[str, Any]]:
+    context = {"last_deliveries": last_deliveries(channels_shown)}
+    return list(ChannelSerializer(channels_shown, many=True, context=context).data)
 
 
 urlpatterns = [

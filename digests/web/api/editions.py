@@ -1,4 +1,4 @@
-"""Editions over REST: today's, those before it, and how the writing goes."""
+"""REST API of editions: the latest, those of earlier days, and the progress of writing."""
 
 from datetime import date
 from typing import Any
@@ -104,10 +104,14 @@ class Digests(DigestView):
         editions = Digest.objects.of(self.owner)
         if cursor:
             editions = editions.filter(date__lt=_day_of(cursor[0]))
-        found = list(editions[: limit + 1])
-        shown = ListedDigestSerializer(found[:limit], many=True, context={"request": request})
-        following = (found[limit - 1].date.toordinal(),) if len(found) > limit else None
-        return page(request, shown.data, following)
+        editions_found = list(editions[: limit + 1])
+        serializer = ListedDigestSerializer(
+            editions_found[:limit], many=True, context={"request": request}
+        )
+        following = (
+            (editions_found[limit - 1].date.toordinal(),) if len(editions_found) > limit else None
+        )
+        return page(request, serializer.data, following)
 
 
 @extend_schema_view(get=extend_schema(operation_id="digests_global_list"))

@@ -1,4 +1,4 @@
-"""The page on which a reader says by which ways editions reach them."""
+"""The page on which readers manage their delivery channels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from accounts.types import ReaderRequest
 from digests import channels as registry
 from digests.channels import describe, kind_of
 from digests.channels.allowance import spend
-from digests.channels.confirmation import ask_owner
+from digests.channels.confirmation import request_confirmation
 from digests.channels.errors import AllowanceError, DeliveryError
 from digests.channels.kind import ChannelKind
-from digests.channels.links import whole
-from digests.channels.outbox import last_deliveries, stop
+from digests.channels.links import absolute_for
+from digests.channels.outbox import disable, last_deliveries
 from digests.editions.read import todays_digest
 from digests.models import Channel, Delivery, Digest, new_key
 from digests.web.forms import ChannelForm
@@ -29,7 +29,7 @@ TOO_MANY_TESTS = "Too many tests. Try again in an hour."
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A channel as the page shows it."""
+    """A channel as the page shows it. `url` and `secret` are "" if the kind has none."""
 
     channel: Channel
     kind: ChannelKind
@@ -43,12 +43,12 @@ class Row:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def channels(request: ReaderRequest) -> HttpResponse:
-    """All of the reader's ways; a POST adds one."""
+    """List the reader's channels. A POST adds a channel."""
     form = ChannelForm(request.user, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         channel = form.save()
         if channel.state == State.UNCONFIRMED:
-            _ask(request, channel)
+            _request_confirmation(request, channel)
         return redirect("digest_channels")
     context = {
         "form": form,
@@ -61,7 +61,7 @@ def channels(request: ReaderRequest) -> HttpResponse:
 def _rows(request: ReaderRequest) -> list[Row]:
     own = list(request.user.channels.all())
     last = last_deliveries(own)
-    return [_row(request, one, last.get(one.pk)) for one in own]
+    return [_row(request, channel, last.get(channel.pk)) for channel in own]
 
 
 def _row(request: HttpRequest, channel: Channel, last: Delivery | None) -> Row:
@@ -72,28 +72,28 @@ def _row(request: HttpRequest, channel: Channel, last: Delivery | None) -> Row:
         kind=kind,
         name=describe(channel),
         target=kind.shown_target(channel),
-        url=whole(request, path) if path else "",
+        url=absolute_for(request, path) if path else "",
         secret=kind.secret(channel),
         last=last,
     )
 
 
 def _problems(request: ReaderRequest) -> list[str]:
-    """Why kinds of channels cannot be used, each reason once."""
-    found = (kind.problem(for_staff=request.user.is_staff) for kind in registry.KINDS)
-    return list(dict.fromkeys(filter(None, found)))
+    """Why kinds of channels cannot be used, without duplicates."""
+    problems = (kind.problem(for_staff=request.user.is_staff) for kind in registry.KINDS)
+    return list(dict.fromkeys(filter(None, problems)))
 
 
 @login_required
 @require_POST
 def channel(request: ReaderRequest, pk: int) -> HttpResponse:
-    """One of ACTIONS on one of the reader's own."""
+    """Run one of ACTIONS on a channel of the reader."""
     own = get_object_or_404(Channel, pk=pk, user=request.user)
     action = request.POST.get("action", "")
-    act = ACTIONS.get(action)
-    if act is None or (action == "test" and not kind_of(own).can_test):
+    run = ACTIONS.get(action)
+    if run is None or (action == "test" and not kind_of(own).can_test):
         raise Http404("Unknown action.")
-    act(request, own)
+    run(request, own)
     return redirect("digest_channels")
 
 
@@ -113,10 +113,10 @@ def _newest(channel: Channel) -> Digest:
     return todays_digest(None if channel.is_global else channel.user)
 
 
-def _ask(request: ReaderRequest, channel: Channel) -> None:
+def _request_confirmation(request: ReaderRequest, channel: Channel) -> None:
     name = kind_of(channel).confirmation
     try:
-        if ask_owner(channel):
+        if request_confirmation(channel):
             messages.success(request, f"A {name} was sent to {channel.target}.")
     except AllowanceError as error:
         messages.error(request, str(error))
@@ -124,24 +124,27 @@ def _ask(request: ReaderRequest, channel: Channel) -> None:
         messages.error(request, f"The {name} could not be sent. {error}")
 
 
-def _stop(request: ReaderRequest, channel: Channel) -> None:
-    stop(channel, "")
+def _disable(request: ReaderRequest, channel: Channel) -> None:
+    disable(channel, "")
 
 
 def _resume(request: ReaderRequest, channel: Channel) -> None:
-    """The owner of the address may have stopped it, and is asked again."""
-    if channel.state != State.STOPPED:
+    """Enable a disabled channel. The owner of its address may have disabled it, and must confirm
+    again."""
+    if channel.state != State.DISABLED:
         return
-    is_asked = kind_of(channel).confirmation
-    channel.state = State.UNCONFIRMED if is_asked else State.ACTIVE
+    needs_confirmation = kind_of(channel).confirmation
+    channel.state = State.UNCONFIRMED if needs_confirmation else State.ACTIVE
     Channel.objects.filter(pk=channel.pk).update(state=channel.state, reason="")
-    _ask(request, channel)
+    _request_confirmation(request, channel)
 
 
 def _renew(request: ReaderRequest, channel: Channel) -> None:
-    """Revoke addresses and secrets that carry the old key. Links in e-mails stay valid: whoever
-    receives them may unsubscribe, whatever the reader does who had them sent."""
-    if kind_of(channel).renews:
+    """Change the key of a channel, which revokes its feed address or secret.
+
+    E-mail channels have no such action: their unsubscribe links must stay valid.
+    """
+    if kind_of(channel).renewal_label:
         Channel.objects.filter(pk=channel.pk).update(key=new_key())
 
 
@@ -149,11 +152,11 @@ def _remove(request: ReaderRequest, channel: Channel) -> None:
     channel.delete()
 
 
-Act = Callable[[ReaderRequest, Channel], Any]
-ACTIONS: dict[str, Act] = {
+Action = Callable[[ReaderRequest, Channel], Any]
+ACTIONS: dict[str, Action] = {
     "test": _test,
-    "ask": _ask,
-    "stop": _stop,
+    "ask": _request_confirmation,
+    "stop": _disable,
     "resume": _resume,
     "renew": _renew,
     "remove": _remove,

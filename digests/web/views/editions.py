@@ -1,4 +1,4 @@
-"""The pages of editions: a reader's own and everyone's, by day and by month."""
+"""The pages of editions, of the reader and of the site: by day, and the archive by month."""
 
 import zlib
 from datetime import date
@@ -27,15 +27,15 @@ from digests.editions.writing import current_writing, request_digest, today_of
 from digests.models import Digest
 
 FIRST_YEAR, LAST_YEAR = 1995, 9998
-TOO_OFTEN = "The limit of updates has been reached. Try again in an hour."
+UPDATE_LIMIT_REACHED = "The limit of updates has been reached. Try again in an hour."
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def digest_today(request: ReaderRequest) -> HttpResponse:
-    """The newest edition; a POST has today's written again with what has come since."""
+    """Show the newest edition. A POST requests an update of today's edition."""
     if request.method == "POST":
-        _have_written(request, request.user, today_of(request.user))
+        _request_edition(request, request.user, today_of(request.user))
         return redirect("digest")
     return _page(request, todays_digest(request.user))
 
@@ -43,12 +43,12 @@ def digest_today(request: ReaderRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def digest_day(request: ReaderRequest, day: date) -> HttpResponse:
-    """The edition of a past day; a POST has one written where there is none yet."""
+    """Show the edition of a day. A POST requests it if it has not been written."""
     _check_day(request.user, day)
     digest = Digest.objects.of(request.user).filter(date=day).first()
     if request.method == "POST":
         if digest is None:
-            _have_written(request, request.user, day)
+            _request_edition(request, request.user, day)
         return redirect("digest_day", day=day)
     if digest is None:
         context = {"day": day, "writing": _writing(request.user, request.user, day)}
@@ -59,11 +59,11 @@ def digest_day(request: ReaderRequest, day: date) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def digest_global(request: ReaderRequest) -> HttpResponse:
-    """Everyone's newest edition; staff may have it written again."""
+    """Show the newest edition of the site. A POST by staff requests an update."""
     if request.method == "POST":
         if not request.user.is_staff:
             raise PermissionDenied("Only staff can update the site digest.")
-        _have_written(request, None, today_of(None))
+        _request_edition(request, None, today_of(None))
         return redirect("digest_global")
     return _page(request, todays_digest(None))
 
@@ -82,7 +82,7 @@ def digest_global_day(request: ReaderRequest, day: date) -> HttpResponse:
 def archive(
     request: ReaderRequest, year: int | None = None, month: int = 1, is_global: bool = False
 ) -> HttpResponse:
-    """The editions of a month; without one, of the newest that has any."""
+    """List the editions of a month. Without a month, redirect to the newest month with editions."""
     owner = None if is_global else request.user
     name = "digest_archive_global" if is_global else "digest_archive"
     if year is None:
@@ -99,7 +99,7 @@ def archive(
 @never_cache
 @require_safe
 def writing(request: ReaderRequest, is_global: bool = False) -> HttpResponse:
-    """How far the writing of the reader's edition or of everyone's is, without a socket."""
+    """Return the progress of writing as JSON, for pages without a websocket."""
     return JsonResponse(progress_of(request.user, is_global=is_global))
 
 
@@ -110,22 +110,22 @@ def _check_day(user: User, day: date) -> None:
         raise Http404("That day is too far in the past.")
 
 
-def _have_written(request: ReaderRequest, owner: User | None, day: date) -> None:
+def _request_edition(request: ReaderRequest, owner: User | None, day: date) -> None:
     if spend(request.user, "write"):
         request_digest(owner, day)
     else:
-        messages.error(request, TOO_OFTEN)
+        messages.error(request, UPDATE_LIMIT_REACHED)
 
 
 def _writing(reader: User, owner: User | None, *days: date) -> dict[str, Any] | None:
-    """The writing of `owner`'s edition, None for everyone's, if it concerns a page of `days`."""
-    found = current_writing(owner)
-    if found is None or found.date not in days:
+    """The progress of `owner`'s edition (None: the site's), if it is for one of `days`."""
+    request = current_writing(owner)
+    if request is None or request.date not in days:
         return None
     name = "digest_global_writing" if owner is None else "digest_writing"
     return {
-        "text": words_of(found, schedule_of(reader).zone_name),
-        "failed": bool(found.error),
+        "text": words_of(request, schedule_of(reader).zone_name),
+        "failed": bool(request.error),
         "url": reverse(name),
         "socket": "/ws/digest/global/" if owner is None else "/ws/digest/",
     }
@@ -139,7 +139,7 @@ def _page(request: ReaderRequest, digest: Digest) -> HttpResponse:
     context = {
         "digest": digest,
         "edition": digest.content,
-        "told": _told(digest),
+        "body": _body(digest),
         "around": around,
         "is_newest": is_newest,
         "can_write": is_newest and (owner is not None or request.user.is_staff),
@@ -149,12 +149,12 @@ def _page(request: ReaderRequest, digest: Digest) -> HttpResponse:
     return render(request, "digests/digest.html", context)
 
 
-def _told(digest: Digest) -> SafeString:
-    """Its stories as a page: the same for ever, until it is written again or shown otherwise."""
-    template = get_template("digests/told.html")
-    shown = zlib.crc32(template.template.source.encode())  # type: ignore[attr-defined]
+def _body(digest: Digest) -> SafeString:
+    """The rendered stories. They are cached until the edition or the template changes."""
+    template = get_template("digests/edition_body.html")
+    checksum = zlib.crc32(template.template.source.encode())  # type: ignore[attr-defined]
     html = remembered(
-        f"digest-{digest.pk}-{digest.created_at.timestamp()}-{shown}",
+        f"digest-{digest.pk}-{digest.created_at.timestamp()}-{checksum}",
         lambda: str(template.render({"edition": digest.content, "digest": digest})),
         fresh=KEPT,
     )

@@ -86,7 +86,7 @@ def test_a_feed_that_was_switched_off_or_whose_reader_left_is_gone(
     reader: User, client: Client
 ) -> None:
     channel = make_channel(reader, "feed")
-    Channel.objects.update(state=Channel.State.STOPPED)
+    Channel.objects.update(state=Channel.State.DISABLED)
     assert client.get(address(channel)).status_code == 404
 
     Channel.objects.update(state=Channel.State.ACTIVE)

@@ -14,14 +14,14 @@ from digests.channels import outbox
 from digests.channels.errors import DeliveryError
 from digests.channels.kind import ChannelKind, Send
 from digests.channels.outbox import (
-    HOLD,
-    LOST,
+    CLAIM_DURATION,
+    MAY_HAVE_ARRIVED,
+    count_overdue,
     deliver,
+    disable,
     due_deliveries,
     last_deliveries,
-    overdue,
     plan_deliveries,
-    stop,
 )
 from digests.models import Channel, Delivery, Digest
 from tests.digests.make import make_channel, make_edition, make_reader
@@ -147,7 +147,7 @@ def test_a_claim_lasts_for_a_while_and_then_runs_out(delivery: Delivery, pager: 
     pager.before = [look]
     deliver([delivery.pk], 60)
 
-    assert HOLD - 10 * SECOND < seen[0] <= HOLD + SECOND
+    assert CLAIM_DURATION - 10 * SECOND < seen[0] <= CLAIM_DURATION + SECOND
 
 
 @pytest.mark.parametrize("state", [State.CLAIMED, State.SENDING])
@@ -214,7 +214,7 @@ def test_nothing_more_is_taken_when_the_time_is_over(delivery: Delivery, pager: 
 def test_more_than_are_sent_at_once_all_leave(
     db: None, pager: Pager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "AT_ONCE", 2)
+    monkeypatch.setattr(outbox, "MAX_CONCURRENT", 2)
     reader = make_reader()
     pks = [planned(reader, str(n)).pk for n in range(5)]
 
@@ -226,7 +226,7 @@ def test_one_that_takes_long_keeps_no_other_waiting(
     db: None, pager: Pager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first is sent only when the third was, for which the second must make room."""
-    monkeypatch.setattr(outbox, "AT_ONCE", 2)
+    monkeypatch.setattr(outbox, "MAX_CONCURRENT", 2)
     reader = make_reader()
     pks = [planned(reader, str(n)).pk for n in range(3)]
     is_over = threading.Event()
@@ -311,7 +311,7 @@ def test_a_channel_stops_after_three_failures_in_a_row(
         assert deliver([planned(reader, days_ago=days_ago).pk], 60) == is_well
 
     channel = Channel.objects.get()
-    assert (channel.state == Channel.State.STOPPED) is is_stopped
+    assert (channel.state == Channel.State.DISABLED) is is_stopped
     assert channel.reason == ("Refused." if is_stopped else "")
 
 
@@ -321,7 +321,7 @@ def test_a_channel_that_is_stopped_gives_up_what_waits_by_it_alone(db: None, pag
     sent = again(planned(reader, "1", days_ago=3), state=State.SENT)
     other = planned(reader, "2")
 
-    stop(mine[0].channel, "x" * 400)
+    disable(mine[0].channel, "x" * 400)
 
     states = [again(one).state for one in (*mine, sent, other)]
     assert states == [State.GIVEN_UP, State.GIVEN_UP, State.SENT, State.WAITING]
@@ -330,8 +330,8 @@ def test_a_channel_that_is_stopped_gives_up_what_waits_by_it_alone(db: None, pag
 
 
 def test_a_channel_that_is_off_keeps_the_reason_for_it(delivery: Delivery) -> None:
-    stop(delivery.channel, "first")
-    stop(delivery.channel, "second")
+    disable(delivery.channel, "first")
+    disable(delivery.channel, "second")
 
     assert Channel.objects.get().reason == "first"
 
@@ -358,9 +358,9 @@ def test_what_waits_for_a_worker_is_counted(db: None, pager: Pager) -> None:
     again(two, next_try_at=now + SECOND)
     again(three, next_try_at=now - SECOND, state=State.SENT)
 
-    assert overdue(now) == 1
-    Channel.objects.update(state=Channel.State.STOPPED)
-    assert overdue(now) == 0
+    assert count_overdue(now) == 1
+    Channel.objects.update(state=Channel.State.DISABLED)
+    assert count_overdue(now) == 0
 
 
 def test_a_reader_s_edition_is_planned_for_that_reader_s_own_channels(
@@ -385,5 +385,9 @@ def test_a_lost_delivery_ends_at_the_next_look_and_says_why(
     assert deliver(due_deliveries(), 60) == 0
 
     again(delivery)
-    assert (delivery.state, delivery.error, delivery.until) == (State.GIVEN_UP, LOST, None)
+    assert (delivery.state, delivery.error, delivery.until) == (
+        State.GIVEN_UP,
+        MAY_HAVE_ARRIVED,
+        None,
+    )
     assert (delivery.attempts, pager.sent) == (0, [])

@@ -100,7 +100,7 @@ def test_one_click_ends_the_letters_without_a_session(reader: User, mailbox: Mai
     answer = program.post(path, {"List-Unsubscribe": "One-Click"})
 
     channel.refresh_from_db()
-    assert (answer.status_code, channel.state) == (200, State.STOPPED)
+    assert (answer.status_code, channel.state) == (200, State.DISABLED)
 
 
 def test_no_reader_can_take_the_link_that_ends_letters_from_who_gets_them(
@@ -113,13 +113,13 @@ def test_no_reader_can_take_the_link_that_ends_letters_from_who_gets_them(
 
     assert Client().post(link).status_code == 200
     channel.refresh_from_db()
-    assert channel.state == State.STOPPED
+    assert channel.state == State.DISABLED
 
 
 def test_letters_that_were_ended_begin_again_only_with_a_new_answer(
     signed_in: Client, reader: User, mailbox: Mailbox
 ) -> None:
-    channel = make_channel(reader, "email", "me@example.org", state=State.STOPPED)
+    channel = make_channel(reader, "email", "me@example.org", state=State.DISABLED)
 
     act(signed_in, channel, "resume")
 
@@ -262,7 +262,7 @@ def test_why_a_channel_was_stopped_stands_in_the_preferences(
     signed_in: Client, reader: User
 ) -> None:
     reason = "The webhook no longer exists (404). Create a new one at the service."
-    make_channel(reader, "slack", "https://hooks.example/x", state=State.STOPPED, reason=reason)
+    make_channel(reader, "slack", "https://hooks.example/x", state=State.DISABLED, reason=reason)
 
     assert reason in signed_in.get("/preferences/").content.decode()
     assert reason in signed_in.get(PAGE).content.decode()
