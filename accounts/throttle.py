@@ -17,7 +17,7 @@ from django.conf import settings
 
 from accounts.attempts import CachedAttempts, StoredAttempts
 from accounts.limits import Counter, TooMany
-from ainews_site.infra.cache import CacheAway, asked
+from ainews_site.infra.cache import CacheUnavailable, with_cache
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def forget(*counters: Counter) -> None:
 def _in_store(act: Callable[[CachedAttempts | StoredAttempts], T]) -> T:
     if settings.REDIS_URL:
         try:
-            return asked(lambda cache: act(CachedAttempts(cache)))
-        except CacheAway:
+            return with_cache(lambda cache: act(CachedAttempts(cache)))
+        except CacheUnavailable:
             pass
     return act(StoredAttempts())

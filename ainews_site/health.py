@@ -17,7 +17,7 @@ from ainews_site.infra.sqlite_lock import holds_write_lock
 LOCKED = "locked by another program: reading works, writing waits"
 LONGEST_WRITE = 1.0
 """Seconds that the write lock may be held without a word: ordinary writes are shorter."""
-STILL, SHORT_LOOK = 5.0, 0.1
+STILL, SHORT_PROBE = 5.0, 0.1
 """For the first number of seconds after such a lock the checks wait no longer than the second."""
 _locked_at = -STILL
 _is_migrated = False
@@ -51,7 +51,7 @@ def _status() -> dict[str, Any]:
     if settings.REPLICAS:
         status |= _replicas(error)
     if settings.REDIS_URL:
-        problem = circuit.problem_now()
+        problem = circuit.current_problem()
         status["redis"] = problem or "ok"
         if problem and status["status"] == "ok":
             status["status"] = "degraded"
@@ -73,7 +73,7 @@ def _write_problem() -> str:
     global _locked_at
     is_known = time.monotonic() - _locked_at < STILL
     try:
-        is_held = holds_write_lock(seconds=SHORT_LOOK if is_known else LONGEST_WRITE)
+        is_held = holds_write_lock(seconds=SHORT_PROBE if is_known else LONGEST_WRITE)
     except sqlite3.Error as error:
         return f"takes no writes: {error}"
     if is_held:
@@ -88,9 +88,9 @@ def _has_tables() -> bool:
 
 
 def _replicas(error: str) -> dict[str, Any]:
-    states = {one.alias: one.look().problem or "ok" for one in replicas()}
+    states = {replica.alias: replica.probe().problem or "ok" for replica in replicas()}
     said: dict[str, Any] = {"primary": NO_ANSWER if error else "ok", "replicas": states}
     is_well = not error and set(states.values()) == {"ok"}
-    if not is_well and (not error or any(one.has_old_news() for one in replicas())):
+    if not is_well and (not error or any(replica.can_answer_stale() for replica in replicas())):
         said["status"] = "degraded"
     return said

@@ -1,5 +1,7 @@
-"""Requests that only read may be answered by a replica, and what happens when the primary
-is away. In use only where DATABASE_REPLICA_URLS names replicas."""
+"""Lets replicas answer requests that only read, also while the primary is down.
+
+It is used only where DATABASE_REPLICA_URLS names replicas.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,26 +14,27 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 
 from accounts.models import hash_token
-from ainews_site.infra.cache import CacheAway, asked
+from ainews_site.infra.cache import CacheUnavailable, with_cache
 from ainews_site.infra.db_router import (
     Reading,
     current_reading,
     is_primary_lost,
-    read_position,
+    read_lsn,
     reading_as,
-    signed_position,
+    signed_lsn,
 )
 from ainews_site.infra.replicas import PRIMARY, primary, replicas
 from ainews_site.unavailable import NO_ANSWER, READING, unavailable_response
 
-KEPT = 3600
-"""Seconds that a position is kept. A replica that is fit has passed it long before."""
+LSN_SECONDS = 3600
+"""How long a reader carries an LSN. A healthy replica has replayed it long before that."""
 COOKIE, HEADER = "position", "X-Position"
 NO_WRITES = (
     "Changes are temporarily unavailable because the primary database does not respond. Reading"
     " still works. Check in a moment whether your change was saved, and try again if it wasn't."
 )
-ALL_POSITIONS = 1 << 63
+UNKNOWN_LSN = 1 << 63
+"""No replica has replayed this LSN, so the primary answers."""
 
 
 class ReplicaMiddleware:
@@ -47,10 +50,10 @@ class ReplicaMiddleware:
         response = self.get_response(request)
         if _is_cut_off(response):
             return unavailable(request)
-        return with_position(request, response)
+        return with_lsn(request, response)
 
     def _read(self, request: HttpRequest) -> HttpResponse:
-        known = known_position(request)
+        known = known_lsn(request)
         reading, response = self._answer(request, Reading(known, _reader(request)))
         if reading.is_by_replica and not reading.has_written:
             if _has_failed(reading, response):
@@ -61,15 +64,15 @@ class ReplicaMiddleware:
             return response
         if _is_cut_off(response):
             return unavailable(request)
-        # What came from the primary once, the next page must not lack.
-        return with_position(request, response)
+        # The next page must not lack what the primary has shown on this one.
+        return with_lsn(request, response)
 
     def _answer(self, request: HttpRequest, reading: Reading) -> tuple[Reading, HttpResponse]:
         with reading_as(reading):
             return reading, self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """503 in words when it is the primary that failed; all else is as ever."""
+        """Return a 503 if the primary failed. Other errors are left to the next middleware."""
         reading = current_reading()
         by_replica = reading is not None and reading.is_by_replica and not reading.has_written
         if by_replica or not is_primary_lost(error):
@@ -78,60 +81,69 @@ class ReplicaMiddleware:
 
 
 def _is_cut_off(response: HttpResponse) -> bool:
-    """Whether the primary failed outside a view, where no exception is handed to us."""
+    """Return True if the primary failed outside a view, where `process_exception` isn't called."""
     return response.status_code == 500 and not primary().opens()
 
 
 def _has_failed(reading: Reading, response: HttpResponse) -> bool:
-    """Whether the replica broke off: it is left alone for a while, and another one asked."""
+    """Return True if the replica failed, and mark it as lost, so that another server answers."""
     if response.status_code != 500 or not connections[reading.alias].errors_occurred:
         return False
-    next(one for one in replicas() if one.alias == reading.alias).lose()
+    next(replica for replica in replicas() if replica.alias == reading.alias).lose()
     return True
 
 
 def _is_doubtful(request: HttpRequest, response: HttpResponse) -> bool:
-    """Whether a replica did not find what the primary may have: a page, a token, a session."""
+    """Return True if a replica lacked something that the primary may have.
+
+    This can be a page, a token, or a session.
+    """
     if response.status_code in (301, 302):
         signin = response.headers["Location"].startswith(resolve_url(settings.LOGIN_URL))
         return signin and settings.SESSION_COOKIE_NAME in request.COOKIES
     return response.status_code in (401, 403, 404)
 
 
-def known_position(request: HttpRequest) -> int:
-    """The furthest that this reader knows of, by cookie, by header or by API token."""
+def known_lsn(request: HttpRequest) -> int:
+    """Return the newest LSN that this reader carries by cookie, by header, or by API token."""
     signed = [request.COOKIES.get(COOKIE, ""), request.headers.get(HEADER, "")]
     if key := _token_key(request):
         try:
-            signed.append(asked(partial(_kept_position, key)))
-        except CacheAway:
-            return ALL_POSITIONS
-    return max(map(read_position, signed))
+            signed.append(with_cache(partial(_cached_lsn, key)))
+        except CacheUnavailable:
+            return UNKNOWN_LSN
+    return max(map(read_lsn, signed))
 
 
-def with_position(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """The response with the primary's position; programs that keep no cookies have it
-    kept for them."""
+def with_lsn(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Return `response` with the primary's LSN for the reader to carry.
+
+    A browser gets it as a cookie. For an API token, which stands for a program without cookies,
+    it is sent as a header and cached.
+    """
     try:
-        position = signed_position() if primary().opens() else ""
+        lsn = signed_lsn() if primary().opens() else ""
     except (DatabaseError, InterfaceError):
-        position = ""
-    if not position:  # the primary has gone meanwhile
+        lsn = ""
+    if not lsn:  # the primary failed in the meantime
         return response
     if not (key := _token_key(request)):
         secure = settings.SESSION_COOKIE_SECURE
-        response.set_cookie(COOKIE, position, KEPT, secure=secure, httponly=True, samesite="Lax")
+        response.set_cookie(COOKIE, lsn, LSN_SECONDS, secure=secure, httponly=True, samesite="Lax")
         return response
-    response.headers[HEADER] = position
-    with suppress(CacheAway):  # then nobody can say how far it is, and the primary answers
-        asked(lambda cache: cache.set(key, position, KEPT))
+    response.headers[HEADER] = lsn
+    with suppress(CacheUnavailable):  # known_lsn can't read it either, so the primary answers
+        with_cache(lambda cache: cache.set(key, lsn, LSN_SECONDS))
     return response
 
 
-def _kept_position(key: str, cache: BaseCache) -> str:
-    """Where another process kept it. A full cache reads but kept none of late: it shows by a
-    write that it does not take."""
-    cache.add(key, "", KEPT)
+def _cached_lsn(key: str, cache: BaseCache) -> str:
+    """Return the signed LSN that any process has cached for this API token.
+
+    A full cache answers reads but may lack the newest LSN. The write makes it fail, so that
+    the primary answers.
+    """
+    cache.add(key, "", LSN_SECONDS)
     return str(cache.get(key, ""))
 
 

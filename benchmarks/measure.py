@@ -102,7 +102,7 @@ def reader_and_acts() -> tuple[Any, list[Act]]:
     from accounts.models import User
     from feeds.models import Folder, ItemKey, Subscription
     from feeds.reading.filters import Filters
-    from feeds.reading.front_page import home_sections
+    from feeds.reading.front_page import front_page_sections
     from feeds.reading.marks import mark_all_read, undo_mark
     from feeds.reading.river import river
     from feeds.reading.unread import unread_counts
@@ -137,7 +137,7 @@ def reader_and_acts() -> tuple[Any, list[Act]]:
             lambda: river(user, Filters(folder_id=folder.pk)),
             f"/river/?folder={folder.pk}",
         ),
-        Act("stories, ranked", lambda: home_sections(user), "/"),
+        Act("stories, ranked", lambda: front_page_sections(user), "/"),
         *(
             Act(name, lambda text=text: search_items(user, text), f"/search/?q={text}")
             for name, text in words.items()

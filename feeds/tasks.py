@@ -20,7 +20,7 @@ from feeds.ai.language.complete import forget_old_replies
 from feeds.archive.store import archive_months
 from feeds.coordination.announce import announce_news
 from feeds.core.partitions import ensure_months_ahead
-from feeds.ingest.pipeline import take_in
+from feeds.ingest.pipeline import ingest_sources
 from feeds.models import FetchLog, Item, MarkUndo, Source
 from feeds.search.postgres.index import complete
 from feeds.stories.grouping.group import group_new_items
@@ -120,7 +120,7 @@ def make_batches(sources: Iterable[tuple[int, str]], size: int) -> list[list[int
 def poll_batch(source_ids: list[int]) -> dict[str, int]:
     """Poll these sources as far as they are still due."""
     due = Source.objects.due().filter(pk__in=source_ids).values_list("pk", flat=True)
-    report = take_in(list(due), seconds=LONGEST_POLL)
+    report = ingest_sources(list(due), seconds=LONGEST_POLL)
     return {"polled": len(report.outcomes), "new": report.new, "failed": len(report.failed)}
 
 

@@ -24,7 +24,7 @@ def _answers_as_described() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
+def nothing_cached() -> None:
     """Rows of another test may have the same numbers."""
     cache.clear()
     reset_process_state()

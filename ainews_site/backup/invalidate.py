@@ -3,10 +3,10 @@
 from django.db import transaction
 
 from accounts.models import User, new_version
-from feeds.coordination.revisions import CONTENT, GROUPING, revise
+from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
 
 
-def renumber() -> None:
+def invalidate_caches() -> None:
     """Other revisions and versions than any that came with the rows.
 
     A cache outlives the database that it was filled from, and the ledger counts on from where
@@ -14,5 +14,5 @@ def renumber() -> None:
     taken for what is here.
     """
     with transaction.atomic():
-        revise(CONTENT, GROUPING)
+        bump_revision(CONTENT, GROUPING)
         User.objects.update(version=new_version())

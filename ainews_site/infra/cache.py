@@ -1,7 +1,7 @@
-"""The cache, which may go at any moment and must take nothing with it.
+"""Cache access behind a circuit breaker: if Redis is unavailable, callers carry on without it.
 
-A Redis that hangs, refuses the password or is full costs one time-out: from then on nobody
-waits for it, and a thread of its own asks it every few seconds, until it answers again.
+A Redis that hangs, rejects the password or is full costs one time-out. From then on no request
+waits for it: a background thread probes it every few seconds until it answers again.
 """
 
 import logging
@@ -18,7 +18,7 @@ from django.core.cache import cache as django_cache
 T = TypeVar("T")
 
 PAUSE = 5.0
-"""Seconds for which one that failed is not asked."""
+"""Seconds between two probes of a cache that failed."""
 NO_ANSWER = "does not answer"
 ADVICE = {
     NO_ANSWER: "Is it running? Check REDIS_URL.",
@@ -31,8 +31,9 @@ ADVICE = {
     "accepts no more connections": "Raise its maxclients.",
     "has no database with that number": "Check the number at the end of REDIS_URL.",
 }
-"""What may be wrong with it, after its name; and what to do."""
-_SAID = (
+"""What to do, by problem. A problem is a phrase that follows the name of the server, as in "Redis
+does not answer"."""
+_PATTERNS = (
     (r"AuthenticationError|AuthenticationWrong|NOAUTH|WRONGPASS", 1),
     (r"OutOfMemoryError|OOM command", 2),
     (r"ReadOnlyError|READONLY", 3),
@@ -46,86 +47,98 @@ _SAID = (
 logger = logging.getLogger(__name__)
 
 
-class CacheAway(Exception):
-    """It is not to be asked now; the message says why, after its name."""
+class CacheUnavailable(Exception):
+    """The cache can't be used now. The message is a phrase that follows the cache's name."""
 
 
 def in_words(error: BaseException) -> str:
-    """What is wrong with Redis, one of ADVICE."""
-    said = f"{type(error).__name__}: {error}"
-    number = next((number for pattern, number in _SAID if re.search(pattern, said)), 0)
+    """Return the problem that `error` shows, a key of ADVICE."""
+    text = f"{type(error).__name__}: {error}"
+    number = next((number for pattern, number in _PATTERNS if re.search(pattern, text)), 0)
     return list(ADVICE)[number]
 
 
 class Circuit:
-    """What this process knows of the cache: closed as long as it answers."""
+    """The circuit breaker of this process. It is closed, and `problem` empty, while the cache
+    answers."""
 
     def __init__(self) -> None:
         self.problem = ""
-        self._asked = 0.0
+        self._probed_at = 0.0
         self._lock = threading.Lock()
-        # The thread that held it is not there in a fork.
+        # A fork doesn't have the thread that may hold the lock.
         os.register_at_fork(after_in_child=self._unlock)
 
     def _unlock(self) -> None:
         self._lock = threading.Lock()
 
-    def ask(self, act: Callable[[BaseCache], T]) -> T:
+    def run(self, operation: Callable[[BaseCache], T]) -> T:
+        """Return what `operation` returns for the cache.
+
+        Raises CacheUnavailable if it fails, and at once while the circuit is open.
+        """
         if self.problem:
-            self._look_again()
-            raise CacheAway(self.problem)
+            self._probe_in_background()
+            raise CacheUnavailable(self.problem)
         try:
-            return act(django_cache)
+            return operation(django_cache)
         except Exception as error:
-            if _is_of_server(error):
-                self.lose(error)
-            else:  # a value that this release cannot read is none
-                logger.exception("What the cache kept cannot be read.")
-            raise CacheAway(self.problem or "keeps what cannot be read") from error
+            if _is_server_error(error):
+                self.open(error)
+            else:  # treat a value pickled by another release as a cache miss
+                logger.exception("A cached value cannot be read.")
+            raise CacheUnavailable(self.problem or "has a value that cannot be read") from error
 
-    def problem_now(self) -> str:
-        """Its problem, or nothing; waits for none that is known to be away."""
+    def current_problem(self) -> str:
+        """Return the current problem, or "". Never blocks while the circuit is open."""
         if not self.problem:
-            return self.look()
-        self._look_again()
+            return self.probe()
+        self._probe_in_background()
         return self.problem
 
-    def look(self) -> str:
-        """Ask it now, by a write, as a full one still reads; its problem, or nothing."""
+    def probe(self) -> str:
+        """Probe the cache now, and return its problem, or "".
+
+        The probe is a write, because a cache that is full still answers reads.
+        """
         try:
-            django_cache.set("look", "1", 10)
-            self._regain()
-        except Exception as error:  # noqa: BLE001 - whatever the backend raises is the finding
-            self.lose(error)
+            django_cache.set("probe", "1", 10)
+            self._close()
+        except Exception as error:  # noqa: BLE001 - any error of the backend is the result
+            self.open(error)
         return self.problem
 
-    def lose(self, error: BaseException) -> None:
-        """Ask it no more for a while: it has just failed."""
+    def open(self, error: BaseException) -> None:
+        """Stop using the cache, which just failed with `error`, until a probe succeeds."""
         before, self.problem = self.problem, in_words(error)
-        self._asked = time.monotonic()
+        self._probed_at = time.monotonic()
         if before != self.problem:
             logger.warning("Redis %s. Pages and ingest continue without it.", self.problem)
 
-    def _regain(self) -> None:
+    def _close(self) -> None:
         before, self.problem = self.problem, ""
         if before:
             logger.warning("Redis is back.")
 
-    def _look_again(self) -> None:
-        """In a thread, as no request shall wait for it."""
-        is_soon = time.monotonic() - self._asked < PAUSE
+    def _probe_in_background(self) -> None:
+        """Probe in a thread, because no request shall wait for it; once in PAUSE seconds."""
+        is_soon = time.monotonic() - self._probed_at < PAUSE
         if not is_soon and self._lock.acquire(blocking=False):
-            threading.Thread(target=self._look_and_release, daemon=True).start()
+            threading.Thread(target=self._probe_and_release, daemon=True).start()
 
-    def _look_and_release(self) -> None:
+    def _probe_and_release(self) -> None:
         try:
-            self.look()
+            self.probe()
         finally:
             self._lock.release()
 
 
-def _is_of_server(error: Exception) -> bool:
-    """redis-py is not loaded where there is no Redis, so its errors are known by name."""
+def _is_server_error(error: Exception) -> bool:
+    """Return True if the server or the connection failed, rather than reading a value.
+
+    Errors of redis-py are recognised by the name of their module, because it is not imported
+    where there is no Redis.
+    """
     modules = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
     return isinstance(error, OSError) or bool({"redis", "django_redis"} & modules)
 
@@ -133,6 +146,6 @@ def _is_of_server(error: Exception) -> bool:
 circuit = Circuit()
 
 
-def asked(act: Callable[[BaseCache], T]) -> T:
-    """What `act` gets of the cache. Raises CacheAway, at once from the second time on."""
-    return circuit.ask(act)
+def with_cache(operation: Callable[[BaseCache], T]) -> T:
+    """Return what `operation` returns for the cache. Raises CacheUnavailable, see Circuit.run."""
+    return circuit.run(operation)

@@ -3,7 +3,7 @@
 import sys
 
 
-def say(sentence: str) -> None:
+def report(sentence: str) -> None:
     """One line; flushed, as whoever started us may read a pipe."""
     sys.stdout.write(sentence + "\n")
     sys.stdout.flush()

@@ -1,8 +1,10 @@
-"""Where a request reads: from a replica or from the primary. Without DATABASE_REPLICA_URLS
-there is one database, and nothing here does anything.
+"""Chooses the database that a request reads from: a replica or the primary.
 
-A position is how far the primary has come, the number of a byte in its write-ahead log.
-Who has written carries one, signed, and is not answered by a replica that is behind it.
+Without DATABASE_REPLICA_URLS there is one database, and everything is read from it.
+
+An LSN is a position in PostgreSQL's write-ahead log, here as an integer in bytes. A reader who has
+written carries the signed LSN of the primary at that time. A replica that has not replayed the log
+up to there does not answer them, so they see their own writes.
 """
 
 from collections.abc import Hashable, Iterator
@@ -20,15 +22,19 @@ from ainews_site.infra.deferred_writes import Write, deferred, write_if_free
 from ainews_site.infra.replicas import PRIMARY, choose, primary
 
 READ_ONLY = "25006"
-"""SQLSTATE of a write that came to a server which takes none: a standby in the primary's place."""
+"""SQLSTATE of a write that was sent to a read-only server, such as a standby."""
 
 
 class Reading:
-    """A request that reads. The database is chosen at its first query, and once it has
-    written, the primary answers the rest of it."""
+    """The database choice of one request that reads.
 
-    def __init__(self, position: int = 0, reader: str = "", alias: str = "") -> None:
-        self.position, self.reader, self.alias = position, reader, alias
+    The database is chosen at the first query. After a write, the primary answers the remaining
+    queries. `lsn` is the newest LSN that the reader knows of; `reader` identifies them, so that
+    they stay with one replica; `alias` is the chosen database, or "" before the first query.
+    """
+
+    def __init__(self, lsn: int = 0, reader: str = "", alias: str = "") -> None:
+        self.lsn, self.reader, self.alias = lsn, reader, alias
         self.has_written = False
 
     @property
@@ -40,8 +46,9 @@ class Reading:
         return self.has_written or self.alias == PRIMARY
 
     def choose(self) -> str:
+        """Return the alias of the database, which stays the same for the whole request."""
         if not self.alias:
-            self.alias = choose(self.position, self.reader)
+            self.alias = choose(self.lsn, self.reader)
         return self.alias
 
 
@@ -50,6 +57,7 @@ _reading: ContextVar[Reading | None] = ContextVar("reading", default=None)
 
 @contextmanager
 def reading_as(reading: Reading) -> Iterator[None]:
+    """Let the queries inside the `with` block read as `reading` says."""
     token = _reading.set(reading)
     try:
         yield
@@ -58,13 +66,20 @@ def reading_as(reading: Reading) -> Iterator[None]:
 
 
 def current_reading() -> Reading | None:
-    """None in the worker, on the socket, and in a request that writes."""
+    """Return the choice of the current request.
+
+    It is None in the worker, on a socket, and in a request whose method writes; all of these read
+    from the primary.
+    """
     return _reading.get()
 
 
 def reading_alias() -> str:
-    """The database to read from now. What is read in order to be written comes from the
-    primary, so a transaction there reads there."""
+    """Return the alias of the database to read from now.
+
+    Inside a transaction of the primary this is the primary, because rows that will be changed
+    must be read there.
+    """
     reading = _reading.get()
     if reading is None or reading.has_written or connections[PRIMARY].in_atomic_block:
         return PRIMARY
@@ -72,12 +87,15 @@ def reading_alias() -> str:
 
 
 def reading_connection() -> BaseDatabaseWrapper:
-    """What SQL of our own reads by; `django.db.connection` is always the primary."""
+    """Return the connection for hand-written read queries, which may be a replica.
+
+    `django.db.connection` is always the primary.
+    """
     return connections[reading_alias()]
 
 
 class ReplicaRouter:
-    """Django's side of it: reads go where the request reads, writes to the primary."""
+    """Django's database router: reads go to `reading_alias()`, writes to the primary."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
         return reading_alias()
@@ -87,19 +105,19 @@ class ReplicaRouter:
             reading.has_written = True
         return PRIMARY
 
-    def allow_relation(self, one: Model, other: Model, **hints: Any) -> bool:
-        return True  # the same rows, wherever they were read
+    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool:
+        return True  # all databases have the same rows
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
         return db == PRIMARY
 
 
 def try_to_write(write: Write, *, key: Hashable = None) -> bool:
-    """Write what a reading request can do without; whether it is written now.
+    """Perform an optional write of a request that reads. Returns whether it was done now.
 
-    Nothing waits long for a lock. With a `key` the write is then done later, as
-    ainews_site.infra.deferred_writes says; without one it is left undone, as it is when the
-    primary is away.
+    It does not wait long for a lock. If the lock is held, a write with a `key` is done later (see
+    ainews_site.infra.deferred_writes), and one without a key is dropped. If the primary is down,
+    the write is dropped in either case.
     """
     if settings.REPLICAS and not primary().opens():
         return False
@@ -114,7 +132,7 @@ def try_to_write(write: Write, *, key: Hashable = None) -> bool:
 
 
 def write_unseen(write: Write, *, key: Hashable = None) -> bool:
-    """The same for what no page shows: a replica goes on answering this reader."""
+    """Like try_to_write, for data that no page shows: replicas go on answering the reader."""
     reading = _reading.get()
     before = reading.has_written if reading else False
     try:
@@ -125,7 +143,7 @@ def write_unseen(write: Write, *, key: Hashable = None) -> bool:
 
 
 def is_primary_lost(error: Exception) -> bool:
-    """Whether a query failed because there is no primary that takes writes."""
+    """Return True if a query failed because the primary is down or read-only."""
     if getattr(error.__cause__, "sqlstate", "") == READ_ONLY:
         return True
     if not isinstance(error, OperationalError | InterfaceError):
@@ -137,8 +155,8 @@ def is_primary_lost(error: Exception) -> bool:
     return is_lost
 
 
-def signed_position() -> str:
-    """How far the primary has come, for a reader to keep; empty where there are no replicas."""
+def signed_lsn() -> str:
+    """Return the primary's current LSN, signed, for a reader to carry; "" without replicas."""
     if not settings.REPLICAS:
         return ""
     with connections[PRIMARY].cursor() as cursor:
@@ -146,8 +164,8 @@ def signed_position() -> str:
         return _signer().sign(str(cursor.fetchone()[0]))
 
 
-def read_position(signed: str) -> int:
-    """0 for what we have not signed."""
+def read_lsn(signed: str) -> int:
+    """Return the LSN, or 0 if the signature is wrong."""
     try:
         return int(_signer().unsign(signed))
     except (BadSignature, ValueError):

@@ -1,8 +1,8 @@
-"""Values that cost something to compute, kept in the cache for whoever asks next.
+"""Caches values that are costly to compute, and shares them between processes.
 
-What is kept may be lost at any moment. What it depends on belongs into its key or its stamp:
-a reader's `version`, the ledger's newest number, a revision. Both are read before the value
-is computed, so that none is kept under what came after it.
+A cached value may be lost at any moment. Everything that it depends on belongs into its key or its
+validator: a reader's cache version, the newest ledger number, a revision. Read them before the
+value is computed, so that an old value is never stored under a newer validator.
 """
 
 import time
@@ -11,130 +11,138 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-from ainews_site.infra.cache import CacheAway, asked, circuit
+from ainews_site.infra.cache import CacheUnavailable, circuit, with_cache
 from ainews_site.infra.process_state import resets_process_state
 
 T = TypeVar("T")
 
-KEPT = 3600
-COMPUTES = 30
-"""Seconds after which one who began to compute is given up."""
-PATIENCE, PAUSE = 2.0, 0.05
-"""Seconds that one who has nothing waits for one who computes."""
+STALE_FOR = 3600
+CLAIM_SECONDS = 30
+"""How long a claim to recompute a value lasts, in case its holder died."""
+WAIT_SECONDS, WAIT_STEP = 2.0, 0.05
+"""How long a caller with no stale value waits for the one recomputing it, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Entry:
     value: object
-    at: float
-    stamp: object
+    computed_at: float
+    validator: object
 
-    def is_fresh(self, seconds: float, stamp: object) -> bool:
-        return self.stamp == stamp and 0 <= time.time() - self.at < seconds
+    def is_fresh(self, seconds: float, validator: object) -> bool:
+        return self.validator == validator and 0 <= time.time() - self.computed_at < seconds
 
 
-_near: dict[str, tuple[float, _Kept]] = {}
-"""In this process: what is too large to be fetched for each request."""
+_local: dict[str, tuple[float, _Entry]] = {}
+"""(monotonic time until which it may be used, entry) by key: the local copies of this process."""
 _claims: dict[str, float] = {}
+"""Claims of this process, used while the cache is down."""
 
 
-def remembered(
+def cached(
     key: str,
     compute: Callable[[], T],
     *,
     fresh: float,
-    kept: float = KEPT,
-    stamp: object = None,
-    near: float = 0,
+    stale_for: float = STALE_FOR,
+    validator: object = None,
+    local_for: float = 0,
 ) -> T:
-    """The value of `key`, at most `fresh` seconds old and of this `stamp`.
+    """Return the value of `key`, which is at most `fresh` seconds old and has this `validator`.
 
-    One that is older, or of another stamp, is computed anew by one caller while the others
-    get the old one, for as long as it is `kept`; those who have none wait a little for it.
-    Values are pickled: plain and small. With `near` they stay in the process for so many
-    seconds as well. Without a cache each caller computes.
+    An older value, or one with another validator, is recomputed by one caller. Until that is
+    done, the others get the old value, which the cache stores for `stale_for` seconds. Callers
+    that have no old value wait up to WAIT_SECONDS. Values are pickled, so they must be plain and
+    small. A large value can also stay in the process for `local_for` seconds, to save fetching it
+    for each request. If the cache is down, each process computes its own values.
     """
-    held = _near.get(key)
-    if held and time.monotonic() < held[0] and held[1].is_fresh(fresh, stamp):
-        return cast(T, held[1].value)
-    # An old one that is near still serves where the cache is away.
-    found = _fetch(key) or (held[1] if held else None)
-    if not (found and found.is_fresh(fresh, stamp)):
-        found = _renew(key, compute, found, fresh, kept, stamp)
-    if near:
-        _hold(key, found, near)
-    return cast(T, found.value)
+    local = _local.get(key)
+    if local and time.monotonic() < local[0] and local[1].is_fresh(fresh, validator):
+        return cast(T, local[1].value)
+    # If the cache is down, fall back to the stale in-process copy.
+    entry = _fetch(key) or (local[1] if local else None)
+    if not (entry and entry.is_fresh(fresh, validator)):
+        entry = _renew(key, compute, entry, fresh, stale_for, validator)
+    if local_for:
+        _store_locally(key, entry, local_for)
+    return cast(T, entry.value)
 
 
 def _renew(
     key: str,
     compute: Callable[[], object],
-    old: _Kept | None,
+    old: _Entry | None,
     fresh: float,
-    kept: float,
-    stamp: object,
-) -> _Kept:
-    """The old one while somebody else computes, else a new one."""
+    stale_for: float,
+    validator: object,
+) -> _Entry:
+    """Return the old entry while another caller recomputes it, else a new one."""
     if not _claim(key):
-        if found := old or _wait(key):
-            return found
-    elif (again := _fetch(key)) and again.is_fresh(fresh, stamp):
-        _give_up(key)  # somebody had just ended
+        if entry := old or _wait(key):
+            return entry
+    elif (again := _fetch(key)) and again.is_fresh(fresh, validator):
+        _release(key)  # another caller finished between our fetch and our claim
         return again
     try:
         started = time.time()
-        made = _Kept(compute(), started, stamp)
-        with suppress(CacheAway):
-            asked(lambda cache: cache.set(key, (made.value, made.at, made.stamp), kept))
+        new = _Entry(compute(), started, validator)
+        with suppress(CacheUnavailable):
+            row = (new.value, new.computed_at, new.validator)
+            with_cache(lambda cache: cache.set(key, row, stale_for))
     finally:
-        _give_up(key)
-    return made
+        _release(key)
+    return new
 
 
 @resets_process_state
-def forget_near() -> None:
-    _near.clear()
+def clear_local_cache() -> None:
+    """Drop the copies in this process. The shared cache keeps its values."""
+    _local.clear()
 
 
-def _fetch(key: str) -> _Kept | None:
+def _fetch(key: str) -> _Entry | None:
     try:
-        row = asked(lambda cache: cache.get(key))
-    except CacheAway:
+        row = with_cache(lambda cache: cache.get(key))
+    except CacheUnavailable:
         return None
-    return _Kept(*row) if row else None
+    return _Entry(*row) if row else None
 
 
-def _hold(key: str, found: _Kept, near: float) -> None:
+def _store_locally(key: str, entry: _Entry, seconds: float) -> None:
     now = time.monotonic()
-    for other, (until, _) in list(_near.items()):
-        if until + KEPT < now:
-            _near.pop(other, None)
-    _near[key] = (now + near, found)
+    for other, (until, _) in list(_local.items()):
+        if until + STALE_FOR < now:
+            _local.pop(other, None)
+    _local[key] = (now + seconds, entry)
 
 
 def _claim(key: str) -> bool:
-    """Whether this caller is the one who computes; without a cache, of those in this process.
-    A guard against many at once, no lock: two who compute the same do no harm."""
+    """Return True if this caller shall recompute the value.
+
+    While the cache is down, the claim holds for this process alone. It is no lock: it only saves
+    work, and two callers that compute the same value do no harm.
+    """
     try:
-        return asked(lambda cache: cache.add(f"{key}:claim", 1, COMPUTES))
-    except CacheAway:
+        return with_cache(lambda cache: cache.add(f"{key}:claim", 1, CLAIM_SECONDS))
+    except CacheUnavailable:
         now = time.monotonic()
         is_free = _claims.get(key, 0.0) < now
         if is_free:
-            _claims[key] = now + COMPUTES
+            _claims[key] = now + CLAIM_SECONDS
         return is_free
 
 
-def _give_up(key: str) -> None:
+def _release(key: str) -> None:
     _claims.pop(key, None)
-    with suppress(CacheAway):
-        asked(lambda cache: cache.delete(f"{key}:claim"))
+    with suppress(CacheUnavailable):
+        with_cache(lambda cache: cache.delete(f"{key}:claim"))
 
 
-def _wait(key: str) -> _Kept | None:
-    until = time.monotonic() + PATIENCE
+def _wait(key: str) -> _Entry | None:
+    """Return the entry that another caller stores, or None if that takes too long."""
+    until = time.monotonic() + WAIT_SECONDS
     while not circuit.problem and time.monotonic() < until:
-        time.sleep(PAUSE)
-        if found := _fetch(key):
-            return found
+        time.sleep(WAIT_STEP)
+        if entry := _fetch(key):
+            return entry
     return None

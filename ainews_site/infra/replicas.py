@@ -1,6 +1,9 @@
-"""Which database server may answer. Each is looked at about once a second, not at every
-query. One that does not answer costs a request its time-out once: from then on a thread of
-its own asks it, until it answers again."""
+"""Tracks which database servers can answer.
+
+Each process probes a replica about once a second, not at every query. A server that does not
+answer costs one request a time-out. From then on a background thread tries to connect until the
+server answers again.
+"""
 
 import logging
 import math
@@ -18,16 +21,17 @@ from django.db import DatabaseError, InterfaceError, connections
 PRIMARY = "default"
 NO_ANSWER = "does not answer"
 NO_STANDBY = "is not a standby of the primary"
-LOOK_EVERY = 1.0
-LOOK_AGAIN = 0.1
-"""Seconds, for a reader whose own write a replica did not have yet."""
+PROBE_EVERY = 1.0
+"""Seconds for which the result of a probe is used."""
+PROBE_AGAIN = 0.1
+"""The same, for a reader whose own write the replica did not have at the last probe."""
 ANSWERS_WITHIN, LAST_ANSWERS_WITHIN = 0.5, 3.0
-"""Seconds; the second of a server without which nothing can be read."""
+"""Seconds to wait for a lost server; the second if no other server is left."""
 
 logger = logging.getLogger(__name__)
 
-# A standby that has replayed all it received is not behind, however long nothing was
-# written; one that receives nothing is as old as the last commit it knows of.
+# A standby that has replayed everything it received does not lag, even if nothing was written for a
+# long time. One that receives nothing lags since the last commit that it knows of.
 _QUERY = (
     "SELECT pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint,"
     " CASE WHEN pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()"
@@ -38,8 +42,11 @@ _QUERY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a look at a replica showed. Without `problem` it may answer."""
+class Probe:
+    """The result of probing a replica. If `problem` is empty, the replica can answer.
+
+    `at` is the monotonic time of the probe, `replayed` the last LSN that the replica has replayed.
+    """
 
     at: float = -math.inf
     replayed: int = -1
@@ -47,21 +54,22 @@ class Seen:
 
 
 class Server:
-    """The primary, as this process sees it."""
+    """The state of a database server, as this process sees it."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
         self.is_lost = False
-        self._asked = -math.inf
+        self._tried_at = -math.inf
         self._lock = threading.Lock()
 
     def opens(self, *, is_last: bool = False) -> bool:
-        """Whether it takes a connection of this thread, which the queries then use.
+        """Open a connection for this thread's queries. Returns False if that fails.
 
-        What was lost is asked again from time to time, but at once where it is the last.
+        A lost server is tried again once in PROBE_EVERY seconds, or at once if it `is_last`: the
+        only one left.
         """
         if self.is_lost:
-            self._ask_again(is_last)
+            self._try_again(is_last)
         return not self.is_lost and self._connects()
 
     def _connects(self) -> bool:
@@ -73,75 +81,80 @@ class Server:
         return True
 
     def lose(self) -> None:
-        """Do not wait for it again and again: it has just failed."""
-        self.is_lost, self._asked = True, time.monotonic()
+        """Mark the server as lost, so that requests do not wait for it again."""
+        self.is_lost, self._tried_at = True, time.monotonic()
 
-    def _ask_again(self, is_last: bool) -> None:
-        """At most one at a time asks it, and this request waits no longer than one that
-        is there takes to answer."""
-        if not is_last and time.monotonic() - self._asked < LOOK_EVERY:
+    def _try_again(self, is_last: bool) -> None:
+        """Try to connect, in one thread at a time.
+
+        The request waits only as long as a healthy server would take.
+        """
+        if not is_last and time.monotonic() - self._tried_at < PROBE_EVERY:
             return
         if not self._lock.acquire(timeout=LAST_ANSWERS_WITHIN if is_last else 0):
             return
-        asking = threading.Thread(target=self._ask_and_release, daemon=True)
-        asking.start()
-        asking.join(LAST_ANSWERS_WITHIN if is_last else ANSWERS_WITHIN)
+        attempt = threading.Thread(target=self._connect_and_release, daemon=True)
+        attempt.start()
+        attempt.join(LAST_ANSWERS_WITHIN if is_last else ANSWERS_WITHIN)
 
-    def _ask_and_release(self) -> None:
+    def _connect_and_release(self) -> None:
         connection: Any = connections[self.alias]
         try:
             connection.Database.connect(**connection.get_connection_params()).close()
-            # A pool tries ever more seldom, and would be late to know.
+            # A pool retries at growing intervals and would notice the recovery too late.
             connection.close_pool()
             self.is_lost = False
         except connection.Database.Error:
             self.is_lost = True
         finally:
-            self._asked = time.monotonic()
+            self._tried_at = time.monotonic()
             self._lock.release()
 
 
 class Replica(Server):
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
-        self.is_lost = True  # as long as nobody has asked it
-        self._seen = Seen()
-        self._look_lock = threading.Lock()
+        self.is_lost = True  # until the first connection
+        self._last_probe = Probe()
+        self._probe_lock = threading.Lock()
 
-    def has(self, position: int) -> bool:
-        """Whether it may answer a reader who knows of `position`."""
-        seen = self.look()
-        if not seen.problem and seen.replayed < position:
-            seen = self.look(LOOK_AGAIN)
-        return not seen.problem and seen.replayed >= position and self.opens()
+    def has(self, lsn: int) -> bool:
+        """Return True if it can answer and has replayed the log up to `lsn`."""
+        probe = self.probe()
+        if not probe.problem and probe.replayed < lsn:
+            probe = self.probe(PROBE_AGAIN)
+        return not probe.problem and probe.replayed >= lsn and self.opens()
 
-    def has_old_news(self) -> bool:
-        """Whether it may answer when there is nobody else."""
-        return self.opens(is_last=True) and self.look().problem != NO_STANDBY
+    def can_answer_stale(self) -> bool:
+        """Return True if it can answer with stale data when no other server is left."""
+        return self.opens(is_last=True) and self.probe().problem != NO_STANDBY
 
-    def look(self, oldest: float = LOOK_EVERY) -> Seen:
-        """What is known of it, at most `oldest` seconds old. While one thread asks, the
-        others go by what was known before."""
-        if time.monotonic() - self._seen.at > oldest and self._look_lock.acquire(blocking=False):
+    def probe(self, oldest: float = PROBE_EVERY) -> Probe:
+        """Return a probe that is at most `oldest` seconds old.
+
+        While one thread probes, the others get the previous result.
+        """
+        last = self._last_probe
+        if time.monotonic() - last.at > oldest and self._probe_lock.acquire(blocking=False):
             try:
-                before, self._seen = self._seen, self._ask()
+                before, self._last_probe = self._last_probe, self._query()
             finally:
-                self._look_lock.release()
-            if before.problem.split()[:1] != self._seen.problem.split()[:1]:
-                logger.warning("%s %s.", self.alias, self._seen.problem or "answers")
-        return self._seen
+                self._probe_lock.release()
+            if before.problem.split()[:1] != self._last_probe.problem.split()[:1]:
+                logger.warning("%s %s.", self.alias, self._last_probe.problem or "answers")
+        return self._last_probe
 
-    def _ask(self) -> Seen:
+    def _query(self) -> Probe:
         if not self.opens():
-            return Seen(time.monotonic(), problem=NO_ANSWER)
+            return Probe(time.monotonic(), problem=NO_ANSWER)
         try:
             with connections[self.alias].cursor() as cursor:
                 cursor.execute(_QUERY)
                 is_standby, replayed, lag = cursor.fetchone()
         except (DatabaseError, InterfaceError):
             self.lose()
-            return Seen(time.monotonic(), problem=NO_ANSWER)
-        return Seen(time.monotonic(), replayed or -1, _problem(is_standby, lag))
+            return Probe(time.monotonic(), problem=NO_ANSWER)
+        return Probe(time.monotonic(), replayed or -1, _problem(is_standby, lag))
 
 
 def _problem(is_standby: bool, lag: float | None) -> str:
@@ -162,23 +175,26 @@ def replicas() -> tuple[Replica, ...]:
     return tuple(Replica(alias) for alias in settings.REPLICAS)
 
 
-def choose(position: int, reader: str) -> str:
-    """The alias of a database that may answer `reader`, who knows of `position`.
+def choose(lsn: int, reader: str) -> str:
+    """Return the alias of the database that answers `reader`, who knows of `lsn`.
 
-    A replica that is fit; else the primary; without the primary any replica that answers,
-    as old news are better than none.
+    This is a replica that has replayed the log up to `lsn`, else the primary. If the primary is
+    down, it is any replica that answers, because stale news is better than none.
     """
     ordered = _in_order_for(reader, replicas())
     for replica in ordered:
-        if replica.has(position):
+        if replica.has(lsn):
             return replica.alias
     if primary().opens():
         return PRIMARY
-    return next((one.alias for one in ordered if one.has_old_news()), PRIMARY)
+    return next((replica.alias for replica in ordered if replica.can_answer_stale()), PRIMARY)
 
 
-def _in_order_for(reader: str, all_of_them: Sequence[Replica]) -> Sequence[Replica]:
-    """Each reader keeps to one as long as it is fit: another may be a little older, and
-    lack what the page before has shown."""
-    first = crc32(reader.encode()) % len(all_of_them)
-    return [*all_of_them[first:], *all_of_them[:first]]
+def _in_order_for(reader: str, servers: Sequence[Replica]) -> Sequence[Replica]:
+    """Return `servers` in the order in which `reader` uses them.
+
+    A reader stays with one replica, because another may be a little older and lack what the
+    previous page has shown.
+    """
+    first = crc32(reader.encode()) % len(servers)
+    return [*servers[first:], *servers[:first]]

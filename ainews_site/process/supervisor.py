@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import caches
 
-from ainews_site.infra.console import say
+from ainews_site.infra.console import report
 from ainews_site.process import fast_start
 from ainews_site.process.echo import Echo, how_it_ended
 from ainews_site.process.fast_start import RUN, spawn, web_command
@@ -49,7 +49,7 @@ class Child:
         *,
         is_echoed: bool = False,
     ) -> None:
-        """Of one that is echoed the last lines are kept, to say why it ended."""
+        """Of one that is echoed the last lines are kept, to report why it ended."""
         self.name, self.command, self.environment = name, list(command), environment
         self.in_hand: Path | None = None
         self._is_echoed = is_echoed
@@ -163,13 +163,13 @@ def wait_for_answer(web: Child) -> None:
         said = f"The web server {web.state} before its first answer."
         if web.is_running or web.process.returncode >= 0:
             break
-        say(f"{said} Restarting it.")
+        report(f"{said} Restarting it.")
         web.restart()
     give_up(web, said)
 
 
 def give_up(web: Child, said: str) -> None:
-    say(f"{said} {web.last_lines()}")
+    report(f"{said} {web.last_lines()}")
     raise SystemExit(1)
 
 
@@ -213,7 +213,7 @@ class Watchdog:
 
     def look(self) -> None:
         if (complaint := self.complaint()) and self._may_start():
-            say(f"Restarting the {self.child.name}: {complaint}.")
+            report(f"Restarting the {self.child.name}: {complaint}.")
             self.child.restart(self.grace)
             self.last_seen = time.monotonic()
 
@@ -247,7 +247,7 @@ def watch(web: Child, watchdog: Watchdog, tick: Callable[[], None]) -> None:
             short_lives = short_lives + 1 if time.monotonic() - web.started < SHORT_LIFE else 0
             if short_lives >= MOST_SHORT_LIVES:
                 give_up(web, f"The web server {web.state}, again and again.")
-            say(f"Restarting the web server: it {web.state}.")
+            report(f"Restarting the web server: it {web.state}.")
             web.restart()
         watchdog.look()
         tick()
@@ -277,7 +277,7 @@ def run(
         ready()
         watch(web, Watchdog(worker), tick)
     except Stopped:
-        say("Stopping.")
+        report("Stopping.")
     finally:
         for child in children:
             child.ask_to_stop()

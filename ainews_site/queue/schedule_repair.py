@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from ainews_site.infra import db_clock
-from ainews_site.infra.console import say
+from ainews_site.infra.console import report
 
 PERIOD = 60.0
 
@@ -32,7 +32,7 @@ class Upkeep:
         finally:
             connection.close()  # rather than kept for the next minute
         if problem and not self._has_complained:
-            say(problem)
+            report(problem)
         self._has_complained = bool(problem)
 
 

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
-from ainews_site.backup.invalidate import renumber
+from ainews_site.backup.invalidate import invalidate_caches
 from ainews_site.transfer.sides import Side, open_side
 from ainews_site.transfer.tables import Table, fingerprint, tables
 from feeds.core import partitions
@@ -38,7 +38,7 @@ class Transfer:
 
     origin: dict[str, Any]
     goal: dict[str, Any]
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -53,7 +53,7 @@ class Transfer:
                 target.close()
             source.commit()  # what was read until now was of the beginning
             if source.version() != version:
-                self.say(
+                self.report(
                     "The source changed during the migration. The target lacks those changes."
                     " To include them, stop AI News and migrate into a new database."
                 )
@@ -96,7 +96,7 @@ class Transfer:
                 " or use an empty database."
             )
         else:
-            self.say("Resuming where the last run stopped.")
+            self.report("Resuming where the last run stopped.")
         return open_side(self.goal, is_source=False)
 
     def _refuse_what_is_used(self, target: Side) -> None:
@@ -133,7 +133,7 @@ class Transfer:
             raise TransferError(f"The source is damaged: {said}")
         target.commit()
         self._timed("search", lambda: self._make_search(target))
-        renumber()  # the source may be worked on with for a while yet
+        invalidate_caches()  # the source may be worked on with for a while yet
         target.forget()
 
     def _clear(self, target: Side) -> None:
@@ -155,7 +155,7 @@ class Transfer:
             days = source.rows(f"SELECT DISTINCT {day} FROM feeds_item")  # noqa: S608 - our own
             partitions.ensure_partitions(row[0] * 86400 << TAIL_BITS for row in days)
             connection.close()
-        progress = Progress(self.say, sum(source.count(table) for table in wanted))
+        progress = Progress(self.report, sum(source.count(table) for table in wanted))
         for table in wanted:
             self._copy(source, target, table, progress)
         progress.end(f"Copied {progress.done:,} rows of {len(wanted)} tables")
@@ -170,7 +170,7 @@ class Transfer:
             progress.step(len(rows), table.name)
 
     def _compare_all(self, source: Side, target: Side, wanted: list[Table]) -> None:
-        progress = Progress(self.say, 2 * sum(source.count(table) for table in wanted))
+        progress = Progress(self.report, 2 * sum(source.count(table) for table in wanted))
         for table in wanted:
             for attempt in range(_TRIES):
                 ours, theirs = (_sum(side, table, progress) for side in (source, target))
@@ -206,7 +206,7 @@ class Transfer:
         if target.vendor == "postgresql":
             done = set(target.noted("searchable") or [])
             spans = [span for span in partitions.spans() if span.name not in done]
-            progress = Progress(self.say, len(spans))
+            progress = Progress(self.report, len(spans))
             for span in postgres_index.rebuild_many(spans):
                 done.add(span.name)
                 target.note("searchable", sorted(done))
@@ -244,8 +244,8 @@ def _sum(side: Side, table: Table, progress: "Progress") -> tuple[int, int]:
 class Progress:
     """A line that says how far it is; on a terminal it is written over."""
 
-    def __init__(self, say: Callable[[str], None], total: int) -> None:
-        self.say, self.total, self.done, self.skipped = say, total, 0, 0
+    def __init__(self, report: Callable[[str], None], total: int) -> None:
+        self.report, self.total, self.done, self.skipped = report, total, 0, 0
         self.started = self.shown = time.monotonic()
         self.is_terminal = sys.stderr.isatty()
 
@@ -273,4 +273,4 @@ class Progress:
             sys.stderr.write("\r" + " " * 78 + "\r")
         if sentence:
             spent = time.monotonic() - self.started
-            self.say(f"{sentence}, {self.done / max(spent, 0.001):,.0f}/s.")
+            self.report(f"{sentence}, {self.done / max(spent, 0.001):,.0f}/s.")

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from accounts.models import User
-from digests.editions.earlier import Told
+from digests.editions.earlier import Covered
 from digests.editions.edition import Before
 from digests.editions.window import LATE, Window
 from feeds.core.ids import lowest_id
@@ -81,7 +81,7 @@ def _readable(user: User | None) -> ItemQuerySet:
 
 
 def choose(
-    user: User | None, window: Window, told: Told, now: datetime
+    user: User | None, window: Window, told: Covered, now: datetime
 ) -> tuple[list[Chosen], list[Chosen]]:
     """The edition's stories and those also noted.
 
@@ -95,7 +95,7 @@ def choose(
     return main, [c for c in ranked if c.story.pk not in picked][:MAX_ALSO]
 
 
-def _news(items: Iterable[Item], told: Told, interests: dict[str, Any]) -> list[Chosen]:
+def _news(items: Iterable[Item], told: Covered, interests: dict[str, Any]) -> list[Chosen]:
     by_story: dict[int, list[Item]] = defaultdict(list)
     for item in items:
         if item.story_id is not None and _is_new(item, item.story_id, told):
@@ -116,7 +116,7 @@ def _news(items: Iterable[Item], told: Told, interests: dict[str, Any]) -> list[
     return chosen
 
 
-def _is_new(item: Item, story_id: int, told: Told) -> bool:
+def _is_new(item: Item, story_id: int, told: Covered) -> bool:
     return item.seq > told.seqs.get(story_id, -1) and item.pk not in told.item_ids
 
 

@@ -13,7 +13,7 @@ REMEMBERED = timedelta(days=14)
 
 
 @dataclass(slots=True)
-class Told:
+class Covered:
     """By the id that a story has now. `seqs` gives the newest arrival of it that was known,
     `before` what was told last, `noted` the same as `seqs` of those only noted."""
 
@@ -26,12 +26,12 @@ class Told:
     last_stories: set[int] = field(default_factory=set)
 
 
-def told_before(user: User | None, day: date) -> Told:
+def covered_before(user: User | None, day: date) -> Covered:
     """What the editions of the two weeks before `day` told."""
     recent = Digest.objects.of(user).filter(date__lt=day, date__gte=day - REMEMBERED)
     editions = list(recent.order_by("date"))
     renamed = _renamed(editions)
-    told = Told()
+    told = Covered()
     for edition in editions:
         told.last_date, told.last_end = edition.date, edition.known_until
         told.last_stories = set()
@@ -44,7 +44,7 @@ def told_before(user: User | None, day: date) -> Told:
     return told
 
 
-def _remember(told: Told, pk: int, story: dict[str, Any], day: date) -> None:
+def _remember(told: Covered, pk: int, story: dict[str, Any], day: date) -> None:
     told.seqs[pk] = max(told.seqs.get(pk, -1), story["last_seq"])
     told.before[pk] = Before(story["headline"], day.isoformat())
     told.item_ids.update(citation["item_id"] for citation in story["citations"])

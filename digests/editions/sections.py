@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from accounts.models import User
 from digests.editions.choose import Chosen
-from digests.editions.earlier import Told
+from digests.editions.earlier import Covered
 from digests.editions.edition import AlsoNoted, EditionTrend
 from digests.editions.window import Window
 from feeds.core.topics import LABELS
@@ -39,6 +39,6 @@ def _note(chosen: Chosen, topic: str) -> AlsoNoted:
     )
 
 
-def unchanged(told: Told, *chosen: Sequence[Chosen]) -> int:
+def unchanged(told: Covered, *chosen: Sequence[Chosen]) -> int:
     """How many stories of the edition before have no news."""
     return len(told.last_stories - {one.story.pk for some in chosen for one in some})

@@ -43,7 +43,7 @@ ROOM = 6000
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Article:
     """An item as it is summed up: its number in the edition is its place, from 1."""
 
     title: str
@@ -51,7 +51,7 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Summary:
     """`why` it matters, where a source says so; `written_by` is a model's name or "extractive"."""
 
     sentences: tuple[CitedSentence, ...]
@@ -70,36 +70,36 @@ class _Verdict:
     complaints: list[str] = field(default_factory=list)
 
 
-def tell_stories(stories: Sequence[Sequence[Telling]], *, seconds: float = 0.0) -> list[Told]:
+def write_stories(stories: Sequence[Sequence[Article]], *, seconds: float = 0.0) -> list[Summary]:
     """Each of the stories. A model is asked for `seconds` at most, and not at all with none;
     what it has written before is used in any case. One query where nothing is asked."""
     if not is_configured():
-        return [extract(tellings) for tellings in stories]
+        return [extract(articles) for articles in stories]
     until = time.monotonic() + seconds
-    keys = [_key(tellings) for tellings in stories]
+    keys = [_key(articles) for articles in stories]
     known = {row.key: row for row in StorySummary.objects.filter(key__in=keys)}
     told = []
-    for key, tellings in zip(keys, stories, strict=True):
+    for key, articles in zip(keys, stories, strict=True):
         row = known.get(key)
         if row is None and time.monotonic() < until:
-            row = _write(key, tellings)
-        told.append(_told(row) if row and row.sentences else extract(tellings))
+            row = _write(key, articles)
+        told.append(_told(row) if row and row.sentences else extract(articles))
     return told
 
 
-def extract(tellings: Sequence[Telling]) -> Told:
+def extract(articles: Sequence[Article]) -> Summary:
     """Sentences as they stand in the items, held to the same check as a model's."""
-    texts = [visible(telling.text[: LEADING_CHARACTERS * 2]) for telling in tellings]
-    sources = [Source(f"{one.title}\n{text}") for one, text in zip(tellings, texts, strict=True)]
+    texts = [visible(article.text[: LEADING_CHARACTERS * 2]) for article in articles]
+    sources = [Source(f"{one.title}\n{text}") for one, text in zip(articles, texts, strict=True)]
 
     def is_supported(text: str, source: int) -> bool:
         sentence = Sentence(text, (source + 1,))
-        if text.strip(". ").casefold() == tellings[source].title.strip(". ").casefold():
+        if text.strip(". ").casefold() == articles[source].title.strip(". ").casefold():
             return False  # the headline says it already
         return not gives_orders(text) and not validation_error(sentence, sources)
 
     chosen = choose_sentences(texts, is_supported=is_supported)
-    return Told(tuple(CitedSentence(one.text, (one.source + 1,)) for one in chosen))
+    return Summary(tuple(CitedSentence(one.text, (one.source + 1,)) for one in chosen))
 
 
 def forget_old_summaries() -> int:
@@ -107,18 +107,18 @@ def forget_old_summaries() -> int:
     return StorySummary.objects.filter(created_at__lt=db_clock.now() - KEPT).delete()[0]
 
 
-def _told(row: StorySummary) -> Told:
+def _told(row: StorySummary) -> Summary:
     sentences = tuple(CitedSentence(text, tuple(cites)) for text, cites in row.sentences)
     why = CitedSentence(row.why[0], tuple(row.why[1])) if row.why else None
-    return Told(sentences, why, row.model)
+    return Summary(sentences, why, row.model)
 
 
-def _write(key: str, tellings: Sequence[Telling]) -> StorySummary | None:
+def _write(key: str, articles: Sequence[Article]) -> StorySummary | None:
     """Ask the model and keep what came of it; None where it could not be asked."""
     texts = {
         number: shown
-        for number, shown in enumerate(_shown(tellings), 1)
-        if not gives_orders(f"{tellings[number - 1].title}\n{tellings[number - 1].text}")
+        for number, shown in enumerate(_shown(articles), 1)
+        if not gives_orders(f"{articles[number - 1].title}\n{articles[number - 1].text}")
     }
     verdict = _Verdict(complaints=["every source speaks to the model"])
     try:
@@ -203,15 +203,15 @@ def _keep(key: str, verdict: _Verdict, numbers: Sequence[int]) -> StorySummary:
     return kept
 
 
-def _shown(tellings: Sequence[Telling]) -> list[str]:
+def _shown(articles: Sequence[Article]) -> list[str]:
     """What a model may see of each, all together within its room."""
-    most = min(MAX_CHARACTERS, ROOM // max(1, len(tellings)))
-    return [cleaned(f"{telling.title}\n{telling.text}", most) for telling in tellings]
+    most = min(MAX_CHARACTERS, ROOM // max(1, len(articles)))
+    return [cleaned(f"{article.title}\n{article.text}", most) for article in articles]
 
 
-def _key(tellings: Sequence[Telling]) -> str:
+def _key(articles: Sequence[Article]) -> str:
     written = json.dumps(
-        [settings.LLM_MODEL, VERSION, _shown(tellings)],
+        [settings.LLM_MODEL, VERSION, _shown(articles)],
         ensure_ascii=False,
     )
     return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()

@@ -10,12 +10,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from digests.editions.choose import Chosen, choose
-from digests.editions.earlier import Told, told_before
+from digests.editions.earlier import Covered, covered_before
 from digests.editions.edition import Citation, Edition, EditionStory, EditionTrend
 from digests.editions.schedule import schedule_of
 from digests.editions.sections import TrendFinder, also_noted, unchanged
-from digests.editions.summarise import Telling, tell_stories
-from digests.editions.summarise import Told as Summary
+from digests.editions.summarise import Article, Summary, write_stories
 from digests.editions.trending import trends_of
 from digests.editions.window import DAY, Window, reader_today, since_last, window_of
 from digests.models import Digest
@@ -25,7 +24,7 @@ log = logging.getLogger(__name__)
 
 MAX_CITED = 6
 Progress = Callable[[int, int], None]
-"""Told how many stories are written, and of how many."""
+"""Covered how many stories are written, and of how many."""
 
 
 def write_digest(
@@ -48,7 +47,7 @@ def write_digest(
     now = now or timezone.now()
     schedule = schedule_of(user)
     day = day or reader_today(schedule.zone_name, now)
-    told = told_before(user, day)
+    told = covered_before(user, day)
     window = (since_last if is_due else window_of)(day, schedule, now, told.last_end)
     main, also = choose(user, window, told, now)
     trends = find_trends(user, window)
@@ -84,7 +83,7 @@ def _keep(user: User | None, day: date, window: Window, edition: Edition) -> Dig
 def _edition(
     main: list[Chosen],
     also: list[Chosen],
-    told: Told,
+    told: Covered,
     window: Window,
     trends: Sequence[EditionTrend],
     seconds: float,
@@ -109,14 +108,14 @@ def _summaries(
     main: Sequence[Chosen], texts: dict[int, str], seconds: float, on_progress: Progress
 ) -> list[Summary]:
     """One by one where a model may be asked, as that takes its time."""
-    tellings = [[Telling(item.title, texts[item.pk]) for item in _cited(one)] for one in main]
+    articles = [[Article(item.title, texts[item.pk]) for item in _cited(one)] for one in main]
     if not seconds:
-        return tell_stories(tellings)
+        return write_stories(articles)
     until = time.monotonic() + seconds
     summaries: list[Summary] = []
-    for done, one in enumerate(tellings):
-        on_progress(done, len(tellings))
-        summaries += tell_stories([one], seconds=max(0.0, until - time.monotonic()))
+    for done, one in enumerate(articles):
+        on_progress(done, len(articles))
+        summaries += write_stories([one], seconds=max(0.0, until - time.monotonic()))
     return summaries
 
 

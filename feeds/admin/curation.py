@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from ainews_site.infra import db_clock
-from feeds.coordination.revisions import CONTENT, GROUPING, revise
+from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
 from feeds.models import FetchLog, Folder, Item, Source, Story, Subscription
 from feeds.stories.grouping.edit import (
     delete_items,
@@ -51,7 +51,7 @@ _OURS = (
 def _revise_after(*names: str) -> None:
     """After the commit of the page's transaction: whoever groups takes the locks in another
     order."""
-    transaction.on_commit(lambda: revise(*names))
+    transaction.on_commit(lambda: bump_revision(*names))
 
 
 class FetchLogInline(admin.TabularInline):

@@ -12,7 +12,7 @@ from django.db import models, transaction
 from accounts.models import User
 from feeds.archive.files import ArchiveError, Line, Manifest, read_lines, read_manifest
 from feeds.archive.store import CHUNK, batched
-from feeds.coordination.revisions import CONTENT, GROUPING, revise
+from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
 from feeds.core.partitions import ensure_partitions
 from feeds.models import ArchivePart, Item, ItemBody, ItemKey, ItemState, Source, Story
 from feeds.stories.grouping.refresh import refresh_stories
@@ -43,7 +43,7 @@ def restore_part(folder: Path, name: str) -> Restored:
         refresh_stories(stories)
         covered = Item.objects.filter(story__in=stories).values("story")
         Story.objects.filter(pk__in=stories).exclude(pk__in=covered).delete()
-    revise(CONTENT, GROUPING)
+    bump_revision(CONTENT, GROUPING)
     return restored
 
 

@@ -19,7 +19,7 @@ from accounts.models import User
 from ainews_site.infra import db_clock
 from feeds.archive.files import ArchiveError, Line, Manifest, read_lines, read_manifest, write_part
 from feeds.coordination.lease import Held, lasts, lease
-from feeds.coordination.revisions import CONTENT, GROUPING, revise
+from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
 from feeds.core import partitions
 from feeds.core.ids import id_time, lowest_id
 from feeds.models import ArchivePart, Item, ItemBody, ItemKey, ItemState, Source, Story
@@ -298,7 +298,7 @@ def _drop_empty_stories(folder: Path, part: ArchivePart) -> None:
         )
         Story.objects.filter(pk__in=set(ids) - remaining).delete()
         refresh_stories(remaining)
-    revise(CONTENT, GROUPING)
+    bump_revision(CONTENT, GROUPING)
 
 
 def free_pages(report: Report) -> None:

@@ -32,12 +32,12 @@ def wait_until_told() -> None:
 
 
 def _tell() -> None:
-    if circuit.problem_now():
+    if circuit.current_problem():
         return
     try:
         asyncio.run(asyncio.wait_for(_send(), LONGEST))
     except Exception as error:  # noqa: BLE001 - web processes also poll the database
-        circuit.lose(error)
+        circuit.open(error)
 
 
 async def _send() -> None:

@@ -27,7 +27,7 @@ class News(NamedTuple):
     version: int
 
 
-def revise(*names: str) -> None:
+def bump_revision(*names: str) -> None:
     """Give each named revision a new random number, so that no number is used twice.
 
     Call it last in a transaction. The rows are written in a fixed order, GROUPING first as in
@@ -41,14 +41,14 @@ def revise(*names: str) -> None:
     )
 
 
-def revise_if_any(name: str, database: Any) -> None:
+def bump_revision_if_used(name: str, database: Any) -> None:
     """Change a revision during a migration, if the database has the table and any items.
 
     An old database may not have the table yet, and a new one has no cached data.
     """
     has_table = Revision._meta.db_table in database.introspection.table_names()
     if has_table and ItemKey.objects.using(database.alias).exists():
-        revise(name)
+        bump_revision(name)
 
 
 def latest_seq() -> int:

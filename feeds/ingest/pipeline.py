@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from feeds.coordination.announce import announce_news
-from feeds.coordination.revisions import CONTENT, GROUPING, revise
+from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
 from feeds.core.errors import FeedError
 from feeds.core.sandbox import Sandbox
 from feeds.html.markup import beyond_text
@@ -29,7 +29,7 @@ LONGEST_TEXTS = 90.0
 """Seconds for the pages of all sources of a batch: the next batch waits for them."""
 
 
-def take_in(
+def ingest_sources(
     source_ids: Iterable[int],
     *,
     now: datetime | None = None,
@@ -53,7 +53,7 @@ def take_in(
 def _refresh_updated(report: PollReport) -> None:
     """A corrected title changes the headline of its story; other topics its rank."""
     if any(outcome.stored.has_other_topics for outcome in report.outcomes):
-        revise(GROUPING)
+        bump_revision(GROUPING)
     updated = [pk for outcome in report.outcomes for pk in outcome.stored.updated_ids]
     if updated:
         items = Item.objects.filter(pk__in=updated).exclude(story=None).order_by()
@@ -77,5 +77,5 @@ def complete_texts(item_ids: Iterable[int], sandbox: Sandbox, until: float = mat
         with transaction.atomic():
             body = ItemBody.objects.filter(pk=item.pk)
             done += body.update(html=beyond_text(html, text), text=text, is_full_text=True)
-            revise(CONTENT)
+            bump_revision(CONTENT)
     return done

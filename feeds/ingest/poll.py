@@ -15,7 +15,7 @@ from django.db import transaction
 
 from ainews_site.infra import db_clock
 from ainews_site.infra.sqlite_lock import is_locked
-from feeds.coordination.revisions import CONTENT, revise
+from feeds.coordination.revisions import CONTENT, bump_revision
 from feeds.core.bulk import adapt_time, insert_rows, update_rows
 from feeds.ingest.fetch.arrivals import fetched
 from feeds.ingest.fetch.client import Limits
@@ -213,7 +213,7 @@ class _Poll:
         lines = [_log_line(outcome, self.now()) for outcome, _ in done if outcome.source.pk]
         insert_rows(FetchLog, _LOG_COLUMNS, lines)
         if any(_corrects(outcome, changes) for outcome, changes in done):
-            revise(CONTENT)
+            bump_revision(CONTENT)
         for outcome, _ in done:
             self.waiting.pop(outcome.source.pk, None)
         return [outcome for outcome, _ in done]

@@ -11,7 +11,7 @@ from logging import getLogger
 
 from django.db import DatabaseError, connection, transaction
 
-from feeds.coordination.revisions import CONTENT, revise
+from feeds.coordination.revisions import CONTENT, bump_revision
 from feeds.core.bulk import adapt_time, insert_rows, to_json
 from feeds.core.ids import TAIL_BITS, TAIL_MASK, lowest_id, make_id
 from feeds.core.partitions import ensure_partitions
@@ -175,7 +175,7 @@ class _Chunk:
         self._rename_keys(known)
         stored = Stored(self._insert(new), self._update(changed), self.has_other_topics)
         if revises and stored.updated_ids:
-            revise(CONTENT)
+            bump_revision(CONTENT)
         return stored
 
     def _find_known(self, twice: frozenset[int]) -> dict[int, _Known]:

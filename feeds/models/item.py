@@ -23,7 +23,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
     def subscribed_by(self, user: Any) -> "ItemQuerySet":
         return self.filter(source__in=Source.objects.subscribed_by(user).values("pk"))
 
-    def telling(self, stories: Iterable[Story]) -> "ItemQuerySet":
+    def covering(self, stories: Iterable[Story]) -> "ItemQuerySet":
         """The items of these stories. Only partitions that may hold some are queried."""
         begun = {story.pk: story.first_at for story in stories}
         if not begun:

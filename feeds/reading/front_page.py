@@ -16,10 +16,10 @@ from feeds.models.item import ItemQuerySet
 from feeds.reading.feedback import log_impression
 from feeds.reading.sources import folders_below
 from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies, with_state
-from feeds.stories.ranking.candidates import Tellings, recent_tellings
+from feeds.stories.ranking.candidates import Articles, recent_articles
 from feeds.stories.ranking.data.batch import Facts
 from feeds.stories.ranking.data.reader import Reader
-from feeds.stories.ranking.diversify import Candidate, diversify, odd_one
+from feeds.stories.ranking.diversify import Candidate, diversify, exploration_item
 from feeds.stories.ranking.rank import Ranking, explain
 from feeds.stories.ranking.scoring import Scored, score_all
 from feeds.stories.ranking.taste import taste_of
@@ -30,7 +30,7 @@ __all__ = [
     "RankedStory",
     "Section",
     "StoryPage",
-    "home_sections",
+    "front_page_sections",
     "impression_of",
     "log_page",
     "ranked_stories",
@@ -100,7 +100,7 @@ class Section:
     stories: list[RankedStory] = field(default_factory=list)
 
 
-def home_sections(
+def front_page_sections(
     user: User, *, topic: str = "", folder_id: int | None = None, now: datetime | None = None
 ) -> list[Section]:
     """What happened to the reader's sources in the last days: what is new of the stories that
@@ -138,7 +138,7 @@ def ranked_stories(
     trust, levels = _followed(user, folder_id)
     if not trust:
         return []
-    found = recent_tellings(user, trust, now)
+    found = recent_articles(user, trust, now)
     if not len(found.ids):
         return []
     taste, moment = taste_of(user, now), now.timestamp()
@@ -174,7 +174,7 @@ def _shown(user: User, source_ids: Iterable[int]) -> ItemQuerySet:
 
 def _enter(
     scored: Scored,
-    found: Tellings,
+    found: Articles,
     trust: Mapping[int, float],
     moment: float,
     places: Sequence[int],
@@ -209,7 +209,7 @@ def _read(
     """The rows of those that are shown, all coverage with them, in four queries at most."""
     stories = Story.objects.in_bulk([one.facts.story for one in entries])
     items: defaultdict[int, list[Item]] = defaultdict(list)
-    coverage = with_state(_shown(user, source_ids).telling(stories.values()), user)
+    coverage = with_state(_shown(user, source_ids).covering(stories.values()), user)
     told = list(coverage.prefetch_related("source").order_by("id"))
     settle_copies(told, Item.objects.visible_to(user))
     for item in told:
@@ -245,7 +245,7 @@ def _top(
     ]
     most = min(MOST_TOP, len(ranked) // 2)
     chosen = diversify(candidates, most)
-    odd, chance = odd_one(candidates, chosen[:-1], user.pk, today)
+    odd, chance = exploration_item(candidates, chosen[:-1], user.pk, today)
     if odd is not None and most == MOST_TOP:
         chosen = [*chosen[: MOST_TOP - 1], odd]
         by_id[odd].why = f"{DIFFERENT} · {by_id[odd].why}"

@@ -192,7 +192,7 @@ def _attach_tellers(user: User, items: Sequence[Item], *, follows_private: bool 
     sources: defaultdict[int | None, set[int]] = defaultdict(set)
     if told:
         visible = Item.objects.visible_to(user)
-        tellings = list(visible.telling(told).order_by().only("pk", "story", "source", "copy_of"))
+        tellings = list(visible.covering(told).order_by().only("pk", "story", "source", "copy_of"))
         settle_copies(tellings, visible)
         for one in tellings:
             if one.copy_of is None:

@@ -107,7 +107,7 @@ def _followed(user: User) -> list[KnownStory]:
     the first telling that this reader may see."""
     rows = FollowedStory.objects.filter(user=user).select_related("story").order_by("-pk")
     follows = list(rows)
-    tellings = Item.objects.visible_to(user).telling([row.story for row in follows])
+    tellings = Item.objects.visible_to(user).covering([row.story for row in follows])
     leads: dict[int | None, Item] = {}
     for item in tellings.order_by("pk").only("pk", "story", "title"):
         if item.story_id not in leads:

@@ -1,6 +1,6 @@
 """How much a reader has not read, by source.
 
-Counting takes a while, so it is remembered, up to the newest item of the time; what came
+Counting takes a while, so it is cached, up to the newest item of the time; what came
 since is few and is added. That way the counts are exact although news come all the time,
 and an action of the reader, which changes their version, drops them.
 """
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from ainews_site.infra.db_router import reading_connection
-from ainews_site.infra.memo import remembered
+from ainews_site.infra.memo import cached
 from feeds.coordination.revisions import news_for
 from feeds.core.ids import lowest_id
 
@@ -24,10 +24,10 @@ FRESH = 60
 
 def unread_counts(user: User) -> dict[int, int]:
     """{source id: items unread}, sources without any left out. Exact; two queries when the
-    counts are remembered, else four."""
+    counts are cached, else four."""
     news = news_for(user)
     border = lowest_id(timezone.now() - timedelta(days=settings.UNREAD_HORIZON_DAYS))
-    upto, known = remembered(
+    upto, known = cached(
         f"unread-{user.pk}-{news.version}",
         lambda: _count(user, border, news.seq),
         fresh=FRESH,

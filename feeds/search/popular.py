@@ -1,5 +1,5 @@
 """What many search for is looked for once: the numbers of what was found, and their snippets,
-are remembered for all who see the same. Rows are read anew, by who may see them now."""
+are cached for all who see the same. Rows are read anew, by who may see them now."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -10,7 +10,7 @@ from django.db import connection
 
 from accounts.models import User
 from ainews_site.infra.db_router import reading_connection
-from ainews_site.infra.memo import remembered
+from ainews_site.infra.memo import cached
 from feeds.coordination.revisions import news_for
 from feeds.search.postgres import find as postgres_find
 from feeds.search.query.conditions import Conditions
@@ -30,13 +30,13 @@ _PRIVATE = (
 
 
 class Found(NamedTuple):
-    """The best first: `with_all` that have all words, then those with some. `stamp` is of what
+    """The best first: `with_all` that have all words, then those with some. `validator` is of what
     was known when it was looked for."""
 
     ids: tuple[int, ...]
     with_all: int
     problems: tuple[str, ...]
-    stamp: tuple[int, int]
+    validator: tuple[int, int]
 
 
 class Search:
@@ -47,13 +47,13 @@ class Search:
         self._news = news_for(user)
         of_whom = f"{self._sight()}:{text.strip()}"
         self._key = f"search-{blake2b(of_whom.encode(), digest_size=16).hexdigest()}"
-        self._stamp = (self._news.seq, self._news.content)
+        self._validator = (self._news.seq, self._news.content)
         self.is_current = True
         """Whether all that was given is of now: while somebody else looks, it may be older."""
 
     def find(self) -> Found:
-        found = Found(*remembered(self._key, self._find, fresh=FRESH, stamp=self._stamp))
-        self.is_current &= found.stamp == self._stamp
+        found = Found(*cached(self._key, self._find, fresh=FRESH, validator=self._validator))
+        self.is_current &= found.validator == self._validator
         return found
 
     def find_some(self) -> list[int]:
@@ -65,14 +65,14 @@ class Search:
         """{id: (title, snippet)}, as the finder's."""
         if not ids:
             return {}
-        stamp = (self._stamp, tuple(ids))
-        of_when, marks = remembered(
+        validator = (self._validator, tuple(ids))
+        of_when, marks = cached(
             f"{self._key}-{ids[0]}-{len(ids)}",
-            lambda: (stamp, self._finder.mark(ids)),
+            lambda: (validator, self._finder.mark(ids)),
             fresh=FRESH,
-            stamp=stamp,
+            validator=validator,
         )
-        self.is_current &= of_when == stamp
+        self.is_current &= of_when == validator
         return marks
 
     def _find(self) -> tuple[tuple[int, ...], int, tuple[str, ...], tuple[int, int]]:
@@ -81,7 +81,7 @@ class Search:
         with_all = len(ids)
         if with_all < ENOUGH:
             ids += self._some(conditions, set(ids))
-        return tuple(ids), with_all, tuple(conditions.problems), self._stamp
+        return tuple(ids), with_all, tuple(conditions.problems), self._validator
 
     def _some(self, conditions: Conditions, known: set[int]) -> list[int]:
         """Those with some of the words, and not `known` to have them all."""

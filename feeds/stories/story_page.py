@@ -124,7 +124,7 @@ def _visible_items(user: User, story: Story) -> list[Item]:
     """In order of time; without what the reader hid, unless that is all."""
     hidden = ItemState.objects.filter(user=user, is_hidden=True, item__story=story)
     hidden_ids = set(hidden.values_list("item_id", flat=True))
-    visible = with_state(Item.objects.visible_to(user).telling([story]), user)
+    visible = with_state(Item.objects.visible_to(user).covering([story]), user)
     items = list(visible.select_related("source").order_by("id"))
     settle_copies(items, Item.objects.visible_to(user))
     return [item for item in items if item.pk not in hidden_ids] or items

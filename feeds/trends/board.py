@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
-from feeds.coordination.revisions import CONTENT, revise
+from feeds.coordination.revisions import CONTENT, bump_revision
 from feeds.models import Source, Story, StoryRedirect, Subscription, TrendBoard
 from feeds.trends.types import Trend
 
@@ -67,7 +67,7 @@ def write(user_id: int | None, trends: Iterable[Trend], now: datetime) -> None:
     if is_same:
         return
     if user_id is None:
-        revise(CONTENT)
+        bump_revision(CONTENT)
     else:
         User.have_changed([user_id])
 

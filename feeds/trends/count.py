@@ -30,7 +30,7 @@ BATCH = 2_000
 T = TypeVar("T")
 
 
-class Telling(NamedTuple):
+class Article(NamedTuple):
     source: int
     story: int
     title: str
@@ -84,42 +84,42 @@ def _lowest(day: date) -> int:
 
 
 def _count_day(day: date, seq: int, names: Mapping[int, str]) -> None:
-    tellings = list(_tellings(day))
-    found = {term: _to_text(stories) for term, stories in tally(tellings, names).items()}
+    articles = list(_articles(day))
+    found = {term: _to_text(stories) for term, stories in tally(articles, names).items()}
     _write_terms(day, found)
-    items = Counter(telling.source for telling in tellings)
+    items = Counter(article.source for article in articles)
     sources = {str(source): number for source, number in sorted(items.items())}
     TrendDay.objects.update_or_create(day=day, defaults={"seq": seq, "sources": sources})
 
 
-def _tellings(day: date) -> Iterator[Telling]:
+def _articles(day: date) -> Iterator[Article]:
     items = Item.objects.filter(pk__gte=_lowest(day), pk__lt=_lowest(day + timedelta(days=1)))
     rows = items.exclude(story=None).order_by()
     columns = ("source_id", "story_id", "title", "summary", "topics", "copy_of")
     for row in rows.values_list(*columns).iterator():
-        yield Telling._make((*row[:-1], row[-1] is not None))
+        yield Article._make((*row[:-1], row[-1] is not None))
 
 
-def tally(tellings: Iterable[Telling], names: Mapping[int, str]) -> dict[str, dict[int, set[int]]]:
+def tally(articles: Iterable[Article], names: Mapping[int, str]) -> dict[str, dict[int, set[int]]]:
     """{term: {story: sources}} of titles, and of names in the first sentences; a source of a
     copy is negative."""
     found: defaultdict[str, defaultdict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
-    by_source: defaultdict[int, list[Telling]] = defaultdict(list)
-    for telling in tellings:
-        by_source[telling.source].append(telling)
+    by_source: defaultdict[int, list[Article]] = defaultdict(list)
+    for article in articles:
+        by_source[article.source].append(article)
     for source, own in by_source.items():
         name = names.get(source, "")
         unwanted = own_terms(name)
-        titles = strip([telling.title for telling in own], name)
-        for telling, title in zip(own, titles, strict=True):
-            for term in _terms(title, telling, unwanted):
-                found[term][telling.story].add(-source if telling.is_copy else source)
+        titles = strip([article.title for article in own], name)
+        for article, title in zip(own, titles, strict=True):
+            for term in _terms(title, article, unwanted):
+                found[term][article.story].add(-source if article.is_copy else source)
     return {term: dict(stories) for term, stories in found.items()}
 
 
-def _terms(title: str, telling: Telling, unwanted: Iterable[str]) -> set[str]:
-    topics = {TOPIC + topic for topic in telling.topics}
-    return topics.union(terms_of(title, unwanted), names_in(telling.summary, unwanted))
+def _terms(title: str, article: Article, unwanted: Iterable[str]) -> set[str]:
+    topics = {TOPIC + topic for topic in article.topics}
+    return topics.union(terms_of(title, unwanted), names_in(article.summary, unwanted))
 
 
 def _to_text(stories: Mapping[int, Iterable[int]]) -> tuple[int, str]:

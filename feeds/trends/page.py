@@ -17,7 +17,7 @@ MOST_STORIES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Coverage:
     """A story that names the term, as the reader sees it."""
 
     story_id: int
@@ -38,7 +38,7 @@ class TermPage:
     before: int
     total: int
     sparkline: tuple[int, ...]
-    stories: list[Told]
+    stories: list[Coverage]
 
 
 def term_page(user: User, key: str, now: datetime) -> TermPage | None:
@@ -76,7 +76,7 @@ def _told(user: User, key: str, now: datetime) -> Mapping[int, set[int]]:
     return found
 
 
-def _stories(user: User, ids: list[int], now: datetime) -> list[Told]:
+def _stories(user: User, ids: list[int], now: datetime) -> list[Coverage]:
     """Those that are still there; a story that was merged shows up under its new id."""
     first = lowest_id(now - timedelta(days=SPARKLINE + DISPLAYED))
     stories = Story.objects.in_bulk(ids)
@@ -87,9 +87,11 @@ def _stories(user: User, ids: list[int], now: datetime) -> list[Told]:
     return [_describe(stories[pk], items[pk]) for pk in ids if items.get(pk)]
 
 
-def _describe(story: Story, items: list[Item]) -> Told:
+def _describe(story: Story, items: list[Item]) -> Coverage:
     ordered = lead_first(story, items)
     originals = Counter(item.source_id for item in items if item.copy_of is None)
     lead = ordered[0]
     title = headline_for(story, lead)
-    return Told(story.pk, title, lead, len(originals) or 1, id_time(max(one.pk for one in items)))
+    return Coverage(
+        story.pk, title, lead, len(originals) or 1, id_time(max(one.pk for one in items))
+    )

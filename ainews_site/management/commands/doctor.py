@@ -121,7 +121,7 @@ def _sqlite_problem() -> str:
 
 
 def cache_works() -> str:
-    problem = circuit.look()
+    problem = circuit.probe()
     if not problem:
         return ""
     where = redis_place(settings.REDIS_URL) if settings.REDIS_URL else "this process"

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from ainews_site.backup.invalidate import renumber
+from ainews_site.backup.invalidate import invalidate_caches
 from ainews_site.backup.row_counts import BackupError
 from ainews_site.backup.sqlite import is_damaged, keep_what_is_there, restore_backup, usable_backup
 from ainews_site.infra.schema import problem_in_words
@@ -45,6 +45,6 @@ class Command(BaseCommand):
             said = problem_in_words(error) or str(error)
             raise CommandError(f"Nothing was restored: {said}") from error
         call_command("migrate", verbosity=0)
-        renumber()
+        invalidate_caches()
         items = manifest.rows["feeds_item"]
         self.stdout.write(f"Restored the backup of {manifest.made_at[:19]} UTC: {items:,} items.")

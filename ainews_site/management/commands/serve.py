@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from ainews_site.infra.console import say
+from ainews_site.infra.console import report
 from ainews_site.infra.schema import schema_problem
 from ainews_site.process.fast_start import port_problem
 from ainews_site.process.supervisor import run
@@ -19,4 +19,4 @@ class Command(BaseCommand):
         if problem := port_problem(settings.HOST, settings.PORT) or schema_problem():
             raise CommandError(problem)
         connection.close()
-        run(lambda: say(f"AI News is running at http://{settings.HOST}:{settings.PORT}/"))
+        run(lambda: report(f"AI News is running at http://{settings.HOST}:{settings.PORT}/"))

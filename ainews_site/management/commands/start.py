@@ -20,7 +20,7 @@ from django.db import Error, connection
 import digests.editions.write
 from accounts.models import SigninToken, User
 from accounts.signin import signin_address
-from ainews_site.infra.console import say
+from ainews_site.infra.console import report
 from ainews_site.infra.invocation import manage_command
 from ainews_site.infra.schema import problem_in_words
 from ainews_site.process import fast_start
@@ -31,7 +31,7 @@ from ainews_site.queue.schedules import ensure_schedules
 from digests.models import Digest
 from feeds.demo.catalogue import catalogue_entries
 from feeds.ingest.fetch.guard import Guard
-from feeds.ingest.pipeline import take_in
+from feeds.ingest.pipeline import ingest_sources
 from feeds.models import Item, Source, TrendBoard
 from feeds.sources.catalogue import load_catalogue, subscribe_to_packs
 from feeds.sources.subscriptions import subscribe
@@ -90,7 +90,7 @@ class Command(BaseCommand):
         attempt(lambda: first_poll(demo))
         attempt(find_trends)
         attempt(lambda: write_digest(user))
-        say(f"Running. Press Ctrl-C to stop. Other commands: {manage_command()} COMMAND")
+        report(f"Running. Press Ctrl-C to stop. Other commands: {manage_command()} COMMAND")
 
     def tick_demo(self) -> None:
         """The sample newsroom publishes every 20 s; one should see it arrive. In a thread
@@ -104,7 +104,7 @@ class Command(BaseCommand):
 
 def take_in_all() -> None:
     try:
-        take_in(Source.objects.values_list("pk", flat=True))
+        ingest_sources(Source.objects.values_list("pk", flat=True))
     except Error as error:  # the next time comes soon
         logger.warning("The sample newsroom was not read: %s", " ".join(str(error).split()))
     finally:
@@ -115,15 +115,15 @@ def attempt(step: Callable[[], None]) -> None:
     try:
         step()
     except Error as error:
-        say(problem_in_words(error) or f"The database failed: {error}")
+        report(problem_in_words(error) or f"The database failed: {error}")
 
 
 def print_link(user: User) -> None:
-    say("AI News is ready. Open this link to sign in (works once, within 15 minutes):")
+    report("AI News is ready. Open this link to sign in (works once, within 15 minutes):")
     try:
-        say(signin_address(SigninToken.issue(user)))
+        report(signin_address(SigninToken.issue(user)))
     except Error:
-        say(f"(for another link: {manage_command()} signin_link {user.get_username()})")
+        report(f"(for another link: {manage_command()} signin_link {user.get_username()})")
         raise
 
 
@@ -131,7 +131,7 @@ def first_poll(demo: bool) -> None:
     if demo or is_online():
         poll()
         return
-    say("No feed can be reached. Check the network; `make demo` works without one.")
+    report("No feed can be reached. Check the network; `make demo` works without one.")
     if nearby := sources_nearby():
         poll(*nearby)
 

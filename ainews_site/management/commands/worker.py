@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from ainews_site.infra.console import say
+from ainews_site.infra.console import report
 from ainews_site.infra.schema import schema_problem
 from ainews_site.process.supervisor import Child, Stopped, Watchdog, worker_child
 from ainews_site.queue.config import FAST, SLOW
@@ -68,10 +68,12 @@ def work(wanted: dict[str, int]) -> None:
     try:
         expect_stop()
         children.extend(worker_child(name, processes) for name, processes in wanted.items())
-        say("Worker running. Ctrl-C or SIGTERM finishes running tasks; a second one stops at once.")
+        report(
+            "Worker running. Ctrl-C or SIGTERM finishes running tasks; a second one stops at once."
+        )
         watch([Watchdog(child, GRACE) for child in children])
     except Stopped:
-        say("Stopping after the running tasks have finished.")
+        report("Stopping after the running tasks have finished.")
         finish(children)
     finally:
         for child in children:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from accounts.types import ReaderRequest
-from ainews_site.infra.memo import KEPT, remembered
+from ainews_site.infra.memo import STALE_FOR, cached
 from digests.channels.allowance import spend
 from digests.editions.progress import progress_of, words_of
 from digests.editions.read import month_of, neighbours, todays_digest
@@ -153,9 +153,9 @@ def _body(digest: Digest) -> SafeString:
     """The rendered stories. They are cached until the edition or the template changes."""
     template = get_template("digests/edition_body.html")
     checksum = zlib.crc32(template.template.source.encode())  # type: ignore[attr-defined]
-    html = remembered(
+    html = cached(
         f"digest-{digest.pk}-{digest.created_at.timestamp()}-{checksum}",
         lambda: str(template.render({"edition": digest.content, "digest": digest})),
-        fresh=KEPT,
+        fresh=STALE_FOR,
     )
     return mark_safe(html)  # noqa: S308 - rendered, and so escaped, by the template

@@ -7,12 +7,12 @@ from itertools import chain
 from feeds.core.ids import TAIL_BITS
 from feeds.evaluation.ranking.measure import Quality, measure, popularity, recency, seed_rule
 from feeds.evaluation.ranking.readers import Trial
-from feeds.evaluation.ranking.world import Told
+from feeds.evaluation.ranking.world import Article
 from feeds.stories.ranking import terms as registry
 from feeds.stories.ranking.data.batch import Learned
 from feeds.stories.ranking.data.reader import Reader
 from feeds.stories.ranking.data.similarity import Row, terms_in
-from feeds.stories.ranking.diversify import Candidate, diversify, odd_one
+from feeds.stories.ranking.diversify import Candidate, diversify, exploration_item
 from feeds.stories.ranking.rank import score
 from feeds.stories.ranking.scoring import Scored, score_all
 from feeds.stories.ranking.taste import HALF_LIFE, HIDDEN, OPENED, SAVED
@@ -50,7 +50,7 @@ class Ours:
             for n, (value, offer) in enumerate(zip(scores, trial.offers, strict=True))
         ]
         chosen = diversify(candidates, FIRST)
-        odd, _ = odd_one(candidates, chosen[:-1], 1, int(trial.now))
+        odd, _ = exploration_item(candidates, chosen[:-1], 1, int(trial.now))
         first = [*chosen[: FIRST - 1], *([odd] if odd is not None else chosen[FIRST - 1 :])]
         places = {key: FIRST - n for n, key in enumerate(first)}
         return [places.get(n, 0) + value for n, value in enumerate(scores)]
@@ -85,13 +85,13 @@ class Ours:
             )
         return self._scored[id(trial)]
 
-    def _terms_of(self, one: Told) -> Row:
+    def _terms_of(self, one: Article) -> Row:
         if one.id not in self._terms:
             self._terms[one.id] = terms_in(one.title, one.summary, one.topics)
         return self._terms[one.id]
 
 
-def _acts(trial: Trial) -> Iterator[tuple[Told, float]]:
+def _acts(trial: Trial) -> Iterator[tuple[Article, float]]:
     """What was opened and hidden, with its weight by then, as the product keeps it."""
     saved = {one.id for one, _ in trial.history.saved}
     told = chain(
@@ -102,7 +102,7 @@ def _acts(trial: Trial) -> Iterator[tuple[Told, float]]:
         yield one, weight * 2 ** (-(trial.now - when) / HALF_LIFE.total_seconds())
 
 
-def _reader(trial: Trial, acts: Sequence[tuple[Told, float]]) -> Reader:
+def _reader(trial: Trial, acts: Sequence[tuple[Article, float]]) -> Reader:
     return Reader(
         trial.declared,
         shown=Counter(one.source for one, _ in trial.history.shown),

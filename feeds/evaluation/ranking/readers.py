@@ -16,7 +16,7 @@ from math import log2
 
 from feeds.core.topics import TOPICS
 from feeds.evaluation.ranking.labels import LABELS, TOPICS_OF
-from feeds.evaluation.ranking.world import Told
+from feeds.evaluation.ranking.world import Article
 
 DAY = 86_400.0
 RECORDED_DAYS, NEWSROOM_DAYS = (90, 14), (18, 5)
@@ -46,7 +46,7 @@ class Simulated:
     disliked: str
     declared: dict[str, str]
 
-    def wants(self, offer: Sequence[Told], now: float) -> float:
+    def wants(self, offer: Sequence[Article], now: float) -> float:
         """How much, in 0..1, of a story that is told so by then."""
         labels = frozenset().union(*(one.labels for one in offer))
         match = STRONG if labels & self.strong else MILD if labels & self.mild else 0.0
@@ -61,10 +61,10 @@ class Simulated:
 class History:
     """What was shown, and what was done with it, each with its moment."""
 
-    shown: list[tuple[Told, float]] = field(default_factory=list)
-    opened: list[tuple[Told, float]] = field(default_factory=list)
-    saved: list[tuple[Told, float]] = field(default_factory=list)
-    hidden: list[tuple[Told, float]] = field(default_factory=list)
+    shown: list[tuple[Article, float]] = field(default_factory=list)
+    opened: list[tuple[Article, float]] = field(default_factory=list)
+    saved: list[tuple[Article, float]] = field(default_factory=list)
+    hidden: list[tuple[Article, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ class Trial:
     now: float
     declared: dict[str, str]
     history: History
-    offers: list[list[Told]]
+    offers: list[list[Article]]
     wanted: list[float]
 
 
 class World:
     """The tellings in order of time, and what a reader could see of them at a moment."""
 
-    def __init__(self, told: Sequence[Told]) -> None:
+    def __init__(self, told: Sequence[Article]) -> None:
         self.told = sorted(told, key=lambda one: one.time)
         self._times = [one.time for one in self.told]
 
@@ -89,10 +89,10 @@ class World:
     def days(self) -> tuple[float, float]:
         return self._times[0], self._times[-1]
 
-    def offers(self, now: float, done: set[int]) -> list[list[Told]]:
+    def offers(self, now: float, done: set[int]) -> list[list[Article]]:
         """The stories of the last days without those of `done`, the last told first."""
         low = bisect_left(self._times, now - CANDIDATE_DAYS * DAY)
-        stories: defaultdict[int, list[Told]] = defaultdict(list)
+        stories: defaultdict[int, list[Article]] = defaultdict(list)
         for one in reversed(self.told[low : bisect_left(self._times, now)]):
             stories[one.story].append(one)
         return [offer for story, offer in stories.items() if story not in done]

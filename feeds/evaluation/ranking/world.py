@@ -25,7 +25,7 @@ _VERSION = re.compile(r"([^/]+)/(\d{8}T\d{6}Z)\.xml$")
 _OPENING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Told(NamedTuple):
+class Article(NamedTuple):
     """An item. The ranker may know all but `labels`; `time` is in seconds since 1970."""
 
     id: int
@@ -55,7 +55,7 @@ class _Item(NamedTuple):
     labels: frozenset[str]
 
 
-def newsroom_world() -> list[Told]:
+def newsroom_world() -> list[Article]:
     """The 30 days of the sample newsroom: invented events that up to 15 outlets tell."""
     found = []
     for article in make_edition(_OPENING):
@@ -69,7 +69,7 @@ def newsroom_world() -> list[Told]:
     return _grouped(found)
 
 
-def recorded_world(path: Path) -> list[Told]:
+def recorded_world(path: Path) -> list[Article]:
     """What a recording tells. Raises ValueError, in words, where there is none."""
     versions = sorted(_read(path))
     if not versions:
@@ -128,7 +128,7 @@ def _item(served: Served, entry: CleanEntry, categories: Iterable[str]) -> _Item
     return _Item(when, served.feed, entry.title, entry.summary, entry.topics, about)
 
 
-def _grouped(items: list[_Item]) -> list[Told]:
+def _grouped(items: list[_Item]) -> list[Article]:
     """In order of time, with their sources numbered and their stories found online."""
     items = sorted(items, key=lambda one: (one.time, one.source, one.title))
     sources = {name: number for number, name in enumerate(sorted({one.source for one in items}), 1)}
@@ -138,6 +138,6 @@ def _grouped(items: list[_Item]) -> list[Told]:
     ]
     stories = group_online(documents)
     return [
-        Told(n, one.time, sources[one.source], story, *one[2:])
+        Article(n, one.time, sources[one.source], story, *one[2:])
         for n, (one, story) in enumerate(zip(items, stories, strict=True), 1)
     ]

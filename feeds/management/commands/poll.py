@@ -8,7 +8,7 @@ from tqdm import tqdm
 from feeds.coordination.announce import wait_until_told
 from feeds.ingest.clean.links import canonical_url
 from feeds.ingest.outcome import Outcome
-from feeds.ingest.pipeline import take_in
+from feeds.ingest.pipeline import ingest_sources
 from feeds.ingest.poll import PollReport
 from feeds.models import Source
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         if not ids:
             return self.stdout.write("No source is due. Use --all to poll regardless of schedule.")
         with tqdm(total=len(ids), unit="source", desc="Polling", leave=False, disable=None) as bar:
-            report = take_in(ids, on_result=lambda outcome: advance(bar, outcome))
+            report = ingest_sources(ids, on_result=lambda outcome: advance(bar, outcome))
         wait_until_told()
         if report.offline:
             return self.stdout.write(

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
-from feeds.coordination.revisions import CONTENT, revise_if_any
+from feeds.coordination.revisions import CONTENT, bump_revision_if_used
 from feeds.core import partitions
 from feeds.search.postgres.schema import (
     FUNCTIONS,
@@ -46,7 +46,7 @@ def ensure_index(database: Any, on_span: Callable[[str], None] = lambda name: No
             put_in_place(cursor, span)
             on_span(span.name)
         finish(cursor)
-    revise_if_any(CONTENT, database)
+    bump_revision_if_used(CONTENT, database)
     return True
 
 

@@ -9,7 +9,7 @@ a migration and `ensure_index` after it.
 
 from typing import Any
 
-from feeds.coordination.revisions import CONTENT, revise_if_any
+from feeds.coordination.revisions import CONTENT, bump_revision_if_used
 
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 _INDEX = (
@@ -86,7 +86,7 @@ def ensure_index(connection: Any) -> bool:
             cursor.execute(statement)
         cursor.execute(_MERGE)
         cursor.execute("INSERT INTO feeds_search (feeds_search) VALUES ('rebuild')")
-    revise_if_any(CONTENT, connection)
+    bump_revision_if_used(CONTENT, connection)
     return True
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from accounts.models import User
-from feeds.coordination.revisions import CONTENT, revise
+from feeds.coordination.revisions import CONTENT, bump_revision
 from feeds.models import Source
 from feeds.sources.subscriptions import subscribe_all
 from feeds.stories.grouping.edit import visibility_changed
@@ -40,7 +40,7 @@ def load_catalogue(entries: Iterable[dict[str, Any]] | None = None) -> int:
             joined += [source.pk] if _fill(source, entry) else []
     if joined:
         visibility_changed(joined)
-    revise(CONTENT)
+    bump_revision(CONTENT)
     return len(new)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from feeds.coordination.revisions import CONTENT, revise
+from feeds.coordination.revisions import CONTENT, bump_revision
 from feeds.models import Item, ItemKey, Story, StoryRedirect, StorySplit
 from feeds.stories.grouping.lease import forget_state
 from feeds.stories.grouping.moves import PUBLIC, close_story
@@ -97,7 +97,7 @@ def delete_stories(stories: Iterable[Story]) -> None:
     out of."""
     forget_state()
     Story.objects.filter(pk__in=[story.pk for story in stories]).delete()
-    revise(CONTENT)
+    bump_revision(CONTENT)
 
 
 def _free_id(item_ids: Iterable[int]) -> int:

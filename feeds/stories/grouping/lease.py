@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from django.db.models import F
 
 from feeds.coordination.lease import Held, lease
-from feeds.coordination.revisions import GROUPING, revise
+from feeds.coordination.revisions import GROUPING, bump_revision
 from feeds.models import Lease
 
 NAME = "group"
@@ -20,4 +20,4 @@ def forget_state() -> None:
     """Somebody changes stories: whoever grouped last must read them anew, as must who
     remembers them. In this order, as whoever groups takes the two rows in it."""
     Lease.objects.filter(name=NAME).update(holder="", token=F("token") + 1)
-    revise(GROUPING)
+    bump_revision(GROUPING)

@@ -6,7 +6,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from accounts.models import User
-from feeds.coordination.revisions import GROUPING, revise
+from feeds.coordination.revisions import GROUPING, bump_revision
 from feeds.models import FollowedStory, Item, Story, StoryRedirect, StorySplit
 from feeds.stories.grouping.refresh import refresh_stories
 
@@ -28,7 +28,7 @@ def move_items(
             [(story, item) for item, story in moved.items()],
         )
     StoryRedirect.objects.filter(old_id__in=set(moved.values())).delete()
-    revise(GROUPING)
+    bump_revision(GROUPING)
     before = {current[item] for item in moved if current.get(item)}
     refresh_stories(before | set(moved.values()))
     left = set(Item.objects.filter(alive, story__in=before).values_list("story", flat=True))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from feeds.coordination.revisions import CONTENT, revise
+from feeds.coordination.revisions import CONTENT, bump_revision
 from feeds.core.bulk import adapt_time, insert_rows, to_json
 from feeds.models import Item, Story
 from feeds.stories.grouping.audience import Audiences, followers_of
@@ -31,7 +31,7 @@ _COLUMNS = (
 )
 
 
-class Telling(NamedTuple):
+class Article(NamedTuple):
     """What a story needs to know of an item."""
 
     story: int
@@ -53,7 +53,7 @@ def refresh_stories(story_ids: Iterable[int]) -> None:
     for start in range(0, len(wanted), CHUNK):
         _refresh(wanted[start : start + CHUNK])
     if wanted:
-        revise(CONTENT)
+        bump_revision(CONTENT)
 
 
 def _refresh(story_ids: Sequence[int]) -> None:
@@ -74,37 +74,37 @@ def _refresh(story_ids: Sequence[int]) -> None:
     _update([(*_adapted(row), pk) for pk, row in changed.items()])
 
 
-def _described_by(story_ids: Sequence[int]) -> dict[int, list[Telling]]:
+def _described_by(story_ids: Sequence[int]) -> dict[int, list[Article]]:
     """The items that each row is made of."""
-    items: defaultdict[int, list[Telling]] = defaultdict(list)
-    for telling in _tellings(story_ids):
-        items[telling.story].append(telling)
+    items: defaultdict[int, list[Article]] = defaultdict(list)
+    for article in _articles(story_ids):
+        items[article.story].append(article)
     public = {story: [one for one in told if one.is_public] for story, told in items.items()}
     private = [one for story, told in items.items() if not public[story] for one in told]
     audiences = _audiences(private)
     return {story: public[story] or _of_widest(told, audiences) for story, told in items.items()}
 
 
-def _audiences(private: Sequence[Telling]) -> Audiences:
+def _audiences(private: Sequence[Article]) -> Audiences:
     sources = {one.source for one in private}
     return Audiences(sources, followers_of(sources) if len(sources) > 1 else ())
 
 
-def _of_widest(items: Sequence[Telling], audiences: Audiences) -> list[Telling]:
+def _of_widest(items: Sequence[Article], audiences: Audiences) -> list[Article]:
     """Those of the audience with the most readers, where there are several."""
     widest = max((audiences.of(one.source) for one in items), key=len)
     return [one for one in items if audiences.of(one.source) == widest]
 
 
-def _tellings(story_ids: Sequence[int]) -> Iterable[Telling]:
+def _articles(story_ids: Sequence[int]) -> Iterable[Article]:
     columns = ("story_id", "id", "seq", "source_id", "source__weight", "title", "published_at")
     items = Item.objects.filter(story__in=story_ids).order_by("id")
     more = ("copy_of", "topics", "source__is_public", "summary")
     for row in items.values_list(*columns, *more):
-        yield Telling._make((*row[:-1], bool(row[-1])))
+        yield Article._make((*row[:-1], bool(row[-1])))
 
 
-def describe(items: Sequence[Telling]) -> tuple[Any, ...]:
+def describe(items: Sequence[Article]) -> tuple[Any, ...]:
     """The values of a story's columns. A copy is no source of its own."""
     originals = [item for item in items if item.copy_of is None] or list(items)
     lead = choose_lead(originals)
@@ -128,7 +128,7 @@ def _adapted(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return (title, lead, adapt_time(first), adapt_time(last), *counts, to_json(topics), seq)
 
 
-def choose_lead(items: Sequence[Telling]) -> Telling:
+def choose_lead(items: Sequence[Article]) -> Article:
     """Who tells it best: the most trusted source that has a text, then the first to tell."""
     return min(items, key=lambda item: (-item.weight, not item.has_text, item.published, item.id))
 

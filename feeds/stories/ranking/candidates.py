@@ -1,4 +1,4 @@
-"""What may be ranked: the tellings of the last days, read once for all readers.
+"""What may be ranked: the articles of the last days, read once for all readers.
 
 They are kept in columns, 4.5 MB at 110,000 of them, as rows would take longer to unpack than
 the query that they spare. What each reader gets is exact all the same: what came since, or had
@@ -16,7 +16,7 @@ from django.db.models import Min, TextField
 from django.db.models.functions import Cast
 
 from accounts.models import User
-from ainews_site.infra.memo import remembered
+from ainews_site.infra.memo import cached
 from feeds.coordination.revisions import News, news_for
 from feeds.core.ids import lowest_id
 from feeds.models import Item, ItemState
@@ -37,10 +37,10 @@ FRESH = 600
 """Seconds, after which what came since is no longer little."""
 CHUNK = 20_000
 MUCH = 20
-"""Of the tellings, the part from which on a reader has much."""
+"""Of the articles, the part from which on a reader has much."""
 
 
-class Tellings(NamedTuple):
+class Articles(NamedTuple):
     """The little of items that ranking needs, as most of what is ranked is not shown: arrays of
     int64 with a line each, the newest first. In `copies` 0 is no original; `kinds` are places
     in `names`, each a list of topics."""
@@ -54,7 +54,7 @@ class Tellings(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Tellings, the newest first, that had arrived by `upto`. `topics` are numbers of `kinds`;
+    """Articles, the newest first, that had arrived by `upto`. `topics` are numbers of `kinds`;
     in `copies` 0 is no original; `places` are the lines of each source."""
 
     upto: int
@@ -78,7 +78,7 @@ class Columns(NamedTuple):
         return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
-def recent_tellings(user: User, sources: Collection[int], now: datetime) -> Tellings:
+def recent_articles(user: User, sources: Collection[int], now: datetime) -> Articles:
     """Those of `sources` that the reader did not hide, the newest first."""
     since = now - timedelta(days=SHOWN_DAYS)
     lowest = lowest_id(since)
@@ -93,7 +93,7 @@ def recent_tellings(user: User, sources: Collection[int], now: datetime) -> Tell
 
 def _put_together(
     kept: Columns, lines: "Ints", fresh: Sequence[Any], lowest: int, hidden: Collection[int]
-) -> Tellings:
+) -> Articles:
     """The kept lines and the fresh rows, without what is hidden or older than `lowest`."""
     import numpy as np
 
@@ -113,11 +113,11 @@ def _put_together(
     if fresh:
         order = order[np.argsort(-parts[0][order])]
     ids, stories, sources, copies, kinds = (part[order[:MOST_ITEMS]] for part in parts)
-    return Tellings(ids, stories, sources, copies, kinds, names)
+    return Articles(ids, stories, sources, copies, kinds, names)
 
 
 def _settle_copies(ids: "Ints", copies: "Ints") -> None:
-    """The first copy of what is not among the reader's tellings is the original to them."""
+    """The first copy of what is not among the reader's articles is the original to them."""
     import numpy as np
 
     places = np.flatnonzero((copies != 0) & ~np.isin(copies, ids))
@@ -141,12 +141,12 @@ def _ask(sources: Iterable[int], lowest: int, beyond: int) -> Any:
 def _shared(since: datetime, news: News) -> Columns:
     """From the beginning of a day on, so that all readers of that day share them."""
     day = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return remembered(
+    return cached(
         f"candidates-{day:%Y%m%d}",
         lambda: _read(lowest_id(day), news.seq),
         fresh=FRESH,
-        stamp=news.grouping,
-        near=FRESH,
+        validator=news.grouping,
+        local_for=FRESH,
     )
 
 

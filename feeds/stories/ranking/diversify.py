@@ -49,7 +49,7 @@ def diversify(candidates: Iterable[Candidate], most: int) -> list[int]:
     return [one.key for one in sorted(chosen, key=_order)]
 
 
-def odd_one(
+def exploration_item(
     candidates: Sequence[Candidate], shown: Iterable[int], who: int, day: object
 ) -> tuple[int | None, float]:
     """The key of something different, and the chance by which it was drawn: of the better half

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count
 
 from accounts.models import User
-from ainews_site.infra.memo import remembered
+from ainews_site.infra.memo import cached
 from feeds.models import FollowedStory, Impression, Item, ItemState
 from feeds.stories.ranking.data.reader import Reader
 
@@ -17,7 +17,7 @@ MOST_LEARNED = 200
 """The newest acts, openings among them, that say what the reader likes."""
 MOST_VIEWS, MOST_SHOWN = 200, 1_000
 """The newest pages, and the different items of them, that say what was passed over."""
-KEPT = timedelta(days=90)
+STALE_FOR = timedelta(days=90)
 HALF_LIFE = timedelta(days=30)
 OPENED, SAVED, HIDDEN, DISLIKED = 1.0, 2.0, 1.0, 2.0
 """How much an act counts. Saving implies opening, and "less like this" hiding."""
@@ -59,8 +59,8 @@ class Taste(NamedTuple):
 
 def taste_of(user: User, now: datetime) -> Taste:
     """Kept until the reader acts: four queries where it is not."""
-    made = remembered(
-        f"taste-{user.pk}", lambda: _learn(user, now), fresh=FRESH, stamp=user.version
+    made = cached(
+        f"taste-{user.pk}", lambda: _learn(user, now), fresh=FRESH, validator=user.version
     )
     acts, shown, followed = made
     return Taste([Act(*one) for one in acts], shown, frozenset(followed))
@@ -84,7 +84,7 @@ def _shown_since(user: User, at: float) -> dict[int, int]:
 
 def drop_old_views(now: datetime) -> None:
     """Rows that are too old to tell of a taste, and those beyond the newest that are read."""
-    Impression.objects.filter(at__lt=now - KEPT).delete()
+    Impression.objects.filter(at__lt=now - STALE_FOR).delete()
     many = Impression.objects.values("user").annotate(rows=Count("pk")).filter(rows__gt=MOST_VIEWS)
     for row in many:
         own = Impression.objects.filter(user=row["user"])
@@ -94,7 +94,7 @@ def drop_old_views(now: datetime) -> None:
 
 def read_acts(user: User, now: datetime) -> list[Act]:
     """The newest first."""
-    told = ItemState.objects.filter(user=user, told_at__gte=now - KEPT).order_by(
+    told = ItemState.objects.filter(user=user, told_at__gte=now - STALE_FOR).order_by(
         "-told_at", "-item"
     )
     names = ("is_opened", "is_saved", "is_hidden", "is_disliked")

@@ -115,7 +115,7 @@ class Stories(ReaderView):
     def _entitled(self, stories: list[Story]) -> list[Story]:
         """With the headline, counts, times and topics that the reader may see: some of a story
         may be told by sources of others alone."""
-        rows = Item.objects.visible_to(self.reader).telling(stories).order_by("pk")
+        rows = Item.objects.visible_to(self.reader).covering(stories).order_by("pk")
         seen: dict[int, list[Item]] = {}
         columns = ("pk", "story", "source", "title", "copy_of", "topics", "published_at")
         told = list(rows.only(*columns))

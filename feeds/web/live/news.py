@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from ainews_site.infra.db_router import reading_connection, signed_position
+from ainews_site.infra.db_router import reading_connection, signed_lsn
 from feeds.models import Item
 from feeds.models.reading import Subscription
 
@@ -60,7 +60,7 @@ def news_since(user_id: int, seq: int) -> News:
     has_more = start > seq or len(stories) > MOST
     counted = stories[:MOST]
     # The position comes last: what was counted lies before it.
-    return News(newest, len(counted), len({*counted} - {None}), signed_position(), has_more)
+    return News(newest, len(counted), len({*counted} - {None}), signed_lsn(), has_more)
 
 
 def _rounded(seq: int) -> int:

@@ -62,7 +62,7 @@ class Watcher:
         retry_at = 0.0
         while True:
             if settings.REDIS_URL and time.monotonic() >= retry_at:
-                if not await sync_to_async(circuit.problem_now)():
+                if not await sync_to_async(circuit.current_problem)():
                     await self._hear()
                 retry_at = time.monotonic() + RETRY
             await self._look(self._has_changed)

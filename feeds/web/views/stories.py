@@ -14,7 +14,7 @@ from ainews_site.infra.db_router import try_to_write, write_unseen
 from feeds.core.topics import LABELS
 from feeds.models import Folder, Source, Story
 from feeds.reading.feedback import LEVELS
-from feeds.reading.front_page import Section, home_sections, impression_of
+from feeds.reading.front_page import Section, front_page_sections, impression_of
 from feeds.reading.marks import set_state
 from feeds.stories.story_page import story_page
 from feeds.web.views.common import Link, not_found, page_seq, query_of, read_filters
@@ -27,7 +27,7 @@ MOST_CHIPS = 7
 def stories(request: ReaderRequest) -> HttpResponse:
     seq = page_seq(request.user)
     filters = read_filters(request)
-    sections = home_sections(request.user, topic=filters.topic, folder_id=filters.folder_id)
+    sections = front_page_sections(request.user, topic=filters.topic, folder_id=filters.folder_id)
     if filters.unread:
         sections = _unread_only(sections)
     context: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What is remembered, with a real Redis: that goes, hangs, refuses or is full."""
+"""What is cached, with a real Redis: that goes, hangs, refuses or is full."""
 
 import signal
 import threading
@@ -14,8 +14,8 @@ from django.core.cache import cache
 from django.test import override_settings
 
 from ainews_site.infra import cache as guarded
-from ainews_site.infra.cache import CacheAway, asked, circuit
-from ainews_site.infra.memo import forget_near, remembered
+from ainews_site.infra.cache import CacheUnavailable, circuit, with_cache
+from ainews_site.infra.memo import cached, clear_local_cache
 from tests.services import Redis, free_port, missing
 
 pytestmark = pytest.mark.skipif("redis-server" in missing(), reason="needs redis-server")
@@ -63,25 +63,25 @@ class Work:
 def test_a_value_is_computed_once_while_it_is_fresh_and_of_the_same_stamp() -> None:
     work = Work()
 
-    assert [remembered("one", work, fresh=60) for _ in range(3)] == [1, 1, 1]
-    assert remembered("one", work, fresh=60, stamp=2) == 2
-    assert remembered("one", work, fresh=60, stamp=2) == 2
-    assert remembered("one", work, fresh=0, stamp=2) == 3
+    assert [cached("one", work, fresh=60) for _ in range(3)] == [1, 1, 1]
+    assert cached("one", work, fresh=60, validator=2) == 2
+    assert cached("one", work, fresh=60, validator=2) == 2
+    assert cached("one", work, fresh=0, validator=2) == 3
 
 
 @pytest.mark.usefixtures("shared")
 def test_one_computes_while_the_others_get_the_old_value() -> None:
-    assert remembered("one", Work(), fresh=60, stamp="old") == 1
+    assert cached("one", Work(), fresh=60, validator="old") == 1
     work = Work(seconds=1)
 
     def ask(_: object) -> int:
-        return remembered("one", work, fresh=60, stamp="new")
+        return cached("one", work, fresh=60, validator="new")
 
     with ThreadPoolExecutor(12) as pool:
         first = pool.submit(ask, None)
         work.began.wait(10)
         started = time.monotonic()
-        others = list(pool.map(lambda _: remembered("one", Work(), fresh=60, stamp=3), range(11)))
+        others = list(pool.map(lambda _: cached("one", Work(), fresh=60, validator=3), range(11)))
         waited = time.monotonic() - started
 
     assert (first.result(), work.times, others) == (1, 1, [1] * 11)
@@ -93,7 +93,7 @@ def test_those_who_have_nothing_wait_for_the_one_who_computes() -> None:
     work = Work(seconds=0.5)
 
     with ThreadPoolExecutor(12) as pool:
-        values = list(pool.map(lambda _: remembered("one", work, fresh=60), range(12)))
+        values = list(pool.map(lambda _: cached("one", work, fresh=60), range(12)))
 
     assert values == [1] * 12
     assert work.times == 1
@@ -105,23 +105,23 @@ def test_who_fails_to_compute_leaves_the_work_to_the_next() -> None:
         raise ValueError("not today")
 
     with pytest.raises(ValueError, match="not today"):
-        remembered("one", fail, fresh=60)
+        cached("one", fail, fresh=60)
 
     started = time.monotonic()
-    assert remembered("one", Work(), fresh=60) == 1
+    assert cached("one", Work(), fresh=60) == 1
     assert time.monotonic() - started < 1
 
 
 @pytest.mark.usefixtures("shared")
 def test_what_is_near_is_not_asked_for_again_unless_its_stamp_is_another() -> None:
     work = Work()
-    assert remembered("one", work, fresh=60, near=60) == 1
+    assert cached("one", work, fresh=60, local_for=60) == 1
     cache.clear()
 
-    assert remembered("one", work, fresh=60, near=60) == 1
-    assert remembered("one", work, fresh=60, near=60, stamp=2) == 2
-    forget_near()
-    assert remembered("one", work, fresh=60, near=60, stamp=2) == 2
+    assert cached("one", work, fresh=60, local_for=60) == 1
+    assert cached("one", work, fresh=60, local_for=60, validator=2) == 2
+    clear_local_cache()
+    assert cached("one", work, fresh=60, local_for=60, validator=2) == 2
 
 
 def test_one_that_hangs_costs_one_time_out_and_is_used_again_when_it_answers(
@@ -129,25 +129,25 @@ def test_one_that_hangs_costs_one_time_out_and_is_used_again_when_it_answers(
 ) -> None:
     monkeypatch.setattr(guarded, "PAUSE", 0.2)
     with Redis() as server, caching_in(server.url):
-        assert remembered("one", Work(), fresh=60) == 1
+        assert cached("one", Work(), fresh=60) == 1
         assert server.process is not None
         server.process.send_signal(signal.SIGSTOP)
         started = time.monotonic()
-        values = [remembered("one", Work(), fresh=60) for _ in range(50)]
+        values = [cached("one", Work(), fresh=60) for _ in range(50)]
         waited = time.monotonic() - started
         time.sleep(0.3)
         started = time.monotonic()
-        remembered("one", Work(), fresh=60)
+        cached("one", Work(), fresh=60)
         asked_again = time.monotonic() - started
         server.process.send_signal(signal.SIGCONT)
         until = time.monotonic() + 20
-        while circuit.problem_now() and time.monotonic() < until:
+        while circuit.current_problem() and time.monotonic() < until:
             time.sleep(0.05)
 
         assert values == [1] * 50
         assert waited < 1.5
         assert asked_again < 0.2
-        assert asked(lambda cache: cache.get("look")) == "1"
+        assert with_cache(lambda cache: cache.get("probe")) == "1"
     said = [record.message for record in caplog.records if "Redis" in record.message]
     assert said == [
         "Redis does not answer. Pages and ingest continue without it.",
@@ -182,24 +182,24 @@ def test_what_is_wrong_is_said_in_words_and_values_are_computed(
         if "maxclients" in options:
             other = redis_client.from_url(server.url)
             take_the_only_place(other)
-        with pytest.raises(CacheAway):
+        with pytest.raises(CacheUnavailable):
             for number in range(2_000):
-                asked(lambda cache, n=number: cache.set(f"fill-{n}", "x" * 10_000))
+                with_cache(lambda cache, n=number: cache.set(f"fill-{n}", "x" * 10_000))
 
         assert circuit.problem == says
-        assert remembered("one", Work(), fresh=60) == 1
+        assert cached("one", Work(), fresh=60) == 1
 
 
 def test_nobody_there_is_said_as_well() -> None:
     with caching_in(f"redis://127.0.0.1:{free_port()}/0"):
-        assert circuit.look() == "does not answer"
-        assert remembered("one", Work(), fresh=60) == 1
+        assert circuit.probe() == "does not answer"
+        assert cached("one", Work(), fresh=60) == 1
 
 
 def test_a_value_that_cannot_be_read_is_computed_anew(redis: Redis) -> None:
     with caching_in(redis.url):
         redis_client.from_url(redis.url).set(":1:one", b"\x80\x05nonsense")
 
-        assert remembered("one", Work(), fresh=60) == 1
+        assert cached("one", Work(), fresh=60) == 1
         assert circuit.problem == ""
-        assert remembered("one", Work(), fresh=60) == 1
+        assert cached("one", Work(), fresh=60) == 1

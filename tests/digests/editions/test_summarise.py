@@ -11,7 +11,13 @@ from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from digests.editions.summarise import Telling, Told, extract, forget_old_summaries, tell_stories
+from digests.editions.summarise import (
+    Article,
+    Summary,
+    extract,
+    forget_old_summaries,
+    write_stories,
+)
 from digests.editions.write import write_digest
 from digests.models import Digest, StorySummary
 from digests.tasks import write_due_digests, write_waiting
@@ -36,11 +42,11 @@ from tests.model_server import (
 )
 
 pytestmark = pytest.mark.django_db
-FIRST = Telling(
+FIRST = Article(
     "A lab releases a model",
     "The lab Orion released a model of seven billion weights on Wednesday. It costs $5 million.",
 )
-SECOND = Telling(
+SECOND = Article(
     "Critics doubt the model",
     "Critics said that the licence of Orion's model matters to banks: “nobody can use it.” "
     "Maria Lopez read it.",
@@ -55,8 +61,8 @@ def drafts(*sentences: dict[str, Any], why: dict[str, Any] | None = None) -> Act
     return says({"sentences": list(sentences), "why": [why] if why else []})
 
 
-def tell(story: list[Telling] = STORY, seconds: float = 60) -> Told:
-    return tell_stories([story], seconds=seconds)[0]
+def tell(story: list[Article] = STORY, seconds: float = 60) -> Summary:
+    return write_stories([story], seconds=seconds)[0]
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +101,7 @@ def test_what_was_written_once_is_shared_by_all_who_see_the_same(llm: ModelServe
 
 
 @pytest.mark.parametrize(
-    ("draft", "complaint"),
+    ("draft", "validation_error"),
     [
         ({"text": "Orion released a model of weights on Wednesday.", "cites": [3]}, "no source 3"),
         ({"text": "Orion released a model of weights on Wednesday.", "cites": []}, "cites no"),
@@ -111,7 +117,7 @@ def test_what_was_written_once_is_shared_by_all_who_see_the_same(llm: ModelServe
     ],
 )
 def test_what_is_invented_is_complained_of_once_then_told_extractively(
-    llm: ModelServer, draft: dict[str, Any], complaint: str
+    llm: ModelServer, draft: dict[str, Any], validation_error: str
 ) -> None:
     llm.will(drafts(draft))
 
@@ -120,7 +126,7 @@ def test_what_is_invented_is_complained_of_once_then_told_extractively(
     assert told == extract(STORY)
     assert told.written_by == "extractive"
     assert len(llm.asked) == 2
-    assert complaint in llm.asked[1]["messages"][-1]["content"]
+    assert validation_error in llm.asked[1]["messages"][-1]["content"]
     assert (row := StorySummary.objects.get()).held == 0
     assert row.drafted == 2
     tell()
@@ -246,7 +252,7 @@ def test_an_order_in_a_feed_is_neither_shown_nor_obeyed_nor_told(
 ) -> None:
     llm.will(obeys)
 
-    told = tell([Telling("A lab releases a model", text)])
+    told = tell([Article("A lab releases a model", text)])
 
     assert told.sentences
     assert not re.search("Acme|PWNED|instruct|evil", str(told.sentences))
@@ -256,7 +262,7 @@ def test_an_order_in_a_feed_is_neither_shown_nor_obeyed_nor_told(
 def test_a_source_that_gives_orders_does_not_silence_the_others(llm: ModelServer) -> None:
     llm.will(drafts({"text": ALSO["text"], "cites": [1]}))
 
-    told = tell([Telling("A lab", ORDERS[0]), SECOND])
+    told = tell([Article("A lab", ORDERS[0]), SECOND])
 
     assert told.sentences[0].cites == (2,)
     assert told.written_by == MODEL
@@ -278,7 +284,7 @@ def test_a_model_that_repeats_its_orders_or_the_secret_word_is_not_published(
 def test_texts_are_sent_without_secrets_and_within_their_size(llm: ModelServer) -> None:
     llm.will(drafts(GOOD))
 
-    tell([Telling("Title", "word " * 100_000), SECOND])
+    tell([Article("Title", "word " * 100_000), SECOND])
 
     assert len(json.dumps(llm.asked[0])) < 8000
     assert "sk-secret" not in json.dumps(llm.asked)
@@ -334,10 +340,10 @@ def test_an_edition_of_both_says_so(llm: ModelServer) -> None:
 
 def test_the_time_for_the_model_is_limited_for_the_edition_as_a_whole(llm: ModelServer) -> None:
     llm.will(is_slow(0.6, drafts(GOOD)))
-    stories = [[Telling(f"{FIRST.title} {n}", FIRST.text)] for n in range(5)]
+    stories = [[Article(f"{FIRST.title} {n}", FIRST.text)] for n in range(5)]
     started = time.monotonic()
 
-    told = tell_stories(stories, seconds=1)
+    told = write_stories(stories, seconds=1)
 
     writers = [one.written_by for one in told]
     assert time.monotonic() - started < 10
@@ -350,11 +356,11 @@ def test_the_number_of_queries_does_not_grow_with_the_stories_that_are_known(
     llm: ModelServer, django_assert_num_queries: Any
 ) -> None:
     llm.will(drafts(GOOD))
-    stories = [[Telling(f"{FIRST.title} {n}", FIRST.text)] for n in range(5)]
-    tell_stories(stories, seconds=30)
+    stories = [[Article(f"{FIRST.title} {n}", FIRST.text)] for n in range(5)]
+    write_stories(stories, seconds=30)
 
     with django_assert_num_queries(1):
-        told = tell_stories(stories)
+        told = write_stories(stories)
 
     assert {one.written_by for one in told} == {MODEL}
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from rest_framework.test import APIClient
 
 from accounts.models import ApiToken
-from feeds.coordination.revisions import CONTENT, GROUPING, news_for, revise
+from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision, news_for
 from feeds.models import Item, Story
 from feeds.search.popular import Search
 from feeds.search.query.parser import parse_query
@@ -74,7 +74,7 @@ def test_who_merges_and_who_corrects_do_not_wait_for_each_other() -> None:
 
     def meanwhile() -> None:
         time.sleep(0.2)
-        revise(CONTENT, GROUPING)
+        bump_revision(CONTENT, GROUPING)
 
     def run(act: Callable[[], None]) -> None:
         try:

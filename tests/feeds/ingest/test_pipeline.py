@@ -3,7 +3,7 @@
 import pytest
 from django.conf import LazySettings
 
-from feeds.ingest.pipeline import take_in
+from feeds.ingest.pipeline import ingest_sources
 from feeds.models import Item, ItemBody, Source
 from tests.feeds.ingest.server import reply, serve
 from tests.make import make_source
@@ -30,7 +30,7 @@ def test_a_source_of_teasers_is_completed_from_its_pages_and_grouped() -> None:
     with serve({"/a": reply(200, ARTICLE, Content_Type="text/html")}) as server:
         server.routes["/"] = reply(200, feed(server.url))
         source = make_source(url=server.url + "/", full_text=True)
-        report = take_in([source.pk])
+        report = ingest_sources([source.pk])
     assert report.new == 1
     body = ItemBody.objects.get()
     assert body.is_full_text
@@ -43,7 +43,7 @@ def test_a_page_that_fails_leaves_the_feeds_own_text() -> None:
     with serve({"/a": reply(500)}) as server:
         server.routes["/"] = reply(200, feed(server.url))
         source = make_source(url=server.url + "/", full_text=True)
-        take_in([source.pk])
+        ingest_sources([source.pk])
     body = ItemBody.objects.get()
     assert (body.text, body.is_full_text) == ("Short", False)
 
@@ -52,10 +52,10 @@ def test_a_corrected_title_changes_the_headline_of_its_story() -> None:
     with serve({}) as server:
         server.routes["/"] = reply(200, feed(server.url))
         source = make_source(url=server.url + "/")
-        take_in([source.pk])
+        ingest_sources([source.pk])
         Source.objects.update(last_full_fetch_at=None)
         server.routes["/"] = reply(200, feed(server.url).replace(b"Teaser", b"Corrected"))
-        assert take_in([source.pk]).updated == 1
+        assert ingest_sources([source.pk]).updated == 1
     item = Item.objects.select_related("story").get()
     assert item.story is not None
     assert item.story.title == "Corrected"

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import User
 from feeds.models import Folder, Item, ItemState, Source, Subscription
-from feeds.reading.front_page import RankedStory, home_sections, ranked_stories
+from feeds.reading.front_page import RankedStory, front_page_sections, ranked_stories
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def test_stories_stand_in_sections_by_day() -> None:
     for title, hours in (("Now", 1), ("Before", 20), ("Long ago", 100), ("Forgotten", 200)):
         make_story(tell(source, title, hours))
 
-    sections = home_sections(reader, now=NOW)
+    sections = front_page_sections(reader, now=NOW)
 
     assert [(s.title, [one.title for one in s.stories]) for s in sections] == [
         ("Today", ["Now"]),
@@ -46,7 +46,7 @@ def test_days_are_those_of_the_reader_s_time_zone() -> None:
     reader = make_user(time_zone="Pacific/Auckland")
     make_story(tell(make_source("one", reader=reader), "At noon of the day before", 13))
 
-    assert home_sections(reader, now=NOW)[0].title == "Yesterday"
+    assert front_page_sections(reader, now=NOW)[0].title == "Yesterday"
 
 
 def test_with_many_stories_the_best_stand_above_the_days_and_not_twice() -> None:
@@ -56,7 +56,7 @@ def test_with_many_stories_the_best_stand_above_the_days_and_not_twice() -> None
     for n in range(14):
         make_story(tell(sources[n % 8], f"Little news {n}", 2 + n))
 
-    sections = home_sections(reader, now=NOW)
+    sections = front_page_sections(reader, now=NOW)
     shown = [one.story.pk for section in sections for one in section.stories]
 
     assert sections[0].title == "Top stories"
@@ -158,7 +158,7 @@ def test_a_topic_the_reader_follows_lifts_a_story_and_is_said() -> None:
 
 
 def test_a_reader_without_sources_has_no_stories() -> None:
-    assert home_sections(make_user(), now=NOW) == []
+    assert front_page_sections(make_user(), now=NOW) == []
 
 
 def test_the_number_of_queries_does_not_grow_with_the_stories(
@@ -168,10 +168,10 @@ def test_the_number_of_queries_does_not_grow_with_the_stories(
     for n in range(3):
         make_story(tell(make_source(f"few{n}", reader=reader), f"News {n}", n))
     with django_assert_num_queries(10):
-        home_sections(reader, now=NOW)  # and reads what all readers share
+        front_page_sections(reader, now=NOW)  # and reads what all readers share
     for n in range(20):
         make_story(tell(make_source(f"many{n}", reader=reader), f"More {n}", n))
 
     with django_assert_num_queries(7):
-        sections = home_sections(reader, now=NOW)
+        sections = front_page_sections(reader, now=NOW)
         [(one.title, one.unread, one.lead.source.title) for s in sections for one in s.stories]

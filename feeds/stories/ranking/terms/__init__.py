@@ -1,10 +1,10 @@
 """The terms of a story's score, in the order in which the API and the documentation list them."""
 
-from feeds.stories.ranking.terms import freshness, heat, interest, likeness, source
+from feeds.stories.ranking.terms import freshness, interest, likeness, popularity, source
 from feeds.stories.ranking.terms.term import Term
 
 TERMS: tuple[Term, ...] = (
-    heat.TERM,
+    popularity.TERM,
     freshness.TERM,
     interest.TERM,
     likeness.TERM,

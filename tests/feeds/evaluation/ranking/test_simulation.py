@@ -16,7 +16,7 @@ from feeds.evaluation.ranking.measure import (
     seed_rule,
 )
 from feeds.evaluation.ranking.readers import DAY, Trial, World, make_reader, trials
-from feeds.evaluation.ranking.world import Told, newsroom_world, recorded_world
+from feeds.evaluation.ranking.world import Article, newsroom_world, recorded_world
 
 FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Lab</title>
 <link>https://lab.example/</link>{items}</channel></rss>"""
@@ -68,8 +68,8 @@ def test_a_story_is_wanted_more_for_its_labels_its_sources_and_its_youth() -> No
     reader = make_reader(random.Random(1))
     (label_wanted, *_) = sorted(reader.strong)
 
-    def told(source: int, about: str, time: float) -> Told:
-        return Told(source, time, source, 1, "", "", (), frozenset({about} - {""}))
+    def told(source: int, about: str, time: float) -> Article:
+        return Article(source, time, source, 1, "", "", (), frozenset({about} - {""}))
 
     match = reader.wants([told(1, label_wanted, 0)], DAY)
     assert match > reader.wants([told(1, label_wanted, 0)], 3 * DAY) > 0

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
-from ainews_site.infra.memo import forget_near
+from ainews_site.infra.memo import clear_local_cache
 from feeds.core.ids import make_id
 from feeds.models import (
     FollowedStory,
@@ -119,7 +119,7 @@ def undone() -> Iterator[None]:
 def forget_all() -> None:
     group.forget_resident_stories()
     cache.clear()
-    forget_near()
+    clear_local_cache()
     forget_traits()
 
 

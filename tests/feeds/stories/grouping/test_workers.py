@@ -24,7 +24,7 @@ from feeds.stories.grouping.group import group_new_items
 from feeds.stories.grouping.repair import repair_stories
 from tests.make import make_item
 
-def take_in(rows):
+def store_and_group(rows):
     "Groups every few items, as polls do, while others do so too."
     for number, (outlet, url, title, text, moment) in enumerate(rows):
         source = Source.objects.get(url=outlet)
@@ -84,7 +84,7 @@ def grouped(data: Path, rows: list[list[str]], workers: int, **settings: str) ->
     command = [sys.executable, "manage.py", "migrate", "-v0"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
     ask(data, "sources", sorted({row[0] for row in rows}))
-    running = [start(data, "take_in", rows[n::workers], **settings) for n in range(workers)]
+    running = [start(data, "store_and_group", rows[n::workers], **settings) for n in range(workers)]
     assert [process.wait() for process in running] == [0] * workers
     return ask(data, "stories", **settings)
 

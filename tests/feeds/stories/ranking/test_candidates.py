@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accounts.models import User
-from feeds.coordination.revisions import GROUPING, revise
+from feeds.coordination.revisions import GROUPING, bump_revision
 from feeds.models import Item, ItemState, Subscription
 from feeds.reading.marks import set_state
 from feeds.stories.grouping.edit import delete_items, merge_stories, move_item, split_story
 from feeds.stories.ranking import candidates
-from feeds.stories.ranking.candidates import SHOWN_DAYS, recent_tellings
+from feeds.stories.ranking.candidates import SHOWN_DAYS, recent_articles
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -19,8 +19,8 @@ NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 Row = tuple[int, int, int, int | None, list[str]]
 
 
-def asked(user: User, most: int = 3_000) -> list[Row]:
-    """The same by one query, with nothing remembered."""
+def queried_rows(user: User, most: int = 3_000) -> list[Row]:
+    """The same rows by one query, without a cache."""
     hidden = ItemState.objects.filter(user=user, is_hidden=True).values("item_id")
     rows = (
         Item.objects.subscribed_by(user)
@@ -33,8 +33,8 @@ def asked(user: User, most: int = 3_000) -> list[Row]:
     return list(rows[:most])
 
 
-def remembered(user: User) -> list[Row]:
-    found = recent_tellings(user, set(user.subscriptions.values_list("source", flat=True)), NOW)
+def cached_rows(user: User) -> list[Row]:
+    found = recent_articles(user, set(user.subscriptions.values_list("source", flat=True)), NOW)
     columns = [values.tolist() for values in found[:-1]]
     return [(*row[:3], row[3] or None, found.names[row[4]]) for row in zip(*columns, strict=True)]
 
@@ -84,7 +84,7 @@ def test_each_reader_gets_what_a_query_would_find_whatever_happens(
 
     def retopic() -> None:
         Item.objects.filter(pk=item().pk).update(topics=["policy"])
-        revise(GROUPING)
+        bump_revision(GROUPING)
 
     for _ in range(40):
         come()
@@ -94,7 +94,7 @@ def test_each_reader_gets_what_a_query_would_find_whatever_happens(
     for _ in range(40):
         chance.choice(events)()
         for reader in readers:
-            assert remembered(reader) == asked(reader)
+            assert cached_rows(reader) == queried_rows(reader)
 
 
 def test_with_too_many_to_keep_each_reader_s_are_asked_for(
@@ -110,5 +110,5 @@ def test_with_too_many_to_keep_each_reader_s_are_asked_for(
     assert newest
     set_state(reader, [newest.pk], hidden=True)
 
-    assert remembered(reader) == asked(reader, 7)
-    assert len(remembered(reader)) == 7
+    assert cached_rows(reader) == queried_rows(reader, 7)
+    assert len(cached_rows(reader)) == 7

@@ -4,7 +4,7 @@ import pytest
 
 from feeds.stories.ranking.data.batch import Facts
 from feeds.stories.ranking.data.reader import Reader
-from feeds.stories.ranking.diversify import Candidate, diversify, odd_one
+from feeds.stories.ranking.diversify import Candidate, diversify, exploration_item
 from feeds.stories.ranking.rank import Ranking, explain, rank
 from feeds.stories.ranking.terms import TERMS
 
@@ -136,16 +136,16 @@ def test_something_different_is_of_another_source_and_topic_and_stays_for_the_da
     others = [Candidate(30 + n, 0.4 - n / 100, (f"topic-{n}",), 30 + n) for n in range(12)]
     everything = [*shown, *rest, *others]
 
-    drawn = {odd_one(everything, range(9), who, "2026-05-20") for who in range(40)}
-    again = odd_one(list(reversed(everything)), range(9), 1, "2026-05-20")
+    drawn = {exploration_item(everything, range(9), who, "2026-05-20") for who in range(40)}
+    again = exploration_item(list(reversed(everything)), range(9), 1, "2026-05-20")
 
     assert {key for key, _ in drawn} <= {30, 31, 32, 33}
     assert len(drawn) > 1
     assert {chance for _, chance in drawn} == {0.25}
-    assert again == odd_one(everything, range(9), 1, "2026-05-20")
+    assert again == exploration_item(everything, range(9), 1, "2026-05-20")
 
 
 def test_where_all_is_alike_there_is_nothing_different() -> None:
     same = [Candidate(n, 0.5, ("agents",), 1) for n in range(12)]
 
-    assert odd_one(same, range(9), 1, "2026-05-20") == (None, 1.0)
+    assert exploration_item(same, range(9), 1, "2026-05-20") == (None, 1.0)

@@ -20,7 +20,7 @@ from feeds.reading.feedback import (
     weigh_source,
     weigh_topic,
 )
-from feeds.reading.front_page import RankedStory, home_sections, log_page, ranked_stories
+from feeds.reading.front_page import RankedStory, front_page_sections, log_page, ranked_stories
 from feeds.reading.marks import set_state
 from feeds.reading.taste import export_taste, known_taste
 from feeds.stories.grouping.edit import merge_stories
@@ -96,7 +96,7 @@ def test_a_reader_who_hid_everything_has_an_empty_page_and_a_taste() -> None:
 
     set_state(reader, [item.pk for item in items], hidden=True)
 
-    assert home_sections(reader) == []
+    assert front_page_sections(reader) == []
     assert [one.word for one in known_taste(reader, timezone.now()).items] == ["hidden"] * 3
     tell(source, "News that came later")
     assert [one.title for one in ranked(reader)] == ["News that came later"]
@@ -134,12 +134,12 @@ def test_what_is_new_of_a_followed_story_stands_first() -> None:
     assert item.story
     assert follow_story(reader, item.story.pk, True)
     set_state(reader, [item.pk], read=True)
-    assert home_sections(reader)[0].title != "Stories you follow"
+    assert front_page_sections(reader)[0].title != "Stories you follow"
 
     new = make_item(two, "The next telling", published=timezone.now() + timedelta(seconds=5))
     Item.objects.filter(pk=new.pk).update(story=item.story)
 
-    first = home_sections(User.objects.get(pk=reader.pk))[0]
+    first = front_page_sections(User.objects.get(pk=reader.pk))[0]
     assert (first.title, len(first.stories)) == ("Stories you follow", 1)
     assert first.stories[0].why.startswith("you follow this story")
 
@@ -261,7 +261,7 @@ def test_a_page_is_one_row_and_is_dropped_after_90_days() -> None:
     for n in range(30):
         tell(source, f"News {n}", n / 10)
 
-    log_page(reader, home_sections(reader))
+    log_page(reader, front_page_sections(reader))
     Impression.objects.create(
         user=reader, at=timezone.now() - timedelta(days=91), stories=[1], leads=[1]
     )
@@ -324,7 +324,7 @@ def test_the_tenth_of_the_best_is_something_different_with_its_chance_kept() -> 
     for n in range(10):
         tell(make_source(f"odd{n}", reader=reader), f"Odd {n}", 3, topics=[])
 
-    sections = home_sections(reader)
+    sections = front_page_sections(reader)
     log_page(reader, sections)
 
     (odd,) = [one for section in sections for one in section.stories if one.is_odd]
@@ -492,7 +492,7 @@ def test_the_queries_of_the_page_do_not_grow(django_assert_num_queries: Any) -> 
         set_state(reader, [item.pk for item in items], opened=True)
         for item in items:
             follow_story(reader, item.story_id or 0, True)
-        log_page(reader, home_sections(reader))
+        log_page(reader, front_page_sections(reader))
 
     do(2)
     with django_assert_num_queries(10):
@@ -512,9 +512,9 @@ def test_the_queries_of_the_home_page_do_not_grow_with_the_taste(
         tell(source, f"News {n}")
 
     with django_assert_max_num_queries(14):
-        home_sections(User.objects.get(pk=reader.pk))
+        front_page_sections(User.objects.get(pk=reader.pk))
     with django_assert_max_num_queries(7):
-        home_sections(User.objects.get(pk=reader.pk))
+        front_page_sections(User.objects.get(pk=reader.pk))
 
 
 def test_an_export_is_plain_json() -> None:

@@ -21,8 +21,8 @@ MOST_SOURCES = 15
 def values(batch: Batch, reader: Reader) -> "Floats":
     import numpy as np
 
-    heat: Floats = np.minimum(1.0, batch.entropy / log2(MOST_SOURCES))
-    return heat
+    popularity: Floats = np.minimum(1.0, batch.entropy / log2(MOST_SOURCES))
+    return popularity
 
 
 def reasons(facts: Facts, reader: Reader, value: float) -> Iterator[Reason]:
