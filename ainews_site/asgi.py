@@ -18,16 +18,20 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 
 from ainews_site import daphne_limits  # noqa: E402
 from ainews_site.process.gc_tuning import spare_what_stays  # noqa: E402
+from ainews_site.text_checks import CheckedASGIRequest, CheckedSockets  # noqa: E402
 from digests.web import routing as digests_routing  # noqa: E402
 from feeds.web.live import routing as feeds_routing  # noqa: E402
 
+http.request_class = CheckedASGIRequest
 daphne_limits.install()
 sockets = feeds_routing.websocket_urlpatterns + digests_routing.websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(sockets))),
+        "websocket": AllowedHostsOriginValidator(
+            CheckedSockets(AuthMiddlewareStack(URLRouter(sockets)))
+        ),
     }
 )
 spare_what_stays()
