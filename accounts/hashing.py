@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 MOST_AT_ONCE = 2
 """Passwords that are hashed or wait for it, in one process."""
-NICENESS = 5
+NICENESS, LOWEST = 5, 19
+"""How much lower the priority of hashing is than that of pages, and the lowest there is."""
 RETRY_AFTER = 2
 
 
@@ -54,9 +55,12 @@ class Turns:
 
 
 def lower_priority() -> None:
-    """Of this thread alone, which Linux allows and other systems do not."""
+    """Lower the priority of this thread alone, which Linux allows and other systems do not."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        # Relative to the process: only root may raise a priority that is low already.
+        nice = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
+        os.setpriority(os.PRIO_PROCESS, thread, min(nice, LOWEST))
 
 
 turns = Turns()
