@@ -34,9 +34,10 @@ only=(-m "not slow")
 cores=$(nproc)
 only+=(-n "$((cores > 4 ? 4 : cores))")
 .venv/bin/python -m pytest "${only[@]}" "$@"
-# The same answers on PostgreSQL: what reads, ingests, groups and searches runs there too.
+# The same answers on PostgreSQL: what reads, ingests, groups and searches runs there too, but
+# not what uses no database, or starts one of its own choice.
 if [ $# -eq 0 ] && [ -x /usr/lib/postgresql/15/bin/postgres ]; then
     .venv/bin/python -m tests.services postgres -- \
-        .venv/bin/python -m pytest "${only[@]}" \
+        .venv/bin/python -m pytest --database-only "${only[@]}" \
         tests/accounts tests/digests tests/feeds tests/ainews_site/queue/test_broker.py
 fi

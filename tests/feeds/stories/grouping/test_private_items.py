@@ -1,6 +1,7 @@
 """Private items join stories and change nothing that others see of them."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -252,8 +253,10 @@ def check(history: Sequence[Step], reader: str, unseen: Sequence[str]) -> None:
     assert together.keys() == alone.keys()
 
 
+EXAMPLES = 60 if os.environ.get("FULL") else 8
+"""Each plays two histories through ingest, grouping and all pages; `make test-full` tries more."""
 slowly = settings(
-    max_examples=25,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink one takes minutes
@@ -274,7 +277,7 @@ def test_private_items_of_one_owner_change_nothing_for_another(history: list[Ste
 
 
 @given(histories())
-@settings(slowly, max_examples=6)
+@settings(slowly, max_examples=EXAMPLES // 4)
 def test_vectors_of_private_items_change_nothing_either(history: list[Step]) -> None:
     with override_settings(EMBEDDINGS="onnx", EMBEDDING_MODEL=""):
         check(history, "outsider", ["ann", "ben", "both"])
