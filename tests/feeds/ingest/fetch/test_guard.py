@@ -95,6 +95,21 @@ def test_ports_of_other_services_are_refused(port: int) -> None:
         Guard().check_url(f"http://feeds.example:{port}/")
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://[::1", "'http://[::1' is not a valid address."),
+        ("file:///etc/passwd", "Only http:// and https:// addresses can be fetched."),
+        ("http://feeds.example:22/", "Port 22 is not allowed."),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(url: str, words: str) -> None:
+    with pytest.raises(BlockedAddressError) as caught:
+        Guard().check_url(url)
+
+    assert str(caught.value) == words
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_default_port_is_that_of_the_scheme(scheme: str) -> None:
     other = {"http": "443", "https": "80"}[scheme]

@@ -1,10 +1,11 @@
 """Each special network is refused to its last address, and what lies beside it is not."""
 
 import ipaddress
+import re
 
 import pytest
 
-from feeds.ingest.fetch.special_networks import IPV4, IPV6, special_use
+from feeds.ingest.fetch.special_networks import IPV4, IPV6, carried_ipv4, special_use, unmapped
 
 # Written out apart from the product's table: network, RFC, whether the address before the first
 # and the one after the last are public (None: there is no such address).
@@ -106,3 +107,36 @@ def test_public_addresses_have_no_special_use(address: str) -> None:
 )
 def test_ipv6_that_no_registry_has_assigned_is_not_public(address: str) -> None:
     assert "RFC 4291" in special_use(ipaddress.ip_address(address))
+
+
+def test_each_use_is_named_with_its_rfc() -> None:
+    # The reader sees these words in a refusal.
+    for network, name in (IPV4 | IPV6).items():
+        is_ours = network == "168.63.129.16/32"
+        assert is_ours or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 -]+, RFC \d+", name), network
+    assert special_use(ipaddress.ip_address("4000::1")) == ("outside IPv6 global unicast, RFC 4291")
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("64:ff9b::8.8.4.5", "8.8.4.5"),
+        ("64:ff9b::255.255.255.255", "255.255.255.255"),
+        ("2002:808:405::", "8.8.4.5"),
+        ("2001:0:4136:e378:8000:63bf:f7f7:fbfa", "8.8.4.5"),
+        ("64:ff9b:1::8.8.4.5", None),
+        ("2606:2800:220:1::1", None),
+        ("::ffff:8.8.4.5", None),
+        ("8.8.4.5", None),
+    ],
+)
+def test_a_translated_address_carries_an_ipv4_host(address: str, host: str | None) -> None:
+    carried = carried_ipv4(ipaddress.ip_address(address))
+
+    assert carried == (ipaddress.IPv4Address(host) if host else None)
+
+
+def test_only_a_mapped_address_is_unmapped() -> None:
+    assert unmapped(ipaddress.ip_address("::ffff:8.8.4.5")) == ipaddress.ip_address("8.8.4.5")
+    for written in ("8.8.4.5", "64:ff9b::8.8.4.5", "2606:2800:220:1::1"):
+        assert unmapped(ipaddress.ip_address(written)) == ipaddress.ip_address(written)

@@ -1,0 +1,192 @@
+"""A named lease has one holder at a time, and a holder that came late notices it."""
+
+import multiprocessing
+import os
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from ainews_site.infra import db_clock
+from feeds.coordination import lease as leases
+from feeds.coordination.lease import lease
+from feeds.models import Lease
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.get_default_timezone())
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
+    """The clock of the database, which stands still until it is set."""
+    times = {"now": NOW}
+    monkeypatch.setattr(db_clock, "ask", lambda: times["now"])
+    settings.LEASE_SECONDS = 120
+    return times
+
+
+@pytest.fixture
+def as_another(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Calls with which this process goes on under the name of another one."""
+
+    def become(name: str) -> None:
+        monkeypatch.setattr(leases, "me", lambda: name)
+
+    return become
+
+
+def row(name: str = "group") -> Lease:
+    return Lease.objects.get(pk=name)
+
+
+def test_a_lease_is_a_row_while_it_is_held_and_free_afterwards() -> None:
+    with lease("group") as held:
+        assert held is not None and held.name == "group"
+        during = row()
+    after = row()
+
+    assert (during.until, during.holder) == (NOW + timedelta(seconds=120), leases.me())
+    assert (after.until, after.holder, after.token) == (None, leases.me(), during.token)
+
+
+def test_an_error_within_frees_the_lease_too() -> None:
+    with pytest.raises(ValueError, match="within"), lease("group"):
+        raise ValueError("within")
+
+    assert row().until is None
+
+
+def test_another_process_gets_none_until_the_lease_ends(clock: Any, as_another: Any) -> None:
+    as_another("first")
+    with lease("group") as first:
+        as_another("second")
+        clock["now"] = NOW + timedelta(seconds=120)
+        with lease("group") as early:
+            assert first is not None and early is None
+        assert row().holder == "first"  # who got none frees nothing
+        assert row().until == NOW + timedelta(seconds=120)
+
+        clock["now"] += timedelta(seconds=1)
+        with lease("group") as second:
+            assert second is not None and row().holder == "second"
+
+
+def test_who_came_late_neither_renews_nor_frees(clock: Any, as_another: Any) -> None:
+    as_another("first")
+    late = lease("group")
+    first = late.__enter__()
+    assert first is not None
+    clock["now"] = NOW + timedelta(minutes=3)
+    as_another("second")
+    with lease("group") as second:
+        taken = row()
+        as_another("first")
+        assert not first.renew()
+        late.__exit__(None, None, None)
+        assert (row().until, row().holder) == (taken.until, "second")
+        as_another("second")
+        assert second is not None and second.renew()
+
+
+def test_a_lease_that_its_own_process_took_anew_is_lost_to_the_older_holder() -> None:
+    outer = lease("group")
+    first = outer.__enter__()
+    with lease("group") as second:
+        taken = row()
+        assert first is not None and second is not None
+        assert not first.renew() and second.renew()
+        outer.__exit__(None, None, None)
+        assert (row().until, row().token) == (taken.until, taken.token)
+
+
+def test_a_name_is_part_of_the_holding(as_another: Any) -> None:
+    as_another("first")
+    with lease("group") as held:
+        assert held is not None
+        Lease.objects.filter(pk="group").update(holder="second")
+        assert not held.renew()
+    assert row().until is not None
+
+
+def test_to_renew_extends_this_lease_alone_from_now(clock: Any) -> None:
+    with lease("group") as held, lease("trends"):
+        assert held is not None
+        clock["now"] = NOW + timedelta(seconds=60)
+        assert held.renew() is True
+        assert row().until == NOW + timedelta(seconds=180)
+        assert row("trends").until == NOW + timedelta(seconds=120)
+
+
+def test_leases_of_other_names_are_left_alone() -> None:
+    with lease("trends"):
+        before = row("trends")
+        with lease("group") as held:
+            assert held is not None
+        after = row("trends")
+
+    assert (after.token, after.until, after.holder) == (before.token, before.until, before.holder)
+
+
+def test_the_holder_knows_whether_another_had_it_in_between(as_another: Any) -> None:
+    seen = []
+    for name in ("first", "first", "second", "first"):
+        as_another(name)
+        with lease("group") as held:
+            assert held is not None
+            seen.append(held.was_mine)
+
+    assert seen == [False, True, False, False]
+    assert row().token == 4
+
+
+def test_a_process_takes_over_what_it_holds_itself() -> None:
+    Lease.objects.create(name="group", holder=leases.me(), until=NOW + timedelta(seconds=60))
+
+    with lease("group") as held:
+        assert held is not None and held.was_mine
+
+
+@pytest.mark.parametrize(("ahead", "is_free"), [(86_400, False), (86_401, True)])
+def test_an_end_beyond_a_day_was_written_by_a_wrong_clock(ahead: int, is_free: bool) -> None:
+    Lease.objects.create(name="group", holder="other", until=NOW + timedelta(seconds=ahead))
+
+    with lease("group") as held:
+        assert (held is not None) is is_free
+
+
+def test_of_two_that_read_the_same_row_one_gets_the_lease() -> None:
+    """The other claims and frees it between this one's reading and its update."""
+
+    def first_another(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("UPDATE") and not others:
+            others.append("second")
+            values = {"token": row().token + 1, "holder": "second", "until": None}
+            Lease.objects.filter(pk="group").update(**values)
+        return execute(sql, *rest)
+
+    others: list[str] = []
+    with connection.execute_wrapper(first_another), lease("group") as held:
+        assert held is None
+    assert others and row().holder == "second"
+
+
+@pytest.mark.parametrize(("seconds", "lasts"), [(90, 90), (600, 600), (3600, 600)])
+def test_a_lease_lasts_ten_minutes_at_most(seconds: int, lasts: int, settings: Any) -> None:
+    settings.LEASE_SECONDS = seconds
+
+    with lease("group"):
+        assert row().until == NOW + timedelta(seconds=lasts)
+
+
+def test_a_forked_process_is_another_holder() -> None:
+    context = multiprocessing.get_context("fork")
+    names: Any = context.SimpleQueue()
+    process = context.Process(target=lambda: names.put(leases.me()))
+    process.start()
+    name = names.get()
+    process.join()
+
+    assert name != leases.me() == leases.me()
+    assert str(os.getpid()) in leases.me()
