@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxLimits(cpu_seconds=1, seconds=20.0, megabytes=256)) as made:
+    with Sandbox(SandboxLimits(cpu_seconds=1, seconds=60.0, megabytes=256)) as made:
         yield made
 
 
