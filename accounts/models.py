@@ -61,7 +61,7 @@ class User(AbstractUser):
         default=new_version, editable=False, help_text="cache version; changes with every action"
     )
 
-    def has_acted(self) -> None:
+    def bump_cache_version(self) -> None:
         """Another version: what was kept for this reader holds no longer.
 
         To be called last in the transaction of the action. As it is a row and no key of the
@@ -71,7 +71,7 @@ class User(AbstractUser):
         User.objects.filter(pk=self.pk).update(version=self.version)
 
     @classmethod
-    def have_changed(cls, readers: Iterable[int]) -> None:
+    def bump_cache_versions(cls, readers: Iterable[int]) -> None:
         """The same for readers to whom something was done."""
         cls.objects.filter(pk__in=readers).update(version=new_version())
 

@@ -93,7 +93,7 @@ def _save(
         form.save()
         if section == "password" and (done := take_offer(form, request.user)):
             messages.success(request, done)
-        request.user.has_acted()
+        request.user.bump_cache_version()
     if section == "password":
         update_session_auth_hash(request, request.user)
     return redirect(f"/preferences/?saved={section}#{section}")

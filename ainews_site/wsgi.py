@@ -5,11 +5,11 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from ainews_site.config.role import serve_pages
-from ainews_site.process.gc_tuning import spare_what_stays
+from ainews_site.process.gc_tuning import freeze_loaded_objects
 from ainews_site.text_checks import CheckedWSGIRequest
 
 serve_pages()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
 application = get_wsgi_application()
 application.request_class = CheckedWSGIRequest
-spare_what_stays()
+freeze_loaded_objects()

@@ -17,7 +17,7 @@ from typing import Any
 
 import django
 
-from ainews_site.process.gc_tuning import spare_what_stays
+from ainews_site.process.gc_tuning import freeze_loaded_objects
 from benchmarks.library import FUNCTION_WORDS, Words
 from tests.services import free_port, is_open
 
@@ -53,7 +53,7 @@ def main() -> None:
     django.setup()
     show_size()
     user, acts = reader_and_acts()
-    spare_what_stays()  # as a web process does
+    freeze_loaded_objects()  # as a web process does
     client = signed_in(user)
     if is_postgres():
         show_plan(user)

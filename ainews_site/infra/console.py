@@ -1,9 +1,9 @@
-"""What the terminal shows of a start: sentences, flushed at once."""
+"""Messages of a long-running command to its terminal."""
 
 import sys
 
 
 def report(sentence: str) -> None:
-    """One line; flushed, as whoever started us may read a pipe."""
+    """Print one line and flush it at once, because stdout may be a pipe that a program reads."""
     sys.stdout.write(sentence + "\n")
     sys.stdout.flush()

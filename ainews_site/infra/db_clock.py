@@ -14,45 +14,46 @@ from django.utils import timezone
 from ainews_site.infra.process_state import resets_process_state
 
 FRESH = 30.0
-"""Seconds for which the time of the last query is extrapolated."""
+"""How long the time of the last query is extrapolated, in seconds."""
 TOLERATED = timedelta(seconds=30)
-"""Difference of the two clocks that is not reported."""
+"""A smaller difference of the two clocks is not reported."""
 FURTHEST = timedelta(days=1)
 """No lease lasts this long. One that ends later was written by a machine with a wrong clock."""
-_asked: tuple[float, datetime] | None = None
-"""The time of the last query, by `_ticks` and by the database."""
+_last_query: tuple[float, datetime] | None = None
+"""When the database was last queried: (`_ticks()`, time of the database)."""
 
 
 @resets_process_state
-def forget_the_time() -> None:
-    global _asked
-    _asked = None
+def clear_last_query() -> None:
+    """Let the next call query the database."""
+    global _last_query
+    _last_query = None
 
 
 def now() -> datetime:
     """Return the present time. Queries the database at most every FRESH seconds."""
     if connection.vendor == "sqlite":
         return timezone.now()
-    if _asked is None or (age := _ticks() - _asked[0]) > FRESH:
-        return ask()
-    return _asked[1] + timedelta(seconds=age)
+    if _last_query is None or (age := _ticks() - _last_query[0]) > FRESH:
+        return exact_now()
+    return _last_query[1] + timedelta(seconds=age)
 
 
-def ask() -> datetime:
+def exact_now() -> datetime:
     """Query the database for the present time."""
-    global _asked
+    global _last_query
     if connection.vendor == "sqlite":
         return timezone.now()
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = cursor.fetchone()[0]
-    _asked = _ticks(), moment
+    _last_query = _ticks(), moment
     return moment
 
 
 def problem() -> str:
     """Return a warning if this machine's clock differs from the database's, else ""."""
-    ahead = timezone.now() - ask()
+    ahead = timezone.now() - exact_now()
     if abs(ahead) < TOLERATED:
         return ""
     seconds = abs(ahead).total_seconds()

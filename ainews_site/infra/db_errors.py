@@ -1,4 +1,4 @@
-"""What a database that cannot be used means in words, and what to do. Pure."""
+"""Turns errors of a database that cannot be used into advice for the operator. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -48,12 +48,12 @@ _HINTS = (
     ),
     (
         r"PostgreSQL \d+ or later is required",
-        "PostgreSQL at {place} is too old: {said}. Version 15 or later is needed.",
+        "PostgreSQL at {place} is too old: {message}. Version 15 or later is needed.",
     ),
     (
         r"database( table)? is locked",
-        "Another program has locked the database {name}, such as a back-up or a tool that has it"
-        " open. Do it again when that is done.",
+        "Another program has locked the database {name}, such as a backup or a tool that has it"
+        " open. Try again when that program has finished.",
     ),
     (
         r"unable to open database file",
@@ -73,18 +73,21 @@ _HINTS = (
 def in_words(
     error: BaseException, database: Mapping[str, Any], option: str = "DATABASE_URL"
 ) -> str:
-    """A sentence on this error of `database` (of settings.DATABASES), whose address `option`
-    gave; "" for one that only a programmer understands."""
-    said = " ".join(str(error).split())
+    """Return a sentence that explains `error` and says what to do, or "" for other errors.
+
+    `database` is the entry of settings.DATABASES that failed, and `option` the setting or the
+    command-line option that gave its address.
+    """
+    message = " ".join(str(error).split())
     facts = {
         "option": option,
-        "said": said.rstrip("."),
+        "message": message.rstrip("."),
         "name": database.get("NAME", ""),
         "user": database.get("USER", ""),
         "host": database.get("HOST", ""),
         "place": f"{database.get('HOST') or 'this machine'}:{database.get('PORT') or 5432}",
     }
     for pattern, sentence in _HINTS:
-        if re.search(pattern, said):
+        if re.search(pattern, message):
             return sentence.format(**facts)
     return ""

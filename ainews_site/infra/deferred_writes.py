@@ -1,7 +1,8 @@
-"""Writes that a reading request can do without, such as that an item was opened.
+"""Optional writes of requests that read, such as recording that an item was opened.
 
-They are tried at once, but wait for a lock only for a moment. Small ones are then kept in this
-process, and a thread does them in their order when the lock is free.
+A write is tried at once, but waits for a lock only for a moment. If the lock is held, the write is
+queued in this process, and a background thread performs the queued writes in their order when the
+lock is free.
 """
 
 import atexit
@@ -21,91 +22,98 @@ from ainews_site.infra.sqlite_lock import busy_timeout, holds_write_lock, is_loc
 Write = Callable[[], object]
 
 PATIENCE = 0.25
-"""Seconds that a request waits for the lock: longer than an ordinary write takes."""
-MOST_WAITING = 10_000
+"""How long a request waits for the lock, in seconds. Ordinary writes take less."""
+MAX_QUEUED = 10_000
 LONGEST_WAIT = 3600.0
-"""Seconds after which a write is given up."""
+"""Seconds after which a queued write is dropped."""
 AT_EXIT = 2.0
-"""Seconds that the end of the process waits for writes that are still to be done."""
+"""How long the process waits at its exit for queued writes, in seconds."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Queued:
     number: int
     since: float
     write: Write
 
 
 class DeferredWrites:
-    """The writes of this process that wait for the lock."""
+    """The queue of writes of this process that wait for the lock."""
 
     def __init__(self) -> None:
         self._reset()
-        # The thread that works them off is not there in a fork.
+        # A fork doesn't have the thread that performs the writes.
         os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
-        self._waiting: dict[Hashable, _Waiting] = {}
+        self._queue: dict[Hashable, _Queued] = {}
         self._count = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._queue)
 
     def do(self, key: Hashable, write: Write) -> bool:
-        """Whether it was done at once. What waits under the same `key` already is not kept twice.
-        Each write must be a transaction, so that it can be tried again.
+        """Perform `write` now, or queue it. Returns whether it was done now.
+
+        It is dropped if a write with the same `key` is queued already. Each write must be a
+        transaction, so that it can be tried again.
         """
-        if not self._waiting and try_now(write):
+        if not self._queue and try_now(write):
             return True
-        self._keep(key, write)
+        self._enqueue(key, write)
         return False
 
     def flush(self, seconds: float) -> bool:
-        """Wait, for so long at most, until what is waiting now is done; whether it is. Requests
-        that change something begin with it, so that they come after what was deferred."""
+        """Wait at most `seconds` until the writes queued now are done. Returns whether they are.
+
+        Requests that change something call it first, so that they take effect after the deferred
+        writes.
+        """
         with self._changed:
             newest = self._count
             return self._changed.wait_for(lambda: self._first_number() > newest, seconds)
 
     def _first_number(self) -> float:
-        return next((one.number for one in self._waiting.values()), math.inf)
+        return next((queued.number for queued in self._queue.values()), math.inf)
 
-    def _keep(self, key: Hashable, write: Write) -> None:
+    def _enqueue(self, key: Hashable, write: Write) -> None:
         with self._changed:
-            if len(self._waiting) >= MOST_WAITING:
-                logger.warning("Too many writes wait for the database; one is left out.")
+            if len(self._queue) >= MAX_QUEUED:
+                logger.warning("Too many writes wait for the database. One is dropped.")
                 return
             self._count += 1
-            self._waiting.setdefault(key, _Waiting(self._count, time.monotonic(), write))
+            self._queue.setdefault(key, _Queued(self._count, time.monotonic(), write))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()
 
     def _work(self) -> None:
-        """Until none is left. The first one keeps its place until it is done, so that no other
-        overtakes it."""
+        """Perform the queued writes until none is left.
+
+        A write stays first in the queue until it is done, so that no other overtakes it.
+        """
         while True:
-            key, first = next(iter(self._waiting.items()))
+            key, first = next(iter(self._queue.items()))
             is_done = self._attempt(first.write) or time.monotonic() - first.since > LONGEST_WAIT
             with self._changed:
                 if is_done:
-                    del self._waiting[key]
+                    del self._queue[key]
                     self._changed.notify_all()
-                if not self._waiting:
+                if not self._queue:
                     self._thread = None
                     return
 
     def _attempt(self, write: Write) -> bool:
-        """Whether it needs no other attempt."""
+        """Try `write`. Returns False if it must be tried again."""
         try:
             return try_now(write, 1.0)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("A deferred write failed: %s", " ".join(str(error).split()))
-        except Exception:  # one that fails must not keep the others
+        except Exception:  # a write that fails must not block the others
             logger.exception("A deferred write failed.")
         finally:
             connection.close()
@@ -113,7 +121,10 @@ class DeferredWrites:
 
 
 def write_if_free(write: Write) -> bool:
-    """For what costs something to prepare: whether the lock was free, and it was done."""
+    """Call `write` only if the lock is free. Returns whether it was done.
+
+    Use it for writes that are costly to prepare: `write` is not even called while the lock is held.
+    """
     if holds_write_lock(seconds=PATIENCE):
         return False
     try:
@@ -127,7 +138,7 @@ def write_if_free(write: Write) -> bool:
 
 
 def try_now(write: Write, patience: float = PATIENCE) -> bool:
-    """Do it if the lock is free or becomes free soon; whether it was."""
+    """Call `write`, and wait at most `patience` seconds for a lock. Returns whether it was done."""
     try:
         with busy_timeout(patience), _lock_timeout(patience):
             write()
@@ -140,7 +151,7 @@ def try_now(write: Write, patience: float = PATIENCE) -> bool:
 
 @contextmanager
 def _lock_timeout(seconds: float) -> Iterator[None]:
-    """The same on PostgreSQL, where a row may be locked, such as the reader's own."""
+    """Limit the wait for a lock on PostgreSQL, where a row may be locked, such as the reader's."""
     if connection.vendor != "postgresql" or connection.in_atomic_block:
         yield
         return

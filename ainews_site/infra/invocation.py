@@ -10,32 +10,40 @@ import environ
 from django.conf import settings
 
 NAMES = ("DATA", "DATABASE_URL")
-"""Settings that say where the database is."""
+"""Settings that locate the database."""
 
 
 def manage_command() -> str:
-    """As in `DATA=var/demo .venv/bin/python manage.py`, to be typed in the program's folder."""
-    given = _lacking(settings.GIVEN, _env_file(settings.BASE_DIR / ".env"), settings.BASE_DIR)
-    return " ".join([*given, shlex.quote(_shown(Path(sys.executable))), "manage.py"])
+    """Return the command, such as `DATA=var/demo .venv/bin/python manage.py`.
+
+    It works in the program's folder.
+    """
+    env_file = _env_file(settings.BASE_DIR / ".env")
+    assignments = _assignments(settings.GIVEN, env_file, settings.BASE_DIR)
+    return " ".join([*assignments, shlex.quote(_shown(Path(sys.executable))), "manage.py"])
 
 
-def _lacking(given: Mapping[str, str], file: Mapping[str, str], base: Path) -> list[str]:
-    """Assignments for what the environment of this process gave, and another terminal lacks."""
-    lacking = []
+def _assignments(given: Mapping[str, str], file: Mapping[str, str], base: Path) -> list[str]:
+    """Return the assignments that another terminal needs to use the same database.
+
+    `given` is the environment of this process, `file` the content of `.env`. What both have in
+    common needs no assignment.
+    """
+    assignments = []
     if "DATA" in given:
         default = base / "var"
         here, elsewhere = (
             Path(names.get("DATA") or default).expanduser().absolute() for names in (given, file)
         )
         if here != elsewhere:
-            lacking.append(f"DATA={shlex.quote(_shown(here))}")
+            assignments.append(f"DATA={shlex.quote(_shown(here))}")
     if given.get("DATABASE_URL", file.get("DATABASE_URL", "")) != file.get("DATABASE_URL", ""):
-        lacking.append(f"DATABASE_URL={shlex.quote(_without_password(given['DATABASE_URL']))}")
-    return lacking
+        assignments.append(f"DATABASE_URL={shlex.quote(_without_password(given['DATABASE_URL']))}")
+    return assignments
 
 
 def _without_password(url: str) -> str:
-    """This is printed and logged: the password is left for the operator to fill in."""
+    """Replace the password, because the command is printed and logged."""
     return re.sub(r"(?<=://)([^@/]*?):[^@]*(?=@)", r"\1:PASSWORD", url)
 
 
@@ -48,6 +56,6 @@ def _env_file(path: Path) -> Mapping[str, str]:
 
 
 def _shown(path: Path) -> str:
-    """Relative where it is below the program's folder."""
+    """Return `path`, relative to the program's folder if it lies below it."""
     base: Path = settings.BASE_DIR
     return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)

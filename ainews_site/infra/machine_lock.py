@@ -1,4 +1,4 @@
-"""Locks that all processes of this machine share, and that end with the process that holds them."""
+"""Locks between the processes of one machine. The kernel releases them if the holder dies."""
 
 import fcntl
 import os
@@ -11,8 +11,10 @@ from django.conf import settings
 
 @contextmanager
 def machine_lock(name: str) -> Iterator[bool]:
-    """Hold the lock of this name. Yields False, without waiting, when another thread or process
-    holds it. `name` is used as the name of a file."""
+    """Hold the lock called `name` inside the `with` block. `name` must be a valid file name.
+
+    Yields True, or False without waiting if another thread or process holds the lock.
+    """
     file = Path(settings.DATA) / "locks" / name
     file.parent.mkdir(exist_ok=True)
     while True:
@@ -25,15 +27,16 @@ def machine_lock(name: str) -> Iterator[bool]:
             return
         if _is_at(descriptor, file):
             break
-        os.close(descriptor)  # whoever held it has removed the file meanwhile
+        os.close(descriptor)  # the previous holder removed the file after we opened it
     try:
         yield True
     finally:
-        file.unlink(missing_ok=True)  # before it is unlocked, so that no two files are locked
+        file.unlink(missing_ok=True)  # before unlocking, so that no two files are ever locked
         os.close(descriptor)
 
 
 def _is_at(descriptor: int, file: Path) -> bool:
+    """Return True if `descriptor` is open on the file that has this path now."""
     try:
         return os.path.samestat(os.fstat(descriptor), file.stat())
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""The values that a process keeps between requests and tasks, and how they are dropped.
+"""A registry of functions that reset values which a process caches between requests and tasks.
 
-A module that keeps such values registers a function that drops them. Tests call
-`reset_process_state` between each other, because rows of another test may have the same ids.
+A module that caches such values registers a function that drops them. Tests call
+`reset_process_state` before each test, because rows of another test may have the same ids.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,12 @@ _resets: list[Callable[[], Any]] = []
 
 
 def resets_process_state(reset: Reset) -> Reset:
-    """Register `reset`, which takes no argument, as a decorator."""
+    """Decorator that registers `reset`, a function without arguments."""
     _resets.append(reset)
     return reset
 
 
 def reset_process_state() -> None:
-    """Drop what all modules keep. The next caller reads it anew."""
+    """Call all registered functions."""
     for reset in _resets:
         reset()

@@ -1,4 +1,4 @@
-"""Whether the database has the tables that this program needs."""
+"""Checks that the database has all migrations of this version."""
 
 from pathlib import Path
 
@@ -11,12 +11,14 @@ from ainews_site.infra.db_errors import in_words
 from ainews_site.infra.invocation import manage_command
 
 DEMO = Path("var") / "demo"
-"""DATA of `make demo`, below the program's folder."""
+"""The DATA folder of `make demo`, relative to the program's folder."""
 
 
 def unapplied_migrations() -> set[tuple[str, str]]:
-    """(app, name) of each migration on the disk that the database does not record. The modules
-    are not imported, so a web process can afford to ask."""
+    """Return (app, name) of each migration file that the database does not record.
+
+    The migrations are not imported, so this is cheap enough for a web process.
+    """
     on_disk = {
         (config.label, file.stem)
         for config in apps.get_app_configs()
@@ -26,40 +28,38 @@ def unapplied_migrations() -> set[tuple[str, str]]:
 
 
 def schema_problem() -> str:
-    """What is wrong with the tables and what to do, in words; empty when nothing is."""
+    """Return a sentence on missing migrations that says what to do, or "" if none is missing."""
     if not unapplied_migrations():
         return ""
     name = f"The database {connection.settings_dict['NAME']}"
-    if is_empty():
+    if has_no_tables():
         return f"{name} has no tables yet. Run {manage_command()} migrate{_other_data()}"
     return f"{name} is of an older version. Run {manage_command()} migrate"
 
 
-def is_empty() -> bool:
-    """Whether it has none of our tables."""
+def has_no_tables() -> bool:
     return "feeds_item" not in connection.introspection.table_names()
 
 
 def explain(error: BaseException) -> str:
-    """The same where `error` may come of it, else empty."""
+    """Return `schema_problem()` if missing migrations may have caused `error`, else ""."""
     if not isinstance(error, OperationalError | ProgrammingError):
         return ""
     try:
         return schema_problem()
-    except Error:  # it cannot be asked, which is another problem
+    except Error:  # the database cannot be queried, which is a different problem
         return ""
 
 
 def problem_in_words(error: BaseException) -> str:
-    """What is wrong with the database by this error of it, and what to do; "" for what only a
-    programmer understands."""
+    """Return a sentence that explains a database error and says what to do, or "" if none fits."""
     return explain(error) or in_words(error, settings.DATABASES["default"])
 
 
 def _other_data() -> str:
-    """Commands for the sample newsroom are often called without its DATA."""
+    """Return a hint if the sample newsroom exists, whose DATA is easily left out of a command."""
     demo = settings.BASE_DIR / DEMO
-    is_there = demo != settings.DATA and (demo / "ainews.sqlite3").exists()
-    if connection.vendor != "sqlite" or not is_there:
+    has_demo = demo != settings.DATA and (demo / "ainews.sqlite3").exists()
+    if connection.vendor != "sqlite" or not has_demo:
         return ""
     return f", or set DATA={DEMO} for the sample newsroom of `make demo`"

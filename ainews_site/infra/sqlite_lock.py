@@ -1,4 +1,4 @@
-"""SQLite's one write lock, how long each kind of work waits for it, and how a file is prepared."""
+"""SQLite's write lock: how long statements wait for it. Also sets the journal mode of the file."""
 
 import logging
 from collections.abc import Iterator
@@ -18,13 +18,15 @@ _process_timeout: float | None = None
 
 
 def connect() -> None:
-    """Prepare each connection that Django opens."""
+    """Register the signal handler that prepares each connection."""
     connection_created.connect(_prepare, dispatch_uid="ainews_site.infra.sqlite_lock")
 
 
 def set_process_timeout(seconds: float | None) -> None:
-    """Let connections opened from now on wait so long for the lock, instead of
-    `SQLITE_BUSY_TIMEOUT`."""
+    """Set how long connections opened from now on wait for the lock.
+
+    None restores `SQLITE_BUSY_TIMEOUT`.
+    """
     global _process_timeout
     _process_timeout = seconds
 
@@ -48,18 +50,18 @@ def busy_timeout(seconds: float, alias: str = "default") -> Iterator[None]:
 
 
 def is_locked(error: BaseException | None) -> bool:
-    """Whether a statement failed because another connection holds the lock that it needs."""
+    """Return True if a statement failed because another connection holds the lock it needs."""
     if not isinstance(error, OperationalError):
         return False
     cause = error.__cause__
     if getattr(cause, "sqlstate", "") == LOCK_NOT_AVAILABLE:
         return True
-    # The upper bits of an extended code say where the lock was met.
+    # The lower eight bits of an extended result code are the primary code.
     return (getattr(cause, "sqlite_errorcode", 0) & 0xFF) in (_BUSY, _LOCKED)
 
 
 def holds_write_lock(alias: str = "default", seconds: float = 0.0) -> bool:
-    """Whether another connection holds SQLite's write lock, for at least `seconds`."""
+    """Return True if another connection holds SQLite's write lock for at least `seconds`."""
     connection: Any = connections[alias]
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         return False
@@ -76,7 +78,7 @@ def holds_write_lock(alias: str = "default", seconds: float = 0.0) -> bool:
 
 
 class OneLineForLocks(logging.Filter):
-    """A held lock is no programming error: it is logged as one line, without a traceback."""
+    """Logs a lock error as one line without a traceback, because it is no programming error."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -97,13 +99,15 @@ def _prepare(*, connection: Any, **_: Any) -> None:
 
 
 def _prepare_file(connection: Any) -> None:
-    """The journal mode stays with the file, and so does `auto_vacuum`, which can only be set while
-    the file is empty and takes the write lock at each attempt."""
+    """Set the journal mode and, in an empty file, `auto_vacuum`. Both are stored in the file.
+
+    `auto_vacuum` cannot be changed later, and each attempt would take the write lock.
+    """
     raw = connection.connection
     try:
         if not raw.execute("PRAGMA page_count").fetchone()[0]:
             raw.execute("PRAGMA auto_vacuum = INCREMENTAL")
         raw.execute("PRAGMA journal_mode = WAL")
     except connection.Database.OperationalError as error:
-        # A locked file works as it is; one that cannot be used says so at the first query.
+        # A locked file can be used as it is. Other errors show up at the first query.
         logger.warning("The journal mode of SQLite was not changed: %s", error)

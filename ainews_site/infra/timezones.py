@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """The zone called `name`, UTC where it is not known."""
+    """Return the time zone called `name`, or UTC if there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""What a child process writes to stderr, passed on and remembered, and how it ended."""
+"""Passes on what a child process writes to stderr, and describes how the process ended."""
 
 import os
 import signal
@@ -13,21 +13,24 @@ CHUNK = 65536
 
 
 class Echo:
-    """Writes to our own stderr what comes from the child, and keeps its last lines."""
+    """Copies the stderr of a child process to our own, and keeps the last lines."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._lines: deque[bytes] = deque(maxlen=MOST_LINES)
         self._stream = stream
-        self._thread = threading.Thread(target=self._pass_on, daemon=True)
+        self._thread = threading.Thread(target=self._copy, daemon=True)
         self._thread.start()
 
     def last_lines(self) -> list[str]:
-        """Once the child has ended, all that it had written is taken into account."""
+        """Return the last lines without the empty ones.
+
+        If the child has ended, waits until everything that it wrote was read.
+        """
         self._thread.join(1.0)
         return [line.decode(errors="replace") for line in self._lines if line.strip()]
 
-    def _pass_on(self) -> None:
-        """Always reads on: a child whose pipe is full would stand still."""
+    def _copy(self) -> None:
+        """Read until the child ends, also if our own stderr fails: a full pipe would block it."""
         rest = b""
         with self._stream:
             while data := os.read(self._stream.fileno(), CHUNK):
@@ -40,7 +43,7 @@ class Echo:
 
 
 def how_it_ended(status: int | None) -> str:
-    """The return code of `subprocess` in words, to follow the name of the process."""
+    """Describe a return code of `subprocess` in a phrase that follows the name of the process."""
     if status is None:
         return "does not answer"
     if status >= 0:

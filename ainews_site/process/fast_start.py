@@ -1,7 +1,7 @@
-"""Starts the web server before Django is loaded, so that a second start takes half as long.
+"""Starts the web server before Django is loaded, which halves the time of a second start.
 
-Only where nothing must be prepared first: the database has been migrated by exactly the
-migrations that are there now, as the file DATA/ready says.
+This is possible only if nothing must be prepared first: the file DATA/ready must hold the
+fingerprint of the present migrations, which means that the database has been migrated.
 """
 
 import atexit
@@ -17,14 +17,15 @@ from pathlib import Path
 from ainews_site.process.lifeline import for_child
 
 LONGEST_MESSAGE = 4096
-"""Bytes that a client may send over a socket at once; daphne reads no more than that."""
+"""Maximum size of a message that a client sends over a WebSocket, in bytes."""
 RUN = secrets.token_hex(8)
-"""What our own web server says at /health, so that another one's answer is not taken for it."""
+"""Our web server sends this at /health, so that no other server is mistaken for it."""
 started: "subprocess.Popen[bytes] | None" = None
+"""The web server that `start_web` started, until the supervisor adopts it."""
 
 
 def start_web() -> None:
-    """Start it if it can be; whatever is in the way is for the ordinary start to say."""
+    """Start the web server if possible. If it is not, the ordinary start reports why."""
     global started
     from django.conf import settings
 
@@ -41,11 +42,12 @@ def start_web() -> None:
 
 
 def mark_ready(data: Path, base: Path) -> None:
+    """Record that the database in `data` has all migrations of the program in `base`."""
     (data / "ready").write_text(fingerprint(base))
 
 
 def fingerprint(base: Path) -> str:
-    """Of all migrations and of the packages that have some."""
+    """Return a hash of all migrations, and of the requirements, whose packages have some too."""
     files = [*sorted(base.glob("*/migrations/*.py")), base / "requirements" / "base.txt"]
     digest = hashlib.blake2b(digest_size=16)
     for file in files:
@@ -65,7 +67,10 @@ def spawn(
     environment: dict[str, str] | None = None,
     stderr: int | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """In a group of its own, so that it and what it forked end together, and no later than we."""
+    """Start a child process that ends when this process ends.
+
+    It leads a process group, so that it can be killed together with its forks.
+    """
     return subprocess.Popen(  # noqa: S603 - our own commands
         command,
         cwd=folder,
@@ -77,7 +82,7 @@ def spawn(
 
 
 def port_problem(host: str, port: int) -> str:
-    """Why nothing can listen there, in one sentence; empty when it can."""
+    """Return a sentence that says why no server can listen there, or "" if one can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,6 +1,6 @@
-"""Ends a process when its parent has died, so that a supervisor that was killed leaves none behind.
+"""Kills a process when its parent dies, so that no child outlives a supervisor that was killed.
 
-Linux sends the signal itself. Elsewhere a thread looks for the parent each second.
+On Linux the kernel sends the signal. Elsewhere a thread checks the parent's pid each second.
 """
 
 import ctypes
@@ -12,19 +12,22 @@ import time
 
 VARIABLE = "AINEWS_PARENT"
 PR_SET_PDEATHSIG = 1
+"""The operation of Linux's prctl(2) that asks for a signal when the parent dies."""
 PAUSE = 1.0
 _forking_parent = 0
 
 
 def for_child() -> dict[str, str]:
-    """What a child needs in its environment to know its parent."""
+    """Return the environment variables that tell a child the pid of its parent."""
     return {VARIABLE: str(os.getpid())}
 
 
 def follow_parent(*, with_forks: bool = False) -> None:
-    """Let this process end with the one that started it, and its forks with it. Does nothing in a
-    process that was not started with `for_child`."""
-    # Children of our own must not take it for theirs.
+    """Let this process die with its parent, and, `with_forks`, its forks with this process.
+
+    Does nothing unless the parent set the variables of `for_child`.
+    """
+    # Remove the variable, so that our own children do not mistake it for theirs.
     if not (parent := os.environ.pop(VARIABLE, "")):
         return
     end_with(int(parent))
@@ -33,13 +36,17 @@ def follow_parent(*, with_forks: bool = False) -> None:
 
 
 def end_with(parent: int) -> None:
-    if not _ask_kernel():
+    """Let this process die when the process `parent`, which started it, dies."""
+    if not _request_signal():
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    _check(parent)  # it may have died before
+    _check(parent)  # it may have died before we asked
 
 
-def _ask_kernel() -> bool:
-    """Whether the kernel will kill this process when the thread ends that made it."""
+def _request_signal() -> bool:
+    """Ask the kernel to kill this process when the parent's thread that started it ends.
+
+    Returns False if this is not possible.
+    """
     if sys.platform != "linux":
         return False
     return not ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))

@@ -1,4 +1,7 @@
-"""Runs web and worker of one machine as children, and starts again what died or hangs."""
+"""Runs the web server and the worker of one machine as child processes.
+
+It restarts a child that died or hangs.
+"""
 
 import logging
 import os
@@ -20,25 +23,29 @@ from ainews_site.infra.console import report
 from ainews_site.process import fast_start
 from ainews_site.process.echo import Echo, how_it_ended
 from ainews_site.process.fast_start import RUN, spawn, web_command
-from ainews_site.queue.busy_lock import VARIABLE, Quiet, lock_file
+from ainews_site.queue.busy_lock import VARIABLE, IdleTimer, lock_file
 from ainews_site.queue.config import FAST
-from ainews_site.queue.schedule_repair import Upkeep
+from ainews_site.queue.schedule_repair import ClockCheck
 
-HEARTBEAT_PATIENCE = 30.0
+HEARTBEAT_TIMEOUT = 30.0
 """Seconds without a heartbeat after which the worker counts as hanging."""
 GRACE = 5.0
+"""Seconds between asking a child to stop and killing it."""
 SHORT_LIFE = 10.0
+"""A child that ends within so many seconds counts as one that failed to start."""
 LONGEST_PAUSE = 15.0
-LONGEST_QUIET = 5.0
-"""Seconds in which an idle cluster ends when it can; one that lost a process cannot."""
-MOST_SHORT_LIVES = 3
-"""A web server that ends so soon so often will not live at the next try either."""
+"""Longest pause before such a child is started again, in seconds."""
+IDLE_SECONDS = 5.0
+"""An idle cluster that was asked to stop does so within so many seconds. If it still runs, it has
+lost a process and never ends by itself."""
+MAX_SHORT_LIVES = 3
+"""Number of failed starts in a row after which the web server is given up."""
 
 logger = logging.getLogger(__name__)
 
 
 class Child:
-    """A process in a group of its own, so that it and what it forked end together."""
+    """A child process that leads a process group, so that its forks can be killed with it."""
 
     def __init__(
         self,
@@ -49,9 +56,12 @@ class Child:
         *,
         is_echoed: bool = False,
     ) -> None:
-        """Of one that is echoed the last lines are kept, to report why it ended."""
+        """Start `command`, or adopt a `process` that runs it already.
+
+        The last lines that a child writes are kept if it `is_echoed`, to report why it ended.
+        """
         self.name, self.command, self.environment = name, list(command), environment
-        self.in_hand: Path | None = None
+        self.busy_file: Path | None = None
         self._is_echoed = is_echoed
         self._follow(process or self._spawn())
 
@@ -68,7 +78,7 @@ class Child:
 
     @property
     def state(self) -> str:
-        """How it ended, in words that follow its name."""
+        """Describe how it ended, in a phrase that follows its name."""
         return how_it_ended(self.process.poll())
 
     def last_lines(self) -> str:
@@ -86,30 +96,34 @@ class Child:
             return
 
     def ask_to_stop(self) -> None:
-        """SIGTERM to the leader alone: it tells its own children in its own order."""
+        """Send SIGTERM to the leader alone, which stops its own children in the right order."""
         if self.is_running:
             self.process.terminate()
 
     def stop(self, grace: float = GRACE) -> None:
-        """Asks, waits `grace` seconds, then kills whatever of the group is left."""
+        """Ask it to stop, wait `grace` seconds, then kill the rest of its process group."""
         self.ask_to_stop()
         self.wait(grace)
         self.signal(signal.SIGKILL)
         self.process.wait()
 
     def wait(self, seconds: float) -> None:
-        """Until it has ended, or does nothing for a while where that can be seen."""
-        until, quiet = time.monotonic() + seconds, Quiet(self.in_hand) if self.in_hand else None
+        """Wait until it ends, but no longer than `seconds`.
+
+        Returns early if its `busy_file` shows that it runs no task and will never end by itself.
+        """
+        until = time.monotonic() + seconds
+        idle = IdleTimer(self.busy_file) if self.busy_file else None
         while self.is_running and (left := until - time.monotonic()) > 0:
-            if quiet and quiet.seconds() > LONGEST_QUIET:
+            if idle and idle.seconds() > IDLE_SECONDS:
                 return
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(min(left, 0.2))
 
-    def forget(self) -> None:
-        """Remove what tells that it works."""
-        if self.in_hand:
-            self.in_hand.unlink(missing_ok=True)
+    def clean_up(self) -> None:
+        """Remove its lock file."""
+        if self.busy_file:
+            self.busy_file.unlink(missing_ok=True)
 
     def restart(self, grace: float = GRACE) -> None:
         self.stop(grace)
@@ -117,28 +131,28 @@ class Child:
 
 
 def web_child() -> Child:
-    """The web server that was started early, or a new one."""
+    """Return the web server that `fast_start` started, or start one."""
     command = web_command(settings.HOST, settings.PORT)
     process, fast_start.started = fast_start.started, None
     return Child("web server", command, process, is_echoed=True)
 
 
 def worker_child(queue: str = "", processes: int = 0) -> Child:
-    """A cluster that takes the one queue, or both where none is named."""
-    own = {"Q_CLUSTER_NAME": queue} if queue else {}
+    """Start a cluster that works on `queue`, or on both queues if that is empty."""
+    environment = {"Q_CLUSTER_NAME": queue} if queue else {}
     if processes:
-        own["WORKERS"] = str(processes)
+        environment["WORKERS"] = str(processes)
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
-    in_hand = lock_file(queue or "both")
-    own[VARIABLE] = str(in_hand)
+    busy_file = lock_file(queue or "both")
+    environment[VARIABLE] = str(busy_file)
     name = "fast worker" if queue == FAST else f"{queue} worker".strip()
-    child = Child(name, command, environment=own)
-    child.in_hand = in_hand
+    child = Child(name, command, environment=environment)
+    child.busy_file = busy_file
     return child
 
 
 def answers(web: Child, seconds: float = 30.0) -> bool:
-    """Waits until our own server says ok at /health; False when it ends or is silent."""
+    """Wait until our own server answers at /health. Returns False if it ends or is too slow."""
     host = "127.0.0.1" if settings.HOST in ("0.0.0.0", "::") else settings.HOST  # noqa: S104
     shown = f"[{host}]" if ":" in host else host
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -155,40 +169,43 @@ def answers(web: Child, seconds: float = 30.0) -> bool:
 
 
 def wait_for_answer(web: Child) -> None:
-    """Until its first answer. One that was killed is started again; one that ended by itself would
-    do so again."""
-    for _ in range(MOST_SHORT_LIVES):
+    """Wait until the web server answers, else exit with the reason.
+
+    A server that was killed is started again. One that ended by itself would do so again.
+    """
+    for _ in range(MAX_SHORT_LIVES):
         if answers(web):
             return
-        said = f"The web server {web.state} before its first answer."
+        reason = f"The web server {web.state} before its first answer."
         if web.is_running or web.process.returncode >= 0:
             break
-        report(f"{said} Restarting it.")
+        report(f"{reason} Restarting it.")
         web.restart()
-    give_up(web, said)
+    give_up(web, reason)
 
 
-def give_up(web: Child, said: str) -> None:
-    report(f"{said} {web.last_lines()}")
+def give_up(web: Child, reason: str) -> None:
+    """Print `reason` and the server's last lines, and exit."""
+    report(f"{reason} {web.last_lines()}")
     raise SystemExit(1)
 
 
 def heartbeats() -> list[Any] | None:
-    """The queue's clusters that gave a sign within the last seconds; None if that is unknown."""
+    """Return the recent heartbeats of all clusters, or None if they cannot be read."""
     from ainews_site.queue.schedules import cluster_stats
 
     try:
         return cluster_stats()
-    except Exception:  # whatever it is, whoever watches must not end
+    except Exception:  # whatever the error, the supervisor must go on
         logger.exception("The workers' heartbeats cannot be read.")
         return None
 
 
 class Watchdog:
-    """Sees a worker that is dead, silent, or lost one of its processes.
+    """Restarts a worker that died, is silent, or lost one of its processes.
 
-    A killed process takes a lock of the queue along: its successor waits for ever while
-    the heartbeat goes on, so whatever the cluster had to replace restarts it whole.
+    A process that is killed may hold a lock of the queue. Its successor then waits for ever
+    although the heartbeat goes on, so the whole cluster is restarted.
     """
 
     def __init__(self, child: Child, grace: float = GRACE) -> None:
@@ -196,29 +213,30 @@ class Watchdog:
         self.last_seen = time.monotonic()
         self.pause = 0.0
 
-    def complaint(self) -> str:
-        """What is wrong now, in words; empty when all is well."""
+    def problem(self) -> str:
+        """Return what is wrong with the worker now, or ""."""
         if not self.child.is_running:
             return f"it {self.child.state}"
-        known = heartbeats()
-        if known is None:
-            self.last_seen = time.monotonic()  # it cannot be blamed for what nobody knows
+        stats = heartbeats()
+        if stats is None:
+            self.last_seen = time.monotonic()  # unknown heartbeats are not missing ones
             return ""
-        mine = [stat for stat in known if stat.pid == self.child.process.pid]
+        mine = [stat for stat in stats if stat.pid == self.child.process.pid]
         if mine and mine[0].workers:
             self.last_seen = time.monotonic()
             return "one of its processes died" if mine[0].reincarnations else ""
-        silent = time.monotonic() - self.last_seen > HEARTBEAT_PATIENCE
-        return "no heartbeat" if silent else ""
+        is_silent = time.monotonic() - self.last_seen > HEARTBEAT_TIMEOUT
+        return "no heartbeat" if is_silent else ""
 
-    def look(self) -> None:
-        if (complaint := self.complaint()) and self._may_start():
-            report(f"Restarting the {self.child.name}: {complaint}.")
+    def check(self) -> None:
+        """Restart the worker if something is wrong with it."""
+        if (problem := self.problem()) and self._may_start():
+            report(f"Restarting the {self.child.name}: {problem}.")
             self.child.restart(self.grace)
             self.last_seen = time.monotonic()
 
     def _may_start(self) -> bool:
-        """What ends as soon as it starts is started ever more seldom."""
+        """Return False during the pause, which grows while the worker ends soon after its start."""
         age = time.monotonic() - self.child.started
         if age < self.pause:
             return False
@@ -228,28 +246,28 @@ class Watchdog:
 
 
 class Stopped(Exception):
-    """Somebody asked to stop."""
+    """SIGINT or SIGTERM asked this process to stop."""
 
 
 def _raise_stopped(number: int, frame: Any) -> None:
-    # A second Ctrl-C must not interrupt the stopping itself.
+    # A second Ctrl-C must not interrupt the shutdown.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Stopped
 
 
 def watch(web: Child, watchdog: Watchdog, tick: Callable[[], None]) -> None:
-    """Looks every two seconds, until stopped."""
-    short_lives, upkeep = 0, Upkeep()
+    """Check both children every two seconds, until a signal raises Stopped."""
+    short_lives, clock_check = 0, ClockCheck()
     while True:
-        upkeep.look()
+        clock_check.run_if_due()
         if not web.is_running:
             short_lives = short_lives + 1 if time.monotonic() - web.started < SHORT_LIFE else 0
-            if short_lives >= MOST_SHORT_LIVES:
-                give_up(web, f"The web server {web.state}, again and again.")
+            if short_lives >= MAX_SHORT_LIVES:
+                give_up(web, f"The web server {web.state} several times in a row.")
             report(f"Restarting the web server: it {web.state}.")
             web.restart()
-        watchdog.look()
+        watchdog.check()
         tick()
         time.sleep(2)
 
@@ -260,20 +278,21 @@ def run(
     extra: Sequence[Child] = (),
     prepare: Callable[[], None] = lambda: None,
 ) -> None:
-    """Starts web and worker, calls `ready` once the page answers, and watches until stopped.
+    """Start the web server and the worker, and supervise them until stopped.
 
-    `extra` children are stopped along with them.
+    `prepare` is called while the web server starts, `ready` once it answers, and `tick` every two
+    seconds from then on. `extra` children are stopped along with the others.
     """
     children = list(extra)
     try:
         signal.signal(signal.SIGINT, _raise_stopped)
         signal.signal(signal.SIGTERM, _raise_stopped)
         if "queue" in settings.CACHES:
-            caches["queue"].clear()  # heartbeats of before, in a place of our own
+            caches["queue"].clear()  # drop the heartbeats of the previous run
         children.append(web := web_child())
         prepare()
         wait_for_answer(web)
-        children.append(worker := worker_child())  # not before: the page is waited for
+        children.append(worker := worker_child())  # after the page, for which somebody waits
         ready()
         watch(web, Watchdog(worker), tick)
     except Stopped:
@@ -283,4 +302,4 @@ def run(
             child.ask_to_stop()
         for child in children:
             child.stop()
-            child.forget()
+            child.clean_up()

@@ -1,4 +1,4 @@
-"""What differs in the processes of a cluster that run tasks."""
+"""Configures the processes of a django-q2 cluster that run tasks."""
 
 from typing import Any
 
@@ -7,13 +7,17 @@ from django_q.signals import post_spawn
 from ainews_site.infra.sqlite_lock import set_process_timeout
 
 LOCK_TIMEOUT = 300.0
-"""Seconds that a task waits for SQLite's write lock: nobody waits for it, and what it has fetched
-or computed would be lost. Less than any task may last."""
+"""How long a task waits for SQLite's write lock, in seconds.
+
+No reader waits for a task, and giving up would lose what it has fetched or computed. This must be
+less than the time-out of any task.
+"""
 
 
 def connect() -> None:
-    post_spawn.connect(_begin, dispatch_uid="worker_process")
+    """Register the signal handler. Call it once, when Django starts."""
+    post_spawn.connect(_configure, dispatch_uid="worker_process")
 
 
-def _begin(**_: Any) -> None:
+def _configure(**_: Any) -> None:
     set_process_timeout(LOCK_TIMEOUT)

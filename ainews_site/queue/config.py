@@ -1,7 +1,7 @@
-"""How the queue is set up: its broker, its two kinds of work, and their times. Pure.
+"""The settings of django-q2: the broker, the two queues, and their time-outs. Pure.
 
-The fast queue polls and groups; the slow one has what takes long, so that a digest or a
-repair never delays the news. A worker without a queue's name takes both.
+The fast queue has tasks that poll and group; the slow one has long tasks, so that a digest or a
+repair never delays the news. A worker that is not started for one queue takes tasks from both.
 """
 
 import math
@@ -10,21 +10,28 @@ from typing import Any
 from urllib.parse import urlsplit
 
 FAST, SLOW = "ainews", "slow"
-"""Names of django-q2's clusters. The first is its default one, whose scheduler works off the
-schedules; it also salts the signatures of messages, so it is the same on every machine."""
+"""Names of the two queues, which django-q2 calls clusters.
+
+FAST is its default cluster, which also runs the scheduler. Its name salts the signatures of
+messages, so it must be the same on every machine.
+"""
 KILL_BUFFER = 3
-"""Seconds that django-q2 adds to a time-out before it kills."""
+"""Seconds after its time-out that django-q2 kills a task."""
 LONGEST_HIDDEN = 12 * 60 * 60
-"""Seconds that SQS hides a message from other workers at most."""
+"""Longest visibility time-out of a message that SQS allows, in seconds."""
 
 
 def cluster_settings(queue_url: str, workers: int, cache: str) -> dict[str, Any]:
-    """Q_CLUSTER. `queue_url` is empty for the database, else sqs://region/name."""
+    """Return the setting Q_CLUSTER.
+
+    `queue_url` is "" for a queue in the database, else sqs://region/name. `cache` is the alias of
+    the cache that holds heartbeats. Raises ValueError for any other URL.
+    """
     return {
         "name": FAST,
         "workers": workers,
         "bulk": 1,
-        # What a cluster holds back for itself no other machine can take.
+        # No other machine can take the tasks that a cluster has prefetched.
         "queue_limit": 1,
         "timeout": 600,
         "retry": 3600,
@@ -54,14 +61,17 @@ def _broker(queue_url: str) -> dict[str, Any]:
 
 
 def clusters(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What each cluster goes by: {name: settings}."""
+    """Return the effective settings of each cluster, by its name."""
     common = {key: value for key, value in settings.items() if key != "ALT_CLUSTERS"}
     others = settings.get("ALT_CLUSTERS", {})
     return {settings["name"]: common} | {name: common | own for name, own in others.items()}
 
 
 def longest_hold(cluster: Mapping[str, Any]) -> int:
-    """Seconds from the taking of a message to its end at worst: tasks before it in the local
-    queue, and one in the hand of who fills it, all run into their time-out."""
+    """Return the longest time between taking a message and finishing its task, in seconds.
+
+    In the worst case every prefetched task, plus the one held by the pusher, runs until its
+    time-out.
+    """
     before = math.ceil((cluster["queue_limit"] + 1) / cluster["workers"])
     return int((before + 1) * (cluster["timeout"] + KILL_BUFFER))

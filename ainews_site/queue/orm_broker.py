@@ -1,4 +1,4 @@
-"""Where messages wait: in the database. A worker takes those of one queue, or of both."""
+"""The broker that stores the queue's messages in the database."""
 
 import logging
 import os
@@ -15,23 +15,29 @@ from ainews_site.infra.sqlite_lock import busy_timeout
 from ainews_site.queue.config import FAST, SLOW
 
 CANDIDATES = 10
-"""Messages that are tried in turn, as others may take them first."""
+"""How many of the oldest messages to try, because other workers may claim them first."""
 PATIENCE = 1.0
-"""Seconds that one look for messages waits for SQLite's lock; the next look comes soon."""
-LONGEST_TRY = 600.0
-"""Seconds after which a message that cannot be removed is left: its task is then done again."""
+"""How long one attempt to take a message waits for SQLite's lock, in seconds."""
+DELETE_SECONDS = 600.0
+"""How long to retry deleting a message. If it stays, its task is run again."""
 
 logger = logging.getLogger(__name__)
 
 
 def queues_taken(name: str) -> list[str]:
-    """A cluster that was told its name takes that queue, one that was not takes both."""
+    """Return the queues that the cluster `name` takes messages from.
+
+    This is its own queue if it was started for one (Q_CLUSTER_NAME), else both.
+    """
     return [name] if os.environ.get("Q_CLUSTER_NAME") or name != FAST else [FAST, SLOW]
 
 
 class Database(ORM):  # type: ignore[misc]
-    """django-q2's own broker, for two queues, without a pause after a lost race, and by the
-    database's clock: what one machine has in hand another must not take for forgotten."""
+    """django-q2's broker for two queues, which doesn't pause after losing a race for a message.
+
+    It uses the clock of the database. With clocks of their own, a machine could take a task that
+    another one is running for one that was abandoned.
+    """
 
     _problem = ""
 
@@ -52,8 +58,10 @@ class Database(ORM):  # type: ignore[misc]
         return self.get_connection().filter(key=self.list_key)
 
     def dequeue(self) -> list[tuple[int, str]] | None:
-        """None while the database is locked or away too: django-q2 would end the process that
-        asks, and whoever watches the cluster would start all of it again."""
+        """Return one message, or None if there is none or the database is locked or down.
+
+        An exception would end the process, and the supervisor would restart the whole cluster.
+        """
         try:
             with busy_timeout(PATIENCE):
                 for name in queues_taken(self.list_key):
@@ -66,17 +74,19 @@ class Database(ORM):  # type: ignore[misc]
         return None
 
     def _note_problem(self, problem: str) -> None:
-        """Each is logged once."""
+        """Log each problem once, and the recovery."""
         if problem and problem != self._problem:
-            logger.warning("Messages cannot be read (%s). It is tried each second.", problem)
+            logger.warning("Messages cannot be read (%s). Retrying each second.", problem)
         elif self._problem and not problem:
             logger.warning("Messages can be read again.")
         self._problem = problem
 
     def delete(self, task_id: int) -> None:
-        """Until it is done: the process that acknowledges must not end, and what is not removed
-        is handed out again."""
-        until = time.monotonic() + LONGEST_TRY
+        """Delete a message, and retry while the database fails.
+
+        An exception would end the process, and a message that stays is handed out again.
+        """
+        until = time.monotonic() + DELETE_SECONDS
         while True:
             try:
                 super().delete(task_id)
@@ -89,7 +99,7 @@ class Database(ORM):  # type: ignore[misc]
                 return
 
     def _take(self, name: str) -> list[tuple[int, str]]:
-        """The oldest message that no other process takes at this moment."""
+        """Claim the oldest message that no other process claims at the same time."""
         messages = self.get_connection()
         waiting = messages.filter(key=name, lock__lt=db_clock.now()).order_by("pk")
         for message in waiting[:CANDIDATES]:

@@ -1,4 +1,4 @@
-"""What whoever watches the workers of a machine does each minute."""
+"""Checks this machine's clock each minute, and repairs schedules that a wrong clock postponed."""
 
 import time
 from datetime import timedelta
@@ -13,34 +13,35 @@ from ainews_site.infra.console import report
 PERIOD = 60.0
 
 
-class Upkeep:
-    """Says when the clock is wrong, once as long as it is, and puts right what that has done."""
+class ClockCheck:
+    """The check that the supervisor and the `worker` command run between other work."""
 
     def __init__(self) -> None:
         self._next = 0.0
-        self._has_complained = False
+        self._is_reported = False
 
-    def look(self) -> None:
+    def run_if_due(self) -> None:
+        """Run the check if the last one was a minute ago. A problem is reported once."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + PERIOD
         try:
             problem = db_clock.problem()
-            mend_schedules()
-        except Error:  # the database is away: its clock can wait
+            repair_schedules()
+        except Error:  # the database is down; the next check will do
             return
         finally:
-            connection.close()  # rather than kept for the next minute
-        if problem and not self._has_complained:
+            connection.close()  # do not keep it open until the next check
+        if problem and not self._is_reported:
             report(problem)
-        self._has_complained = bool(problem)
+        self._is_reported = bool(problem)
 
 
-def mend_schedules() -> None:
-    """Schedules of minutes that lie further ahead than their minutes are due now.
+def repair_schedules() -> None:
+    """Make schedules due now whose next run lies further ahead than their interval.
 
-    The queue's scheduler goes by its machine's clock: one that was an hour ahead has put them
-    off for an hour, and one that is behind would wait for so long.
+    The scheduler uses the clock of its machine. If that was an hour ahead, it has postponed the
+    schedules for an hour.
     """
     now = timezone.now()
     for schedule in Schedule.objects.filter(schedule_type=Schedule.MINUTES, next_run__gt=now):

@@ -1,4 +1,4 @@
-"""What the platform asks of its queue."""
+"""The recurring tasks of all apps, and the state of the clusters that run them."""
 
 from typing import Any
 
@@ -12,15 +12,20 @@ from feeds.models import Lease
 
 
 def cluster_stats() -> list[Any]:
-    """One record a running cluster: pid, workers (pids), status. Read from the cache alone, as the
-    database may be away or locked."""
+    """Return a record of each running cluster, with `pid`, `workers` (pids) and `status`.
+
+    They are read from the cache alone, because the database may be down or locked.
+    """
     return list(Stat.get_all(Broker()))
 
 
 @transaction.atomic
 def ensure_schedules() -> None:
-    """Make all schedules, once. Two workers that start together must not make them twice, as
-    their names are not unique."""
+    """Create the schedules that are missing.
+
+    The lock keeps two workers that start together from creating them twice, because the names of
+    schedules are not unique.
+    """
     lease, _ = Lease.objects.get_or_create(name="schedules")
     if connection.features.has_select_for_update:
         Lease.objects.select_for_update().get(pk=lease.pk)

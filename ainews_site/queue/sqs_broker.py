@@ -1,35 +1,36 @@
-"""Messages in Amazon's SQS, for many machines. boto3 reads keys and roles from AWS_*."""
+"""The broker that stores messages in Amazon SQS. boto3 reads the credentials from AWS_*."""
 
 import os
 from typing import Any
 
 from botocore.exceptions import ClientError
 from django.conf import settings
-from django_q.brokers.aws_sqs import Sqs as Plain
+from django_q.brokers.aws_sqs import Sqs as BaseSqs
 from django_q.conf import Conf
 
 from ainews_site.queue.config import FAST
 from ainews_site.queue.orm_broker import queues_taken
 
 WAIT, SHORT_WAIT = 5, 1
-"""Seconds that SQS may hold an empty answer back; a worker stops no sooner than that."""
+"""Seconds that SQS waits for a message, with one queue and with two. A worker that stops waits for
+it."""
 MISSING = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 
 
-class Sqs(Plain):  # type: ignore[misc]
-    """django-q2's broker, for two queues, and with a connection for each process.
+class Sqs(BaseSqs):  # type: ignore[misc]
+    """django-q2's broker for two queues, with a connection for each process.
 
-    The cluster forks after its first request: a connection that parent and child share
-    would mix up their answers.
+    The cluster forks after its first request. If parent and child shared a connection, they would
+    get each other's responses.
     """
 
     def __init__(self, list_key: str | None = None) -> None:
-        self._opened = 0
+        self._pid = 0
         self._queues: dict[str, Any] = {}
         super().__init__(list_key)
 
     def get_queue(self) -> Any:
-        """Ours, opened when it is used; see `queue`."""
+        """Return None: the queue is opened when `queue` is first used."""
         return None
 
     @property
@@ -38,13 +39,13 @@ class Sqs(Plain):  # type: ignore[misc]
 
     @queue.setter
     def queue(self, _: Any) -> None:
-        """Set by the parent class, which keeps one for all processes."""
+        """Ignore the value that the base class sets, which all processes would share."""
 
     def _open(self, name: str) -> Any:
-        if self._opened != os.getpid():
+        if self._pid != os.getpid():
             self.connection = self.get_connection()
             self.sqs = self.connection.resource("sqs")
-            self._opened, self._queues = os.getpid(), {}
+            self._pid, self._queues = os.getpid(), {}
         if name not in self._queues:
             self._queues[name] = self._find(queue_name(name))
         return self._queues[name]
@@ -67,7 +68,7 @@ class Sqs(Plain):  # type: ignore[misc]
                 WaitTimeSeconds=WAIT if len(names) == 1 else SHORT_WAIT,
             )
             if messages:
-                return [((queue.url, one.receipt_handle), one.body) for one in messages]
+                return [((queue.url, message.receipt_handle), message.body) for message in messages]
         return None
 
     def queue_size(self) -> int:
@@ -80,6 +81,6 @@ class Sqs(Plain):  # type: ignore[misc]
 
 
 def queue_name(cluster: str) -> str:
-    """`news` and `news-slow` of sqs://region/news."""
+    """Return the name in SQS: `news` or `news-slow` for sqs://region/news."""
     name: str = settings.Q_CLUSTER["queue_name"]
     return name if cluster == FAST else f"{name}-{cluster}"

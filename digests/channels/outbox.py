@@ -58,7 +58,7 @@ def plan_deliveries(digest: Digest) -> int:
 
 def due_deliveries() -> list[int]:
     """Ids of the deliveries that are due, or whose claim has expired, oldest first."""
-    now = db_clock.ask()
+    now = db_clock.exact_now()
     waiting = Q(state=State.WAITING, next_try_at__lte=now)
     expired = Q(state__in=[State.CLAIMED, State.SENDING], until__lt=now)
     due = Delivery.objects.filter(_DELIVERABLE, waiting | expired)
@@ -122,7 +122,7 @@ def _record_crash(delivery: Delivery, error: BaseException) -> None:
 
 def _claim(pk: int) -> Delivery | None:
     """Claim a delivery, or give it up if its sender died and it must not be repeated."""
-    now = db_clock.ask()
+    now = db_clock.exact_now()
     own, is_expired = Delivery.objects.filter(pk=pk), Q(until__lt=now)
     # People cannot tell a second copy from the first.
     may_repeat = Q(channel__kind__in=kinds_detecting_repeats())

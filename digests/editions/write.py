@@ -76,7 +76,7 @@ def _keep(user: User | None, day: date, window: Window, edition: Edition) -> Dig
             return same
         digest, _ = Digest.objects.update_or_create(user=user, date=day, defaults=kept)
         if user is not None:
-            user.has_acted()
+            user.bump_cache_version()
     return digest
 
 

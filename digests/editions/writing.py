@@ -111,7 +111,7 @@ def _known_until(editions: DigestQuerySet, now: datetime) -> dict[int | None, di
 
 def waiting_writings() -> list[int]:
     """Those that a worker should take now, everyone's first."""
-    now = db_clock.ask()
+    now = db_clock.exact_now()
     free = Q(until=None) | Q(until__lt=now)
     waiting = Writing.objects.filter(free, next_try_at__lte=now)
     return list(waiting.order_by(F("user").asc(nulls_first=True)).values_list("pk", flat=True))
@@ -143,7 +143,7 @@ def work_off(pk: int) -> bool:
 
 
 def _claim(pk: int) -> Writing | None:
-    now = db_clock.ask()
+    now = db_clock.exact_now()
     own = Writing.objects.filter(pk=pk)
     claimed = own.filter(Q(until=None) | Q(until__lt=now), next_try_at__lte=now).update(
         until=now + HOLD, attempts=F("attempts") + 1, done=0, total=0, error=""

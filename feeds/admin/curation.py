@@ -238,16 +238,16 @@ class FolderAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, folder: Folder, form: Any, change: bool) -> None:
         super().save_model(request, folder, form, change)
-        transaction.on_commit(folder.user.has_acted)
+        transaction.on_commit(folder.user.bump_cache_version)
 
     def delete_model(self, request: HttpRequest, folder: Folder) -> None:
         super().delete_model(request, folder)
-        transaction.on_commit(folder.user.has_acted)
+        transaction.on_commit(folder.user.bump_cache_version)
 
     def delete_queryset(self, request: HttpRequest, folders: QuerySet[Folder]) -> None:
         readers = list(folders.values_list("user", flat=True))
         super().delete_queryset(request, folders)
-        transaction.on_commit(lambda: User.have_changed(readers))
+        transaction.on_commit(lambda: User.bump_cache_versions(readers))
 
 
 @admin.register(Subscription)
@@ -259,13 +259,13 @@ class SubscriptionAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, one: Subscription, form: Any, change: bool) -> None:
         super().save_model(request, one, form, change)
-        transaction.on_commit(one.user.has_acted)
+        transaction.on_commit(one.user.bump_cache_version)
 
     def delete_model(self, request: HttpRequest, one: Subscription) -> None:
         super().delete_model(request, one)
-        transaction.on_commit(one.user.has_acted)
+        transaction.on_commit(one.user.bump_cache_version)
 
     def delete_queryset(self, request: HttpRequest, some: QuerySet[Subscription]) -> None:
         readers = list(some.values_list("user", flat=True))
         super().delete_queryset(request, some)
-        transaction.on_commit(lambda: User.have_changed(readers))
+        transaction.on_commit(lambda: User.bump_cache_versions(readers))

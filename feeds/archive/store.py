@@ -119,7 +119,7 @@ def _months_with_items(end: int) -> Iterator[tuple[int, int]]:
 def _archive(folder: Path, low: int, high: int, held: Held) -> ArchivePart | None:
     if not _wanted(low, high).exists():
         return None
-    made_at = db_clock.ask()
+    made_at = db_clock.exact_now()
     names = _free_names(low, high)
     manifest = Manifest(names[0], low, high, made_at.isoformat())
     manifest.sources = {str(pk): url for pk, url in Source.objects.values_list("pk", "url")}

@@ -36,7 +36,7 @@ class Held:
         """Extend the lease. Returns False if another process has taken it over; then the caller
         must write nothing more."""
         mine = Lease.objects.filter(name=self.name, token=self._token, holder=me())
-        return mine.update(until=db_clock.ask() + lasts()) == 1
+        return mine.update(until=db_clock.exact_now() + lasts()) == 1
 
 
 def lasts() -> timedelta:
@@ -54,7 +54,7 @@ def lease(name: str) -> Iterator[Held | None]:
 
     Yields None if another process holds it.
     """
-    now = db_clock.ask()
+    now = db_clock.exact_now()
     row, _ = Lease.objects.get_or_create(name=name)
     was_mine = row.holder == me()
     free = Q(until__isnull=True) | Q(until__lt=now) | Q(holder=me())

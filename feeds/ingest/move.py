@@ -94,7 +94,7 @@ def _move_readers(source: Source, known: Source) -> None:
 
 def _tell(readers: Iterable[int]) -> None:
     """After the commit: a reader who acts meanwhile takes the locks in another order."""
-    transaction.on_commit(lambda: User.have_changed(readers))
+    transaction.on_commit(lambda: User.bump_cache_versions(readers))
 
 
 def _carry_over(source: Source, known: Source, shows_same: bool) -> None:

@@ -90,7 +90,7 @@ def poll_sources(
     """
     started = time.monotonic()
     wanted = list(source_ids)
-    sources = claim(wanted, db_clock.ask())
+    sources = claim(wanted, db_clock.exact_now())
     poll = _Poll(sources, now, on_result)
     try:
         poll.run(limits or Limits.from_settings(), started + seconds)
@@ -159,7 +159,7 @@ class _Poll:
                 if time.monotonic() > until:
                     break
                 if time.monotonic() - renewed > renew_after:
-                    renew(list(self.waiting.values()), db_clock.ask())
+                    renew(list(self.waiting.values()), db_clock.exact_now())
                     renewed = time.monotonic()
 
     def _take(self, result: FetchResult) -> None:

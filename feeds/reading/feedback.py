@@ -29,7 +29,7 @@ def follow_story(user: User, story_id: int, wanted: bool) -> bool:
         FollowedStory.objects.get_or_create(user=user, story_id=story_id)
     else:
         FollowedStory.objects.filter(user=user, story=min(story_id, LARGEST)).delete()
-    user.has_acted()
+    user.bump_cache_version()
     return True
 
 
@@ -46,7 +46,7 @@ def weigh_topic(user: User, topic: str, level: str) -> None:
         kept.interests[topic] = level
     kept.save(update_fields=["interests"])
     user.interests = kept.interests
-    user.has_acted()
+    user.bump_cache_version()
 
 
 @transaction.atomic
@@ -57,7 +57,7 @@ def weigh_source(user: User, source_id: int, level: str) -> bool:
     found = Subscription.objects.filter(user=user, source=min(source_id, LARGEST)).update(
         level=level
     )
-    user.has_acted()
+    user.bump_cache_version()
     return bool(found)
 
 
@@ -73,7 +73,7 @@ def forget_item(user: User, item_id: int) -> bool:
     """What was done with it says nothing any more; it stays read, saved or hidden."""
     states = ItemState.objects.filter(user=user, item=min(item_id, LARGEST), told_at__isnull=False)
     found = states.update(told_at=None, is_opened=False, is_disliked=False)
-    user.has_acted()
+    user.bump_cache_version()
     return bool(found)
 
 
@@ -87,7 +87,7 @@ def forget_taste(user: User) -> None:
     Subscription.objects.filter(user=user).exclude(level="normal").update(level="normal")
     User.objects.filter(pk=user.pk).update(interests={})
     user.interests = {}
-    user.has_acted()
+    user.bump_cache_version()
 
 
 def log_impression(

@@ -48,7 +48,7 @@ def set_state(
         unique_fields=["user", "item"],
         update_fields=[*values, "changed_at"],
     )
-    user.has_acted()
+    user.bump_cache_version()
     return ids
 
 
@@ -88,7 +88,7 @@ def mark_all_read(user: User, source_ids: Collection[int] | None, upto_seq: int)
     )
     Subscription.objects.filter(pk__in=marks).update(read_up_to=upto)
     ItemState.objects.filter(user=user, item__in=items).update(is_read=None)
-    user.has_acted()
+    user.bump_cache_version()
     return undo
 
 
@@ -105,5 +105,5 @@ def undo_mark(user: User, undo_id: int) -> bool:
         )
     ItemState.objects.filter(user=user, item__in=undo.unread_items).update(is_read=False)
     undo.delete()
-    user.has_acted()
+    user.bump_cache_version()
     return True

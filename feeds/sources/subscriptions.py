@@ -92,7 +92,7 @@ def subscribe(
         subscription.save(update_fields=["folder"])
     if source.status != Source.Status.ACTIVE and not source.is_public:
         _wake([source.pk])
-    user.has_acted()
+    user.bump_cache_version()
     return subscription
 
 
@@ -118,7 +118,7 @@ def unsubscribe(user: User, source: Source) -> None:
     Subscription.objects.filter(user=user, source=source).delete()
     private = Source.objects.filter(pk=source.pk, is_public=False, subscriptions__isnull=True)
     private.filter(status=Source.Status.ACTIVE).update(status=Source.Status.PAUSED)
-    user.has_acted()
+    user.bump_cache_version()
 
 
 def _wake(pks: Iterable[int]) -> None:
@@ -185,7 +185,7 @@ def _follow_all(
         ignore_conflicts=True,
     )
     _wake(sources[url].pk for url in added)
-    user.has_acted()
+    user.bump_cache_version()
     return added, list(known), _left_out(len(new) - len(added), lacking)
 
 
@@ -289,5 +289,5 @@ def subscribe_all(user: User, sources: Sequence[Source]) -> int:
         ],
         ignore_conflicts=True,
     )
-    user.has_acted()
+    user.bump_cache_version()
     return Subscription.objects.filter(user=user).count() - before

@@ -69,7 +69,7 @@ def write(user_id: int | None, trends: Iterable[Trend], now: datetime) -> None:
     if user_id is None:
         bump_revision(CONTENT)
     else:
-        User.have_changed([user_id])
+        User.bump_cache_versions([user_id])
 
 
 def _row(trend: Trend) -> dict[str, Any]:

@@ -68,14 +68,14 @@ def follow(user: User, text: str, label: str = "") -> TrendFollow:
         user=user, term=term, defaults={"label": shown[:100]}
     )
     if is_new:
-        user.has_acted()
+        user.bump_cache_version()
     return followed
 
 
 @transaction.atomic
 def unfollow(user: User, term: str) -> None:
     TrendFollow.objects.filter(user=user, term=written(term)).delete()
-    user.has_acted()
+    user.bump_cache_version()
 
 
 def alert(seen: Seen, rises: Iterable[Rise], users: Sequence[int | None], now: datetime) -> int:
@@ -133,7 +133,7 @@ def _tell(one: TrendFollow, burst: _Burst, now: datetime) -> bool:
         made_at=now,
         due_at=due(now, one.user.time_zone),
     )
-    one.user.has_acted()
+    one.user.bump_cache_version()
     return True
 
 
@@ -168,7 +168,7 @@ def alerts_for(user: User, now: datetime) -> list[TrendAlert]:
 def dismiss(user: User, now: datetime) -> None:
     """The reader has seen all their alerts."""
     TrendAlert.objects.filter(user=user, seen_at=None).update(seen_at=now)
-    user.has_acted()
+    user.bump_cache_version()
 
 
 def forget_alerts(now: datetime) -> None:

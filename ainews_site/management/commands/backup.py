@@ -9,7 +9,7 @@ from django.db import Error
 
 from ainews_site.backup.row_counts import BackupError
 from ainews_site.backup.sqlite import make_backup
-from ainews_site.infra.schema import is_empty, problem_in_words, schema_problem
+from ainews_site.infra.schema import has_no_tables, problem_in_words, schema_problem
 
 
 class Command(BaseCommand):
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         if keep < 0:
             raise CommandError("--keep must be 0 (keep all) or more.")
         try:
-            if is_empty():
+            if has_no_tables():
                 raise BackupError(schema_problem())
             path = make_backup(folder, keep=keep)
         except BackupError as error:

@@ -36,7 +36,7 @@ from feeds.models import FetchLog, Source
 
 LEAST_FREE = 500 * 1024 * 1024
 LATELY = timedelta(minutes=15)
-MOST_WAITING = 20
+MAX_WAITING = 20
 SLOWLY = "of the slow queue"
 BEFORE_US = 1_735_689_600
 """The beginning of 2025: a clock that says less was never set."""
@@ -134,7 +134,7 @@ def queue() -> str:
     if not heartbeats() and not fetched.exists():
         return "no worker is running; run make run or manage.py worker."
     waiting = get_broker(SLOW).queue_size()
-    if waiting > MOST_WAITING:
+    if waiting > MAX_WAITING:
         return f"{waiting} slow tasks are waiting; run manage.py worker --queue slow."
     return ""
 

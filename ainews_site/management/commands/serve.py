@@ -1,4 +1,4 @@
-"""`manage.py serve`: web and worker together, for one machine."""
+"""`manage.py serve` runs the web server and the worker together, on one machine."""
 
 from typing import Any
 

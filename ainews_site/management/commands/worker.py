@@ -1,4 +1,4 @@
-"""`manage.py worker`: works off the queue, on as many machines as one likes."""
+"""`manage.py worker` runs the tasks of the queue. It can run on several machines."""
 
 import signal
 import time
@@ -14,13 +14,13 @@ from ainews_site.infra.console import report
 from ainews_site.infra.schema import schema_problem
 from ainews_site.process.supervisor import Child, Stopped, Watchdog, worker_child
 from ainews_site.queue.config import FAST, SLOW
-from ainews_site.queue.schedule_repair import Upkeep
+from ainews_site.queue.schedule_repair import ClockCheck
 from ainews_site.queue.schedules import ensure_schedules
 
 FINISH = 300.0
-"""Seconds that tasks in hand have to end when we are stopped; polls end within."""
+"""Seconds that running tasks have to finish when the command is stopped. Polls take less."""
 GRACE = 30.0
-"""Seconds they have when one process of the cluster died and all must start anew."""
+"""Seconds that they have if one process of the cluster died and all are restarted."""
 PAUSE = 2.0
 
 
@@ -56,14 +56,14 @@ class Command(BaseCommand):
 
 
 def queues(queue: str, processes: int) -> dict[str, int]:
-    """How many processes each cluster has: slow work is seldom, and one is enough for it."""
+    """Return the number of processes of each cluster. Slow tasks are rare, so one is enough."""
     if queue == "all":
         return {FAST: processes, SLOW: 1}
     return {FAST if queue == "fast" else SLOW: processes}
 
 
 def work(wanted: dict[str, int]) -> None:
-    """Runs the clusters until stopped, then lets them end what they have in hand."""
+    """Run the clusters until stopped, then let them finish their running tasks."""
     children: list[Child] = []
     try:
         expect_stop()
@@ -78,20 +78,21 @@ def work(wanted: dict[str, int]) -> None:
     finally:
         for child in children:
             child.stop(0)
-            child.forget()
+            child.clean_up()
 
 
 def watch(watchdogs: Sequence[Watchdog]) -> None:
-    upkeep = Upkeep()
+    """Check the clusters until a signal raises Stopped."""
+    clock_check = ClockCheck()
     while True:
-        upkeep.look()
+        clock_check.run_if_due()
         for watchdog in watchdogs:
-            watchdog.look()
+            watchdog.check()
         time.sleep(PAUSE)
 
 
 def finish(children: Sequence[Child]) -> None:
-    """Until all have ended, the time is up, or somebody is in a hurry."""
+    """Wait until all clusters have ended, FINISH seconds have passed, or a second signal comes."""
     until = time.monotonic() + FINISH
     with suppress(Stopped):
         expect_stop()
@@ -102,12 +103,13 @@ def finish(children: Sequence[Child]) -> None:
 
 
 def expect_stop() -> None:
+    """Let the next SIGINT or SIGTERM raise Stopped."""
     signal.signal(signal.SIGINT, raise_stopped)
     signal.signal(signal.SIGTERM, raise_stopped)
 
 
 def raise_stopped(number: int, frame: Any) -> None:
-    # What the first signal began must not be interrupted before it can be.
+    # Ignore further signals until `finish` is ready to be interrupted.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Stopped

@@ -52,7 +52,7 @@ class Wanted:
 
 def admit(wanted: Wanted) -> LanguageCall:
     """Let a call in. Raises BudgetSpentError, ModelBusyError, ModelAwayError, each in words."""
-    now = db_clock.ask()
+    now = db_clock.exact_now()
     with transaction.atomic():
         month = _hold(now.date())
         _account_for_lost(now)
@@ -100,7 +100,7 @@ def succeeded(server: LanguageServer) -> None:
 
 def failed(server: LanguageServer, error: LanguageModelError, pause: float = 0.0) -> None:
     """Count a failure; the third in a row, or one with a `pause` in seconds, opens the circuit."""
-    now = db_clock.ask()
+    now = db_clock.exact_now()
     with transaction.atomic():
         held = LanguageServer.objects.select_for_update().get(pk=server.pk)
         held.failures += 1

@@ -51,7 +51,7 @@ def close_story(old: int, story: int, *, is_public: bool) -> None:
     following = FollowedStory.objects.filter(story=story).values("user")
     moved = list(followers.exclude(user__in=following).values_list("user", flat=True))
     followers.filter(user__in=moved).update(story=story)
-    User.have_changed(moved)
+    User.bump_cache_versions(moved)
     StoryRedirect.objects.update_or_create(
         old_id=old, defaults={"story_id": story, "is_public": is_public}
     )

@@ -186,7 +186,7 @@ def _save_settings(request: ReaderRequest, found: Source) -> HttpResponse:
             subscription.folder = folder_at(request.user, form.cleaned_data["folder_path"])
             subscription.title = form.cleaned_data["title"]
             subscription.save(update_fields=["title", "folder"])
-            request.user.has_acted()
+            request.user.bump_cache_version()
     except FeedError as error:
         form.add_error("folder_path", str(error))
         return _detail(request, found, form)

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from django_q.models import Schedule
 
-from ainews_site.queue.schedule_repair import mend_schedules
+from ainews_site.queue.schedule_repair import repair_schedules
 from ainews_site.queue.schedules import ensure_schedules
 from tests.services import Postgres
 from tests.workers import (
@@ -87,10 +87,10 @@ def test_a_schedule_put_off_by_a_wrong_clock_is_due_again() -> None:
     ensure_schedules()
     now = timezone.now()
     Schedule.objects.update(next_run=now + timedelta(hours=1))
-    mend_schedules()
+    repair_schedules()
     due = Schedule.objects.filter(next_run__lte=timezone.now())
     often = {"poll_due", "write_due_digests", "deliver_digests"}
     assert set(due.values_list("name", flat=True)) == often
     Schedule.objects.update(next_run=now + timedelta(seconds=59))
-    mend_schedules()
+    repair_schedules()
     assert not Schedule.objects.filter(next_run__lte=timezone.now()).exists()

@@ -16,15 +16,15 @@ from tests.make import make_source
 
 @pytest.mark.django_db
 def test_the_present_is_the_databases() -> None:
-    assert abs(db_clock.ask() - timezone.now()) < db_clock.TOLERATED
-    assert abs(db_clock.now() - db_clock.ask()) < timedelta(seconds=5)
+    assert abs(db_clock.exact_now() - timezone.now()) < db_clock.TOLERATED
+    assert abs(db_clock.now() - db_clock.exact_now()) < timedelta(seconds=5)
     assert db_clock.problem() == ""
 
 
 @pytest.mark.django_db
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="one machine has one clock")
 def test_it_goes_on_between_two_questions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db_clock, "_asked", None)
+    monkeypatch.setattr(db_clock, "_last_query", None)
     first = db_clock.now()
     monkeypatch.setattr(timezone, "now", lambda: first - timedelta(days=400))
     assert timedelta(0) <= db_clock.now() - first < timedelta(seconds=60)
@@ -38,7 +38,7 @@ def test_what_a_clock_put_off_for_years_is_due() -> None:
     Lease.objects.create(name="group", holder="another", until=later)
     poll_due()
     assert list(Source.objects.due()) == [source]
-    assert claim([source.pk], db_clock.ask())
+    assert claim([source.pk], db_clock.exact_now())
     with lease("group") as held:
         assert held is not None
 

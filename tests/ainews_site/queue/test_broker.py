@@ -65,7 +65,7 @@ def test_a_message_that_was_done_meanwhile_is_not_run() -> None:
         assert worker.result() == []
 
 
-def test_a_message_in_hand_is_hidden_until_it_can_have_ended() -> None:
+def test_a_taken_message_is_hidden_until_its_task_can_have_ended() -> None:
     broker = Database(list_key=FAST)
     broker.enqueue("poll")
     assert take() == ["poll"]

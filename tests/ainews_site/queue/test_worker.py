@@ -58,7 +58,7 @@ def test_long_work_does_not_delay_a_poll_and_is_finished_when_stopped(
         assert not (tmp_path / "long0.ended").exists()
         worker.process.send_signal(signal.SIGTERM)
         assert wait_for(lambda: "Stopping" in worker.log()), worker.log()
-        assert worker.process.poll() is None, "it waits for what is in hand"
+        assert worker.process.poll() is None, "it waits for the running task"
         go.touch()
         assert worker.process.wait(100) == 0
     finally:
@@ -224,12 +224,12 @@ print(len(taken), len(set(taken)))
     assert done.stdout.strip() == "60 60", done.stderr[-2000:]
 
 
-def test_the_mark_of_work_in_hand_goes_with_its_process(tmp_path: Path) -> None:
+def test_the_busy_lock_ends_with_its_process(tmp_path: Path) -> None:
     from ainews_site.queue.busy_lock import is_busy
 
     file = tmp_path / "in_hand"
     code = (
-        "import time; from ainews_site.queue import busy_lock; busy_lock._take();"
+        "import time; from ainews_site.queue import busy_lock; busy_lock._acquire();"
         "print(1, flush=True)"
     )
     process = subprocess.Popen(
