@@ -1,4 +1,4 @@
-"""The accounts app: users and what they prefer."""
+"""The accounts app: users, sign-in, preferences, API tokens."""
 
 from django.apps import AppConfig
 

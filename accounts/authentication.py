@@ -1,4 +1,4 @@
-"""`Authorization: Bearer ain_…` for the REST API."""
+"""Authenticates requests of the REST API by `Authorization: Bearer ain_…`."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,23 +23,23 @@ class ApiTokenAuthentication(BaseAuthentication):
         address = client_network(request._request)
         guesses.check(address)
         token_hash = hash_token(token)
-        found = ApiToken.objects.select_related("user").filter(token_hash=token_hash).first()
-        if found is None or not found.user.is_active:
+        api_token = ApiToken.objects.select_related("user").filter(token_hash=token_hash).first()
+        if api_token is None or not api_token.user.is_active:
             guesses.count(address, token_hash)
             raise AuthenticationFailed("Invalid API token.")
         now = timezone.now()
-        # Once a minute is enough to say when it was used, and spares a write a request.
-        if found.last_used_at is None or now - found.last_used_at > timedelta(minutes=1):
-            own = ApiToken.objects.filter(pk=found.pk)
-            try_to_write(lambda: own.update(last_used_at=now), key=("token", found.pk))
-        return found.user, found
+        # Record the use once a minute, which saves a write at most requests.
+        if api_token.last_used_at is None or now - api_token.last_used_at > timedelta(minutes=1):
+            row = ApiToken.objects.filter(pk=api_token.pk)
+            try_to_write(lambda: row.update(last_used_at=now), key=("token", api_token.pk))
+        return api_token.user, api_token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """What the OpenAPI schema says of it."""
+    """Describes the authentication in the OpenAPI schema."""
 
     target_class = ApiTokenAuthentication
     name = "token"

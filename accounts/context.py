@@ -1,4 +1,4 @@
-"""What every template knows of the reader's preferences, also when signed out."""
+"""A context processor that adds the reader's preferences, or the defaults, to every template."""
 
 from typing import Any
 

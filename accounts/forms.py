@@ -10,7 +10,7 @@ from django.db import transaction
 from accounts.limits import Counter, Limit
 from accounts.models import User
 from accounts.quotas import TOKENS
-from accounts.throttle import forget, take
+from accounts.throttle import count_attempt, reset_attempts
 
 if TYPE_CHECKING:
     UserForm = forms.ModelForm[User]
@@ -29,13 +29,16 @@ class SigninForm(AuthenticationForm):
 
 
 class OldPasswordForm(PasswordChangeForm):
-    """A new password for who knows the old one, which cannot be guessed from an open session."""
+    """Changes the password of a user who knows the old one.
+
+    Guesses are throttled, so that nobody can find the password from an open session.
+    """
 
     def clean_old_password(self) -> str:
         guesses = Counter(OLD_PASSWORD, str(self.user.pk))
-        take(guesses)
+        count_attempt(guesses)
         old_password: str = super().clean_old_password()
-        forget(guesses)
+        reset_attempts(guesses)
         return old_password
 
 
@@ -47,7 +50,7 @@ class ReadingForm(UserForm):
 
 
 class DigestForm(UserForm):
-    """How often is asked in words; the days count only where they are to be chosen."""
+    """The schedule of digests. `days` is used only if `often` is "chosen"."""
 
     EVERY_DAY, WEEKDAYS = "0123456", "01234"
     OFTEN = (
@@ -78,9 +81,9 @@ class DigestForm(UserForm):
 
     def __init__(self, data: Any = None, *, instance: User) -> None:
         super().__init__(data, instance=instance)
-        kept = instance.digest_days
-        self.initial["often"] = kept if kept in ("", self.EVERY_DAY, self.WEEKDAYS) else "chosen"
-        self.initial["days"] = [int(day) for day in kept]
+        days = instance.digest_days
+        self.initial["often"] = days if days in ("", self.EVERY_DAY, self.WEEKDAYS) else "chosen"
+        self.initial["days"] = [int(day) for day in days]
 
     def clean_time_zone(self) -> str:
         zone = str(self.cleaned_data["time_zone"])
@@ -94,7 +97,7 @@ class DigestForm(UserForm):
             self.add_error("days", "Choose at least one day, or “Only when I ask”.")
 
     def save(self, commit: bool = True) -> User:
-        """A form that says nothing of days, as an old one, leaves them alone."""
+        """Save the schedule. The days stay as they are if the form was sent without a schedule."""
         if "often" in self.data:
             often = self.cleaned_data["often"]
             days = "".join(str(day) for day in sorted(self.cleaned_data["days"]))
@@ -103,8 +106,10 @@ class DigestForm(UserForm):
 
 
 class InterestsForm(forms.Form):
-    """One choice in words a topic; `topics` are (slug, label). The page carries what each was when
-    it was shown, so that what the reader changed can be told."""
+    """A choice of a level for each topic. `topics` are pairs of a slug and a label.
+
+    The page contains the initial value of each field, so that `save` knows what was changed.
+    """
 
     def __init__(self, user: User, topics: list[tuple[str, str]], data: Any = None) -> None:
         super().__init__(data)
@@ -121,16 +126,18 @@ class InterestsForm(forms.Form):
 
     @transaction.atomic
     def save(self) -> None:
-        """Save the topics that were changed in the form. The others stay as they are now: another
-        page may have changed them since this one was shown."""
-        kept = User.objects.select_for_update().get(pk=self.user.pk)
+        """Save the topics that were changed in the form.
+
+        The others stay as they are, because another page may have changed them meanwhile.
+        """
+        user = User.objects.select_for_update().get(pk=self.user.pk)
         for name in self.changed_data:
             slug, level = name.removeprefix("topic-"), self.cleaned_data[name]
-            kept.interests.pop(slug, None)
+            user.interests.pop(slug, None)
             if level not in ("", "normal"):
-                kept.interests[slug] = level
-        kept.save(update_fields=["interests"])
-        self.user.interests = kept.interests
+                user.interests[slug] = level
+        user.save(update_fields=["interests"])
+        self.user.interests = user.interests
 
 
 class TokenForm(forms.Form):

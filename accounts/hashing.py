@@ -1,8 +1,8 @@
 """Hashes passwords one at a time, in a thread of low priority.
 
-Hashing a password takes a CPU for half a second, by design. Strangers who send wrong passwords
-must not take the CPUs and the threads that serve pages: each process hashes one password at a
-time, lets a second one wait, and refuses the others.
+Hashing a password takes half a second of CPU time, by design. Strangers who send wrong passwords
+must not occupy the CPUs and the threads that serve pages. Each process hashes one password at a
+time, lets a second request wait, and refuses the others.
 """
 
 import os
@@ -18,15 +18,15 @@ from accounts.limits import TooMany
 
 T = TypeVar("T")
 
-MOST_AT_ONCE = 2
-"""Passwords that are hashed or wait for it, in one process."""
+MAX_REQUESTS = 2
+"""Number of passwords in one process that are being hashed or wait for it."""
 NICENESS, LOWEST = 5, 19
 """How much lower the priority of hashing is than that of pages, and the lowest there is."""
 RETRY_AFTER = 2
 
 
-class Turns:
-    """The thread that hashes, made at its first use."""
+class HashingThread:
+    """The thread that hashes. It is created at its first use."""
 
     def __init__(self) -> None:
         self._reset()
@@ -35,11 +35,11 @@ class Turns:
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._free = threading.Semaphore(MOST_AT_ONCE)
+        self._free = threading.Semaphore(MAX_REQUESTS)
         self._pool: ThreadPoolExecutor | None = None
 
     def run(self, act: Callable[[], T]) -> T:
-        """What `act` returns. Raises TooMany when others are waiting already."""
+        """Run `act` in the thread and return its result. Raises TooMany if others wait already."""
         if not self._free.acquire(blocking=False):
             raise TooMany(RETRY_AFTER, "people sign in just now")
         try:
@@ -63,11 +63,13 @@ def lower_priority() -> None:
         os.setpriority(os.PRIO_PROCESS, thread, min(nice, LOWEST))
 
 
-turns = Turns()
+hashing_thread = HashingThread()
 
 
 class InTurnHasher(PBKDF2PasswordHasher):
-    """Django's default hasher, with the same hashes."""
+    """Django's default hasher, run in the hashing thread. The hashes are the same."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
-        return turns.run(lambda: super(InTurnHasher, self).encode(password, salt, iterations))
+        return hashing_thread.run(
+            lambda: super(InTurnHasher, self).encode(password, salt, iterations)
+        )

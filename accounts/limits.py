@@ -1,36 +1,42 @@
-"""How often something may be tried, and the exception for what was tried too often."""
+"""Limits of attempts, and the exception for too many of them."""
 
 import math
 from dataclasses import dataclass
 
 from django.utils.crypto import salted_hmac
 
-MOST_DOUBLINGS = 16
+MAX_DOUBLINGS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`free` attempts need no waiting. Each further one is allowed after a pause, which doubles
-    from `pause` to `longest` seconds. A count is forgotten `kept` seconds after its last attempt.
+    """A limit with growing pauses.
+
+    The first `free` attempts need no waiting. Each further one is allowed after a pause, which
+    doubles from `pause` to `longest` seconds. A count is reset `forget_after` seconds after its
+    last attempt.
     """
 
     name: str
     free: int
     pause: float = 30
     longest: float = 900
-    kept: float = 3600
+    forget_after: float = 3600
 
     def pause_after(self, attempts: int) -> float:
-        """The pause that follows the attempt of this number; 0 while attempts are free."""
+        """Return the pause after attempt number `attempts` in seconds, or 0 if it is free."""
         if attempts <= self.free:
             return 0
-        doublings = min(attempts - self.free - 1, MOST_DOUBLINGS)
+        doublings = min(attempts - self.free - 1, MAX_DOUBLINGS)
         return min(self.pause * 2.0**doublings, self.longest)
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A limit, and whom or what attempts are counted for. `key` reveals neither."""
+    """A limit, and the account or address that attempts are counted for.
+
+    `key` is a keyed hash that reveals neither.
+    """
 
     limit: Limit
     value: str
@@ -50,6 +56,6 @@ class TooMany(Exception):
 
 
 def in_words(seconds: int) -> str:
-    """`30 seconds`, or `2 minutes`, rounded up."""
+    """Return the time in words, rounded up, such as `30 seconds` or `2 minutes`."""
     count, unit = (seconds, "second") if seconds < 120 else (math.ceil(seconds / 60), "minute")
     return f"{count} {unit}{'' if count == 1 else 's'}"

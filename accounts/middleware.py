@@ -1,4 +1,4 @@
-"""Answers what was tried too often, and has browsers carry that they signed in."""
+"""Answers 429 to requests that exceed a limit, and sets the device cookie after a sign-in."""
 
 from collections.abc import Callable
 
@@ -7,18 +7,20 @@ from django.template.loader import render_to_string
 
 from accounts.buckets import Buckets
 from accounts.limits import TooMany
-from accounts.signin_guard import client_network, set_device_cookie, take_back_signin
+from accounts.signin_guard import client_network, set_device_cookie, uncount_signin
 from ainews_site.infra.process_state import resets_process_state
 
 SIGNIN_PATHS = ("/signin/", "/admin/login/")
 signin_floods = Buckets(burst=60, per_second=2)
-"""Posts of one address, in one process. This keeps refusals cheap: the guard itself needs the
-form, the session and the shared counts."""
+"""Limits POST requests of one address to the sign-in forms, in one process.
+
+It makes refusals cheap, because the sign-in guard needs the form, the session and shared counts.
+"""
 resets_process_state(signin_floods.clear)
 
 
 class TooManyMiddleware:
-    """429 with `Retry-After`, and the time to wait in words."""
+    """Turns TooMany into a response 429 with `Retry-After` and the time to wait in words."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -36,7 +38,7 @@ class TooManyMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, TooMany):
             return None
-        take_back_signin(request)
+        uncount_signin(request)
         return too_many(request, error)
 
 

@@ -1,4 +1,4 @@
-"""Users, what they prefer, and the tokens by which they or their clients come in."""
+"""Users with their preferences, and the tokens that authenticate them or their clients."""
 
 import hashlib
 import secrets
@@ -13,18 +13,27 @@ from django.utils import timezone
 
 
 def new_version() -> int:
-    """By chance, so that none comes again: not by two at once, nor with a restored back-up."""
+    """Return a new cache version.
+
+    It is random rather than incremented, so that a value is never reused after concurrent updates
+    or a restore.
+    """
     return secrets.randbits(62)
 
 
 class VersionField(models.BigIntegerField):  # type: ignore[type-arg]
-    """Saving a whole row, read before somebody changed the version, leaves it alone."""
+    """A field that only an update overwrites.
+
+    Saving a whole row leaves it alone, because another process may have changed it meanwhile.
+    """
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         return super().pre_save(model_instance, add) if add else models.F(self.attname)
 
 
 class User(AbstractUser):
+    """A user with their preferences. `version` is part of the key of what is cached for them."""
+
     class Theme(models.TextChoices):
         SYSTEM = "system", "System"
         LIGHT = "light", "Light"
@@ -62,17 +71,17 @@ class User(AbstractUser):
     )
 
     def bump_cache_version(self) -> None:
-        """Another version: what was kept for this reader holds no longer.
+        """Set a new cache version, which invalidates everything cached for this user.
 
-        To be called last in the transaction of the action. As it is a row and no key of the
-        cache, all processes and replicas see it together with what was done.
+        Call it last in the transaction of the user's action. The version is a column rather than
+        a key of the cache, so that all processes and replicas see it together with the action.
         """
         self.version = new_version()
         User.objects.filter(pk=self.pk).update(version=self.version)
 
     @classmethod
     def bump_cache_versions(cls, readers: Iterable[int]) -> None:
-        """The same for readers to whom something was done."""
+        """Do the same for users who are affected by something that they did not do themselves."""
         cls.objects.filter(pk__in=readers).update(version=new_version())
 
 
@@ -100,6 +109,8 @@ class SigninToken(models.Model):
 
 
 class ApiToken(models.Model):
+    """A token for the REST API. Only its hash is stored."""
+
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=100)
     token_hash = models.CharField(max_length=64, unique=True)
@@ -118,8 +129,10 @@ class ApiToken(models.Model):
 
 
 class AttemptCount(models.Model):
-    """Attempts at something that can be guessed, counted here where there is no shared cache.
-    `key` is a keyed hash of whom or what they are counted for."""
+    """A count of attempts at something that can be guessed, used where there is no shared cache.
+
+    `key` is a keyed hash of the account or the address that the attempts are counted for.
+    """
 
     key = models.CharField(max_length=64, unique=True)
     attempts = models.PositiveIntegerField(default=0)

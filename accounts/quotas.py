@@ -1,4 +1,4 @@
-"""How many things of a kind one reader may have, from the setting QUOTAS."""
+"""Limits of how many objects of each kind one reader may own, from the setting QUOTAS."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,15 @@ from django.conf import settings
 
 from accounts.models import User
 
-NO_LIMIT = 10**9
+UNLIMITED = 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """`name` is the key in QUOTAS. A quota of 0 is none."""
+    """The limit for one kind. `name` is the key in QUOTAS, where 0 means that there is no limit.
+
+    `one` and `several` are nouns for messages.
+    """
 
     name: str
     one: str
@@ -20,14 +23,14 @@ class Quota:
     @property
     def most(self) -> int:
         most: int = settings.QUOTAS[self.name]
-        return most or NO_LIMIT
+        return most or UNLIMITED
 
     def room(self, used: int) -> int:
-        """How many more there may be."""
+        """Return how many more objects the reader may add, who has `used` of them."""
         return max(0, self.most - used)
 
     def problem(self, used: int, more: int = 1) -> str:
-        """Why there may not be `more`; empty where there may."""
+        """Return a sentence that says why `more` cannot be added, or "" if they can."""
         if more <= self.room(used):
             return ""
         return f"You already have {self.in_words(used)}, the maximum. Remove one first."
@@ -42,7 +45,9 @@ TOKENS = Quota("tokens", "API token", "API tokens")
 CHANNELS = Quota("channels", "channel", "channels")
 
 
-def hold(user: User) -> None:
-    """Lock the user's row until the end of the transaction, so that parallel requests count one
-    after the other what is there."""
+def lock_user(user: User) -> None:
+    """Lock the user's row until the end of the transaction.
+
+    Call it before counting the user's objects, so that parallel requests cannot exceed a quota.
+    """
     list(User.objects.select_for_update().filter(pk=user.pk).values_list("pk"))

@@ -1,6 +1,6 @@
-"""What lets programs in without the password: API tokens, and what other apps register.
+"""Revokes access that does not need the password: API tokens, and kinds that other apps register.
 
-A new password does not end these by itself, so the form that sets one offers to revoke them.
+A new password does not end such access by itself, so the password form offers to revoke it.
 """
 
 from collections.abc import Callable
@@ -10,13 +10,16 @@ from django import forms
 
 from accounts.models import ApiToken, User
 
-KEPT = "API tokens and secret feed addresses still work."
+NOT_REVOKED = "API tokens and secret feed addresses still work."
 
 
 @dataclass(frozen=True, slots=True)
 class Revocable:
-    """A kind of access. `count` tells how many of them a user has, `revoke` ends them; `noun` and
-    `done` are words for one and for several."""
+    """A kind of access that can be revoked.
+
+    `count` returns how many of them a user has, and `revoke` ends all of them. `noun` and `done`
+    are the words for one and for several, such as ("was revoked", "were revoked").
+    """
 
     noun: tuple[str, str]
     done: tuple[str, str]
@@ -28,30 +31,32 @@ _kinds: list[Revocable] = []
 
 
 def register(kind: Revocable) -> None:
-    """Have new passwords offer to revoke this kind. Called from `AppConfig.ready`."""
+    """Offer this kind on the password form. Call it from `AppConfig.ready`."""
     if kind not in _kinds:
         _kinds.append(kind)
 
 
-def add_offer(form: forms.Form, user: User) -> None:
-    """Add the field `revokes`, ticked, where there is something to revoke."""
-    words = [f"{count} {_form_of(kind.noun, count)}" for kind, count in _counts(user)]
+def add_revoke_field(form: forms.Form, user: User) -> None:
+    """Add the checkbox `revokes`, which is ticked, if the user has anything to revoke."""
+    words = [f"{count} {_inflect(kind.noun, count)}" for kind, count in _counts(user)]
     if words:
         label = f"Revoke my {' and '.join(words)}"
         form.fields["revokes"] = forms.BooleanField(label=label, required=False, initial=True)
 
 
-def take_offer(form: forms.Form, user: User) -> str:
-    """Revoke everything if the field was ticked. Returns a sentence on what was done, empty where
-    there was nothing to revoke."""
+def revoke_if_chosen(form: forms.Form, user: User) -> str:
+    """Revoke everything if the checkbox of `add_revoke_field` is ticked.
+
+    Returns a sentence on what was done, or "" if there was nothing to revoke.
+    """
     if "revokes" not in form.fields:
         return ""
     if not form.cleaned_data["revokes"]:
-        return KEPT
+        return NOT_REVOKED
     words = []
     for kind, count in _counts(user):
         kind.revoke(user)
-        words.append(f"{count} {_form_of(kind.noun, count)} {_form_of(kind.done, count)}")
+        words.append(f"{count} {_inflect(kind.noun, count)} {_inflect(kind.done, count)}")
     return f"{' and '.join(words)}." if words else ""
 
 
@@ -59,7 +64,7 @@ def _counts(user: User) -> list[tuple[Revocable, int]]:
     return [(kind, count) for kind in _kinds if (count := kind.count(user))]
 
 
-def _form_of(words: tuple[str, str], count: int) -> str:
+def _inflect(words: tuple[str, str], count: int) -> str:
     return words[0] if count == 1 else words[1]
 
 

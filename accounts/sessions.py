@@ -1,4 +1,4 @@
-"""Sessions in the database."""
+"""The session engine: Django's sessions in the database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,20 +9,22 @@ from django.db import OperationalError
 
 
 class SessionStore(db.SessionStore):
-    """Django's own store, except that a session which could not be written is not taken for one
-    that was deleted: Django raises UpdateError for both, and answers 400."""
+    """Django's store, but a failed write raises OperationalError.
+
+    Django raises UpdateError for it, as for a session that was deleted, and then answers 400.
+    """
 
     def save(self, must_create: bool = False) -> None:
-        with _telling_apart():
+        with _raising_operational_error():
             super().save(must_create)
 
     async def asave(self, must_create: bool = False) -> None:
-        with _telling_apart():
+        with _raising_operational_error():
             await super().asave(must_create)
 
 
 @contextmanager
-def _telling_apart() -> Iterator[None]:
+def _raising_operational_error() -> Iterator[None]:
     try:
         yield
     except UpdateError as error:

@@ -1,4 +1,4 @@
-"""The sign-in link: one use, fifteen minutes, from this machine or by HTTPS."""
+"""Sign-in links, which work once, within fifteen minutes, from this machine or by HTTPS."""
 
 from ipaddress import ip_address
 
@@ -14,7 +14,7 @@ FORWARDED_HEADERS = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
 
 
 def is_prefetch(request: HttpRequest) -> bool:
-    """Whether a browser or a chat client only looks ahead: that must not use up the link."""
+    """Return True if a browser or a chat client only prefetches, which must not use up the link."""
     return request.method != "GET" or any(
         word in request.headers.get(name, "").lower()
         for name in PREFETCH_HEADERS
@@ -23,12 +23,12 @@ def is_prefetch(request: HttpRequest) -> bool:
 
 
 def may_redeem(request: HttpRequest) -> bool:
-    """Whether nobody between the browser and this site can have read the link."""
+    """Return True if nobody between the browser and this site can have read the link."""
     return request.is_secure() or is_from_this_machine(request)
 
 
 def is_from_this_machine(request: HttpRequest) -> bool:
-    """Loopback by the connection itself; whatever came through a proxy is from elsewhere."""
+    """Return True if the connection is from loopback and did not pass through a proxy."""
     if any(name in request.headers for name in FORWARDED_HEADERS):
         return False
     try:
@@ -39,21 +39,21 @@ def is_from_this_machine(request: HttpRequest) -> bool:
 
 @transaction.atomic
 def redeem(token: str) -> User | None:
-    """The user of a valid `token`, which is then used up; None for any other."""
+    """Return the user of `token` and use it up. Returns None if the token is invalid."""
     valid_since = timezone.now() - SigninToken.LIFETIME
-    found = (
+    row = (
         SigninToken.objects.select_related("user")
         .filter(token_hash=hash_token(token), created_at__gte=valid_since, user__is_active=True)
         .first()
     )
-    # The count decides between two requests that come at once.
-    if found is None or not SigninToken.objects.filter(pk=found.pk).delete()[0]:
+    # Of two parallel requests, the one that deletes the row signs in.
+    if row is None or not SigninToken.objects.filter(pk=row.pk).delete()[0]:
         return None
-    return found.user
+    return row.user
 
 
 def signin_address(token: str) -> str:
-    """The link to be opened: of the site where it has HTTPS, else of this machine."""
+    """Return the sign-in link: on SITE_URL if that has HTTPS, else on this machine."""
     if settings.SITE_URL.startswith("https:"):
         return f"{settings.SITE_URL}/signin/{token}"
     host = settings.HOST if settings.HOST in ("localhost", "127.0.0.1") else "127.0.0.1"

@@ -1,12 +1,12 @@
-"""The throttle of signing in by name and password.
+"""Throttles sign-ins by username and password.
 
-Attempts are counted by account and address together, by address, and, with a higher ceiling,
-by account, so that no stranger can lock a reader out from where the reader is. A browser that
-has signed in before carries a cookie that says so; it is counted on its own and is let in even
+Attempts are counted by account and address together, by address, and, with a higher limit, by
+account. So a stranger at another address cannot easily lock a reader out. A browser that has signed
+in before has a device cookie. Its attempts are counted separately, so the reader can sign in even
 while others guess from everywhere.
 
-The guard stands before Django's authentication backends, so that every form that calls
-`authenticate` is covered: the page, the admin, and whatever comes later.
+The guard is the first of Django's authentication backends, so it covers every form that calls
+`authenticate`, such as the page and the admin.
 """
 
 import secrets
@@ -23,7 +23,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.limits import Counter, Limit
 from accounts.models import User
-from accounts.throttle import forget, give_back, take
+from accounts.throttle import count_attempt, reset_attempts, uncount_attempt
 
 BY_ACCOUNT_AND_ADDRESS = Limit("account and address", free=5)
 BY_ADDRESS = Limit("address", free=20)
@@ -35,38 +35,41 @@ COOKIE_AGE = 365 * 24 * 3600
 
 
 class SigninGuard:
-    """An authentication backend that knows nobody: it raises TooMany, or leaves the answer to
-    the backends after it. It has no `get_user`, so that Django keeps it in no session."""
+    """An authentication backend that never authenticates.
+
+    It raises TooMany, or leaves the decision to the next backends. It has no `get_user`, so Django
+    never stores it in a session.
+    """
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> None:
         name = next((credentials[key] for key in ("username", "email") if credentials.get(key)), "")
         if request is None or not name or "password" not in credentials:
             return
         counters = _counters(request, name)
-        take(*counters)
+        count_attempt(*counters)
         request.counted_attempts = counters  # type: ignore[attr-defined]
 
 
 @receiver(user_logged_in, dispatch_uid="accounts.signin_guard")
-def remember_signin(request: HttpRequest | None, user: User, **_: Any) -> None:
-    """Correct what this request counted, and have the browser remembered."""
+def record_signin(request: HttpRequest | None, user: User, **_: Any) -> None:
+    """Correct the counts after a successful sign-in, and let the browser get a device cookie."""
     if request is None:
         return
     if counted := getattr(request, "counted_attempts", []):
         first, *others = counted
-        forget(first)
-        give_back(*others)
+        reset_attempts(first)
+        uncount_attempt(*others)
     request.signed_in_device = _signed_device(user.get_username())  # type: ignore[attr-defined]
 
 
-def take_back_signin(request: HttpRequest) -> None:
-    """Take back what this request counted, as its password was not looked at."""
+def uncount_signin(request: HttpRequest) -> None:
+    """Take back the attempt of this request, because its password was not checked."""
     if counted := getattr(request, "counted_attempts", []):
-        give_back(*counted)
+        uncount_attempt(*counted)
 
 
 def set_device_cookie(request: HttpRequest, response: HttpResponse) -> None:
-    """Have the browser carry what `remember_signin` made, if this request signed in."""
+    """Set the device cookie if this request signed in; see `record_signin`."""
     if signed := getattr(request, "signed_in_device", ""):
         response.set_cookie(
             COOKIE,
@@ -79,13 +82,15 @@ def set_device_cookie(request: HttpRequest, response: HttpResponse) -> None:
 
 
 def client_network(request: HttpRequest) -> str:
-    """The address that a request came from; of IPv6 the network, as everybody has 2**64 addresses
-    of it."""
-    written = request.META.get("REMOTE_ADDR", "")
+    """Return the client's IPv4 address, or its IPv6 network of 64 bits.
+
+    A single client has 2**64 addresses of IPv6.
+    """
+    text = request.META.get("REMOTE_ADDR", "")
     try:
-        address = ip_address(written)
-    except ValueError:  # a Unix socket has none
-        return str(written)
+        address = ip_address(text)
+    except ValueError:  # a connection by a Unix socket has no address
+        return str(text)
     if not isinstance(address, IPv6Address):
         return str(address)
     mapped = address.ipv4_mapped
@@ -109,21 +114,21 @@ def _normalised(name: str) -> str:
 
 
 def _signed_device(name: str) -> str:
-    return _signer().sign(f"{_account_mark(_normalised(name))}.{secrets.token_hex(8)}")
+    return _signer().sign(f"{_account_digest(_normalised(name))}.{secrets.token_hex(8)}")
 
 
 def _known_device(request: HttpRequest, account: str) -> str:
-    """The device that the cookie names, if it signed in to this account before."""
+    """Return the device of the cookie if it has signed in to `account` before, else ""."""
     try:
         device = _signer().unsign(request.COOKIES.get(COOKIE, ""), max_age=COOKIE_AGE)
     except BadSignature:
         return ""
-    mark = device.partition(".")[0]
-    return device if constant_time_compare(mark, _account_mark(account)) else ""
+    digest = device.partition(".")[0]
+    return device if constant_time_compare(digest, _account_digest(account)) else ""
 
 
-def _account_mark(account: str) -> str:
-    """Names the account in the cookie without its name."""
+def _account_digest(account: str) -> str:
+    """Return a keyed hash that stands for the account in the cookie."""
     return salted_hmac("accounts.signin_guard.account", account, algorithm="sha256").hexdigest()[
         :32
     ]

@@ -1,13 +1,13 @@
-"""Makes whoever guesses something wait: passwords, API tokens.
+"""Throttles attempts at something that can be guessed: passwords and API tokens.
 
-An attempt is counted before it is made, so that parallel guesses count as well. Afterwards,
-`give_back` and `forget` correct the counts where the attempt was no guess. Attempts are counted
-in the shared cache (REDIS_URL), or in the database where there is none or it does not answer.
+Count an attempt before making it, so that parallel guesses count as well. Afterwards, correct the
+count if the attempt was no guess. Attempts are counted in the shared cache (REDIS_URL), or in the
+database if there is no such cache or it is down.
 
     guesses = Counter(Limit("door", free=5), address)
-    take(guesses)  # raises TooMany
+    count_attempt(guesses)  # raises TooMany
     if opens(door):
-        forget(guesses)
+        reset_attempts(guesses)
 """
 
 from collections.abc import Callable
@@ -22,20 +22,22 @@ from ainews_site.infra.cache import CacheUnavailable, with_cache
 T = TypeVar("T")
 
 
-def take(*counters: Counter) -> None:
-    """Count an attempt under each counter. Raises TooMany, and counts nothing, while one of
-    them has to wait."""
-    if wait := _in_store(lambda store: store.take(*counters)):
+def count_attempt(*counters: Counter) -> None:
+    """Count an attempt under each counter.
+
+    Raises TooMany, and counts nothing, while one of them has to wait.
+    """
+    if wait := _in_store(lambda store: store.count(*counters)):
         raise TooMany(wait)
 
 
-def give_back(*counters: Counter) -> None:
-    """Take the last attempt back."""
+def uncount_attempt(*counters: Counter) -> None:
+    """Take back the last attempt of each counter."""
     _in_store(lambda store: store.correct(*counters, by_one=True))
 
 
-def forget(*counters: Counter) -> None:
-    """Take all attempts back."""
+def reset_attempts(*counters: Counter) -> None:
+    """Take back all attempts of each counter."""
     _in_store(lambda store: store.correct(*counters, by_one=False))
 
 

@@ -1,7 +1,7 @@
-"""Slows down who tries API tokens.
+"""Throttles guesses of API tokens.
 
-Tokens are too long to be guessed. Trying them costs a query each, and a throttle keeps a mistake
-in how they are made from being used.
+Tokens are too long to be guessed, but each guess costs a query. The throttle would also limit the
+harm if tokens were generated badly.
 """
 
 import threading
@@ -9,17 +9,20 @@ import time
 from collections import OrderedDict
 
 from accounts.limits import Counter, Limit, TooMany
-from accounts.throttle import take
+from accounts.throttle import count_attempt
 from ainews_site.infra.db_router import write_unseen
 from ainews_site.infra.process_state import resets_process_state
 
 BY_ADDRESS = Limit("token", free=20)
-MOST_KEPT = 10_000
+MAX_ENTRIES = 10_000
 
 
 class TokenGuesses:
-    """Counts the different unknown tokens of an address. The same one again, as a program sends
-    that was not told of the end of its token, is no guess and keeps no neighbour out."""
+    """Counts the different unknown tokens that an address sends.
+
+    Sending one token repeatedly is no guess: a program does that after its token was deleted. It
+    must not lock out its neighbours.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -27,8 +30,10 @@ class TokenGuesses:
         self._paused: OrderedDict[str, float] = OrderedDict()
 
     def check(self, address: str) -> None:
-        """Raises TooMany while this process knows that the address has to wait. It asks no
-        database, as each request of the API passes here."""
+        """Raise TooMany while this process knows that the address has to wait.
+
+        It makes no query, because each request of the API calls it.
+        """
         wait = self._paused.get(address, 0) - time.monotonic()
         if wait > 0:
             raise TooMany(wait, "unknown API tokens")
@@ -38,7 +43,7 @@ class TokenGuesses:
         if self._is_known(address, token_hash):
             return
         try:
-            write_unseen(lambda: take(Counter(BY_ADDRESS, address)))
+            write_unseen(lambda: count_attempt(Counter(BY_ADDRESS, address)))
         except TooMany as error:
             self._pause(address, error.wait)
             raise
@@ -47,14 +52,14 @@ class TokenGuesses:
         with self._lock:
             is_known = (address, token_hash) in self._known
             self._known[address, token_hash] = None
-            if len(self._known) > MOST_KEPT:
+            if len(self._known) > MAX_ENTRIES:
                 self._known.popitem(last=False)
         return is_known
 
     def _pause(self, address: str, seconds: float) -> None:
         with self._lock:
             self._paused[address] = time.monotonic() + seconds
-            if len(self._paused) > MOST_KEPT:
+            if len(self._paused) > MAX_ENTRIES:
                 self._paused.popitem(last=False)
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""Types of requests whose reader is known."""
+"""The type of requests with an authenticated user."""
 
 from django.http import HttpRequest
 

@@ -1,4 +1,4 @@
-"""Pages of signing in and out, and of the reader's preferences."""
+"""The pages to sign in and out, and the page of preferences."""
 
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ from accounts.forms import (
     TokenForm,
 )
 from accounts.models import ApiToken, User
-from accounts.revocation import add_offer, take_offer
+from accounts.revocation import add_revoke_field, revoke_if_chosen
 from accounts.signin import is_prefetch, may_redeem, redeem
 from accounts.types import ReaderRequest
 
@@ -44,10 +44,10 @@ def signin(request: HttpRequest) -> HttpResponseBase:
 
 @never_cache
 def signin_token(request: HttpRequest, token: str) -> HttpResponse:
-    """GET of the printed link signs in; looking ahead, or from elsewhere, uses up nothing."""
+    """Sign in by a link. A prefetch, or a request that `may_redeem` rejects, does not use it up."""
     if is_prefetch(request):
         return HttpResponse(status=204)
-    with transaction.atomic():  # a link whose session could not be written is still good
+    with transaction.atomic():  # keep the link valid if the session cannot be saved
         user = redeem(token) if may_redeem(request) else None
         if user is not None:
             login(request, user, backend="django.contrib.auth.backends.ModelBackend")
@@ -65,7 +65,7 @@ def signout(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def preferences(request: HttpRequest) -> HttpResponse:
-    """One page; each section is a form of its own, named by `section`."""
+    """The page of preferences. Each section has its own form; `section` names the submitted one."""
     reader = cast(ReaderRequest, request)
     section = request.POST.get("section", "")
     forms = _forms(reader.user, request.POST if request.method == "POST" else None, section)
@@ -77,7 +77,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
         return redirect("/preferences/?saved=token#account")
     form = forms.get(section)
     if form is None or not form.is_valid():
-        # A rejected ModelForm has already written on its instance; the page shows what is kept.
+        # A ModelForm changes its instance even if it is invalid. The page shows the saved values.
         reader.user.refresh_from_db()
         return _page(reader, forms, status=422)
     return _save(reader, section, form, forms)
@@ -91,7 +91,7 @@ def _save(
         return _page(request, forms | {"token": TokenForm(request.user)}, new_token=token)
     with transaction.atomic():
         form.save()
-        if section == "password" and (done := take_offer(form, request.user)):
+        if section == "password" and (done := revoke_if_chosen(form, request.user)):
             messages.success(request, done)
         request.user.bump_cache_version()
     if section == "password":
@@ -100,28 +100,28 @@ def _save(
 
 
 def _forms(user: User, data: Any, section: str) -> dict[str, BaseForm]:
-    """Every section's form; only the one that was sent sees what was sent."""
+    """Return the form of each section. Only that of `section` is bound to `data`."""
 
-    def sent(name: str) -> Any:
+    def data_of(name: str) -> Any:
         return data if section == name else None
 
-    # Who came by a link has no password yet and cannot type the old one.
+    # A user who signed in by a link may have no password yet, so there is no old one to enter.
     password: type[Any] = OldPasswordForm if user.has_usable_password() else AdminPasswordChangeForm
-    password_form = password(user, sent("password"))
-    for field in password_form.fields.values():  # Django would jump there on a page of many
+    password_form = password(user, data_of("password"))
+    for field in password_form.fields.values():  # Django would focus this form, one of several
         field.widget.attrs.pop("autofocus", None)
-    add_offer(password_form, user)
+    add_revoke_field(password_form, user)
     return {
-        "reading": ReadingForm(sent("reading"), instance=user),
-        "interests": InterestsForm(user, _topics(), sent("interests")),
-        "digest": DigestForm(sent("digest"), instance=user),
+        "reading": ReadingForm(data_of("reading"), instance=user),
+        "interests": InterestsForm(user, _topics(), data_of("interests")),
+        "digest": DigestForm(data_of("digest"), instance=user),
         "password": password_form,
-        "token": TokenForm(user, sent("token")),
+        "token": TokenForm(user, data_of("token")),
     }
 
 
 def _topics() -> list[tuple[str, str]]:
-    """(slug, label) of what a reader can weigh; named by a setting, as feeds lies above us."""
+    """Return (slug, label) of all topics. A setting names them, as accounts can't import feeds."""
     listed = import_string(settings.INTEREST_TOPICS)
     return [(topic.slug, topic.label) for topic in listed]
 

@@ -1,4 +1,4 @@
-"""What the platform remembers about feeds and what readers did with them."""
+"""The tables of feeds, items and stories, and of what readers did with them."""
 
 from feeds.models.archive import ArchivePart
 from feeds.models.embedding import Embedding

@@ -1,10 +1,10 @@
-"""What was moved out of the database into files."""
+"""Records of the items that were moved out of the database into files."""
 
 from django.db import models
 
 
 class ArchivePart(models.Model):
-    """A file of items of one month. A month has several where some came after the first."""
+    """A file of items of one month. A month has several if items arrived after the first one."""
 
     class State(models.TextChoices):
         REMOVING = "removing", "being taken out"

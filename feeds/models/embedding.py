@@ -1,4 +1,4 @@
-"""Vectors of texts: a cache, which may be emptied at any time."""
+"""Cached vectors of texts. The table may be emptied at any time."""
 
 from django.db import models
 

@@ -1,4 +1,7 @@
-"""Items: stored once, shared by all readers; bodies apart, identity in a narrow ledger."""
+"""Items are stored once and shared by all readers.
+
+Their bodies are in a table of their own, and their identity in a narrow ledger.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,23 +17,25 @@ from feeds.models.story import REACH, Story
 
 class ItemQuerySet(models.QuerySet["Item"]):
     def visible_to(self, user: Any) -> "ItemQuerySet":
-        """Items of public sources and of those that this reader subscribes to."""
+        """Items that `user` may see: of public sources, and of those that they subscribe to."""
         return self.filter(
             Q(source__in=Source.objects.filter(is_public=True).values("pk"))
             | Q(source__in=Source.objects.filter(subscriptions__user=user).values("pk"))
         )
 
     def subscribed_by(self, user: Any) -> "ItemQuerySet":
+        """Items of the sources that `user` subscribes to."""
         return self.filter(source__in=Source.objects.subscribed_by(user).values("pk"))
 
     def covering(self, stories: Iterable[Story]) -> "ItemQuerySet":
-        """The items of these stories. Only partitions that may hold some are queried."""
-        begun = {story.pk: story.first_at for story in stories}
-        if not begun:
+        """Items of these stories. Queries only the partitions that may have some."""
+        first_at = {story.pk: story.first_at for story in stories}
+        if not first_at:
             return self.none()
-        return self.filter(story__in=list(begun)).since(min(begun.values()) - REACH)
+        return self.filter(story__in=list(first_at)).since(min(first_at.values()) - REACH)
 
     def since(self, moment: Any) -> "ItemQuerySet":
+        """Items that were published at `moment` or later, by the time in their id."""
         return self.filter(id__gte=lowest_id(moment))
 
     def newest_first(self) -> "ItemQuerySet":
@@ -77,12 +82,12 @@ class Item(models.Model):
 
 
 class ItemBody(models.Model):
-    """What only the reading view and the search need, kept out of list queries."""
+    """The parts of an item that its page and the search index need, but no list."""
 
     item = models.OneToOneField(
         Item, primary_key=True, on_delete=models.CASCADE, related_name="body"
     )
-    # Empty where it would say no more than the text; see shown_html.
+    # Empty if the plain text contains as much; see shown_html.
     html = models.TextField(blank=True, help_text="sanitised")
     text = models.TextField(blank=True, help_text="plain, what the search indexes")
     enclosures = models.JSONField(
@@ -92,15 +97,16 @@ class ItemBody(models.Model):
 
     @property
     def shown_html(self) -> str:
-        """What a reader sees of it."""
+        """The HTML that readers see."""
         return self.html or plain_html(self.text)
 
 
 class ItemKey(models.Model):
-    """The ledger: what a source has ever served. Outlives its item as a tombstone.
+    """The ledger: one row for each entry that a source has ever served.
 
-    `seq` ascends by insertion and becomes visible in order: what is new since then,
-    watermarks and sync go by it.
+    A row stays when its item is deleted, so that the entry is not stored again. `seq` ascends by
+    insertion, and rows become visible in this order, so the newest seq identifies everything that
+    arrived up to then. Watermarks, cache keys and sync use it.
     """
 
     seq = models.BigAutoField(primary_key=True)

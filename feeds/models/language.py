@@ -1,4 +1,4 @@
-"""What calls of language models cost, which are under way, and how their servers are.
+"""Calls of language models: their cost, those that are running, and the state of the servers.
 
 Money is in billionths of a dollar.
 """
@@ -9,8 +9,11 @@ NAME = 200
 
 
 class LanguageMonth(models.Model):
-    """What a month has cost. Whoever begins or ends a call holds its row for a moment, so that
-    two calls cannot both take what is left of the budget."""
+    """The cost of one month.
+
+    Starting and finishing a call locks this row, so that two calls cannot both spend the rest of
+    the budget.
+    """
 
     month = models.DateField(unique=True, help_text="its first day, UTC")
     cost = models.BigIntegerField(default=0, help_text="billionths of a dollar")
@@ -24,7 +27,7 @@ class LanguageMonth(models.Model):
 
 
 class LanguageUse(models.Model):
-    """The ledger: a row for each day, model and purpose."""
+    """Usage and cost, with one row for each day, model and purpose."""
 
     day = models.DateField(help_text="UTC")
     model = models.CharField(max_length=NAME)
@@ -49,7 +52,7 @@ class LanguageUse(models.Model):
 
 
 class LanguageServer(models.Model):
-    """A model at an address: its circuit breaker, and what it has shown that it cannot do."""
+    """A model at an address: its circuit breaker, and the features (`lacks`) that it rejected."""
 
     name = models.CharField(max_length=600, unique=True, help_text="model at address")
     failures = models.PositiveIntegerField(default=0, help_text="one after another")
@@ -63,8 +66,10 @@ class LanguageServer(models.Model):
 
 
 class LanguageCall(models.Model):
-    """A call under way, with the money that it may cost at most. One whose process died is
-    taken for made when its time is over."""
+    """A running call, with the tokens and the cost that are reserved for it.
+
+    If its process dies, the call counts as made once `until` has passed.
+    """
 
     server = models.ForeignKey(LanguageServer, on_delete=models.CASCADE, related_name="calls")
     model = models.CharField(max_length=NAME)
@@ -77,7 +82,7 @@ class LanguageCall(models.Model):
 
 
 class LanguageReply(models.Model):
-    """A reply that may be given again, by the hash of what was asked."""
+    """A cached reply, by the hash of its request."""
 
     key = models.CharField(max_length=64, unique=True)
     model = models.CharField(max_length=NAME)

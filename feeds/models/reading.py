@@ -1,4 +1,4 @@
-"""What a reader follows and touched: subscriptions, folders and sparse states."""
+"""Subscriptions and folders of readers, and the states of the items that they touched."""
 
 from django.conf import settings
 from django.db import models
@@ -73,10 +73,11 @@ class Subscription(models.Model):
 
 
 class ItemState(models.Model):
-    """Only for items that the reader touched. `is_read` null: the mark decides.
+    """The state of an item for one reader. Untouched items have no row.
 
-    Taste is learned from those of which the reader told something, by opening, saving or hiding
-    them; without `told_at` it is forgotten.
+    If `is_read` is null, the watermark of the subscription decides. `told_at` is when the reader
+    last expressed their taste by opening, saving or hiding the item. Rows without it do not count
+    for the reader's taste.
     """
 
     user = models.ForeignKey(
@@ -106,7 +107,7 @@ class ItemState(models.Model):
 
 
 class MarkUndo(models.Model):
-    """The watermarks before a "mark all read", so that it can be taken back."""
+    """The watermarks before a "mark all read", so that it can be undone."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

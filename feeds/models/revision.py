@@ -1,4 +1,4 @@
-"""How what is known already has changed; see feeds.coordination.revisions."""
+"""Counters that invalidate cached data; see feeds.coordination.revisions."""
 
 from django.db import models
 

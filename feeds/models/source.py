@@ -1,4 +1,4 @@
-"""Sources: the durable record of a feed, its schedule, its health and its fetch log."""
+"""Sources: a feed with its schedule and its health, and the log of its fetches."""
 
 from typing import Any
 
@@ -11,34 +11,39 @@ from ainews_site.infra import db_clock
 
 class SourceQuerySet(models.QuerySet["Source"]):
     def visible_to(self, user: Any) -> "SourceQuerySet":
-        """Catalogue sources, and those that this reader subscribes to."""
+        """Sources that `user` may see: of the catalogue, and those that they subscribe to."""
         return self.filter(Q(is_public=True) | Q(subscriptions__user=user)).distinct()
 
     def subscribed_by(self, user: Any) -> "SourceQuerySet":
         return self.filter(subscriptions__user=user)
 
     def free(self, now: Any) -> "SourceQuerySet":
-        """Sources whose lease nobody holds."""
+        """Sources that no process holds a lease of.
+
+        A lease that ends too far ahead was written by a machine with a wrong clock.
+        """
         is_over = Q(lease_until__lt=now) | Q(lease_until__gt=now + db_clock.FURTHEST)
         return self.filter(Q(lease_until__isnull=True) | is_over)
 
     def due(self, now: Any = None) -> "SourceQuerySet":
-        """Sources to be polled: active, their time has come, nobody holds their lease."""
+        """Active sources whose poll is due and whose lease is free."""
         now = now or db_clock.now()
         return self.free(now).filter(status=Source.Status.ACTIVE, next_poll_at__lte=now)
 
     def lock(self) -> None:
-        """Until the end of the transaction, in the order of ids. Who changes many sources does
-        so first, or two that come from two ends would wait for each other."""
+        """Lock the rows until the end of the transaction, in the order of their ids.
+
+        Call it before changing several sources, so that two transactions cannot deadlock.
+        """
         if connection.features.has_select_for_update:
             list(self.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
 
     @transaction.atomic
     def change(self, **values: Any) -> int:
-        """Update many, while workers write what they polled; how many."""
-        found = Source.objects.filter(pk__in=list(self.values_list("pk", flat=True)))
-        found.lock()
-        return found.update(**values)
+        """Lock and update the sources, since workers update them too. Returns their number."""
+        sources = Source.objects.filter(pk__in=list(self.values_list("pk", flat=True)))
+        sources.lock()
+        return sources.update(**values)
 
 
 class Source(models.Model):
@@ -97,7 +102,7 @@ class Source(models.Model):
 
     @property
     def state_word(self) -> str:
-        """One word for the health column: new, ok, failing, paused, gone."""
+        """The state in one word: new, ok, failing, paused or gone."""
         if self.status != self.Status.ACTIVE:
             return self.status
         if self.failures:
@@ -106,7 +111,7 @@ class Source(models.Model):
 
 
 class FetchLog(models.Model):
-    """One line a fetch; old lines are dropped by a schedule."""
+    """One fetch of a source. A scheduled task deletes old rows."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="fetches")
     at = models.DateTimeField(default=timezone.now)

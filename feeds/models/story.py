@@ -1,4 +1,4 @@
-"""Stories: the coverage of one event, and the lease that only one grouping process holds."""
+"""Stories, which are the items that cover one event, and named leases."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,13 +6,15 @@ from typing import Any
 from django.db import models
 
 REACH = timedelta(hours=72)
-"""How long before the first and after the last of the items that its row is made of a story may
-have items of private sources."""
+"""How long before `first_at` and after `last_at` a story may have items of private sources.
+
+Both times come from its public items, if it has any.
+"""
 
 
 class StoryQuerySet(models.QuerySet["Story"]):
     def visible_to(self, user: Any) -> "StoryQuerySet":
-        """Stories with at least one item that this reader may see."""
+        """Stories with at least one item that `user` may see."""
         from feeds.models.item import Item
 
         items = Item.objects.visible_to(user).filter(story=models.OuterRef("pk"))
@@ -20,6 +22,11 @@ class StoryQuerySet(models.QuerySet["Story"]):
 
 
 class Story(models.Model):
+    """A group of items that cover one event.
+
+    The other fields are derived from its items by feeds.stories.grouping.refresh.
+    """
+
     id = models.BigIntegerField(primary_key=True, help_text="time-ordered, see feeds.core.ids")
     title = models.CharField(max_length=500)
     lead = models.ForeignKey(
@@ -45,7 +52,7 @@ class Story(models.Model):
 
 
 class StoryRedirect(models.Model):
-    """Where a merged story went: its address keeps working."""
+    """The story that a merged story became part of, so that the old address keeps working."""
 
     old_id = models.BigIntegerField(primary_key=True)
     story = models.ForeignKey(Story, on_delete=models.CASCADE, related_name="redirects")
@@ -55,7 +62,7 @@ class StoryRedirect(models.Model):
 
 
 class StorySplit(models.Model):
-    """An item that a person took out of a story. Grouping does not put it back."""
+    """An item that a person removed from a story. Grouping does not put it back."""
 
     item = models.ForeignKey(
         "feeds.Item", on_delete=models.CASCADE, related_name="splits", db_constraint=False
@@ -69,7 +76,10 @@ class StorySplit(models.Model):
 
 
 class Lease(models.Model):
-    """A named right that one process holds at a time, with a fencing token."""
+    """An exclusive right that one process holds at a time; see feeds.coordination.lease.
+
+    `token` grows with each claim (a fencing token), so that a former holder is recognised.
+    """
 
     name = models.CharField(max_length=50, primary_key=True)
     token = models.BigIntegerField(default=0)

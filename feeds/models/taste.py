@@ -1,4 +1,4 @@
-"""What a reader follows beside sources and topics, and what was shown to them."""
+"""The stories that readers follow, and the stories that were shown to them."""
 
 from django.conf import settings
 from django.db import models
@@ -23,11 +23,11 @@ class FollowedStory(models.Model):
 
 
 class Impression(models.Model):
-    """One view of the stories: a row a page, not one an item, of what the reader had not been
-    shown in the day before. The newest 200 rows of a reader are kept, for 90 days.
+    """One view of the page "Stories": the stories that were not shown on the day before.
 
-    With it a ranking can be judged later by what another one would have shown (Li et al.,
-    "Unbiased offline evaluation of contextual-bandit-based news article recommendation", 2011).
+    There is one row a page view, not one an item. The newest 200 rows of a reader are kept for 90
+    days. They allow to evaluate another ranking offline (Li et al., "Unbiased offline evaluation of
+    contextual-bandit-based news article recommendation", 2011). `odd` is the exploration item.
     """
 
     user = models.ForeignKey(

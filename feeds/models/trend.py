@@ -1,11 +1,11 @@
-"""What trends are counted from, what was found for whom, and which terms readers follow."""
+"""Daily counts of terms, the trends found in them, and the terms that readers follow."""
 
 from django.conf import settings
 from django.db import models
 
 
 class TrendDay(models.Model):
-    """A day that was counted: how many items each source had, and up to which arrival."""
+    """A counted day: the number of items of each source, and the newest seq that was counted."""
 
     day = models.DateField(unique=True)
     seq = models.BigIntegerField(help_text="the ledger's newest number when it was counted")
@@ -13,7 +13,7 @@ class TrendDay(models.Model):
 
 
 class TermDay(models.Model):
-    """A term on one day: the stories whose titles name it, and who told them so."""
+    """A term on one day: the stories whose titles contain it, and the sources of those titles."""
 
     day = models.DateField(db_index=True)
     term = models.CharField(max_length=60)
@@ -25,7 +25,7 @@ class TermDay(models.Model):
 
 
 class TrendBoard(models.Model):
-    """The trends of the public sources (no user), or of one reader who has others too."""
+    """The trends of the public sources (`user` is null), or of a reader with private sources."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
@@ -35,7 +35,7 @@ class TrendBoard(models.Model):
 
 
 class TrendFollow(models.Model):
-    """A term, or a curated topic by "#" and its slug, whose bursts a reader wants to know of."""
+    """A term, or "#" and the slug of a topic, whose bursts a reader is notified of."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trend_follows"
@@ -53,8 +53,10 @@ class TrendFollow(models.Model):
 
 
 class TrendAlert(models.Model):
-    """A burst of a followed term, told of once. Not to be sent before `due_at`: at night it
-    waits for the reader's morning."""
+    """A notification of a burst of a followed term, sent once.
+
+    It is not shown before `due_at`: at night it waits for the reader's morning.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trend_alerts"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from accounts.models import User
-from accounts.quotas import FOLDERS, SOURCES, hold
+from accounts.quotas import FOLDERS, SOURCES, lock_user
 from ainews_site.infra import db_clock
 from feeds.core.errors import FeedError
 from feeds.core.sandbox import Sandbox
@@ -98,7 +98,7 @@ def subscribe(
 
 def _check_quota(user: User, source: Source) -> None:
     """Raises SubscribeError where one more source is too many."""
-    hold(user)
+    lock_user(user)
     own = Subscription.objects.filter(user=user)
     if own.filter(source=source).exists():
         return
@@ -164,7 +164,7 @@ def _follow_all(
 ) -> tuple[list[str], list[str], list[tuple[str, str]]]:
     """The addresses that are new to the reader, those that were followed already, and what the
     reader's quotas left out."""
-    hold(user)
+    lock_user(user)
     followed = set(Subscription.objects.filter(user=user).values_list("source", flat=True))
     found = _find_sources(list(outlines))
     known = {url: None for url in outlines if url in found and found[url].pk in followed}

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.attempts import forget_old_attempts
 from accounts.limits import Counter, Limit, TooMany, in_words
 from accounts.models import AttemptCount
-from accounts.throttle import forget, give_back, take
+from accounts.throttle import count_attempt, reset_attempts, uncount_attempt
 from tests.ainews_site.infra.test_memo import caching_in
 from tests.services import Redis, free_port, missing
 
@@ -40,7 +40,7 @@ def tries(times: int, *counters: Counter) -> list[int]:
     waits = []
     for _ in range(times):
         try:
-            take(*counters)
+            count_attempt(*counters)
         except TooMany as error:
             waits.append(error.wait)
         else:
@@ -64,10 +64,10 @@ def test_nothing_is_counted_for_who_waits(store: str) -> None:
 @pytest.mark.django_db
 def test_a_success_takes_the_attempts_back(store: str) -> None:
     tries(4, FEW)
-    give_back(FEW)
+    uncount_attempt(FEW)
     assert tries(2, FEW) == [0, 30]
 
-    forget(FEW)
+    reset_attempts(FEW)
 
     assert tries(4, FEW) == [0] * 4
 

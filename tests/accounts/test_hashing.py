@@ -8,7 +8,7 @@ import time
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password, make_password
 
-from accounts.hashing import MOST_AT_ONCE, NICENESS, InTurnHasher, Turns
+from accounts.hashing import MAX_REQUESTS, NICENESS, HashingThread, InTurnHasher
 from accounts.limits import TooMany
 
 
@@ -21,8 +21,8 @@ def test_hashes_are_those_of_django() -> None:
 
 
 def test_who_would_wait_for_long_is_refused() -> None:
-    turns, go = Turns(), threading.Event()
-    running = [threading.Thread(target=turns.run, args=(go.wait,)) for _ in range(MOST_AT_ONCE)]
+    turns, go = HashingThread(), threading.Event()
+    running = [threading.Thread(target=turns.run, args=(go.wait,)) for _ in range(MAX_REQUESTS)]
     for thread in running:
         thread.start()
     while turns._free._value:
@@ -38,8 +38,8 @@ def test_who_would_wait_for_long_is_refused() -> None:
 
 
 def test_an_error_gives_the_turn_free() -> None:
-    turns = Turns()
-    for _ in range(MOST_AT_ONCE + 1):
+    turns = HashingThread()
+    for _ in range(MAX_REQUESTS + 1):
         with pytest.raises(ZeroDivisionError):
             turns.run(lambda: 1 // 0)
 
@@ -51,12 +51,12 @@ def test_hashing_has_a_lower_priority_than_reading() -> None:
 
     before = priority()
 
-    assert Turns().run(priority) == min(before + NICENESS, 19)
+    assert HashingThread().run(priority) == min(before + NICENESS, 19)
     assert priority() == before
 
 
 def test_a_child_process_hashes_as_well() -> None:
-    turns = Turns()
+    turns = HashingThread()
     turns.run(lambda: None)
 
     if (child := os.fork()) == 0:

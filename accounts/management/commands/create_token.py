@@ -1,4 +1,4 @@
-"""`manage.py create_token USER --name N`: prints a new API token, once."""
+"""`manage.py create_token USER --name N` prints a new API token."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="name of the token")
 
     def handle(self, *, user: str, name: str, **_: Any) -> None:
-        found = User.objects.filter(username=user, is_active=True).first()
-        if found is None:
+        account = User.objects.filter(username=user, is_active=True).first()
+        if account is None:
             raise CommandError(f"No active user is named {user}.")
-        self.stdout.write(ApiToken.issue(found, name[:100]))
+        self.stdout.write(ApiToken.issue(account, name[:100]))

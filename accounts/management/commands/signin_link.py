@@ -1,4 +1,4 @@
-"""`manage.py signin_link USER`: prints a new sign-in link."""
+"""`manage.py signin_link USER` prints a new sign-in link."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
         parser.add_argument("user", help="username")
 
     def handle(self, *, user: str, **_: Any) -> None:
-        found = User.objects.filter(username=user, is_active=True).first()
-        if found is None:
+        account = User.objects.filter(username=user, is_active=True).first()
+        if account is None:
             raise CommandError(f"No active user is named {user}.")
-        self.stdout.write(signin_address(SigninToken.issue(found)))
+        self.stdout.write(signin_address(SigninToken.issue(account)))

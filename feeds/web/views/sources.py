@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
-from accounts.quotas import FOLDERS, hold
+from accounts.quotas import FOLDERS, lock_user
 from accounts.types import ReaderRequest
 from ainews_site.infra import db_clock
 from ainews_site.infra.machine_lock import machine_lock
@@ -353,7 +353,7 @@ def _folder_in(user: User, parent: Folder | None, name: str) -> Folder:
     found = Folder.objects.filter(user=user, parent=parent, name=name).first()
     if found is not None:
         return found
-    hold(user)
+    lock_user(user)
     if problem := FOLDERS.problem(Folder.objects.filter(user=user).count()):
         raise FeedError(problem)
     return Folder.objects.get_or_create(user=user, parent=parent, name=name)[0]
