@@ -1,4 +1,4 @@
-"""Take an article's whole text from its page, where a feed gives but a teaser."""
+"""Fetches the full text of an article from its page, for feeds that contain only teasers."""
 
 from dataclasses import replace
 
@@ -7,11 +7,15 @@ from feeds.core.sandbox import Sandbox
 from feeds.ingest.fetch.client import Limits, fetch_one
 
 LARGEST_PAGE = 3 * 1024 * 1024
-"""Reading a page costs more than reading a feed; no article is longer."""
+"""Limit in bytes. Extracting the article from a page costs more than parsing a feed of its size."""
 
 
 def extract_full_text(url: str, sandbox: Sandbox, limits: Limits | None = None) -> str:
-    """The article at `url` as sanitised HTML; FeedError, in words, when there is none."""
+    """Return the article at `url` as sanitised HTML.
+
+    The page is parsed in `sandbox`. Raises FeedError, whose message is for readers, if the page
+    can't be fetched or has no article.
+    """
     limits = limits or Limits.from_settings()
     result = fetch_one(url, replace(limits, max_bytes=min(limits.max_bytes, LARGEST_PAGE)))
     if result.error:

@@ -1,7 +1,7 @@
-"""Claim sources so that one worker polls each at a time, whatever dies.
+"""Leases of sources, so that only one worker at a time polls each source.
 
-A claim is a row's lease with a fencing token: the worker that comes late, after its
-lease ran out and another took over, finds a greater token and writes nothing.
+A claim sets a lease with a fencing token in the row of the source. If a worker is so slow that its
+lease ran out and another worker claimed the source, it finds a greater token and writes nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,13 +15,13 @@ from feeds.models import Source
 
 
 def lease() -> timedelta:
-    """How long a claim lasts: so much later others poll what a killed worker held."""
+    """Return how long a claim lasts, and so how long the sources of a killed worker must wait."""
     return timedelta(seconds=settings.LEASE_SECONDS)
 
 
 @transaction.atomic
 def claim(source_ids: Iterable[int], now: datetime) -> list[Source]:
-    """The sources among `source_ids` that nobody holds, now held by the caller."""
+    """Claim those of `source_ids` that no worker holds, and return them."""
     free = Source.objects.free(now).filter(pk__in=list(source_ids)).order_by("pk")
     if connection.features.has_select_for_update_skip_locked:
         free = free.select_for_update(skip_locked=True)
@@ -36,19 +36,19 @@ def claim(source_ids: Iterable[int], now: datetime) -> list[Source]:
 
 
 def renew(sources: Sequence[Source], now: datetime) -> None:
-    """Hold on to sources whose turn has not come yet."""
+    """Extend the leases of sources that are still to be polled."""
     for source in sources:
         held = Source.objects.filter(pk=source.pk, lease_token=source.lease_token)
         held.update(lease_until=now + lease())
 
 
 def is_held(source: Source) -> bool:
-    """Whether no one has claimed the source since."""
+    """Return True if no other worker has claimed the source since."""
     return Source.objects.filter(pk=source.pk, lease_token=source.lease_token).exists()
 
 
-def give_back(sources: Iterable[Source]) -> None:
-    """Let go of sources that were not polled, so that they are due at once."""
+def release(sources: Iterable[Source]) -> None:
+    """End the leases of sources that were not polled, so that they are due at once."""
     for source in sources:
         held = Source.objects.filter(pk=source.pk, lease_token=source.lease_token)
         held.update(lease_until=None)

@@ -1,7 +1,7 @@
-"""Follow a feed that has moved for good; two sources that turn out to be one are merged.
+"""Follows feeds that have moved permanently, and merges two sources that turn out to be one.
 
-Anybody can redirect to anybody. So a move shows nobody what they could not see before: no private
-source becomes public, and neither its items nor its title come before other eyes.
+Anybody can redirect to any address. So a move never shows a reader what they could not see before:
+no private source becomes public, and no other reader sees its items or its title.
 """
 
 from collections.abc import Iterable
@@ -18,23 +18,23 @@ from feeds.models import Item, ItemKey, ItemState, Source, Subscription
 
 logger = getLogger(__name__)
 
-MOST_HOPS = 10
-STATES = 1_000
-"""States that one statement copies."""
+MAX_HOPS = 10
+STATES_BATCH = 1_000
+"""Number of item states that one statement copies."""
 _CARRIED = ("title", "site_url", "topics", "language", "pack")
 
 
 @transaction.atomic
 def adopt_address(source: Source, url: str) -> Source:
-    """Give `source` its new address; when a source has it already, merge into that one.
+    """Give `source` the address `url`, or merge it into the source that has this address.
 
-    Returns the source that lives on. The old address stays known, as a source that is
-    gone and says where to: see `current_source`. A source that must not be merged keeps its
-    address, and is read through the redirect.
+    Returns the surviving source. The old address remains as a source with the status GONE whose
+    `moved_to` is the new one; see `current_source`. A source that must not be merged keeps its
+    address, and is polled through the redirect.
     """
     known = Source.objects.filter(url=url).exclude(pk=source.pk).first()
     if known is None:
-        _leave_word(source, url)
+        _change_address(source, url)
         return source
     own, theirs = _readers(source), _readers(known)
     if not _may_follow(source, own, known, theirs):
@@ -57,15 +57,18 @@ def _readers(source: Source) -> set[int]:
 
 
 def _may_follow(source: Source, own: set[int], known: Source, theirs: set[int]) -> bool:
-    """Whether all who see `source` may see `known`, or there is nothing to see of it."""
+    """Return True if all readers of `source` may see `known`, or if `known` has nothing to see.
+
+    `own` and `theirs` are the readers of `source` and of `known`.
+    """
     if known.is_public or not (theirs or ItemKey.objects.filter(source=known).exists()):
         return True
     return not source.is_public and own <= theirs
 
 
 def current_source(source: Source) -> Source:
-    """The source that lives on where this one has moved; itself where it has not."""
-    for _ in range(MOST_HOPS):
+    """Follow `moved_to` from `source`, and return the surviving source. This may be `source`."""
+    for _ in range(MAX_HOPS):
         if source.status != Source.Status.GONE or not source.moved_to:
             break
         following = Source.objects.filter(url=source.moved_to).first()
@@ -75,8 +78,11 @@ def current_source(source: Source) -> Source:
     return source
 
 
-def _leave_word(source: Source, url: str) -> None:
-    """Another row keeps the old address, or the catalogue would make its source anew."""
+def _change_address(source: Source, url: str) -> None:
+    """Set the new address, and keep the old one in another row.
+
+    Without that row, loading the catalogue would create the source again.
+    """
     old = source.url
     Source.objects.filter(pk=source.pk).update(url=url, moved_to="", moved_since=None)
     source.url, source.moved_to, source.moved_since = url, "", None
@@ -89,17 +95,22 @@ def _move_readers(source: Source, known: Source) -> None:
     readers = list(followers.values_list("user", flat=True))
     followers.filter(user__in=list(theirs.values_list("user", flat=True))).delete()
     followers.update(source=known)
-    _tell(readers)
+    _invalidate_caches(readers)
 
 
-def _tell(readers: Iterable[int]) -> None:
-    """After the commit: a reader who acts meanwhile takes the locks in another order."""
+def _invalidate_caches(readers: Iterable[int]) -> None:
+    """Bump the cache versions after the commit.
+
+    A request of a reader takes its locks in another order, so doing it now could deadlock.
+    """
     transaction.on_commit(lambda: User.bump_cache_versions(readers))
 
 
 def _carry_over(source: Source, known: Source, shows_same: bool) -> None:
-    """What the catalogue and the readers knew of the old one, where nobody sees the new one who
-    could not see that; it is polled if anyone reads it."""
+    """Copy what the surviving source lacks from the old one, and poll it if anyone reads it.
+
+    `shows_same` means that nobody sees `known` who could not see `source`.
+    """
     changes: dict[str, Any] = {
         name: getattr(source, name)
         for name in _CARRIED
@@ -115,16 +126,18 @@ def _carry_over(source: Source, known: Source, shows_same: bool) -> None:
 
 
 def _twins(source: Source, known: Source) -> dict[int, int]:
-    """{item of the old source: the same entry of the other}, by the ledger's keys."""
+    """Return {item id of `source`: item id of the same entry in `known`}, by the ledger's keys."""
     theirs = dict(ItemKey.objects.filter(source=known).values_list("key_hash", "item_id"))
     rows = ItemKey.objects.filter(source=source, item_id__isnull=False)
-    found = ((pk, theirs.get(key)) for key, pk in rows.values_list("key_hash", "item_id"))
-    return {pk: twin for pk, twin in found if pk and twin}
+    pairs = ((pk, theirs.get(key)) for key, pk in rows.values_list("key_hash", "item_id"))
+    return {pk: twin for pk, twin in pairs if pk and twin}
 
 
 def _copy_states(twins: dict[int, int], known: Source) -> None:
-    """Give the twins the states of the old items, of those readers who see the twins. A state
-    that a twin has already stays."""
+    """Copy the states of the old items to their twins, for the readers who may see those.
+
+    States that a twin has already stay as they are.
+    """
     states = list(_states(twins, known).order_by("user", "item"))
     copies = [
         ItemState(
@@ -139,33 +152,39 @@ def _copy_states(twins: dict[int, int], known: Source) -> None:
         )
         for state in states
     ]
-    ItemState.objects.bulk_create(copies, ignore_conflicts=True, batch_size=STATES)
-    _tell({state.user_id for state in states})
+    ItemState.objects.bulk_create(copies, ignore_conflicts=True, batch_size=STATES_BATCH)
+    _invalidate_caches({state.user_id for state in states})
 
 
 def _states(items: Iterable[int], known: Source) -> QuerySet[ItemState]:
-    """The states of items by readers who see `known`. What was saved may outlive a
-    subscription."""
+    """Return the states of `items` that belong to readers who may see `known`.
+
+    Others may have states too, because a saved item outlives the subscription.
+    """
     states = ItemState.objects.filter(item__in=list(items))
     return states if known.is_public else states.filter(user__in=_readers(known))
 
 
-def _is_same_publisher(one: str, other: str) -> bool:
-    """Whether both addresses are of one host. Anybody can redirect to anybody: what a
-    stranger's feed once held is not put under another's name."""
-    hosts = {(urlsplit(url).hostname or "").removeprefix("www.") for url in (one, other)}
+def _is_same_publisher(old_url: str, new_url: str) -> bool:
+    """Return True if both addresses have the same host.
+
+    Anybody can redirect to any address, so items of another host are never moved to a source.
+    """
+    hosts = {(urlsplit(url).hostname or "").removeprefix("www.") for url in (old_url, new_url)}
     return len(hosts) == 1
 
 
 def _move_items(source: Source, known: Source, twins: dict[int, int]) -> None:
-    """Items that only the old source had become the other's; of twins one is enough, unless a
-    reader saved it who does not see the other."""
+    """Move the items that only `source` has to `known`, and delete those with a twin there.
+
+    An item with a twin stays if a reader saved it who may not see `known`.
+    """
     from feeds.stories.grouping.edit import delete_items
     from feeds.stories.grouping.refresh import refresh_stories
 
     saved = ItemState.objects.filter(item__in=list(twins), is_saved=True)
-    kept = saved.exclude(pk__in=_states(twins, known)).values_list("item", flat=True)
-    delete_items(Item.objects.filter(pk__in=twins.keys() - {*kept}))
+    still_saved = saved.exclude(pk__in=_states(twins, known)).values_list("item", flat=True)
+    delete_items(Item.objects.filter(pk__in=twins.keys() - {*still_saved}))
     theirs = ItemKey.objects.filter(source=known).values("key_hash")
     own = ItemKey.objects.filter(source=source).exclude(key_hash__in=theirs)
     own.update(source=known)

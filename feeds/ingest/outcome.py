@@ -1,4 +1,4 @@
-"""What one answer comes to: what is stored of it, and what its source is told."""
+"""Turns the response of one fetch into stored items and new column values of its source."""
 
 import logging
 from dataclasses import dataclass, field, replace
@@ -15,14 +15,14 @@ from feeds.ingest.move import adopt_address
 from feeds.ingest.parse.budget import Budget
 from feeds.ingest.parse.feed import left_out, parse_feed
 from feeds.ingest.parse.types import ParsedFeed
-from feeds.ingest.schedule import Asked, judge_move, next_poll, next_try
+from feeds.ingest.schedule import PollHints, judge_move, next_poll, next_try
 from feeds.ingest.store import Stored, store_entries
 from feeds.models import Item, Source
 
 logger = logging.getLogger(__name__)
 
 UNCONDITIONAL_AFTER = timedelta(hours=12)
-"""Some servers answer 304 for ever; so often we ask for the whole document."""
+"""How often to request the whole document, because some servers answer 304 for ever."""
 GONE = 410
 WEEK = timedelta(days=7)
 CRASHED = "The feed could not be saved and will be retried. The server log has the reason."
@@ -30,8 +30,11 @@ CRASHED = "The feed could not be saved and will be retried. The server log has t
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one poll of one source came to. `error` and `note` are in words; `crashed` is our own
-    fault."""
+    """The result of polling one source.
+
+    `error` and `note` are sentences for readers. `size` is in bytes after decompression. `crashed`
+    means that our own code failed, `unreachable` that there was no connection.
+    """
 
     source: Source
     status: int = 0
@@ -50,8 +53,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An answer that was read and waits to be written. `feed` is None when it holds nothing
-    to store; then `changes` are the source's columns already."""
+    """A parsed response that is to be stored.
+
+    `feed` and `clean` are None if there is nothing to store. `changes` are columns of the source,
+    to which `finish` adds others.
+    """
 
     source: Source
     result: FetchResult
@@ -66,6 +72,7 @@ class Prepared:
 
 
 def request_for(source: Source, now: datetime) -> FetchRequest:
+    """Return a request that is conditional, unless the last full fetch is too long ago."""
     full = source.last_full_fetch_at
     if full is None or now - full >= UNCONDITIONAL_AFTER:
         return FetchRequest(source.pk, source.url)
@@ -73,15 +80,15 @@ def request_for(source: Source, now: datetime) -> FetchRequest:
 
 
 def prepare(source: Source, result: FetchResult, now: datetime) -> Prepared:
-    """Read one answer, without the database."""
+    """Parse and clean one response. Does not use the database."""
     if result.error:
         return _failed(source, result, result.error, now)
     if result.not_modified:
-        return _same(source, result)
+        return _nothing_new(source, result)
     digest = blake2b(result.body, digest_size=32).hexdigest()
     changes = {"body_hash": digest, "last_full_fetch_at": now}
     if digest == source.body_hash:
-        return _same(source, result, changes)
+        return _nothing_new(source, result, changes)
     budget = Budget()
     try:
         feed = parse_feed(result.body, result.content_type, result.final_url, budget)
@@ -96,23 +103,29 @@ def prepare(source: Source, result: FetchResult, now: datetime) -> Prepared:
 
 
 def finish(
-    one: Prepared, now: datetime, *, is_alone: bool = False
+    prepared: Prepared, now: datetime, *, is_alone: bool = False
 ) -> tuple[Outcome, dict[str, Any]]:
-    """Store what was read: (what the poll came to, the columns of the source to write).
-    One that is alone commits as it goes; else the caller's transaction says what changed."""
-    if one.outcome.error:
-        return one.outcome, one.changes
-    if one.feed is None or one.clean is None:
-        return one.outcome, _unchanged(one.source, one.result, now) | one.changes
-    stored, changes = _store(one.source, one.result, one.feed, one.clean, now, is_alone)
-    return replace(one.outcome, stored=stored), changes | one.changes
+    """Store a prepared response. Returns the outcome and the columns of the source to update.
+
+    A response that `is_alone` is committed in chunks, each of which bumps the revision. Otherwise
+    the caller has a transaction for several responses, and bumps the revision at its end.
+    """
+    source, result = prepared.source, prepared.result
+    if prepared.outcome.error:
+        return prepared.outcome, prepared.changes
+    if prepared.feed is None or prepared.clean is None:
+        return prepared.outcome, _unchanged(source, result, now) | prepared.changes
+    stored, changes = _store(source, result, prepared.feed, prepared.clean, now, is_alone)
+    return replace(prepared.outcome, stored=stored), changes | prepared.changes
 
 
 def _outcome(source: Source, result: FetchResult, stored: Stored | None = None) -> Outcome:
     return Outcome(source, result.status, len(result.body), result.milliseconds, stored or Stored())
 
 
-def _same(source: Source, result: FetchResult, changes: dict[str, Any] | None = None) -> Prepared:
+def _nothing_new(
+    source: Source, result: FetchResult, changes: dict[str, Any] | None = None
+) -> Prepared:
     outcome = _outcome(source, result)
     return Prepared(source, replace(result, body=b""), outcome, changes or {})
 
@@ -124,6 +137,7 @@ def _failed(source: Source, result: FetchResult, error: str, now: datetime) -> P
 
 
 def crashed(source: Source, result: FetchResult, now: datetime) -> Prepared:
+    """Return the failure of a source whose response made our own code fail."""
     failed = _failed(source, result, CRASHED, now)
     return replace(failed, outcome=replace(failed.outcome, crashed=True))
 
@@ -136,7 +150,7 @@ def _failure(source: Source, result: FetchResult, error: str, now: datetime) -> 
         failures=failures,
         status=result.status,
         failing_since=since,
-        asked=Asked(retry_after=result.retry_after),
+        hints=PollHints(retry_after=result.retry_after),
     )
     changes = {
         "last_fetched_at": now,
@@ -149,13 +163,14 @@ def _failure(source: Source, result: FetchResult, error: str, now: datetime) -> 
 
 
 def due_at(due: datetime, now: datetime) -> dict[str, Any]:
+    """Return the columns of a source for a poll that is due at `due`."""
     return {"next_poll_at": due, "interval": max(int((due - now).total_seconds()), 0)}
 
 
 def _success(
-    source: Source, result: FetchResult, now: datetime, rate: float, asked: Asked
+    source: Source, result: FetchResult, now: datetime, rate: float, hints: PollHints
 ) -> dict[str, Any]:
-    """What any good answer says about a source; a permanent move may be adopted."""
+    """Return the columns of a source after a success. A permanent redirect may be adopted."""
     move = judge_move(
         result.permanent_url, moved_to=source.moved_to, moved_since=source.moved_since, now=now
     )
@@ -168,7 +183,7 @@ def _success(
         "error": "",
         "moved_to": move.moved_to,
         "moved_since": move.moved_since,
-        **due_at(next_poll(now, items_per_day=rate, asked=asked), now),
+        **due_at(next_poll(now, items_per_day=rate, hints=hints), now),
     }
     if move.adopt and is_held(source):
         changes |= _adopt(source, move.moved_to)
@@ -176,7 +191,10 @@ def _success(
 
 
 def _adopt(source: Source, url: str) -> dict[str, Any]:
-    """The move's own columns; a source that was merged away keeps saying where to."""
+    """Move the source to `url`. Returns its columns about moves.
+
+    A source that was merged into another one keeps `moved_to`.
+    """
     pk = source.pk
     survivor = adopt_address(source, url)
     logger.info("source_moved source_id=%s survivor_id=%s", pk, survivor.pk)
@@ -186,15 +204,18 @@ def _adopt(source: Source, url: str) -> dict[str, Any]:
 def _unchanged(source: Source, result: FetchResult, now: datetime) -> dict[str, Any]:
     recent = source.last_new_at is not None and now - source.last_new_at < WEEK
     rate = source.items_per_day if recent else 0.0
-    asked = Asked(max_age=result.max_age, retry_after=result.retry_after)
-    changes = _success(source, result, now, rate, asked)
+    hints = PollHints(max_age=result.max_age, retry_after=result.retry_after)
+    changes = _success(source, result, now, rate, hints)
     return changes | _validators(result)
 
 
 def _validators(result: FetchResult) -> dict[str, Any]:
-    """A 304 may bring new validators or none (RFC 9111, 4.3.4); a 200 replaces both."""
-    found = {"etag": result.etag, "last_modified": result.last_modified}
-    return {k: v for k, v in found.items() if v} if result.not_modified else found
+    """Return the validators to store.
+
+    A 304 may bring new validators or none (RFC 9111, 4.3.4); a 200 replaces both.
+    """
+    validators = {"etag": result.etag, "last_modified": result.last_modified}
+    return {k: v for k, v in validators.items() if v} if result.not_modified else validators
 
 
 def _store(
@@ -203,7 +224,7 @@ def _store(
     feed: ParsedFeed,
     clean: CleanFeed,
     now: datetime,
-    revises: bool,
+    bumps_revision: bool,
 ) -> tuple[Stored, dict[str, Any]]:
     stored = store_entries(
         source.pk,
@@ -212,10 +233,10 @@ def _store(
         topics=source.topics,
         language=source.language,
         is_first=source.last_succeeded_at is None,
-        revises=revises,
+        bumps_revision=bumps_revision,
     )
     changes = _describe(source, result, feed, clean)
-    changes |= _success(source, result, now, _rate(source, now), _asked(feed, result))
+    changes |= _success(source, result, now, _rate(source, now), _hints(feed, result))
     changes |= _validators(result)
     if stored.new_ids:
         changes["last_new_at"] = now
@@ -223,13 +244,13 @@ def _store(
 
 
 def _rate(source: Source, now: datetime) -> float:
-    """Items a day over the last week."""
+    """Return the number of items a day over the last week."""
     week = Item.objects.filter(source_id=source.pk, pk__gte=lowest_id(now - WEEK))
     return week.order_by().count() / 7
 
 
-def _asked(feed: ParsedFeed, result: FetchResult) -> Asked:
-    return Asked(
+def _hints(feed: ParsedFeed, result: FetchResult) -> PollHints:
+    return PollHints(
         ttl=feed.ttl,
         max_age=result.max_age,
         retry_after=result.retry_after,
@@ -241,14 +262,14 @@ def _asked(feed: ParsedFeed, result: FetchResult) -> Asked:
 def _describe(
     source: Source, result: FetchResult, feed: ParsedFeed, clean: CleanFeed
 ) -> dict[str, Any]:
-    """What the document says of itself; a curator's words are never overwritten."""
-    said = {
+    """Return the columns that describe the feed. Texts that an administrator set are kept."""
+    texts = {
         "title": feed.title[:300],
         "site_url": canonical_url(feed.site_url, result.final_url)[:2048],
         "description": plain_title(feed.description)[:2000],
         "language": clean.entries[0].language if clean.entries else "",
     }
-    blank = {name: value for name, value in said.items() if value and not getattr(source, name)}
+    blank = {name: value for name, value in texts.items() if value and not getattr(source, name)}
     return blank | {
         "kind": feed.kind[:10],
         "complaint": clean.complaint,

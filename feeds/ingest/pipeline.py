@@ -1,4 +1,4 @@
-"""Take in what sources have to say: poll, complete texts from article pages, group."""
+"""The ingest pipeline: polls sources, fetches full texts, and groups new items into stories."""
 
 import logging
 import math
@@ -23,10 +23,10 @@ from feeds.stories.grouping.refresh import refresh_stories
 
 logger = logging.getLogger(__name__)
 
-MOST_PAGES = 20
-"""Article pages asked for a source and poll; older entries keep the feed's text."""
-LONGEST_TEXTS = 90.0
-"""Seconds for the pages of all sources of a batch: the next batch waits for them."""
+MAX_PAGES = 20
+"""Number of article pages fetched per source and poll. Older entries keep the feed's text."""
+FULL_TEXT_SECONDS = 90.0
+"""Time limit for the article pages of one batch of sources. The next batch waits for them."""
 
 
 def ingest_sources(
@@ -36,9 +36,12 @@ def ingest_sources(
     on_result: Callable[[Outcome], None] | None = None,
     seconds: float = math.inf,
 ) -> PollReport:
-    """Poll these sources, for as many `seconds`, and put what is new into stories."""
+    """Poll these sources for at most `seconds`, and group the new items into stories.
+
+    `on_result` is called for each outcome, and `now` replaces the present time in a replay.
+    """
     report = poll_sources(source_ids, now=now, on_result=on_result, seconds=seconds)
-    until = time.monotonic() + LONGEST_TEXTS
+    until = time.monotonic() + FULL_TEXT_SECONDS
     with Sandbox() as sandbox:
         for outcome in report.outcomes:
             if outcome.source.full_text and outcome.stored.new_ids:
@@ -51,7 +54,7 @@ def ingest_sources(
 
 
 def _refresh_updated(report: PollReport) -> None:
-    """A corrected title changes the headline of its story; other topics its rank."""
+    """Refresh the stories of updated items, and invalidate the ranking if topics changed."""
     if any(outcome.stored.has_other_topics for outcome in report.outcomes):
         bump_revision(GROUPING)
     updated = [pk for outcome in report.outcomes for pk in outcome.stored.updated_ids]
@@ -61,11 +64,13 @@ def _refresh_updated(report: PollReport) -> None:
 
 
 def complete_texts(item_ids: Iterable[int], sandbox: Sandbox, until: float = math.inf) -> int:
-    """Take the newest items' whole texts from their pages, up to a monotonic time; how many
-    were got."""
+    """Fetch the full texts of the newest of these items from their pages.
+
+    Stops at the monotonic time `until`. Returns the number of items that got a text.
+    """
     items = Item.objects.filter(pk__in=list(item_ids)).exclude(url="").newest_first()
     done = 0
-    for item in items[:MOST_PAGES]:
+    for item in items[:MAX_PAGES]:
         if time.monotonic() > until:
             break
         try:

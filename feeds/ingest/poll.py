@@ -1,4 +1,4 @@
-"""Poll sources: claim, fetch, parse, clean, store, and say when each is due again."""
+"""Polls sources: claims, fetches, parses, cleans and stores them, and schedules the next polls."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ from feeds.core.bulk import adapt_time, insert_rows, update_rows
 from feeds.ingest.fetch.arrivals import fetched
 from feeds.ingest.fetch.client import Limits
 from feeds.ingest.fetch.types import FetchResult
-from feeds.ingest.lease import claim, give_back, renew
+from feeds.ingest.lease import claim, release, renew
 from feeds.ingest.outcome import Outcome, Prepared, crashed, due_at, finish, prepare, request_for
 from feeds.ingest.store import CHUNK
 from feeds.models import FetchLog, Source
@@ -29,11 +29,13 @@ from feeds.search.postgres.index import sort_in
 logger = logging.getLogger(__name__)
 
 FEWEST_HOSTS = 5
+"""With fewer hosts than this, failures do not show that our own network is down."""
 OFFLINE_PAUSE = timedelta(minutes=5)
 LATELY = timedelta(minutes=10)
 FLUSH_AFTER = 50
+"""Number of responses after which they are written."""
 RENEWALS = 7.5
-"""How often a lease is renewed in the time it lasts."""
+"""How often a lease is renewed while it lasts."""
 _LOG_COLUMNS = (
     "source_id",
     "at",
@@ -49,13 +51,13 @@ _LOG_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class PollReport:
-    """All outcomes, and how many sources were left to the worker that holds them."""
+    """The outcomes of a run. `busy` is the number of sources that other workers held."""
 
     outcomes: tuple[Outcome, ...]
     busy: int
     seconds: float
     offline: bool = False
-    """Not one host answered: it is our network that is missing."""
+    """True if no host answered, so that our own network must be down."""
 
     @property
     def new(self) -> int:
@@ -82,11 +84,11 @@ def poll_sources(
     limits: Limits | None = None,
     seconds: float = math.inf,
 ) -> PollReport:
-    """Poll those of `source_ids` that no other worker holds, whatever their schedule.
+    """Poll those of `source_ids` that no other worker holds, whether or not they are due.
 
-    `now` stands for the present in a replay. What is not fetched within `seconds` is given
-    back and stays due. Any process may die at any moment: leases run out, and storing
-    again what was stored changes nothing.
+    `now` replaces the present time in a replay. Sources that are not fetched within `seconds` are
+    released and stay due. The process may die at any moment: leases expire, and storing an entry
+    twice changes nothing.
     """
     started = time.monotonic()
     wanted = list(source_ids)
@@ -96,18 +98,20 @@ def poll_sources(
         poll.run(limits or Limits.from_settings(), started + seconds)
     finally:
         poll.flush()
-        give_back(poll.waiting.values())
+        release(poll.waiting.values())
     sort_in(pk for outcome in poll.outcomes for pk in outcome.stored.new_ids)
     offline = is_offline(poll.outcomes)
     if offline:
-        _forgive(poll.outcomes, db_clock.now())
+        _reset_failures(poll.outcomes, db_clock.now())
     seconds = time.monotonic() - started
     return PollReport(tuple(poll.outcomes), len(wanted) - len(sources), seconds, offline)
 
 
 def is_offline(outcomes: Sequence[Outcome]) -> bool:
-    """Whether it is we who have no network: no connection to any of many hosts, and not one
-    source that was read of late."""
+    """Return True if our own network seems to be down.
+
+    That is so if several hosts were tried and none was reachable, and no source was read lately.
+    """
     hosts = {urlsplit(outcome.source.url).netloc for outcome in outcomes}
     if len(hosts) < FEWEST_HOSTS or not all(outcome.unreachable for outcome in outcomes):
         return False
@@ -115,9 +119,12 @@ def is_offline(outcomes: Sequence[Outcome]) -> bool:
     return not Source.objects.filter(last_succeeded_at__gte=lately).exists()
 
 
-def _forgive(outcomes: Iterable[Outcome], now: datetime) -> None:
-    """A laptop without a network must not find its sources backed off when it has one; why
-    nothing comes is said all the same."""
+def _reset_failures(outcomes: Iterable[Outcome], now: datetime) -> None:
+    """Undo the back-off of sources that failed only because we were offline.
+
+    Otherwise a laptop that was offline would have to wait for its sources. Their errors stay, so
+    that readers see why there is no news.
+    """
     rows = []
     for outcome in outcomes:
         source = outcome.source
@@ -128,8 +135,11 @@ def _forgive(outcomes: Iterable[Outcome], now: datetime) -> None:
 
 
 class _Poll:
-    """One run over claimed sources. What was read is written some at a time, since a
-    commit costs as much as the entries of a small feed; none waits long for it."""
+    """One run over claimed sources.
+
+    Responses are written in batches, because a commit costs as much as storing a small feed. A
+    response does not wait long for its batch.
+    """
 
     def __init__(
         self,
@@ -147,7 +157,7 @@ class _Poll:
         return self._now or db_clock.now()
 
     def run(self, limits: Limits, until: float = math.inf) -> None:
-        """`until` is the monotonic time after which no more results are awaited."""
+        """Fetch and process all sources. Stops waiting at the monotonic time `until`."""
         requests = [request_for(source, self.now()) for source in self.waiting.values()]
         renewed, renew_after = time.monotonic(), settings.LEASE_SECONDS / RENEWALS
         with closing(fetched(requests, limits)) as results:
@@ -166,7 +176,7 @@ class _Poll:
         source = self.waiting[result.source_id]
         try:
             prepared = prepare(source, result, self.now())
-        except Exception:  # whatever one feed does to us, the others are polled
+        except Exception:  # one feed must not keep the others from being polled
             logger.exception("poll_crashed source_id=%s", source.pk)
             prepared = crashed(source, result, self.now())
         self._unwritten.append(prepared)
@@ -175,10 +185,13 @@ class _Poll:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was read, in one transaction; one after another should that fail."""
+        """Write the waiting responses in one transaction, or one by one if that fails.
+
+        Large responses are written by themselves.
+        """
         batch, self._unwritten, self._entries = self._unwritten, [], 0
-        small = [one for one in batch if one.entries <= CHUNK]
-        large = [[one] for one in batch if one.entries > CHUNK]
+        small = [prepared for prepared in batch if prepared.entries <= CHUNK]
+        large = [[prepared] for prepared in batch if prepared.entries > CHUNK]
         for group in ([small] if small else []) + large:
             for outcome in self._write(group):
                 self.outcomes.append(outcome)
@@ -187,15 +200,15 @@ class _Poll:
 
     def _write(self, batch: Sequence[Prepared]) -> list[Outcome]:
         try:
-            if len(batch) == 1:  # a large one commits as it goes
+            if len(batch) == 1:  # it may be large, and is committed in chunks
                 return self._record([finish(batch[0], self.now(), is_alone=True)])
             with transaction.atomic():
-                return self._record([finish(one, self.now()) for one in batch])
+                return self._record([finish(prepared, self.now()) for prepared in batch])
         except Exception as error:
-            if is_locked(error):  # no feed is to blame: they are due again when their lease ends
+            if is_locked(error):  # no fault of a feed; they are due again when their leases end
                 raise
             if len(batch) > 1:
-                return [outcome for one in batch for outcome in self._write([one])]
+                return [outcome for prepared in batch for outcome in self._write([prepared])]
             source = batch[0].source
             logger.exception("poll_crashed source_id=%s", source.pk)
             failed = crashed(source, batch[0].result, self.now())
@@ -203,7 +216,10 @@ class _Poll:
 
     @transaction.atomic(savepoint=False)
     def _record(self, done: Sequence[tuple[Outcome, dict[str, Any]]]) -> list[Outcome]:
-        """Write sources and log; a source that another took over is left alone."""
+        """Update the sources and write the log.
+
+        A source that another worker has claimed meanwhile is not updated.
+        """
         rows = [
             ({"lease_until": None} | changes, (outcome.source.pk, outcome.source.lease_token))
             for outcome, changes in done
@@ -212,15 +228,15 @@ class _Poll:
         update_rows(Source, ("id", "lease_token"), rows)
         lines = [_log_line(outcome, self.now()) for outcome, _ in done if outcome.source.pk]
         insert_rows(FetchLog, _LOG_COLUMNS, lines)
-        if any(_corrects(outcome, changes) for outcome, changes in done):
+        if any(_changes_existing(outcome, changes) for outcome, changes in done):
             bump_revision(CONTENT)
         for outcome, _ in done:
             self.waiting.pop(outcome.source.pk, None)
         return [outcome for outcome, _ in done]
 
 
-def _corrects(outcome: Outcome, changes: dict[str, Any]) -> bool:
-    """Whether it changes what was shown already."""
+def _changes_existing(outcome: Outcome, changes: dict[str, Any]) -> bool:
+    """Return True if the poll changed items or titles that readers may have seen."""
     has_name = changes.get("title", outcome.source.title) != outcome.source.title
     return bool(outcome.stored.updated_ids) or has_name or bool(changes.get("moved_to"))
 

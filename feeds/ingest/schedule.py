@@ -1,4 +1,4 @@
-"""Decide when a source is asked next, and when its move is believed. Pure."""
+"""Decides when a source is polled next, and when a permanent redirect is trusted. Pure."""
 
 import random
 from collections.abc import Iterable
@@ -11,19 +11,22 @@ DAY = 24 * HOUR
 SHORTEST = 5 * MINUTE
 LONGEST = DAY
 POLLS_PER_ITEM = 4
-"""How often we ask in the mean time between two items: news are late by an eighth of it."""
+"""Number of polls in the mean time between two items. News is late by an eighth of that time."""
 FIRST_BACK_OFF = 10 * MINUTE
 LONGEST_TOO_MANY = 6 * HOUR
 TOO_MANY_REQUESTS = 429
 WEEK = timedelta(days=7)
-GIVEN_UP_ALMOST = timedelta(days=30)
+RARELY_AFTER = timedelta(days=30)
 
 _chance = random.Random()  # noqa: S311 - spreads polls, guards nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a feed and its server ask for; seconds, weekdays with Monday 0, hours in UTC."""
+class PollHints:
+    """What a feed and its server ask of those who poll it.
+
+    Durations are in seconds, hours in UTC, and weekdays numbers with Monday as 0.
+    """
 
     ttl: int | None = None
     max_age: int | None = None
@@ -32,17 +35,17 @@ class Asked:
     skip_days: frozenset[int] = frozenset()
 
     @property
-    def least(self) -> int:
-        """The longest wait asked for; none can silence a source for more than a day."""
+    def min_wait(self) -> int:
+        """The longest requested wait in seconds, at most a day."""
         return min(max(self.ttl or 0, self.max_age or 0, self.retry_after or 0, 0), DAY)
 
 
-NOTHING_ASKED = Asked()
+NO_HINTS = PollHints()
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What to remember of a permanent redirect; `adopt` when it is to be believed now."""
+    """The state of a permanent redirect to store. `adopt` means that it is trusted now."""
 
     moved_to: str = ""
     moved_since: datetime | None = None
@@ -50,7 +53,7 @@ class Move:
 
 
 def items_per_day(published: Iterable[datetime], now: datetime) -> float:
-    """How often a source publishes: its items of the last week, a day."""
+    """Return the mean number of items a day over the last week."""
     return sum(1 for moment in published if now - WEEK <= moment <= now) / 7
 
 
@@ -58,21 +61,21 @@ def next_poll(
     now: datetime,
     *,
     items_per_day: float,
-    asked: Asked = NOTHING_ASKED,
+    hints: PollHints = NO_HINTS,
     chance: random.Random = _chance,
 ) -> datetime:
-    """When to ask again after a success: by how often the source publishes.
+    """Return when to poll again after a success, by how often the source publishes.
 
-    Between 5 minutes and 24 hours, 10 % jitter, never sooner than asked for.
+    The wait is between 5 minutes and 24 hours, with 10 % jitter, and never less than requested.
     """
     usual = usual_interval(items_per_day) * chance.uniform(0.9, 1.0)
-    wanted = asked.least * chance.uniform(1.0, 1.1)
+    wanted = hints.min_wait * chance.uniform(1.0, 1.1)
     wait = min(max(usual, wanted, SHORTEST), LONGEST)
-    return _after_skips(now + timedelta(seconds=wait), asked)
+    return _after_skips(now + timedelta(seconds=wait), hints)
 
 
 def usual_interval(items_per_day: float) -> int:
-    """Seconds between polls of a source that publishes so often."""
+    """Return the seconds between polls of a source that publishes so often."""
     if items_per_day <= 0:
         return LONGEST
     return int(min(max(DAY / items_per_day / POLLS_PER_ITEM, SHORTEST), LONGEST))
@@ -84,29 +87,30 @@ def next_try(
     failures: int,
     status: int = 0,
     failing_since: datetime | None = None,
-    asked: Asked = NOTHING_ASKED,
+    hints: PollHints = NO_HINTS,
     chance: random.Random = _chance,
 ) -> datetime:
-    """When to ask again after the `failures`-th failure in a row: 10 minutes, then doubling.
+    """Return when to poll again after the `failures`-th failure in a row.
 
-    At most 24 hours (6 after a 429), once a day when it has failed for 30 days, and
-    never sooner than asked for. A source is never given up.
+    The wait is 10 minutes at first, and then doubles up to 24 hours (6 after a 429). It is a day
+    once the source has failed for 30 days, and never less than requested. A source is never given
+    up.
     """
     cap = LONGEST_TOO_MANY if status == TOO_MANY_REQUESTS else LONGEST
     wait = min(FIRST_BACK_OFF * 2 ** min(max(failures, 1) - 1, 20), cap)
-    if failing_since and now - failing_since >= GIVEN_UP_ALMOST:
+    if failing_since and now - failing_since >= RARELY_AFTER:
         wait = DAY
     spread = wait * chance.uniform(0.8, 1.0)
-    return now + timedelta(seconds=max(spread, min(asked.least, DAY)))
+    return now + timedelta(seconds=max(spread, min(hints.min_wait, DAY)))
 
 
 def judge_move(
     permanent_url: str, *, moved_to: str, moved_since: datetime | None, now: datetime
 ) -> Move:
-    """Believe a permanent redirect once it has led to the same place for 7 days.
+    """Decide whether to adopt a permanent redirect: once it has had the same target for 7 days.
 
-    `moved_to` and `moved_since` are what the last fetch remembered; an answer from
-    the old address (`permanent_url` empty) forgets them.
+    `permanent_url` is the target of this fetch, or "" if the old address answered, which resets
+    the state. `moved_to` and `moved_since` are the state that the last fetch stored.
     """
     if not permanent_url:
         return Move()
@@ -115,11 +119,14 @@ def judge_move(
     return Move(moved_to, moved_since, adopt=now - moved_since >= WEEK)
 
 
-def _after_skips(moment: datetime, asked: Asked) -> datetime:
-    """The first moment that the feed does not ask to skip; one that skips all is ignored."""
+def _after_skips(moment: datetime, hints: PollHints) -> datetime:
+    """Return the first time from `moment` on that the hints do not exclude.
+
+    Hints that exclude all times are ignored.
+    """
     later = moment
     for _ in range(7 * 24 + 1):
-        if later.hour not in asked.skip_hours and later.weekday() not in asked.skip_days:
+        if later.hour not in hints.skip_hours and later.weekday() not in hints.skip_days:
             return later
         later = later.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         later += timedelta(seconds=moment.minute * 10 + moment.second // 6)

@@ -1,6 +1,6 @@
-"""Store the entries of a feed once each: new ones inserted, known ones updated.
+"""Stores the entries of a feed: inserts new ones and updates known ones.
 
-One short transaction a chunk, the same number of queries however many entries it holds.
+Entries are stored in chunks. Each chunk is one short transaction with a constant number of queries.
 """
 
 from collections import Counter
@@ -22,10 +22,10 @@ from feeds.models import Item, ItemBody, ItemKey
 logger = getLogger(__name__)
 
 CHUNK = 500
-"""Entries a transaction: other writers wait for one, so it stays short."""
+"""Number of entries in a transaction, which is small because other writers wait for it."""
 UNDATED_STEP = timedelta(hours=1)
 ANOTHER_DAY = timedelta(hours=20)
-MOST_TOPICS = 8
+MAX_TOPICS = 8
 KEY_COLUMNS = ("seq", "source_id", "key_hash", "alt_hash", "item_id")
 CONTENT_COLUMNS = (
     "url",
@@ -36,7 +36,7 @@ CONTENT_COLUMNS = (
     "topics",
     "content_hash",
 )
-"""What a new version of an entry changes, in the order of `_Chunk._content`."""
+"""Columns that a new version of an entry changes, in the order of `_Chunk._content`."""
 ITEM_COLUMNS = (
     "id",
     "seq",
@@ -48,13 +48,16 @@ ITEM_COLUMNS = (
     *CONTENT_COLUMNS,
 )
 BODY_COLUMNS = ("item_id", "html", "text", "enclosures", "is_full_text")
-_SEQ_LOCK = 0x5E01  # any number, the same in all processes
+_SEQ_LOCK = 0x5E01
+"""Key of the advisory lock for new ledger numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Ids of the items that are new and of those whose content changed, and whether that
-    gave one other topics."""
+    """Ids of the new items and of those whose content changed.
+
+    `has_other_topics` tells whether the topics of any of the latter changed.
+    """
 
     new_ids: tuple[int, ...] = ()
     updated_ids: tuple[int, ...] = ()
@@ -70,7 +73,7 @@ class Stored:
 
 @dataclass(slots=True)
 class _Known:
-    """A row of the ledger with what is needed of its item."""
+    """A row of the ledger, with the columns of its item that tell whether it changed."""
 
     seq: int
     key_hash: int
@@ -88,33 +91,33 @@ def store_entries(
     topics: Sequence[str] = (),
     language: str = "",
     is_first: bool = False,
-    revises: bool = True,
+    bumps_revision: bool = True,
 ) -> Stored:
-    """Store what one document holds; storing it again changes nothing. Who stores several in
-    a transaction `revises` at its end instead: see feeds.coordination.revisions.
+    """Store the entries of one document. Storing them again changes nothing.
 
-    `topics` and `language` are the source's. On the first fetch of a source
-    (`is_first`), entries without a date are dated backwards from `now` in the order
-    of the feed, so that an archive does not flood the top.
+    `topics` and `language` are the source's. On the first fetch of a source (`is_first`), entries
+    without a date are dated backwards from `now` in the order of the feed, so that an archive does
+    not flood the top. A caller that stores several documents in one transaction passes
+    `bumps_revision=False` and bumps the revision at its end; see feeds.coordination.revisions.
     """
     dated = date_entries(entries, now, is_first=is_first)
-    twice = _told_twice(entries)
+    ambiguous = _ambiguous_hashes(entries)
     # Oldest first: the ledger's order of arrival follows the order of events.
     ordered = sorted(dated, key=lambda entry: entry.published or now)
-    _make_room({lowest_id(entry.published or now) for entry in ordered})
+    _ensure_partitions({lowest_id(entry.published or now) for entry in ordered})
     stored = Stored()
     for start in range(0, len(ordered), CHUNK):
         chunk = _Chunk(source_id, ordered[start : start + CHUNK], now, topics, language)
-        stored += chunk.store(twice, revises=revises)
+        stored += chunk.store(ambiguous, bumps_revision=bumps_revision)
     return stored
 
 
-def _make_room(ids: Iterable[int]) -> None:
-    """The partitions of these ids; should they not be made, DEFAULT takes the rows."""
+def _ensure_partitions(ids: Iterable[int]) -> None:
+    """Create the partitions of these ids. If that fails, the default partition takes the rows."""
     try:
         ensure_partitions(ids)
     except DatabaseError as error:
-        if connection.in_atomic_block:  # it is undone; each source is tried again by itself
+        if connection.in_atomic_block:  # it is broken; the caller retries each source by itself
             raise
         logger.error("partitions_not_made reason=%s", " ".join(str(error).split()))
 
@@ -122,7 +125,7 @@ def _make_room(ids: Iterable[int]) -> None:
 def date_entries(
     entries: Sequence[CleanEntry], now: datetime, *, is_first: bool
 ) -> list[CleanEntry]:
-    """Every entry with a date. One without stands just behind the one before it."""
+    """Return the entries with dates. An entry without a date gets one just before the previous."""
     before, step = now, timedelta(seconds=1)
     if is_first and not any(entry.published for entry in entries):
         step = UNDATED_STEP
@@ -137,15 +140,15 @@ def date_entries(
     return dated
 
 
-def _told_twice(entries: Iterable[CleanEntry]) -> frozenset[int]:
-    """Link-and-title hashes that several entries of the document share: no identity."""
+def _ambiguous_hashes(entries: Iterable[CleanEntry]) -> frozenset[int]:
+    """Return hashes of link and title that several entries share, so that they identify none."""
     return frozenset(
         alt for alt, times in Counter(entry.alt_hash for entry in entries).items() if times > 1
     )
 
 
 class _Chunk:
-    """Some entries of one source on their way into the database."""
+    """Entries of one source that are stored in one transaction."""
 
     def __init__(
         self,
@@ -160,10 +163,13 @@ class _Chunk:
         self.has_other_topics = False
 
     @transaction.atomic(savepoint=False)  # FTS5 writes a segment at each savepoint
-    def store(self, twice: frozenset[int], *, revises: bool) -> Stored:
-        """Look up, then insert and update. A key that is known without an item is a
-        tombstone: its item was deleted or archived and does not come back."""
-        known = self._find_known(twice)
+    def store(self, ambiguous: frozenset[int], *, bumps_revision: bool) -> Stored:
+        """Look up the entries, then insert the new and update the changed ones.
+
+        A ledger row without an item is a tombstone: the item was deleted or archived, and is not
+        stored again.
+        """
+        known = self._find_known(ambiguous)
         new = [entry for entry in self.entries if entry.key_hash not in known]
         changed = [
             (row.item_id, entry)
@@ -174,40 +180,40 @@ class _Chunk:
         ]
         self._rename_keys(known)
         stored = Stored(self._insert(new), self._update(changed), self.has_other_topics)
-        if revises and stored.updated_ids:
+        if bumps_revision and stored.updated_ids:
             bump_revision(CONTENT)
         return stored
 
-    def _find_known(self, twice: frozenset[int]) -> dict[int, _Known]:
-        """By the entry's key: its row of the ledger, found by key, else by link and title."""
+    def _find_known(self, ambiguous: frozenset[int]) -> dict[int, _Known]:
+        """Return {key hash of an entry: its ledger row}, by key, else by link and title."""
         rows = self._rows(key_hash__in=[entry.key_hash for entry in self.entries])
         found = {row.key_hash: row for row in rows}
         missing = [
             entry
             for entry in self.entries
-            if entry.url and entry.key_hash not in found and entry.alt_hash not in twice
+            if entry.url and entry.key_hash not in found and entry.alt_hash not in ambiguous
         ]
         if missing:
             rows = self._rows(alt_hash__in=[entry.alt_hash for entry in missing])
             renamed = {row.alt_hash: row for row in rows if row.key_hash not in found}
             rows = [*found.values(), *renamed.values()]
-            self._add_items(rows)
-            # Where most entries have a new guid, guids say nothing: the source makes new
-            # ones at each fetch.
+            self._add_item_columns(rows)
+            # If most entries have a new guid, the source generates guids at each fetch, and they
+            # identify nothing.
             is_unstable = len(renamed) > max(len(found), 2)
             for entry in missing:
                 row = renamed.get(entry.alt_hash)
                 if row and (is_unstable or _is_same(row, entry)):
                     found[entry.key_hash] = renamed.pop(entry.alt_hash)
         else:
-            self._add_items(found.values())
+            self._add_item_columns(found.values())
         return found
 
     def _rows(self, **condition: list[int]) -> list[_Known]:
         rows = ItemKey.objects.filter(source_id=self.source_id, **condition).order_by("seq")
         return [_Known(*row) for row in rows.values_list("seq", "key_hash", "alt_hash", "item_id")]
 
-    def _add_items(self, rows: Iterable[_Known]) -> None:
+    def _add_item_columns(self, rows: Iterable[_Known]) -> None:
         by_id = {row.item_id: row for row in rows if row.item_id is not None}
         if not by_id:
             return
@@ -216,7 +222,7 @@ class _Chunk:
             by_id[pk].content_hash, by_id[pk].published_at = content, published
 
     def _rename_keys(self, known: dict[int, _Known]) -> None:
-        """Some sources give an entry a new guid at each fetch: the ledger follows."""
+        """Update the ledger for sources that give an entry a new guid at each fetch."""
         renamed = {row.seq: key for key, row in known.items() if row.key_hash != key}
         if renamed:
             rows = list(ItemKey.objects.filter(pk__in=list(renamed)))
@@ -227,9 +233,9 @@ class _Chunk:
     def _insert(self, entries: Sequence[CleanEntry]) -> tuple[int, ...]:
         if not entries:
             return ()
-        numbers = self._take_numbers(entries)
+        numbers = self._next_seqs(entries)
         ids = _free_ids(
-            [make_id(self._date(one), n) for one, n in zip(entries, numbers, strict=True)]
+            [make_id(self._date(entry), n) for entry, n in zip(entries, numbers, strict=True)]
         )
         rows = list(zip(ids, numbers, entries, strict=True))
         keys = [
@@ -243,11 +249,11 @@ class _Chunk:
     def _date(self, entry: CleanEntry) -> datetime:
         return entry.published or self.now
 
-    def _take_numbers(self, entries: Sequence[CleanEntry]) -> list[int]:
-        """Consecutive ledger numbers, which become visible in their order.
+    def _next_seqs(self, entries: Sequence[CleanEntry]) -> list[int]:
+        """Return consecutive ledger numbers, which become visible in their order.
 
-        SQLite has one writer at a time; PostgreSQL needs a lock until the commit, or a
-        number could appear after a greater one that a reader has already seen.
+        SQLite has one writer at a time. PostgreSQL needs a lock until the commit. Without it, a
+        number could become visible after a greater one that a reader has already seen.
         """
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
@@ -264,7 +270,7 @@ class _Chunk:
         return list(range(last + 1, last + 1 + len(entries)))
 
     def _item(self, pk: int, seq: int, entry: CleanEntry) -> tuple[object, ...]:
-        """The values of ITEM_COLUMNS."""
+        """Return the values of ITEM_COLUMNS."""
         content = self._content(entry)
         return (
             pk,
@@ -278,7 +284,7 @@ class _Chunk:
         )
 
     def _content(self, entry: CleanEntry) -> dict[str, object]:
-        """The values of CONTENT_COLUMNS by name."""
+        """Return the values of CONTENT_COLUMNS by name."""
         topics = dict.fromkeys((*entry.topics, *self.topics))
         return {
             "url": entry.url,
@@ -286,7 +292,7 @@ class _Chunk:
             "author": entry.author,
             "summary": entry.summary,
             "image_url": entry.image_url,
-            "topics": list(topics)[:MOST_TOPICS],
+            "topics": list(topics)[:MAX_TOPICS],
             "content_hash": entry.content_hash,
         }
 
@@ -306,7 +312,7 @@ class _Chunk:
         return tuple(item.pk for item in items)
 
     def _update_bodies(self, entries: dict[int, CleanEntry]) -> None:
-        """A text taken from the article's page is better than the feed's and stays."""
+        """Update the bodies, except full texts from the articles' pages, which are better."""
         bodies = list(ItemBody.objects.filter(pk__in=list(entries), is_full_text=False))
         for body in bodies:
             entry = entries[body.pk]
@@ -316,9 +322,9 @@ class _Chunk:
 
 
 def _is_same(row: _Known, entry: CleanEntry) -> bool:
-    """Whether a new guid with a known link and title is the known item.
+    """Return True if an entry with a new guid, but a known link and title, is the known item.
 
-    A regular programme repeats both; then its text and its date are others.
+    A regular programme repeats its link and title, but with another text and date.
     """
     if row.item_id is None or row.content_hash == entry.content_hash:
         return True
@@ -328,14 +334,14 @@ def _is_same(row: _Known, entry: CleanEntry) -> bool:
 
 
 def _free_ids(ids: Sequence[int]) -> list[int]:
-    """The same ids, but a tail that an older item of the same second has is passed over."""
+    """Return `ids`, with another tail where an item of the same second has that id already."""
     used = set(Item.objects.filter(pk__in=ids).order_by().values_list("pk", flat=True))
     if not used:
         return list(ids)
     free = []
     for wanted in ids:
         second, tail, candidate = wanted >> TAIL_BITS, wanted & TAIL_MASK, wanted
-        # An odd step visits every tail; a large one leaves the dense part at once.
+        # An odd step visits every tail, and a large one leaves the dense part at once.
         while candidate in used or (candidate != wanted and _exists(candidate)):
             tail = (tail + 0x9E37B) & TAIL_MASK
             candidate = second << TAIL_BITS | tail
@@ -349,7 +355,7 @@ def _exists(pk: int) -> bool:
 
 
 def _body(pk: int, entry: CleanEntry) -> tuple[object, ...]:
-    """The values of BODY_COLUMNS."""
+    """Return the values of BODY_COLUMNS."""
     html = beyond_text(entry.html, entry.text)
     return (pk, html, entry.text, to_json(_enclosures(entry)), False)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from feeds.ingest.lease import claim, give_back, is_held, lease, renew
+from feeds.ingest.lease import claim, is_held, lease, release, renew
 from feeds.models import Source
 from tests.make import make_source
 
@@ -88,7 +88,7 @@ def test_what_is_given_back_is_free_unless_another_has_it(lasting: timedelta) ->
     claim([other.pk], NOW)
     Source.objects.filter(pk=lost.pk).update(lease_token=7)
 
-    give_back(iter(claimed))
+    release(iter(claimed))
 
     assert state(kept) == (None, 1)
     assert state(lost) == (NOW + lasting, 7)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.ingest.schedule import Asked, items_per_day, judge_move, next_poll, next_try
+from feeds.ingest.schedule import PollHints, items_per_day, judge_move, next_poll, next_try
 
 NOW = datetime(2026, 5, 21, 12, 0, tzinfo=UTC)  # a Thursday
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -28,28 +28,28 @@ def test_the_interval_follows_how_often_a_source_publishes(rate: float, seconds:
 
 @pytest.mark.parametrize("name", ["ttl", "max_age", "retry_after"])
 def test_a_source_is_never_asked_sooner_than_it_wants(name: str) -> None:
-    waited = wait(next_poll(NOW, items_per_day=100, asked=Asked(**{name: 2 * HOUR})))
+    waited = wait(next_poll(NOW, items_per_day=100, hints=PollHints(**{name: 2 * HOUR})))
 
     assert 2 * HOUR <= waited <= 2.2 * HOUR
 
 
 def test_a_silly_header_cannot_silence_a_source() -> None:
-    assert wait(next_poll(NOW, items_per_day=100, asked=Asked(ttl=10**9))) == DAY
-    assert wait(next_try(NOW, failures=1, asked=Asked(retry_after=10**9))) == DAY
+    assert wait(next_poll(NOW, items_per_day=100, hints=PollHints(ttl=10**9))) == DAY
+    assert wait(next_try(NOW, failures=1, hints=PollHints(retry_after=10**9))) == DAY
 
 
 def test_hours_and_days_to_skip_are_skipped() -> None:
-    afternoon = Asked(skip_hours=frozenset(range(12, 18)))
-    weekend = Asked(skip_days=frozenset({3, 4, 5, 6}))
+    afternoon = PollHints(skip_hours=frozenset(range(12, 18)))
+    weekend = PollHints(skip_days=frozenset({3, 4, 5, 6}))
 
-    assert next_poll(NOW, items_per_day=100, asked=afternoon).hour == 18
-    assert next_poll(NOW, items_per_day=100, asked=weekend).weekday() == 0
+    assert next_poll(NOW, items_per_day=100, hints=afternoon).hour == 18
+    assert next_poll(NOW, items_per_day=100, hints=weekend).weekday() == 0
 
 
 def test_a_source_that_skips_everything_is_asked_all_the_same() -> None:
-    asked = Asked(skip_hours=frozenset(range(24)))
+    hints = PollHints(skip_hours=frozenset(range(24)))
 
-    assert wait(next_poll(NOW, items_per_day=100, asked=asked)) < HOUR
+    assert wait(next_poll(NOW, items_per_day=100, hints=hints)) < HOUR
 
 
 def test_failures_are_met_with_more_and_more_patience() -> None:
@@ -61,10 +61,10 @@ def test_failures_are_met_with_more_and_more_patience() -> None:
 
 
 def test_after_429_patience_ends_at_six_hours_but_retry_after_is_honoured() -> None:
-    asked = Asked(retry_after=20 * HOUR)
+    hints = PollHints(retry_after=20 * HOUR)
 
     assert wait(next_try(NOW, failures=50, status=429)) <= 6 * HOUR
-    assert wait(next_try(NOW, failures=50, status=429, asked=asked)) == 20 * HOUR
+    assert wait(next_try(NOW, failures=50, status=429, hints=hints)) == 20 * HOUR
 
 
 def test_a_source_that_failed_for_thirty_days_is_asked_about_once_a_day() -> None:
@@ -128,7 +128,7 @@ def test_the_next_poll_is_always_later_within_days_and_never_in_a_skipped_hour(
 ) -> None:
     now = NOW.replace(minute=minute)
 
-    found = next_poll(now, items_per_day=rate, asked=Asked(ttl, None, None, hours, days))
+    found = next_poll(now, items_per_day=rate, hints=PollHints(ttl, None, None, hours, days))
 
     assert timedelta(minutes=5) <= found - now <= timedelta(days=8, hours=1)
     if len(hours) < 24 and len(days) < 7:
