@@ -260,3 +260,82 @@ def test_a_long_quotation_is_named_by_its_beginning() -> None:
 )
 def test_a_denial_of_something_else_is_no_objection(source: str) -> None:
     assert wrong("OpenAI released the model on Tuesday.", source) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("OpenAI released weights, see www.evil.example now", "it has a link or markup"),
+        ("model " * 61, "it has more than 60 words"),
+        ("OpenAI released.", "it says too little"),
+        (
+            "OpenAI released a model of 8 billion weights.",
+            "the number 8 billion is not in the cited source",
+        ),
+        ("公司发布了五百万参数的新模型。", "the number 五百万 is not in the cited source"),
+        ("OpenAI gave the model to Elon Musk.", "the name Elon Musk is not in the cited source"),
+        (
+            "The company will release the weights to universities.",
+            "the cited source says “not” of releas",
+        ),
+    ],
+)
+def test_a_writer_learns_what_is_wrong(text: str, message: str) -> None:
+    assert wrong(text) == message
+
+
+def test_a_writer_learns_of_a_denial() -> None:
+    message = "it denies something that the cited source does not deny"
+
+    assert wrong("Google Cloud did not open a centre in Paris.", OTHER) == message
+
+
+def test_three_words_say_enough() -> None:
+    assert wrong("OpenAI released weights.") == ""
+
+
+def test_the_first_source_that_is_not_there_is_named() -> None:
+    assert wrong("OpenAI released weights.", LAB, cites=(1, 7, 5)) == "there is no source 7"
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("OpenAI released a model; Google Cloud opened a centre in Paris.", (LAB, OTHER)),
+        ("Weights of OpenAI's model and a centre in Paris cost $1.25 million.", (OTHER, LAB)),
+        ("Altman said “We are very proud of it” of a centre in Paris.", (OTHER, LAB)),
+        ("The company will not release the weights in Paris.", (OTHER, LAB)),
+        (
+            "公司发布了五百万参数的新模型。",
+            ("公司周三发布了新模型。", "公司发布了五百万参数的模型。"),
+        ),
+    ],
+)
+def test_each_part_may_stand_in_another_of_the_cited_sources(
+    text: str, sources: tuple[str, ...]
+) -> None:
+    assert wrong(text, *sources) == ""
+
+
+def test_a_quotation_that_a_sentence_only_ends_is_held_to_the_source() -> None:
+    assert wrong("We are very proud of it”, said CEO Sam Altman of OpenAI.") == ""
+    assert "the quotation" in wrong("We are not proud of it”, said CEO Sam Altman of OpenAI.")
+
+
+def test_a_denial_of_what_the_source_also_says_is_no_objection() -> None:
+    source = "OpenAI released the model on Tuesday, not released earlier by anybody."
+
+    assert wrong("OpenAI released the model on Tuesday.", source) == ""
+
+
+def test_a_denial_concerns_words_close_behind_it() -> None:
+    far = "and so on and so forth, " * 3
+
+    assert wrong("The lab sold the cards on Tuesday.", "The lab sold not the cards on Tuesday.")
+    assert not wrong("The lab sold cards on Tuesday.", f"The lab sold, not {far}cards on Tuesday.")
+
+
+def test_words_are_stems_in_any_case_and_beside_signs() -> None:
+    assert content_words("MODELS Released") == ["model", "releas"]
+    assert content_words("Seven BILLION models") == ["model"]
+    assert content_words("models 研究 公司 cards") == ["model", "研究", "公司", "card"]
