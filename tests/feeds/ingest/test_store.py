@@ -4,14 +4,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
-from feeds.core.ids import id_time, make_id
+from feeds.coordination.revisions import CONTENT
+from feeds.core.bulk import insert_rows
+from feeds.core.ids import id_time, lowest_id, make_id
+from feeds.ingest import store as ingest_store
 from feeds.ingest.clean.identity import hash64
-from feeds.ingest.parse.types import CleanEntry
+from feeds.ingest.parse.types import CleanEntry, Enclosure
 from feeds.ingest.store import Stored, date_entries, store_entries
-from feeds.models import Item, ItemBody, ItemKey, Source
+from feeds.models import Item, ItemBody, ItemKey, Revision, Source
 from tests.make import make_item, make_source
 
 pytestmark = pytest.mark.django_db
@@ -176,3 +179,368 @@ def test_a_text_from_the_articles_page_outlives_an_update_of_the_feed() -> None:
     ItemBody.objects.filter(pk=pk).update(text="The whole article", is_full_text=True)
     store(source, entry(1, title="Corrected"))
     assert ItemBody.objects.get(pk=pk).text == "The whole article"
+
+
+def full(**changes: object) -> CleanEntry:
+    """An entry that has everything."""
+    fields: dict[str, object] = {
+        "author": "Ada",
+        "summary": "In short",
+        "html": "<p>Text with a <b>word</b></p>",
+        "text": "Text with a word",
+        "language": "de",
+        "topics": ("chips", "agents"),
+        "image_url": "https://outlet.example/1.png",
+        "enclosures": (Enclosure("https://outlet.example/1.mp3", "audio/mpeg", 7),),
+    }
+    return replace(entry(1), **(fields | changes))  # type: ignore[arg-type]
+
+
+def content_revision() -> int:
+    row = Revision.objects.filter(name=CONTENT).first()
+    return row.number if row else 0
+
+
+def test_all_that_an_entry_says_is_stored() -> None:
+    source = make_source()
+    given = full()
+
+    (pk,) = store(source, given, topics=["agents", "robotics"], language="en").new_ids
+
+    item, body, key = Item.objects.get(), ItemBody.objects.get(), ItemKey.objects.get()
+    assert (item.pk, body.pk, key.item_id, item.seq) == (pk, pk, pk, key.seq)
+    assert (item.source_id, key.source_id) == (source.pk, source.pk)
+    assert (key.key_hash, key.alt_hash) == (given.key_hash, given.alt_hash)
+    for column in ("url", "title", "author", "summary", "image_url", "language", "content_hash"):
+        assert getattr(item, column) == getattr(given, column), column
+    assert (item.published_at, item.fetched_at) == (given.published, NOW)
+    assert (item.updated_at, item.story_id, item.story_pinned) == (None, None, False)
+    assert item.topics == ["chips", "agents", "robotics"]
+    assert (body.html, body.text, body.is_full_text) == (given.html, given.text, False)
+    assert body.enclosures == [
+        {"url": "https://outlet.example/1.mp3", "type": "audio/mpeg", "length": 7}
+    ]
+
+
+def test_markup_that_says_no_more_than_the_text_is_not_stored() -> None:
+    store(make_source(), entry(1))
+
+    assert ItemBody.objects.get().html == ""
+
+
+def test_an_item_has_eight_topics_at_most_and_the_source_s_language_where_it_has_none() -> None:
+    own = tuple(f"own {n}" for n in range(7))
+    store(make_source(), full(topics=own, language=""), topics=["one", "two"], language="en")
+
+    item = Item.objects.get()
+    assert (item.topics, item.language) == ([*own, "one"], "en")
+
+
+def test_an_update_changes_all_that_an_entry_says_and_nothing_else() -> None:
+    source = make_source()
+    (pk,) = store(source, entry(1), language="en").new_ids
+    before = Item.objects.get()
+    given = full(title="Other", url="https://outlet.example/other", content_hash=9)
+
+    later = NOW + timedelta(hours=1)
+    stored = store_entries(source.pk, [given], now=later, topics=["robotics"], language="fr")
+
+    assert stored == Stored((), (pk,), has_other_topics=True)
+    item, body = Item.objects.get(), ItemBody.objects.get()
+    for column in ("url", "title", "author", "summary", "image_url", "content_hash"):
+        assert getattr(item, column) == getattr(given, column), column
+    assert (item.topics, item.updated_at) == (["chips", "agents", "robotics"], later)
+    assert (body.html, body.text, len(body.enclosures)) == (given.html, given.text, 1)
+    for column in ("seq", "published_at", "fetched_at", "language", "source_id"):
+        assert getattr(item, column) == getattr(before, column), column
+
+
+def test_an_update_says_whether_topics_changed() -> None:
+    source = make_source()
+    store(source, entry(1), entry(2), topics=["chips"])
+
+    other = [entry(1, text="Other"), entry(2, text="Other")]
+    assert not store(source, *other, topics=["chips"]).has_other_topics
+    first, last = full(content_hash=3), entry(2, text="Third")
+    assert store(source, first, last, topics=["chips"]).has_other_topics
+    assert store(source, full(), replace(last, content_hash=4)).has_other_topics
+
+
+def test_only_what_was_corrected_invalidates_caches() -> None:
+    source = make_source()
+    revisions = [content_revision()]
+    for given, options in [
+        (entry(1), {}),
+        (entry(1), {}),
+        (entry(1, text="Corrected"), {}),
+        (entry(1, text="Corrected again"), {"revises": False}),
+    ]:
+        store(source, given, **options)
+        revisions.append(content_revision())
+
+    assert revisions[0] == revisions[1] == revisions[2] != revisions[3] == revisions[4]
+
+
+def test_the_ledger_follows_a_new_guid() -> None:
+    source = make_source()
+    store(source, entry(1, guid="a"), entry(2, guid="b"), entry(3, guid="kept"))
+
+    store(source, entry(1, guid="c"), entry(2, guid="d"), entry(3, guid="kept"))
+
+    keys = ItemKey.objects.order_by("-seq").values_list("key_hash", flat=True)
+    assert list(keys) == [hash64("c"), hash64("d"), hash64("kept")]
+
+
+def test_a_link_and_title_that_a_document_has_twice_identify_nothing() -> None:
+    source = make_source()
+    same = {"title": "The Daily", "url": "https://outlet.example/", "text": "Same"}
+    store(source, entry(1, guid="a", **same))
+
+    stored = store(source, entry(2, guid="b", **same), entry(3, guid="c", **same))
+
+    assert (len(stored.new_ids), len(stored.updated_ids)) == (2, 0)
+
+
+def test_a_title_without_a_link_identifies_nothing() -> None:
+    source = make_source()
+    store(source, entry(1, guid="a", url=""))
+
+    assert len(store(source, entry(1, guid="b", url="")).new_ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "renamed", "new"),
+    [(0, 1, 1), (0, 2, 2), (0, 3, 0), (3, 3, 3), (3, 4, 0), (4, 3, 3)],
+)
+def test_guids_say_nothing_where_most_entries_have_new_ones(
+    kept: int, renamed: int, new: int
+) -> None:
+    """The entries with new guids have other texts and dates too."""
+    source = make_source()
+    store(source, *(entry(n) for n in range(kept + renamed)))
+    edited = [
+        entry(n, guid=f"new {n}", text="Edited", published=NOW - timedelta(days=9))
+        for n in range(renamed)
+    ]
+
+    stored = store(source, *edited, *(entry(n) for n in range(renamed, kept + renamed)))
+
+    assert len(stored.new_ids) == new
+    assert len(stored.updated_ids) == renamed - new
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_known"),
+    [
+        ({"published": NOW + timedelta(days=9)}, True),
+        ({"text": "Other"}, True),
+        ({"text": "Other", "published": NOW + timedelta(hours=19, minutes=59)}, True),
+        ({"text": "Other", "published": NOW - timedelta(hours=19, minutes=59)}, True),
+        ({"text": "Other", "published": NOW + timedelta(hours=20)}, False),
+        ({"text": "Other", "published": NOW - timedelta(hours=20)}, False),
+        ({"title": "Other"}, False),
+        ({"url": "https://outlet.example/other"}, False),
+    ],
+)
+def test_an_entry_with_a_new_guid_is_known_by_its_link_and_title_on_the_same_day(
+    changes: dict[str, object], is_known: bool
+) -> None:
+    source = make_source()
+    first = {"published": NOW, **{key: "Title 1" for key in changes if key == "title"}}
+    store(source, entry(1, guid="a", **first))
+
+    stored = store(source, entry(1, guid="b", **({"published": NOW} | changes)))
+
+    assert len(stored.new_ids) == (0 if is_known else 1)
+
+
+def test_a_deleted_item_stays_away_whatever_its_entry_says_now() -> None:
+    source = make_source()
+    store(source, entry(1, guid="a"))
+    Item.objects.all().delete()
+    ItemKey.objects.update(item_id=None)
+
+    far = NOW + timedelta(days=9)
+    assert store(source, entry(1, guid="a", text="Other")) == Stored()
+    assert store(source, entry(1, guid="b", text="Other", published=far)) == Stored()
+    assert not Item.objects.exists()
+
+
+def test_an_item_that_is_missing_without_a_trace_does_not_come_back() -> None:
+    source = make_source()
+    store(source, entry(1, guid="a"))
+    Item.objects.all().delete()  # the ledger was not changed
+
+    far = NOW + timedelta(days=9)
+    assert store(source, entry(1, guid="b", text="Other", published=far)).new_ids == ()
+
+
+def test_a_new_guid_is_compared_with_the_newest_entry_of_that_link_and_title() -> None:
+    source = make_source()
+    same = {"title": "The Daily", "url": "https://outlet.example/"}
+    first, second = (
+        entry(1, guid="a", text="One", published=NOW - timedelta(days=9), **same),
+        entry(2, guid="b", text="Two", published=NOW - timedelta(days=2), **same),
+    )
+    store(source, first)
+    store(source, second)
+
+    assert store(source, replace(second, key_hash=hash64("c"))).new_ids == ()
+    assert len(store(source, replace(first, key_hash=hash64("d"))).new_ids) == 1
+    assert set(ItemKey.objects.values_list("key_hash", flat=True)) == {
+        hash64(guid) for guid in "acd"
+    }
+
+
+def test_an_entry_that_is_known_by_its_guid_is_not_known_again_by_link_and_title() -> None:
+    source = make_source()
+    store(source, entry(1, guid="a"))
+
+    retitled = entry(1, guid="a", title="Retitled")
+    stored = store(source, retitled, entry(1, guid="b"))
+
+    assert (len(stored.new_ids), len(stored.updated_ids)) == (1, 1)
+
+
+def test_the_link_and_title_of_another_source_identify_nothing() -> None:
+    store(make_source("one"), entry(1, guid="a"))
+
+    assert len(store(make_source("two"), entry(1, guid="b")).new_ids) == 1
+
+
+def dates(*hours: float | None, is_first: bool) -> list[timedelta]:
+    """How long before now entries stand that are dated so many hours before now, or not."""
+    entries = [
+        replace(entry(n), published=None if hour is None else NOW - timedelta(hours=hour))
+        for n, hour in enumerate(hours)
+    ]
+    dated = date_entries(entries, NOW, is_first=is_first)
+    assert [one.title for one in dated] == [one.title for one in entries]
+    return [NOW - one.published for one in dated if one.published]
+
+
+def test_entries_without_a_date_stand_behind_the_one_before_them() -> None:
+    hour, second = timedelta(hours=1), timedelta(seconds=1)
+
+    assert dates(None, None, None, is_first=True) == [hour, 2 * hour, 3 * hour]
+    assert dates(None, 5, None, None, is_first=True) == [
+        second,
+        5 * hour,
+        5 * hour + second,
+        5 * hour + 2 * second,
+    ]
+    assert dates(None, 5, None, is_first=False) == [timedelta(0), 5 * hour, timedelta(0)]
+
+
+def test_entries_without_a_date_are_of_now_unless_the_fetch_is_the_first() -> None:
+    store(make_source(), replace(entry(1), published=None))
+
+    assert Item.objects.get().published_at == NOW
+
+
+def test_entries_of_one_date_are_numbered_in_their_order() -> None:
+    store(make_source(), *(entry(n, published=NOW) for n in (3, 1, 2)))
+
+    titles = Item.objects.order_by("seq").values_list("title", flat=True)
+    assert list(titles) == ["Title 3", "Title 1", "Title 2"]
+
+
+@pytest.mark.parametrize(("number", "transactions"), [(500, 1), (501, 2), (1_001, 3)])
+def test_a_transaction_stores_five_hundred_entries(number: int, transactions: int) -> None:
+    source = make_source()
+    with CaptureQueriesContext(connection) as queries:
+        stored = store(source, *(entry(n) for n in range(number)))
+
+    looked_up = [query for query in queries if '"key_hash" IN' in query["sql"]]
+    assert len(looked_up) == transactions
+    assert len(set(stored.new_ids)) == Item.objects.count() == number
+
+
+def test_what_several_transactions_did_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest_store, "CHUNK", 2)
+    source = make_source()
+    (pk,) = store(source, entry(4)).new_ids
+
+    changed = full(key_hash=entry(4).key_hash, alt_hash=4, published=NOW - timedelta(hours=9))
+    stored = store(source, entry(1), entry(2), entry(3), changed, entry(5))
+
+    by_id = dict(Item.objects.values_list("pk", "title"))
+    assert [by_id[new] for new in stored.new_ids] == ["Title 5", "Title 3", "Title 2", "Title 1"]
+    assert (stored.updated_ids, stored.has_other_topics) == ((pk,), True)
+
+
+def test_months_are_made_for_the_dates_of_all_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[set[int]] = []
+    monkeypatch.setattr(ingest_store, "ensure_partitions", made.append)
+    undated = replace(entry(2), published=None)
+
+    store(make_source(), entry(1), undated)
+
+    assert made == [{lowest_id(NOW - timedelta(hours=1)), lowest_id(NOW)}]
+
+
+def no_partitions(ids: object) -> None:
+    raise DatabaseError("no\nroom")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_entries_are_stored_although_their_month_cannot_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ingest_store, "ensure_partitions", no_partitions)
+
+    assert store(make_source(), entry(1)).new_ids
+
+
+def test_within_a_transaction_a_month_that_cannot_be_made_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ingest_store, "ensure_partitions", no_partitions)
+
+    with pytest.raises(DatabaseError, match="room"):
+        store(make_source(), entry(1))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_entries_are_stored_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(model: type, *rest: object) -> None:
+        if model is ItemBody:
+            raise DatabaseError("broken")
+        insert_rows(model, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ingest_store, "insert_rows", fails)
+
+    with pytest.raises(DatabaseError, match="broken"):
+        store(make_source(), entry(1))
+    assert not Item.objects.exists() and not ItemKey.objects.exists()
+
+
+def test_numbers_go_on_after_the_greatest_that_was_ever_given() -> None:
+    source = make_source()
+    store(source, entry(1))
+    first = ItemKey.objects.get().seq
+    assert first > 0
+    ItemKey.objects.all().delete()
+
+    store(source, entry(2), entry(3))
+
+    assert list(ItemKey.objects.order_by("seq").values_list("seq", flat=True)) == [
+        first + 1,
+        first + 2,
+    ]
+
+
+def test_several_tails_that_are_taken_are_passed_over_within_the_second() -> None:
+    source = make_source()
+    published = NOW - timedelta(hours=1)
+    make_item(source, seq=700_000)  # the tails that are tried next begin anew at the end
+    taken = {make_id(published, 700_001 + step) for step in (0, 1, 0x9E37B)}
+    for pk in taken:
+        Item.objects.create(
+            id=pk, seq=0, source=source, title="Old", published_at=published, fetched_at=published
+        )
+
+    stored = store(source, entry(1), entry(2, published=published))
+
+    assert len(set(stored.new_ids)) == 2 and not taken & set(stored.new_ids)
+    assert {id_time(pk) for pk in stored.new_ids} == {published}
