@@ -19,8 +19,8 @@ from feeds.stories.grouping.edit import (
     delete_stories,
     merge_stories,
     move_item,
+    refresh_visibility,
     split_story,
-    visibility_changed,
 )
 from feeds.stories.grouping.refresh import refresh_stories
 
@@ -96,7 +96,7 @@ class SourceAdmin(admin.ModelAdmin):
     def _visibility_changed(self, request: HttpRequest, sources: Sequence[Source]) -> None:
         """Say what was shown, and count the stories again after the commit."""
         changed = [source.pk for source in sources]
-        transaction.on_commit(lambda: visibility_changed(changed))
+        transaction.on_commit(lambda: refresh_visibility(changed))
         public = [source.pk for source in sources if source.is_public]
         readers = Subscription.objects.filter(source__in=public).values("source").distinct()
         if count := readers.count():

@@ -131,7 +131,7 @@ def group_online(documents: Sequence[Document], vectors: Vectors | None = None) 
     grouper, found = Grouper(), []
     for _, hour in groupby(documents, key=lambda document: document.time // FORGET_EVERY):
         batch = list(hour)
-        grouper.forget_before(batch[0].time - WINDOW)
+        grouper.drop_before(batch[0].time - WINDOW)
         found += [one.story for one in grouper.assign_all(batch, vectors).values()]
     return found
 

@@ -31,7 +31,7 @@ BACKGROUNDS = (1, 5, 10, 20)
 FACTOR = 3.0
 WEEKS = 60
 PLANTED = 400
-MOST_A_DAY = 40.0
+MAX_A_DAY = 40.0
 _WEEKDAYS = (1.17, 1.2, 1.2, 1.17, 1.1, 0.58, 0.58)
 _AGAIN = 7
 """Days within which a term's second alarm is the same one."""
@@ -78,7 +78,7 @@ class _World:
         import numpy as np
 
         self.random = random
-        self.rates = np.minimum(80 / np.arange(1, TERMS + 1), MOST_A_DAY)
+        self.rates = np.minimum(80 / np.arange(1, TERMS + 1), MAX_A_DAY)
         self.days = PAST + 1 + days
         self.factors = [_WEEKDAYS[day % 7] for day in range(self.days)]
         self.counts = random.poisson(self.rates[:, None] * np.array(self.factors)[None, :])

@@ -12,7 +12,7 @@ from feeds.reading.marks import set_state
 
 LEVELS = ("mute", "less", "normal", "more")
 LARGEST = (1 << 63) - 1
-MOST_SHOWN = 100
+MAX_SHOWN = 100
 """Of a page, the stories whose showing is kept."""
 SHOWN_AGAIN = timedelta(days=1)
 """After so long an item that is still shown is recorded again."""
@@ -100,7 +100,7 @@ def log_impression(
     """Record a page that showed these (story, its leading item), in that order. What the reader's
     rows of the last day have already is left out; a page without anything else is not recorded."""
     before = _shown_since(user, now - SHOWN_AGAIN)
-    new = [(story, lead) for story, lead in shown[:MOST_SHOWN] if lead not in before]
+    new = [(story, lead) for story, lead in shown[:MAX_SHOWN] if lead not in before]
     if not new:
         return
     stories, leads = zip(*new, strict=True)

@@ -37,12 +37,12 @@ __all__ = [
     "story_page",
 ]
 
-MOST_STORIES = 100
-MOST_TOP = 10
+MAX_STORIES = 100
+MAX_TOP = 10
 TOP_HOURS = 36
-FEWEST_FOR_TOP = 12
+MIN_FOR_TOP = 12
 """With fewer stories than that, a section of the best would be most of the page."""
-MOST_TOPICS = 4
+MAX_TOPICS = 4
 DIFFERENT = "something different"
 TOP, FOLLOWED = "Top stories", "Stories you follow"
 
@@ -131,7 +131,7 @@ def ranked_stories(
     topic: str = "",
     folder_id: int | None = None,
     now: datetime | None = None,
-    most: int = MOST_STORIES,
+    most: int = MAX_STORIES,
 ) -> list[RankedStory]:
     """The reader's stories of the last days, best first."""
     now = now or timezone.now()
@@ -190,7 +190,7 @@ def _enter(
         facts = Facts(
             sources=int(table.sources[place]),
             age=float(ages[place]),
-            topics=tuple(name for name, _ in told.most_common(MOST_TOPICS)),
+            topics=tuple(name for name, _ in told.most_common(MAX_TOPICS)),
             weight=trust[source],
             lead_source=source,
             story=int(table.stories[place]),
@@ -235,7 +235,7 @@ def _top(
     ranked: Sequence[RankedStory], user: User, now: datetime, today: date
 ) -> list[RankedStory]:
     """The best of the last hours, mixed; the last of ten is something different."""
-    if len(ranked) < FEWEST_FOR_TOP:
+    if len(ranked) < MIN_FOR_TOP:
         return []
     by_id = {
         one.story.pk: one for one in ranked if now - one.newest_at <= timedelta(hours=TOP_HOURS)
@@ -243,11 +243,11 @@ def _top(
     candidates = [
         Candidate(pk, one.score, one.topics, one.lead.source_id) for pk, one in by_id.items()
     ]
-    most = min(MOST_TOP, len(ranked) // 2)
+    most = min(MAX_TOP, len(ranked) // 2)
     chosen = diversify(candidates, most)
     odd, chance = exploration_item(candidates, chosen[:-1], user.pk, today)
-    if odd is not None and most == MOST_TOP:
-        chosen = [*chosen[: MOST_TOP - 1], odd]
+    if odd is not None and most == MAX_TOP:
+        chosen = [*chosen[: MAX_TOP - 1], odd]
         by_id[odd].why = f"{DIFFERENT} · {by_id[odd].why}"
         by_id[odd].is_odd, by_id[odd].chance = True, chance
     return [by_id[pk] for pk in chosen]

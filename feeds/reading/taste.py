@@ -11,8 +11,8 @@ from feeds.models import FollowedStory, Impression, Item, Subscription
 from feeds.stories.coverage import headline_for
 from feeds.stories.ranking.taste import DISLIKED, SAVED, Act, read_acts, taste_of
 
-MOST_LISTED = 50
-MOST_TOPICS = 12
+MAX_LISTED = 50
+MAX_TOPICS = 12
 UNSEEN = "From a source you can no longer see"
 
 
@@ -67,7 +67,7 @@ class KnownTaste:
     views: int
 
 
-def known_taste(user: User, now: datetime, most: int = MOST_LISTED) -> KnownTaste:
+def known_taste(user: User, now: datetime, most: int = MAX_LISTED) -> KnownTaste:
     """In the same number of queries, whatever is known."""
     acts = read_acts(user, now)
     seen = Item.objects.visible_to(user).select_related("source")
@@ -80,7 +80,7 @@ def known_taste(user: User, now: datetime, most: int = MOST_LISTED) -> KnownTast
     )
     return KnownTaste(
         topics={slug: level for slug, level in user.interests.items() if slug in LABELS},
-        learned=[(slug, n) for slug, n in liked.most_common() if slug in LABELS][:MOST_TOPICS],
+        learned=[(slug, n) for slug, n in liked.most_common() if slug in LABELS][:MAX_TOPICS],
         sources=_sources(user, acts, now),
         items=[_known(act, items.get(act.item)) for act in acts[:most]],
         followed=_followed(user),

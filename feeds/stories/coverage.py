@@ -1,4 +1,4 @@
-"""A story as one reader sees it: only what they may see, and what they did with it."""
+"""The coverage of a story for one reader: visible items only, with the reader's marks."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,12 +14,14 @@ from feeds.models.item import ItemQuerySet
 
 
 def with_state(items: ItemQuerySet, user: User) -> Any:
-    """The items with this reader's `is_read`, `is_saved`, `is_opened` and `read_at` (None where
-    unknown)."""
+    """Annotate items with this reader's `is_read`, `is_saved`, `is_opened` and `read_at`.
+
+    `read_at` is None for items that were marked as read with their whole source.
+    """
     states = ItemState.objects.filter(user=user, item=OuterRef("pk"))
-    mark = Subscription.objects.filter(user=user, source=OuterRef("source"))
-    marked = Coalesce(Subquery(mark.values("read_up_to")[:1]), 0)
-    return items.alias(marked_up_to=marked).annotate(
+    subscription = Subscription.objects.filter(user=user, source=OuterRef("source"))
+    watermark = Coalesce(Subquery(subscription.values("read_up_to")[:1]), 0)
+    return items.alias(marked_up_to=watermark).annotate(
         is_saved=Exists(states.filter(is_saved=True)),
         is_opened=Exists(states.filter(is_opened=True)),
         is_read=Coalesce(
@@ -33,9 +35,12 @@ def with_state(items: ItemQuerySet, user: User) -> Any:
 
 
 def settle_copies(items: Iterable[Item], visible: ItemQuerySet) -> None:
-    """Make the first copy of an original that the reader cannot see the original to them, and the
-    others copies of it: what others alone can see takes no source away. `visible` is what the
-    reader may see; it is asked only when an original is not among the items."""
+    """Promote copies whose original the reader cannot see, in place.
+
+    The first visible copy becomes the original for this reader, and the other copies become
+    copies of it. Hidden sources therefore never change the counts. `visible` are all items that
+    the reader can see; it is queried only if an original is not among `items`.
+    """
     items = sorted(items, key=lambda item: item.pk)
     unseen = {item.copy_of for item in items if item.copy_of} - {item.pk for item in items}
     if unseen:
@@ -48,28 +53,31 @@ def settle_copies(items: Iterable[Item], visible: ItemQuerySet) -> None:
 
 
 def is_unread(items: Iterable[Any]) -> bool:
-    """Whether a story tells something new: a telling that the reader neither read nor knew
-    of by then. Who reads one telling of a story has read those that were there; a copy
-    is nothing new."""
+    """Whether a story has an article that is new to the reader.
+
+    Reading one article of a story also marks the articles that had arrived by then. Copies never
+    make a story unread.
+    """
     items = list(items)
     originals = [item for item in items if item.copy_of is None] or items
-    known = max((_known_by(item) for item in items if item.is_read), default=None)
+    read_until = max((_read_until(item) for item in items if item.is_read), default=None)
     return any(
-        not item.is_read and (known is None or item.fetched_at > known) for item in originals
+        not item.is_read and (read_until is None or item.fetched_at > read_until)
+        for item in originals
     )
 
 
-def _known_by(item: Any) -> datetime:
-    """When it was read; what was marked as read with all else was known when it came."""
+def _read_until(item: Any) -> datetime:
+    """When the item was read. If that is unknown, only its own arrival is covered."""
     moment: datetime = item.read_at or item.fetched_at
     return moment
 
 
 def lead_first(story: Story, items: list[Item]) -> list[Item]:
-    """The story's lead if the reader sees it, else the first telling; copies last."""
+    """Sort items: the story's lead if the reader sees it, then the others in order, copies last."""
     return sorted(items, key=lambda item: (item.copy_of is not None, item.pk != story.lead_id))
 
 
 def headline_for(story: Story, lead: Item) -> str:
-    """The story's headline unless it was taken from an item that the reader may not see."""
+    """The story's headline, or the lead's title if it comes from an item the reader cannot see."""
     return story.title if story.title_pinned or lead.pk == story.lead_id else lead.title

@@ -1,11 +1,12 @@
-"""Where a story is in its life: it develops, falls quiet, and is archived. Pure."""
+"""The life cycle of a story: developing, quiet, archived. Pure."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from feeds.stories.grouping.similarity import WINDOW
 
-LIVELY = timedelta(hours=24)
+DEVELOPING_FOR = timedelta(hours=24)
+"""A story is developing for so long after its newest original article."""
 
 
 class Stage(StrEnum):
@@ -14,12 +15,12 @@ class Stage(StrEnum):
     ARCHIVED = "archived"
 
 
-def stage_at(last_told: datetime, now: datetime) -> Stage:
-    """`last_told` is when its newest telling that is no copy was published.
+def stage_at(last_published: datetime, now: datetime) -> Stage:
+    """Return the stage of a story. `last_told` is when its newest original was published.
 
-    Once the window of grouping is over no item joins it any more: it is archived.
+    A story is archived when the grouping window has passed, because no item can join it then.
     """
-    ago = now - last_told
-    if ago < LIVELY:
+    age = now - last_published
+    if age < DEVELOPING_FOR:
         return Stage.DEVELOPING
-    return Stage.QUIET if ago <= timedelta(seconds=WINDOW) else Stage.ARCHIVED
+    return Stage.QUIET if age <= timedelta(seconds=WINDOW) else Stage.ARCHIVED

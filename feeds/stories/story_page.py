@@ -1,4 +1,4 @@
-"""One story for one reader: its coverage in order of time, its days, and what is like it."""
+"""The page of a story for one reader: its coverage, a timeline by day, and related stories."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +13,18 @@ from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_c
 from feeds.stories.grouping.tokenizer import terms_of
 from feeds.stories.life import Stage, stage_at
 
-RELATED = 3
-NEAR = timedelta(days=14)
-MOST_COMPARED = 600
-LEAST_ALIKE = 0.15
+MAX_RELATED = 3
+RELATED_WITHIN = timedelta(days=14)
+"""Related stories were published within so much time before or after the story."""
+MAX_COMPARED = 600
+"""Number of recent items that are compared with the story."""
+MIN_SIMILARITY = 0.15
+"""Lowest similarity of a related story, in 0..1."""
 
 
 @dataclass(slots=True)
 class Day:
-    """The tellings of one day in the reader's time zone."""
+    """The items of one day in the reader's time zone."""
 
     date: date
     items: list[Item] = field(default_factory=list)
@@ -29,7 +32,7 @@ class Day:
 
 @dataclass(slots=True)
 class Related:
-    """Another story, with the telling of it that is most like this one."""
+    """A related story, with its most similar item."""
 
     story_id: int
     item: Item
@@ -41,7 +44,11 @@ class Related:
 
 @dataclass(slots=True)
 class StoryPage:
-    """`coverage` is in order of time without the `copies`; `timeline` has both."""
+    """A story as its page shows it.
+
+    `coverage` are the originals in order of publication, `copies` the other items; `timeline` has
+    both by day.
+    """
 
     story: Story
     title: str
@@ -73,9 +80,9 @@ class StoryPage:
 
 
 def story_page(user: User, story_id: int) -> StoryPage | int:
-    """The page, or the id of the story that this one was merged into.
+    """Return the page, or the id of the story into which this one was merged.
 
-    Raises Story.DoesNotExist when there is none of which the reader may see an item.
+    Raises Story.DoesNotExist if the reader cannot see any item of the story.
     """
     story = Story.objects.filter(pk=story_id).first()
     if story is None:
@@ -103,14 +110,17 @@ def story_page(user: User, story_id: int) -> StoryPage | int:
 
 def _target(user: User, story_id: int) -> int:
     redirect = StoryRedirect.objects.filter(old_id=story_id).first()
-    if redirect is None or not _may_follow(user, redirect):
+    if redirect is None or not _can_see_redirect(user, redirect):
         raise Story.DoesNotExist(f"There is no story {story_id} for this reader.")
     return redirect.story_id
 
 
-def _may_follow(user: User, redirect: StoryRedirect) -> bool:
-    """Where a private story went is told to nobody but its readers: those of the item that it
-    was named after or, where that is gone, of a private item of the other story."""
+def _can_see_redirect(user: User, redirect: StoryRedirect) -> bool:
+    """Whether the reader may learn where a story was merged.
+
+    The redirect of a private story is visible only to its readers: those who can see the item
+    whose id it has or, if that item was deleted, a private item of the target.
+    """
     visible = Item.objects.visible_to(user)
     if not redirect.is_public and Item.objects.filter(pk=redirect.old_id).exists():
         if not visible.filter(pk=redirect.old_id).exists():
@@ -121,7 +131,7 @@ def _may_follow(user: User, redirect: StoryRedirect) -> bool:
 
 
 def _visible_items(user: User, story: Story) -> list[Item]:
-    """In order of time; without what the reader hid, unless that is all."""
+    """The visible items in order of time, without hidden ones unless all are hidden."""
     hidden = ItemState.objects.filter(user=user, is_hidden=True, item__story=story)
     hidden_ids = set(hidden.values_list("item_id", flat=True))
     visible = with_state(Item.objects.visible_to(user).covering([story]), user)
@@ -140,25 +150,25 @@ def _timeline(items: Iterable[Item], user: User) -> list[Day]:
 
 
 def _related(user: User, items: Sequence[Item]) -> list[Related]:
-    """The stories near in time of which a headline shares most words and topics."""
-    start = lowest_id(items[0].published_at - NEAR)
-    end = lowest_id(items[-1].published_at + NEAR)
-    near = Item.objects.visible_to(user).filter(pk__gte=start, pk__lt=end, copy_of=None)
+    """Find stories of about the same time whose headlines share the most words and topics."""
+    start = lowest_id(items[0].published_at - RELATED_WITHIN)
+    end = lowest_id(items[-1].published_at + RELATED_WITHIN)
+    nearby = Item.objects.visible_to(user).filter(pk__gte=start, pk__lt=end, copy_of=None)
     hidden = ItemState.objects.filter(user=user, is_hidden=True, item__gte=start).values("item")
-    others = near.filter(story__isnull=False).exclude(story=items[0].story_id)
+    others = nearby.filter(story__isnull=False).exclude(story=items[0].story_id)
     rows = others.exclude(pk__in=hidden).newest_first()
     words, topics = _traits((item.title, item.topics) for item in items)
     best: dict[int, tuple[float, int]] = {}
-    for pk, story, title, own in rows.values_list("id", "story_id", "title", "topics")[
-        :MOST_COMPARED
-    ]:
-        theirs, about = _traits([(title, own)])
-        alike = _shared(theirs, words) * 0.7 + _shared(about, topics) * 0.3
-        if alike >= LEAST_ALIKE and _shared(theirs, words):
-            best[story] = max(best.get(story, (0.0, 0)), (alike, pk))
-    nearest = sorted(best.items(), key=lambda entry: entry[1], reverse=True)[:RELATED]
-    found = Item.objects.select_related("source").in_bulk([pk for _, (_, pk) in nearest])
-    return [Related(story, found[pk]) for story, (_, pk) in nearest if pk in found]
+    columns = ("id", "story_id", "title", "topics")
+    for pk, story, title, item_topics in rows.values_list(*columns)[:MAX_COMPARED]:
+        title_words, _ = _traits([(title, item_topics)])
+        by_words = _shared(title_words, words)
+        similarity = by_words * 0.7 + _shared(set(item_topics), topics) * 0.3
+        if similarity >= MIN_SIMILARITY and by_words:
+            best[story] = max(best.get(story, (0.0, 0)), (similarity, pk))
+    nearest = sorted(best.items(), key=lambda entry: entry[1], reverse=True)[:MAX_RELATED]
+    shown = Item.objects.select_related("source").in_bulk([pk for _, (_, pk) in nearest])
+    return [Related(story, shown[pk]) for story, (_, pk) in nearest if pk in shown]
 
 
 def _traits(tellings: Iterable[tuple[str, Sequence[str]]]) -> tuple[set[str], set[str]]:
@@ -170,5 +180,6 @@ def _traits(tellings: Iterable[tuple[str, Sequence[str]]]) -> tuple[set[str], se
     return words, topics
 
 
-def _shared(of: set[str], among: set[str]) -> float:
-    return len(of & among) / len(of) if of else 0.0
+def _shared(values: set[str], others: set[str]) -> float:
+    """The fraction of `values` that is among `others`."""
+    return len(values & others) / len(values) if values else 0.0

@@ -28,7 +28,7 @@ _EQUAL = 0.8
 """A bin's mean differs from the term's own, and its tails with it."""
 _STEPS = 40
 """Bins of the mean a factor of e: what is predicted differs by 2.5 % within one."""
-MOST_FACTOR = 3.0
+MAX_FACTOR = 3.0
 """A burst of ten times speaks no louder for each story than one of three: with more, all the
 false alarms would be spent on the rarest terms."""
 _SPREAD_FEWEST, _SPREAD_SURE = 10, 2.5
@@ -169,8 +169,8 @@ def false_alarms(line: float, tested: Mapping[Bin, int]) -> float:
 
 def likelihood(stories: float, mean: float) -> float:
     """The logarithm of how much likelier so many stories are in a burst than without: in
-    one of just that size, or of MOST_FACTOR if it is larger."""
-    factor = min(max(stories / mean, 1.0), MOST_FACTOR)
+    one of just that size, or of MAX_FACTOR if it is larger."""
+    factor = min(max(stories / mean, 1.0), MAX_FACTOR)
     return stories * math.log(factor) - (factor - 1) * mean
 
 

@@ -16,8 +16,8 @@ from feeds.trends.terms import TOPIC, surfaces
 from feeds.trends.types import COOLING, DISPLAYED, SPARKLINE, Trend, stage_of
 
 MOST = 30
-MOST_ALIASES = 3
-MOST_STORIES = 60
+MAX_ALIASES = 3
+MAX_STORIES = 60
 """Stories of a trend, those of the most sources, whose titles are read to name it."""
 
 
@@ -59,7 +59,7 @@ def _sources(seen: Seen, rise: Rise) -> set[int]:
 
 def _leading(seen: Seen, cluster: Cluster) -> list[int]:
     told = seen.stories(seen.tallies.place(cluster.named.key), WEEK[0])
-    return sorted(told, key=lambda story: (-len(told[story]), -story))[:MOST_STORIES]
+    return sorted(told, key=lambda story: (-len(told[story]), -story))[:MAX_STORIES]
 
 
 def _titles(seen: Seen, stories: Collection[int]) -> dict[int, list[_Title]]:
@@ -110,7 +110,7 @@ def _describe(seen: Seen, cluster: Cluster, titles: Mapping[int, list[_Title]]) 
 
 def _aliases(cluster: Cluster, titles: list[str], name: str) -> tuple[str, ...]:
     names = [label_of(key, titles) for key in cluster.aliases if key != name]
-    return tuple(dict.fromkeys(names))[:MOST_ALIASES]
+    return tuple(dict.fromkeys(names))[:MAX_ALIASES]
 
 
 def label_of(key: str, titles: Iterable[str]) -> str:

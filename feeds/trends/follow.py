@@ -18,7 +18,7 @@ from feeds.trends.find import WEEK
 from feeds.trends.tallies import Seen
 from feeds.trends.terms import TOPIC, key_of
 
-MOST_FOLLOWED = 100
+MAX_FOLLOWED = 100
 PAUSE = timedelta(days=3)
 """A burst that was not seen for so long is over; the next one is told of again."""
 MORNING, NIGHT = time(8), time(22)
@@ -58,9 +58,9 @@ def follow(user: User, text: str, label: str = "") -> TrendFollow:
             "This can't be followed. Enter a name or phrase of one to four words, such as"
             " “Mistral” or “context window”, not common words such as “the” or “new”."
         )
-    if TrendFollow.objects.filter(user=user).exclude(term=term).count() >= MOST_FOLLOWED:
+    if TrendFollow.objects.filter(user=user).exclude(term=term).count() >= MAX_FOLLOWED:
         raise FollowError(
-            f"You already follow {MOST_FOLLOWED} topics, the maximum. Stop following one first."
+            f"You already follow {MAX_FOLLOWED} topics, the maximum. Stop following one first."
         )
     named = LABELS.get(term.removeprefix(TOPIC)) if term.startswith(TOPIC) else None
     shown = named or written(label if key_of(label) == term else text)

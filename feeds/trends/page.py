@@ -13,7 +13,7 @@ from feeds.stories.coverage import headline_for, lead_first
 from feeds.trends.describe import label_of
 from feeds.trends.types import DISPLAYED, SPARKLINE, stage_of
 
-MOST_STORIES = 50
+MAX_STORIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def term_page(user: User, key: str, now: datetime) -> TermPage | None:
     see none. Five queries."""
     told = _told(user, key, now)
     shown = sorted({story for stories in told.values() for story in stories}, reverse=True)
-    stories = _stories(user, shown[:MOST_STORIES], now)
+    stories = _stories(user, shown[:MAX_STORIES], now)
     if not stories:
         return None
     days = tuple(len(told.get(day, ())) for day in range(SPARKLINE))

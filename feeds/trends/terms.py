@@ -12,11 +12,11 @@ from functools import lru_cache
 from feeds.trends.stop import ALONE, STOP
 
 LONGEST = 4
-MOST_CHARACTERS = 60
-MOST_WORDS = 40
+MAX_CHARACTERS = 60
+MAX_WORDS = 40
 """Words of a title that are read, and terms of one that are kept: a feed may put a book there."""
-MOST_TERMS = 60
-MOST_TEXT = 400
+MAX_TERMS = 60
+MAX_TEXT = 400
 """Characters of a text that are read: news say at the start whom they are about."""
 TOPIC = "#"
 """A key that begins with it is the slug of a curated topic."""
@@ -46,9 +46,9 @@ def terms_of(title: str, boilerplate: Iterable[str] = ()) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for span in _spans(title):
         for key in _runs(span):
-            if key not in unwanted and len(key) <= MOST_CHARACTERS:
+            if key not in unwanted and len(key) <= MAX_CHARACTERS:
                 found[key] = None
-    return tuple(found)[:MOST_TERMS]
+    return tuple(found)[:MAX_TERMS]
 
 
 def names_in(text: str, boilerplate: Iterable[str] = ()) -> tuple[str, ...]:
@@ -56,12 +56,12 @@ def names_in(text: str, boilerplate: Iterable[str] = ()) -> tuple[str, ...]:
     figure within, other than at the beginning of a sentence; only the first words are read."""
     unwanted = set(boilerplate)
     found: dict[str, None] = {}
-    for match in _NAME.finditer(unicodedata.normalize("NFKC", text)[:MOST_TEXT]):
+    for match in _NAME.finditer(unicodedata.normalize("NFKC", text)[:MAX_TEXT]):
         tokens = _tokens(match[0])[:LONGEST]
         for key in (" ".join(tokens), *tokens):
-            if key not in unwanted and len(key) <= MOST_CHARACTERS and key in set(_runs(tokens)):
+            if key not in unwanted and len(key) <= MAX_CHARACTERS and key in set(_runs(tokens)):
                 found[key] = None
-    return tuple(found)[:MOST_TERMS]
+    return tuple(found)[:MAX_TERMS]
 
 
 def key_of(text: str) -> str:
@@ -71,13 +71,13 @@ def key_of(text: str) -> str:
     if len(spans) != 1 or len(spans[0]) > LONGEST:
         return ""
     key = " ".join(spans[0])
-    return key if key in set(_runs(spans[0])) and len(key) <= MOST_CHARACTERS else ""
+    return key if key in set(_runs(spans[0])) and len(key) <= MAX_CHARACTERS else ""
 
 
 def surfaces(title: str) -> Iterator[tuple[str, str]]:
     """(key, as it is written here) of each run of words in a title: to name a trend."""
     for text in _BREAK.split(title):
-        words = [match.span() for match in _WORD.finditer(text)][:MOST_WORDS]
+        words = [match.span() for match in _WORD.finditer(text)][:MAX_WORDS]
         for start in range(len(words)):
             for end in range(start + 1, min(start + LONGEST + 1, len(words)) + 1):
                 shown = text[words[start][0] : words[end - 1][1]]
@@ -88,7 +88,7 @@ def _spans(title: str) -> Iterator[list[str]]:
     """The runs of words between signs."""
     for text in _BREAK.split(unicodedata.normalize("NFKC", title)[:1000]):
         if tokens := _tokens(text):
-            yield tokens[:MOST_WORDS]
+            yield tokens[:MAX_WORDS]
 
 
 def _tokens(text: str) -> list[str]:

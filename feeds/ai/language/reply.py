@@ -8,7 +8,7 @@ from typing import Any
 from feeds.ai.language.errors import BadReplyError
 from feeds.ai.language.types import Schema
 
-MOST_TRIES = 50
+MAX_TRIES = 50
 """Places at which an object may begin."""
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -33,7 +33,7 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         if (found := _decode(candidate)) is not None:
             yield found
     start = text.find("{")
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         if start < 0:
             return
         if (found := _decode(text[start:])) is not None:

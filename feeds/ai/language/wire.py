@@ -24,9 +24,9 @@ from feeds.core.http_headers import retry_after
 
 T = TypeVar("T")
 
-MOST_BYTES = 4 * 1024 * 1024
-MOST_VECTOR_BYTES = 64 * 1024 * 1024
-MOST_COMPLAINT = 16 * 1024
+MAX_BYTES = 4 * 1024 * 1024
+MAX_VECTOR_BYTES = 64 * 1024 * 1024
+MAX_COMPLAINT = 16 * 1024
 _SAID = 300
 _BUSY, _TIMED_OUT = 429, 408
 
@@ -53,7 +53,7 @@ def chat(endpoint: Endpoint, body: dict[str, Any]) -> Reply:
 
     async def ask(client: openai.AsyncOpenAI) -> bytes:
         async with client.chat.completions.with_streaming_response.create(**body) as response:
-            return await _read(response, MOST_BYTES)
+            return await _read(response, MAX_BYTES)
 
     return _reply(endpoint, _document(endpoint, _run(endpoint, ask)))
 
@@ -66,7 +66,7 @@ def embed(
     async def ask(client: openai.AsyncOpenAI) -> bytes:
         create = client.embeddings.with_streaming_response.create
         async with create(input=list(texts), model=model, encoding_format="float") as response:
-            return await _read(response, MOST_VECTOR_BYTES)
+            return await _read(response, MAX_VECTOR_BYTES)
 
     document = _document(endpoint, _run(endpoint, ask))
     return _vectors(endpoint, document, len(texts)), _usage(document)
@@ -77,7 +77,7 @@ def models(endpoint: Endpoint) -> list[str]:
 
     async def ask(client: openai.AsyncOpenAI) -> bytes:
         async with client.models.with_streaming_response.list() as response:
-            return await _read(response, MOST_BYTES)
+            return await _read(response, MAX_BYTES)
 
     rows = _document(endpoint, _run(endpoint, ask)).get("data")
     return [str(row.get("id")) for row in rows or () if isinstance(row, dict)]
@@ -125,10 +125,10 @@ async def _check_status(response: Any) -> None:
     body = b""
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) >= MOST_COMPLAINT:
+        if len(body) >= MAX_COMPLAINT:
             break
     wait = retry_after(response.headers, datetime.now(UTC))
-    raise _Status(response.status_code, wait, body[:MOST_COMPLAINT])
+    raise _Status(response.status_code, wait, body[:MAX_COMPLAINT])
 
 
 async def _read(response: Any, most: int) -> bytes:

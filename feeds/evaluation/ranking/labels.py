@@ -14,7 +14,7 @@ MOST = 2
 IN_TITLE = 3
 """A word of the title counts as so many of the text."""
 LEAST = 1
-MOST_TEXT = 4_000
+MAX_TEXT = 4_000
 
 # A label, the topics by which a reader would declare it (none for some), and its words.
 _TABLE = """
@@ -90,7 +90,7 @@ def label(title: str, text: str, categories: Iterable[str] = ()) -> frozenset[st
     counts: Counter[str] = Counter()
     for found in _named(title):
         counts[found] += IN_TITLE
-    counts.update(_named(text[:MOST_TEXT]))
+    counts.update(_named(text[:MAX_TEXT]))
     counts.update(_named(" ".join(categories)))
     ranked = sorted(counts, key=lambda name: (-counts[name], LABELS.index(name)))
     return frozenset(name for name in ranked[:MOST] if counts[name] >= LEAST)

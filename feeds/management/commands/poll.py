@@ -12,7 +12,7 @@ from feeds.ingest.pipeline import ingest_sources
 from feeds.ingest.poll import PollReport
 from feeds.models import Source
 
-MOST_LINES = 40
+MAX_LINES = 40
 
 
 class Command(BaseCommand):
@@ -47,10 +47,10 @@ class Command(BaseCommand):
         lines.sort(key=lambda outcome: (bool(outcome.error), -len(outcome.stored.new_ids)))
         if lines:
             self.stdout.write(f"{'new':>6} {'updated':>7} {'status':>6} {'ms':>6}  source")
-        for outcome in lines[:MOST_LINES]:
+        for outcome in lines[:MAX_LINES]:
             self.stdout.write(_line(outcome))
-        if len(lines) > MOST_LINES:
-            self.stdout.write(f"       … and {len(lines) - MOST_LINES} more")
+        if len(lines) > MAX_LINES:
+            self.stdout.write(f"       … and {len(lines) - MAX_LINES} more")
         self.stdout.write(_summary(report))
 
 

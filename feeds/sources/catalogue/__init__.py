@@ -9,7 +9,7 @@ from accounts.models import User
 from feeds.coordination.revisions import CONTENT, bump_revision
 from feeds.models import Source
 from feeds.sources.subscriptions import subscribe_all
-from feeds.stories.grouping.edit import visibility_changed
+from feeds.stories.grouping.edit import refresh_visibility
 
 FILE = Path(__file__).with_name("sources.json")
 _FILLED = ("title", "site_url", "topics", "language", "pack")
@@ -39,7 +39,7 @@ def load_catalogue(entries: Iterable[dict[str, Any]] | None = None) -> int:
         if source and source.status != Source.Status.GONE:  # that one has moved, or ended
             joined += [source.pk] if _fill(source, entry) else []
     if joined:
-        visibility_changed(joined)
+        refresh_visibility(joined)
     bump_revision(CONTENT)
     return len(new)
 

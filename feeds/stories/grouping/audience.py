@@ -1,6 +1,6 @@
-"""Who may read each private source, and which sources all of these readers may read as well.
+"""Audiences of private sources: the users who can read a source.
 
-Stories are grouped audience by audience: see docs/adr/0018-stories-by-audience.md.
+Private items are grouped audience by audience: see docs/adr/0018-stories-by-audience.md.
 """
 
 from collections import defaultdict
@@ -11,17 +11,17 @@ from django.db.models import QuerySet
 from feeds.models import Subscription
 
 Audience = frozenset[int]
-"""Ids of the users who follow a private source; empty where nobody does."""
-MOST_ABOVE = 32
-"""Wider audiences whose stories an audience may join, the widest first. Each one costs a look-up
-per item."""
+"""Ids of the users who follow a private source. Empty if nobody does."""
+MAX_ABOVE = 32
+"""Number of wider audiences, the widest first, whose stories an audience's items may join. Each
+costs a look-up per item."""
 
 
 class Audiences:
-    """The audiences of some private sources."""
+    """The audiences of some private sources, and the sources of each audience."""
 
     def __init__(self, sources: Iterable[int], followers: Iterable[tuple[int, int]] = ()) -> None:
-        """`followers` are pairs of a source and a user."""
+        """`followers` are pairs (source id, user id)."""
         readers: defaultdict[int, set[int]] = defaultdict(set)
         for source, user in followers:
             readers[source].add(user)
@@ -38,25 +38,26 @@ class Audiences:
         return self._of[source]
 
     def above(self, audience: Audience) -> list[Audience]:
-        """The audiences that contain this one and others besides, the widest first."""
+        """The audiences that are proper supersets of this one, the widest first."""
         if not audience:
             return []
         candidates = min((self._of_user[user] for user in audience), key=len)
-        return self._in_order(one for one in candidates if audience < one)[:MOST_ABOVE]
+        wider = (candidate for candidate in candidates if audience < candidate)
+        return self._in_order(wider)[:MAX_ABOVE]
 
     def widest_first(self) -> list[Audience]:
-        """No audience comes before one that contains it."""
+        """All audiences; supersets come before their subsets."""
         return self._in_order(self.sources)
 
     def _in_order(self, audiences: Iterable[Audience]) -> list[Audience]:
-        return sorted(audiences, key=lambda one: (-len(one), min(self.sources[one])))
+        return sorted(audiences, key=lambda users: (-len(users), min(self.sources[users])))
 
 
 def audiences_of(sources: Iterable[int]) -> Audiences:
-    """The audiences of these private sources, and all that contain one of them. Two queries."""
+    """The audiences of these private sources, and all supersets of them. Makes two queries."""
     wanted = list(sources)
     own = list(followers_of(wanted))
-    # An audience that contains another one contains each of its users.
+    # A superset of an audience contains each of its users, so one user finds all supersets.
     users = {min(audience) for audience in Audiences(wanted, own).sources if audience}
     if not users:
         return Audiences(wanted)
@@ -66,12 +67,12 @@ def audiences_of(sources: Iterable[int]) -> Audiences:
 
 
 def all_audiences(sources: Iterable[int] = ()) -> Audiences:
-    """The audiences of all private sources that anybody follows, and of these. One query."""
+    """The audiences of `sources` and of all private sources with followers. Makes one query."""
     return Audiences(sources, _followers().values_list("source", "user").iterator())
 
 
 def followers_of(sources: Iterable[int]) -> Iterable[tuple[int, int]]:
-    """Pairs of one of these private sources and a user."""
+    """Pairs (source id, user id) of these private sources and their followers."""
     return _followers().filter(source__in=list(sources)).values_list("source", "user")
 
 

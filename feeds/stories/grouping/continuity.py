@@ -1,4 +1,4 @@
-"""Give regrouped items the ids of the stories that they continue. Pure."""
+"""Match regrouped items with their previous stories, so that story ids stay stable. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,44 +13,45 @@ def continue_stories(
     reserved: Collection[int] = (),
     used: Collection[int] = (),
 ) -> dict[int, int]:
-    """{item: story} for groups of item ids, where `current` says the story of each before.
+    """Assign a story id to each group: {item id: story id}.
 
-    A story's id stays with the group that has most of it; each group has one id. A group
-    that continues none is named after its first item whose id is free, or else by an id next to
-    it. Items that a person put somewhere (`pinned`) stay there and count for no one. No group
-    continues a `reserved` story, and none that begins a story gets a `used` id.
+    `groups` are lists of item ids, `current` is the previous {item id: story id}. A group keeps
+    the id of the story with which it shares the most items, and each id goes to one group only. A
+    group that continues no story gets the id of its first item, or an id near it if those are
+    taken. Items that a person moved (`pinned`) are left out. No group gets a `reserved` story id,
+    and new stories do not get `used` ids.
     """
-    free = [[item for item in group if item not in pinned] for group in groups]
+    movable = [[item for item in group if item not in pinned] for group in groups]
     overlaps = [
         (-count, story, number)
-        for number, group in enumerate(free)
+        for number, group in enumerate(movable)
         for story, count in Counter(current[item] for item in group if item in current).items()
     ]
-    names: dict[int, int] = {}
+    story_ids: dict[int, int] = {}
     taken = set(reserved)
     for _, story, number in sorted(overlaps):
-        if number not in names and story not in taken:
-            names[number] = story
+        if number not in story_ids and story not in taken:
+            story_ids[number] = story
             taken.add(story)
     taken.update(current.values(), used)
     items = {*current, *used}
-    found = {}
-    for number, group in enumerate(free):
+    assigned = {}
+    for number, group in enumerate(movable):
         if not group:
             continue
-        if number not in names:
-            names[number] = name = _free_name(group, taken, items)
-            taken.add(name)
-        found.update(dict.fromkeys(group, names[number]))
-    return found
+        if number not in story_ids:
+            story_ids[number] = story_id = _free_id(group, taken, items)
+            taken.add(story_id)
+        assigned.update(dict.fromkeys(group, story_ids[number]))
+    return assigned
 
 
-def _free_name(group: Iterable[int], taken: Collection[int], items: Collection[int]) -> int:
-    """Of the same second, and far from the ids that items of that second are given."""
+def _free_id(group: Iterable[int], taken: Collection[int], items: Collection[int]) -> int:
+    """An unused id of the same second. It is far from the ids that new items of it will get."""
     for item in sorted(group):
         if item not in taken:
             return item
-    name = max(group) ^ (1 << (TAIL_BITS - 1))
-    while name in taken or name in items:
-        name += 1
-    return name
+    story_id = max(group) ^ (1 << (TAIL_BITS - 1))
+    while story_id in taken or story_id in items:
+        story_id += 1
+    return story_id

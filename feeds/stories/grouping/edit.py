@@ -1,7 +1,7 @@
-"""What a person corrects by hand in the stories; it stays, whatever is grouped later.
+"""Manual corrections of stories. Later grouping does not undo them.
 
-Each takes the right to group away first, as whoever groups writes with that row locked:
-in another order the two would wait for each other.
+Each function invalidates the grouping lease first. The grouping task locks that row before it
+writes stories, so any other order could deadlock.
 """
 
 from collections.abc import Iterable
@@ -10,15 +10,15 @@ from django.db import transaction
 
 from feeds.coordination.revisions import CONTENT, bump_revision
 from feeds.models import Item, ItemKey, Story, StoryRedirect, StorySplit
-from feeds.stories.grouping.lease import forget_state
+from feeds.stories.grouping.lease import invalidate_grouping
 from feeds.stories.grouping.moves import PUBLIC, close_story
 from feeds.stories.grouping.refresh import refresh_stories
 
 
 @transaction.atomic
 def merge_stories(target: Story, others: Iterable[Story]) -> None:
-    """Put the items of `others` into `target`; their addresses lead there."""
-    forget_state()
+    """Merge `others` into `target`. The URLs of `others` redirect to it."""
+    invalidate_grouping()
     gone = [story.pk for story in others if story.pk != target.pk]
     public = set(Item.objects.filter(PUBLIC, story__in=gone).values_list("story", flat=True))
     StorySplit.objects.filter(story=target, item__story__in=gone).delete()
@@ -32,11 +32,11 @@ def merge_stories(target: Story, others: Iterable[Story]) -> None:
 
 @transaction.atomic
 def split_story(story: Story, items: Iterable[Item]) -> Story:
-    """Take `items` out of `story` into one of their own.
+    """Move `items` of `story` into a new story.
 
-    Raises ValueError when they are none of its items, or all of them.
+    Raises ValueError if none of them belongs to the story, or if no item would be left in it.
     """
-    forget_state()
+    invalidate_grouping()
     pks = sorted(item.pk for item in items if item.story_id == story.pk)
     rest = Item.objects.filter(story=story).exclude(pk__in=pks)
     if not pks:
@@ -47,7 +47,7 @@ def split_story(story: Story, items: Iterable[Item]) -> Story:
     first = Item.objects.get(pk=pks[0])
     new = Story(pk=pk, title=first.title, first_at=first.published_at, last_at=first.published_at)
     new.save(force_insert=True)
-    StoryRedirect.objects.filter(old_id=pk).delete()  # it may have been merged before
+    StoryRedirect.objects.filter(old_id=pk).delete()  # left by an earlier merge
     rest.update(story_pinned=True)
     Item.objects.filter(pk__in=pks).update(story=new, story_pinned=True)
     StorySplit.objects.bulk_create(
@@ -60,28 +60,32 @@ def split_story(story: Story, items: Iterable[Item]) -> Story:
 
 @transaction.atomic
 def move_item(item: Item, story: Story) -> None:
-    """Put one item into another story; a story that is left empty leads there, as does one that
-    is left without a public item."""
-    forget_state()
+    """Move one item into another story.
+
+    If the old story has no items left, or no public items any more, its URL redirects to `story`.
+    """
+    invalidate_grouping()
     old = item.story_id
     was_public = Item.objects.filter(PUBLIC, story=old).exists()
     Item.objects.filter(pk=item.pk).update(story=story, story_pinned=True)
     StorySplit.objects.filter(item=item, story=story).delete()
     refresh_stories([pk for pk in (old, story.pk) if pk])
-    if old and old != story.pk and not _is_left(old, was_public):
+    if old and old != story.pk and not _has_items(old, was_public):
         close_story(old, story.pk, is_public=was_public)
 
 
-def _is_left(story: int, is_public: bool) -> bool:
+def _has_items(story: int, is_public: bool) -> bool:
     items = Item.objects.filter(story=story)
     return (items.filter(PUBLIC) if is_public else items).exists()
 
 
 @transaction.atomic
 def delete_items(items: Iterable[Item]) -> None:
-    """Delete items for good: the ledger remembers them, so that they do not come back.
-    A story that is left empty goes with them."""
-    forget_state()
+    """Delete items permanently, and stories without other items.
+
+    The ledger keeps their keys, so that the next poll does not add them again.
+    """
+    invalidate_grouping()
     pks = [item.pk for item in items]
     stories = set(Item.objects.filter(pk__in=pks).values_list("story", flat=True)) - {None}
     ItemKey.objects.filter(item_id__in=pks).update(item_id=None)
@@ -93,15 +97,15 @@ def delete_items(items: Iterable[Item]) -> None:
 
 @transaction.atomic
 def delete_stories(stories: Iterable[Story]) -> None:
-    """Delete stories; their items are grouped anew, but not into a story that a person took them
-    out of."""
-    forget_state()
+    """Delete stories. Their items are grouped again, but not into stories from which a person
+    removed them."""
+    invalidate_grouping()
     Story.objects.filter(pk__in=[story.pk for story in stories]).delete()
     bump_revision(CONTENT)
 
 
 def _free_id(item_ids: Iterable[int]) -> int:
-    """The least item id that names no story; ids next to it are free beyond doubt."""
+    """The lowest of the item ids that no story has, or else the next unused id."""
     ids = list(item_ids)
     taken = set(Story.objects.filter(pk__in=ids).values_list("pk", flat=True))
     free = next((pk for pk in ids if pk not in taken), None)
@@ -114,9 +118,11 @@ def _free_id(item_ids: Iterable[int]) -> int:
 
 
 @transaction.atomic
-def visibility_changed(sources: Iterable[int]) -> None:
-    """These sources became public or private: the rows of their stories say of their items what
-    everybody may know. Call it after the change."""
-    forget_state()
+def refresh_visibility(sources: Iterable[int]) -> None:
+    """Refresh the stories of sources that became public or private.
+
+    Story rows may only contain what everybody can see. Call this after the change.
+    """
+    invalidate_grouping()
     stories = Item.objects.filter(source__in=list(sources)).exclude(story=None).order_by()
     refresh_stories(stories.values_list("story", flat=True).distinct())

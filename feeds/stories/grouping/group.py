@@ -1,4 +1,4 @@
-"""Group new items into stories as they arrive: first the public ones, then each audience's."""
+"""Group new items into stories: first the public items, then those of each audience."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,145 +15,147 @@ from feeds.models import Item, StoryRedirect, StorySplit
 from feeds.models.item import ItemQuerySet
 from feeds.stories.grouping.audience import Audience, Audiences, audiences_of
 from feeds.stories.grouping.documents import COLUMNS, document_of
+from feeds.stories.grouping.embeddings import embed_missing, texts_of, vectors_for
+from feeds.stories.grouping.groupers import RESIDENT_FOR, ArchiveGroupers, Groupers
 from feeds.stories.grouping.lease import grouping_lease
-from feeds.stories.grouping.meaning import encode, meanings, texts_of
 from feeds.stories.grouping.online import Assignment, Vectors
 from feeds.stories.grouping.refresh import refresh_stories
-from feeds.stories.grouping.residents import RESIDENT, Archive, Residents
 from feeds.stories.grouping.tokenizer import Document
 
 BATCH = 1_000
-MOST_ENCODED = 256
-"""New items of one batch whose vectors grouping waits for."""
+MAX_ENCODED = 256
+"""New items of a batch that are embedded before grouping. The repair embeds the others."""
 
-_residents = Residents()
+_groupers = Groupers()
 
 
 def group_new_items(limit: int = BATCH, now: datetime | None = None) -> int:
-    """Put all items without a story into one, `limit` at a time; how many were.
+    """Assign all items without a story, in batches of `limit`. Return how many were assigned.
 
-    Does nothing while another process groups: that one takes these items along, or
-    the next call does.
+    Does nothing while another process is grouping. That process, or the next call, assigns these
+    items.
     """
     now = now or db_clock.now()
     with grouping_lease() as held:
         if held is None:
             return 0
         if not held.was_mine:
-            _residents.forget()
+            _groupers.clear()
         try:
             return _group_all(limit, now, held)
         except BaseException:
-            _residents.forget()  # they may know of stories that nobody wrote
+            _groupers.clear()  # they may have stories that were not written
             raise
 
 
 @resets_process_state
-def forget_resident_stories() -> None:
-    """Read the stories anew before the next item is grouped."""
-    _residents.forget()
+def drop_resident_stories() -> None:
+    """Drop the groupers from memory. The next call reads the stories again."""
+    _groupers.clear()
 
 
-def forget_private_stories() -> None:
-    """The same of private stories alone."""
-    _residents.forget_private()
+def drop_private_stories() -> None:
+    """Drop the groupers of private items from memory."""
+    _groupers.clear_private()
 
 
 def _group_all(limit: int, now: datetime, held: Held) -> int:
-    """Public items are read, and put into batches, as if there were no others."""
-    done = 0
+    """Group public items, then private ones. Private items never affect public batches."""
+    count = 0
     for is_public, group in ((True, _group_public), (False, _group_private)):
-        archive = Archive()
+        archive = ArchiveGroupers()
         new = Item.objects.filter(story=None, source__is_public=is_public)
         while held.renew() and (batch := _Batch(new, limit, now)):
-            found = group(batch, now, archive)
-            if not _write(found, held):
+            assignments = group(batch, now, archive)
+            if not _write(assignments, held):
                 break
-            if batch.barred:  # such an item may open a story whose name led elsewhere
-                used = {assignment.story for assignment in found.values()}
+            if batch.excluded:  # a new story may have an id that redirected elsewhere
+                used = {assignment.story for assignment in assignments.values()}
                 StoryRedirect.objects.filter(old_id__in=used).delete()
-            done += len(batch)
-    _residents.trim()
-    return done
+            count += len(batch)
+    _groupers.trim()
+    return count
 
 
 class _Batch:
-    """The oldest new items first: those of an archive come in the order of their time.
+    """The next items to group, oldest first.
 
-    Items of an archive are grouped by words. Of many recent ones only some are encoded at once,
-    so that polls need not wait: the next repair encodes the others.
+    `old` are older than RESIDENT: they come from archives and are grouped by terms only. `recent`
+    items are embedded too, but at most MAX_ENCODED of them, so that polls do not wait.
     """
 
     def __init__(self, items: ItemQuerySet, limit: int, now: datetime) -> None:
         columns = (*COLUMNS, "story_pinned")
         rows = list(items.order_by("id").values_list(*columns)[:limit])
         documents = [document_of(row) for row in rows]
-        border = (now - RESIDENT).timestamp()
-        self.old = [document for document in documents if document.time < border]
-        self.recent = [document for document in documents if document.time >= border]
-        self.barred = _barred(row[0] for row in rows if row[-1])
-        texts = texts_of(row for row in rows if row[1].timestamp() >= border)
-        encode(dict(islice(texts.items(), MOST_ENCODED)))
-        self.vectors: Vectors = meanings(texts)
+        limit_time = (now - RESIDENT_FOR).timestamp()
+        self.old = [document for document in documents if document.time < limit_time]
+        self.recent = [document for document in documents if document.time >= limit_time]
+        self.excluded = _excluded_stories(row[0] for row in rows if row[-1])
+        texts = texts_of(row for row in rows if row[1].timestamp() >= limit_time)
+        embed_missing(dict(islice(texts.items(), MAX_ENCODED)))
+        self.vectors: Vectors = vectors_for(texts)
 
     def __len__(self) -> int:
         return len(self.old) + len(self.recent)
 
 
-def _barred(pinned: Iterable[int]) -> dict[int, set[int]]:
-    """The stories that a person took these items out of, whose own story is gone."""
+def _excluded_stories(pinned: Iterable[int]) -> dict[int, set[int]]:
+    """{item id: stories from which a person removed the item}"""
     items = list(pinned)
-    found: defaultdict[int, set[int]] = defaultdict(set)
+    stories: defaultdict[int, set[int]] = defaultdict(set)
     if items:
         splits = StorySplit.objects.filter(item__in=items)
         for item, story in splits.values_list("item", "story"):
-            found[item].add(story)
-    return found
+            stories[item].add(story)
+    return stories
 
 
-def _group_public(batch: _Batch, now: datetime, archive: Archive) -> dict[int, Assignment]:
-    found = archive.assign_public(batch.old, batch.barred)
+def _group_public(batch: _Batch, now: datetime, archive: ArchiveGroupers) -> dict[int, Assignment]:
+    assignments = archive.assign_public(batch.old, batch.excluded)
     if batch.recent:
-        grouper = _residents.public(batch.vectors, now)
-        found |= grouper.assign_all(batch.recent, batch.vectors, batch.barred)
-    return found
+        grouper = _groupers.public(batch.vectors, now)
+        assignments |= grouper.assign_all(batch.recent, batch.vectors, batch.excluded)
+    return assignments
 
 
-def _group_private(batch: _Batch, now: datetime, archive: Archive) -> dict[int, Assignment]:
-    """Wider audiences first, as others may join their stories."""
-    audiences = audiences_of({one.source for one in (*batch.old, *batch.recent)})
+def _group_private(batch: _Batch, now: datetime, archive: ArchiveGroupers) -> dict[int, Assignment]:
+    """Group wider audiences first, because narrower ones may join their stories."""
+    audiences = audiences_of({document.source for document in (*batch.old, *batch.recent)})
     old, recent = _by_audience(batch.old, audiences), _by_audience(batch.recent, audiences)
-    found: dict[int, Assignment] = {}
+    assignments: dict[int, Assignment] = {}
     for audience in audiences.widest_first():
-        found |= archive.assign_private(batch.old, audience, audiences, old[audience], batch.barred)
+        assignments |= archive.assign_private(
+            batch.old, audience, audiences, old[audience], batch.excluded
+        )
         if documents := recent[audience]:
             vectors = _vectors_of(documents, batch.vectors)
-            grouper = _residents.private(audience, audiences, vectors, now)
-            found |= grouper.assign_all(documents, vectors, batch.barred)
-    return found
+            grouper = _groupers.private(audience, audiences, vectors, now)
+            assignments |= grouper.assign_all(documents, vectors, batch.excluded)
+    return assignments
 
 
 def _by_audience(
     documents: Sequence[Document], audiences: Audiences
 ) -> defaultdict[Audience, list[Document]]:
-    found: defaultdict[Audience, list[Document]] = defaultdict(list)
+    groups: defaultdict[Audience, list[Document]] = defaultdict(list)
     for document in documents:
-        found[audiences.of(document.source)].append(document)
-    return found
+        groups[audiences.of(document.source)].append(document)
+    return groups
 
 
 def _vectors_of(documents: Sequence[Document], vectors: Vectors) -> dict[int, Any]:
-    return {one.id: vectors[one.id] for one in documents if one.id in vectors}
+    return {document.id: vectors[document.id] for document in documents if document.id in vectors}
 
 
 @transaction.atomic
-def _write(found: dict[int, Assignment], held: Held) -> bool:
-    """One transaction, which keeps the lease to its end; False when another has it now."""
+def _write(assignments: dict[int, Assignment], held: Held) -> bool:
+    """Write the assignments in one transaction. Return False if the lease was lost."""
     if not held.renew():
-        _residents.forget()  # they know of stories that nobody wrote
+        _groupers.clear()  # they have stories that were not written
         return False
-    rows = [(one.story, one.copy_of, item) for item, one in found.items()]
+    rows = [(assigned.story, assigned.copy_of, item) for item, assigned in assignments.items()]
     with connection.cursor() as cursor:
         cursor.executemany("UPDATE feeds_item SET story_id = %s, copy_of = %s WHERE id = %s", rows)
-    refresh_stories({assignment.story for assignment in found.values()})
+    refresh_stories({assignment.story for assignment in assignments.values()})
     return True

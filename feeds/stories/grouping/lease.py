@@ -1,4 +1,4 @@
-"""The right to group."""
+"""The lease that lets one process group at a time."""
 
 from contextlib import AbstractContextManager
 
@@ -12,12 +12,15 @@ NAME = "group"
 
 
 def grouping_lease() -> AbstractContextManager[Held | None]:
-    """The lease, or None while another process groups."""
+    """Acquire the lease. The context manager gives None if another process is grouping."""
     return lease(NAME)
 
 
-def forget_state() -> None:
-    """Somebody changes stories: whoever grouped last must read them anew, as must who
-    remembers them. In this order, as whoever groups takes the two rows in it."""
+def invalidate_grouping() -> None:
+    """Invalidate what processes have read of the stories. Call it before changing stories.
+
+    It takes the grouping lease away and bumps the revision GROUPING, in the order in which the
+    grouping task locks these rows, so that the two cannot deadlock.
+    """
     Lease.objects.filter(name=NAME).update(holder="", token=F("token") + 1)
     bump_revision(GROUPING)

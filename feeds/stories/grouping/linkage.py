@@ -1,7 +1,7 @@
-"""Group a set of documents at once: hierarchical, by the cosine of the groups' sums. Pure.
+"""Cluster a set of documents: hierarchical clustering by the cosine of the clusters' sums. Pure.
 
-The result depends on the set alone, not on the order of arrival or the number of
-workers; the hourly repair brings the stories to it.
+The result depends only on the set of documents, not on the order of arrival or on the number of
+workers. The hourly repair changes the stories to this result.
 """
 
 import heapq
@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from feeds.stories.grouping.neighbours import Neighbours, find_neighbours
-from feeds.stories.grouping.similarity import THRESHOLD, THRESHOLD_WITH_MEANING, needed
+from feeds.stories.grouping.similarity import THRESHOLD, THRESHOLD_WITH_VECTORS, threshold_factor
 from feeds.stories.grouping.tokenizer import Document
 from feeds.stories.grouping.vectors import Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Documents of one event in order of time. `square` is the squared length of the sum of
-    their unit vectors."""
+    """The documents of one event, in order of time.
+
+    `square` is the squared length of the sum of their unit vectors.
+    """
 
     documents: list[Document]
     square: float
@@ -31,10 +33,11 @@ def group_all(
     vectors: Mapping[int, Any] | None = None,
     threshold: float | None = None,
 ) -> list[list[Document]]:
-    """Lists of documents that tell of one event, each in order of time.
+    """Return lists of documents that cover one event, each in order of time.
 
-    `vectors` gives, by a document's id, what it means: float32 [d] of unit length. Those that
-    have none are judged by their words.
+    `vectors` is {document id: embedding, float32 [d] of unit length}. Documents without a vector
+    are compared by terms only. `threshold` is a cosine; by default it depends on whether there
+    are vectors.
     """
     known = Vectors(vectors or {})
     return [cluster.documents for cluster in cluster_all(documents, known, threshold)]
@@ -43,13 +46,12 @@ def group_all(
 def cluster_all(
     documents: Sequence[Document], vectors: Vectors, threshold: float | None = None
 ) -> list[Cluster]:
-    ordered = in_order(documents)
+    """Like `group_all`, for vectors that are already centred."""
+    ordered = sort_by_time(documents)
     if threshold is None:
-        threshold = THRESHOLD_WITH_MEANING if vectors else THRESHOLD
+        threshold = THRESHOLD_WITH_VECTORS if vectors else THRESHOLD
     neighbours = find_neighbours(ordered, vectors)
-    linkage = Linkage(
-        neighbours, [1.0] * len(ordered), [{one.source} for one in ordered], threshold
-    )
+    linkage = Linkage(neighbours, [1.0] * len(ordered), [{d.source} for d in ordered], threshold)
     linkage.merge_all()
     groups: defaultdict[int, list[Document]] = defaultdict(list)
     for number, document in enumerate(ordered):
@@ -57,17 +59,16 @@ def cluster_all(
     return [Cluster(group, linkage.square_of(root)) for root, group in groups.items()]
 
 
-def in_order(documents: Sequence[Document]) -> list[Document]:
-    """In order of time. An id may tell of the order of arrival among those of one second: it
-    comes last."""
-    return sorted(documents, key=lambda one: (one.time, one.url, one.title_key, one.id))
+def sort_by_time(documents: Sequence[Document]) -> list[Document]:
+    """Sort by time. The id is the last key, because it depends on the order of arrival."""
+    return sorted(documents, key=lambda d: (d.time, d.url, d.title_key, d.id))
 
 
 class Linkage:
-    """Merges the two groups most alike, until none are alike enough.
+    """Agglomerative clustering: merges the two most similar groups until none are similar enough.
 
-    A group is the sum of its unit vectors; its products with others and its own
-    length follow from those of its parts, so no vector is touched after the start.
+    A group is represented by the sum of its unit vectors. Dot products and lengths of merged
+    groups follow from those of their parts, so the vectors themselves are not needed.
     """
 
     def __init__(
@@ -77,33 +78,38 @@ class Linkage:
         sources: Sequence[set[int]],
         threshold: float,
     ) -> None:
-        """`squares` are the squared lengths of the groups to begin with, `sources` who published
-        them."""
+        """Start with one group per node.
+
+        `products` are their dot products, `squares` their squared lengths, `sources` the ids of
+        the sources that published them. `threshold` is the cosine that two large groups need.
+        """
         self._products = products
         self._squares = list(squares)
-        self._sources = [set(one) for one in sources]
+        self._sources = [set(ids) for ids in sources]
         self._version = [0] * len(products)
         self._parent = list(range(len(products)))
         self._threshold = threshold
         self._queue: list[tuple[float, int, int, int, int]] = []
 
     def merge_all(self) -> None:
-        self._begin()
+        """Merge until no two groups are similar enough."""
+        self._queue_pairs()
         heapq.heapify(self._queue)
         while self._queue:
-            self._take()
+            self._merge_next()
 
-    def _begin(self) -> None:
-        """Queue the pairs of documents, which are of one source each."""
-        least = self._threshold * needed(1, 1)
+    def _queue_pairs(self) -> None:
+        """Queue all similar pairs of documents. Each document has one source."""
+        least = self._threshold * threshold_factor(1, 1)
         self._queue = [
-            (-like / needed(1, 1), one, two, 0, 0)
-            for one, others in enumerate(self._products)
-            for two, like in others.items()
-            if one < two and like >= least
+            (-cosine / threshold_factor(1, 1), left, right, 0, 0)
+            for left, others in enumerate(self._products)
+            for right, cosine in others.items()
+            if left < right and cosine >= least
         ]
 
     def group_of(self, number: int) -> int:
+        """The group that contains node `number`."""
         while self._parent[number] != number:
             number = self._parent[number]
         return number
@@ -111,35 +117,38 @@ class Linkage:
     def square_of(self, group: int) -> float:
         return self._squares[group]
 
-    def _take(self) -> None:
-        _, one, two, version_one, version_two = heapq.heappop(self._queue)
-        if self._version[one] != version_one or self._version[two] != version_two:
+    def _merge_next(self) -> None:
+        """Merge the best pair of the queue, unless one of its groups has changed since."""
+        _, left, right, left_version, right_version = heapq.heappop(self._queue)
+        if self._version[left] != left_version or self._version[right] != right_version:
             return
-        if len(self._products[one]) < len(self._products[two]):
-            one, two = two, one
-        self._merge(one, two)
+        if len(self._products[left]) < len(self._products[right]):
+            left, right = right, left
+        self._merge(left, right)
 
-    def _merge(self, one: int, two: int) -> None:
-        mine, theirs = self._products[one], self._products[two]
-        self._parent[two] = one
-        self._version[two] = -1
-        self._version[one] += 1
-        self._squares[one] += self._squares[two] + 2 * mine.pop(two)
-        self._sources[one] |= self._sources[two]
-        theirs.pop(one)
-        for other, product in theirs.items():
-            self._products[other].pop(two)
-            mine[other] = self._products[other][one] = mine.get(other, 0.0) + product
-        self._products[two] = {}
-        for other, product in mine.items():
-            self._offer(one, other, product)
+    def _merge(self, left: int, right: int) -> None:
+        """Merge `right` into `left`."""
+        kept, merged = self._products[left], self._products[right]
+        self._parent[right] = left
+        self._version[right] = -1
+        self._version[left] += 1
+        self._squares[left] += self._squares[right] + 2 * kept.pop(right)
+        self._sources[left] |= self._sources[right]
+        merged.pop(left)
+        for other, product in merged.items():
+            self._products[other].pop(right)
+            kept[other] = self._products[other][left] = kept.get(other, 0.0) + product
+        self._products[right] = {}
+        for other, product in kept.items():
+            self._queue_if_similar(left, other, product)
 
-    def _offer(self, one: int, other: int, product: float) -> None:
-        like = product / math.sqrt(self._squares[one] * self._squares[other])
-        if like < self._threshold:
+    def _queue_if_similar(self, left: int, right: int, product: float) -> None:
+        """Queue a pair of groups if they are similar enough to merge."""
+        cosine = product / math.sqrt(self._squares[left] * self._squares[right])
+        if cosine < self._threshold:
             return
-        like /= needed(len(self._sources[one]), len(self._sources[other]))
-        if like >= self._threshold:
-            pair = (one, other) if one < other else (other, one)
+        cosine /= threshold_factor(len(self._sources[left]), len(self._sources[right]))
+        if cosine >= self._threshold:
+            pair = (left, right) if left < right else (right, left)
             versions = (self._version[pair[0]], self._version[pair[1]])
-            heapq.heappush(self._queue, (-like, *pair, *versions))
+            heapq.heappush(self._queue, (-cosine, *pair, *versions))

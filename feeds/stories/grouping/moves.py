@@ -1,4 +1,4 @@
-"""Move items between stories. The address of a story that is left empty leads on."""
+"""Move items between stories. The URL of a story that becomes empty redirects to another one."""
 
 from collections.abc import Mapping
 
@@ -15,12 +15,12 @@ PUBLIC = Q(source__is_public=True)
 
 @transaction.atomic
 def move_items(
-    moved: Mapping[int, int], current: Mapping[int, int], alive: Q, *, is_public: bool
+    moved: Mapping[int, int], current: Mapping[int, int], remaining: Q, *, is_public: bool
 ) -> dict[int, int]:
-    """Write the new stories of items, {item: story}; `current` says which were theirs.
+    """Write the new stories of items, `moved` = {item id: story id}. `current` are the old ones.
 
-    A story without any item for which `alive` holds is closed, and what is left in it follows
-    most of what was moved: {closed story: the one that it leads to}.
+    An old story without items that match `alive` is closed: its other items follow the majority
+    of the moved ones, and its URL redirects there. Returns {closed story: its target}.
     """
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -31,7 +31,7 @@ def move_items(
     bump_revision(GROUPING)
     before = {current[item] for item in moved if current.get(item)}
     refresh_stories(before | set(moved.values()))
-    left = set(Item.objects.filter(alive, story__in=before).values_list("story", flat=True))
+    left = set(Item.objects.filter(remaining, story__in=before).values_list("story", flat=True))
     closed = {}
     for story in sorted(before - left):
         heirs = [moved[item] for item, old in current.items() if old == story and item in moved]
@@ -41,8 +41,10 @@ def move_items(
 
 
 def close_story(old: int, story: int, *, is_public: bool) -> None:
-    """Let the address of `old` lead to `story`, and what is left of its items go there.
-    `is_public` says whether others than the readers of private sources knew it."""
+    """Replace story `old` by `story`: move its items and followers, and add a redirect.
+
+    `is_public` is whether the old story was public, so that everybody may use the redirect.
+    """
     Item.objects.filter(story=old).update(story=story)
     StoryRedirect.objects.filter(story=old).update(story=story)
     already = StorySplit.objects.filter(story=story).values("item")

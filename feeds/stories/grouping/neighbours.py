@@ -1,4 +1,4 @@
-"""Find, for each document of a window, the earlier ones that it is like. Pure."""
+"""Find the similar earlier documents of each document of a window. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -10,39 +10,42 @@ from numpy.typing import NDArray
 
 from feeds.stories.grouping.similarity import (
     DAY,
-    FROM_WORDS,
+    TERMS_ONLY_FACTOR,
     WINDOW,
-    doubt,
-    fading,
+    combine,
     is_same_text,
-    mixed,
+    penalty,
+    time_decay,
 )
-from feeds.stories.grouping.tokenizer import Document, Rarity
+from feeds.stories.grouping.tokenizer import Document, TfIdf
 from feeds.stories.grouping.vectors import Vectors
 
 Neighbours = list[dict[int, float]]
-"""For each document, by the number of another, their likeness."""
-FAINT = 0.05
-"""Likeness of two documents that is left out: it is noise, and nearly all of the pairs."""
-NEAREST = 64
-"""Earlier documents that each is compared with in the end, the most alike. F1 is the same
-with all of them, and a story of a thousand tellings takes no million pairs."""
+"""For each document: {number of another document: similarity in 0..1}."""
+MIN_SIMILARITY = 0.05
+"""Lower similarities are dropped. They are noise, and nearly all pairs are among them."""
+MAX_NEIGHBOURS = 64
+"""Number of most similar earlier documents that are kept for each document. This bounds the pairs
+of large stories; in the evaluation, F1 is the same with all pairs."""
 _BLOCK = 512
+"""Documents that are compared by one matrix product."""
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Postings = dict[str, tuple[Numbers, Floats]]
 
 
 def find_neighbours(
-    documents: Sequence[Document], vectors: Vectors | None = None, rarity: Rarity | None = None
+    documents: Sequence[Document], vectors: Vectors | None = None, tfidf: TfIdf | None = None
 ) -> Neighbours:
-    """The documents come in order of time; the likenesses are symmetric. `rarity` is that of
-    these documents alone unless another is given."""
+    """Compare documents, which must be in order of time. The similarities are symmetric.
+
+    `tfidf` has the document frequencies, by default those of these documents.
+    """
     neighbours: Neighbours = [{} for _ in documents]
     texts = _same_texts(documents)
-    for row in _rows(documents, vectors, rarity or Rarity(documents)):
-        for other, like in _nearest(documents, row):
-            neighbours[row.number][other] = neighbours[other][row.number] = like
+    for row in _rows(documents, vectors, tfidf or TfIdf(documents)):
+        for other, similarity in _nearest(documents, row):
+            neighbours[row.number][other] = neighbours[other][row.number] = similarity
         for other in texts[row.number]:
             if other >= row.start:
                 neighbours[row.number][other] = neighbours[other][row.number] = 1.0
@@ -51,45 +54,47 @@ def find_neighbours(
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """The likenesses of document `number` with those from `start` up to itself."""
+    """The similarities of document `number` with documents `start` to `number - 1`."""
 
     number: int
     start: int
-    likes: Floats
+    similarities: Floats
 
 
 def _nearest(documents: Sequence[Document], row: _Row) -> Iterator[tuple[int, float]]:
-    found = np.nonzero(row.likes > FAINT)[0]
-    if len(found) > NEAREST:
-        found = found[np.argsort(-row.likes[found], kind="stable")[:NEAREST]]
-    one = documents[row.number]
-    for place in found.tolist():
+    """Yield the numbers and similarities of the most similar documents of a row."""
+    places = np.nonzero(row.similarities > MIN_SIMILARITY)[0]
+    if len(places) > MAX_NEIGHBOURS:
+        places = places[np.argsort(-row.similarities[places], kind="stable")[:MAX_NEIGHBOURS]]
+    document = documents[row.number]
+    for place in places.tolist():
         other = documents[row.start + place]
-        yield row.start + place, float(row.likes[place]) * doubt(one, other)
+        yield row.start + place, float(row.similarities[place]) * penalty(document, other)
 
 
-def _rows(documents: Sequence[Document], vectors: Vectors | None, rarity: Rarity) -> Iterator[_Row]:
+def _rows(documents: Sequence[Document], vectors: Vectors | None, tfidf: TfIdf) -> Iterator[_Row]:
     times = np.array([document.time for document in documents])
     first = np.searchsorted(times, times - WINDOW)
-    words = _Words(documents, rarity)
-    meaning = _Meaning(documents, vectors) if vectors else None
+    terms = _TermIndex(documents, tfidf)
+    embeddings = _VectorIndex(documents, vectors) if vectors else None
     for number in range(len(documents)):
         start = int(first[number])
-        likes = words.cosines(number, start)
-        if meaning:
-            likes = meaning.mix(likes, number, start)
-        ago = np.minimum((times[number] - times[start:number]) / DAY, 1.0)
-        yield _Row(number, start, likes * fading(ago))
+        similarities = terms.cosines(number, start)
+        if embeddings:
+            similarities = embeddings.mix(similarities, number, start)
+        days = np.minimum((times[number] - times[start:number]) / DAY, 1.0)
+        yield _Row(number, start, similarities * time_decay(days))
 
 
-class _Words:
-    """Cosines by TF-IDF, a document at a time, added up from postings."""
+class _TermIndex:
+    """Computes cosines by TF-IDF, one document at a time, from postings."""
 
-    def __init__(self, documents: Sequence[Document], rarity: Rarity) -> None:
-        self._vectors = [rarity.vector(document) for document in documents]
+    def __init__(self, documents: Sequence[Document], tfidf: TfIdf) -> None:
+        self._vectors = [tfidf.vector(document) for document in documents]
         self._postings = postings_of(self._vectors, fewest=2)
 
     def cosines(self, number: int, start: int) -> Floats:
+        """[number - start]: cosines of document `number` with documents `start` to `number - 1`."""
         scores = np.zeros(number - start)
         for term, weight in self._vectors[number].items():
             if term in self._postings:
@@ -100,8 +105,8 @@ class _Words:
 
 
 def postings_of(vectors: Sequence[dict[str, float]], fewest: int) -> Postings:
-    """By term, the numbers of the documents that have it with its weights, where at least
-    `fewest` have it."""
+    """{term: (numbers of the documents that have it, its weights)} of the terms that at least
+    `fewest` documents have."""
     lists: defaultdict[str, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
     for number, vector in enumerate(vectors):
         for term, weight in vector.items():
@@ -114,40 +119,42 @@ def postings_of(vectors: Sequence[dict[str, float]], fewest: int) -> Postings:
     }
 
 
-class _Meaning:
-    """Cosines by vectors, of a block of documents at a time with all before it."""
+class _VectorIndex:
+    """Computes cosines by embeddings, for a block of documents at a time."""
 
     def __init__(self, documents: Sequence[Document], vectors: Vectors) -> None:
         self._rows, self._known = vectors.matrix_for([document.id for document in documents])
         self._block: Any = None
         self._from = self._first = 0
 
-    def mix(self, words: Floats, number: int, start: int) -> Floats:
-        """`words` where one of the two has no vector."""
-        alone = np.minimum(words * FROM_WORDS, 1.0)
+    def mix(self, terms: Floats, number: int, start: int) -> Floats:
+        """Combine the cosines by terms with those by vectors, where both documents have one."""
+        by_terms = np.minimum(terms * TERMS_ONLY_FACTOR, 1.0)
         if not self._known[number]:
-            return alone
-        meaning = np.maximum(self._cosines(number, start), 0.0)
-        found: Floats = np.where(self._known[start:number], mixed(meaning, words), alone)
-        return found
+            return by_terms
+        by_vectors = np.maximum(self._cosines(number, start), 0.0)
+        known = self._known[start:number]
+        combined: Floats = np.where(known, combine(by_vectors, terms), by_terms)
+        return combined
 
     def _cosines(self, number: int, start: int) -> Floats:
         if self._block is None or number >= self._from + _BLOCK:
-            self._from, self._first = number, start  # later ones start no earlier
+            self._from, self._first = number, start  # `start` never decreases
             end = number + _BLOCK
             self._block = self._rows[number:end] @ self._rows[start:end].T
-        found: Floats = self._block[number - self._from, start - self._first : number - self._first]
-        return found
+        low, high = start - self._first, number - self._first
+        cosines: Floats = self._block[number - self._from, low:high]
+        return cosines
 
 
 def _same_texts(documents: Sequence[Document]) -> list[list[int]]:
-    """For each document the last earlier ones of the same address or title, each outlet's."""
-    found: list[list[int]] = []
+    """For each document, the last earlier one of each source with the same URL or title."""
+    results: list[list[int]] = []
     seen: defaultdict[str, dict[int, int]] = defaultdict(dict)
     for number, document in enumerate(documents):
         keys = [key for key in (document.url, document.title_key) if key]
         earlier = {other for key in keys for other in seen[key].values()}
-        found.append(sorted(o for o in earlier if is_same_text(document, documents[o])))
+        results.append(sorted(o for o in earlier if is_same_text(document, documents[o])))
         for key in keys:
             seen[key][document.source] = number
-    return found
+    return results

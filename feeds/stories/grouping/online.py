@@ -1,5 +1,8 @@
-"""Put each document into a story as it arrives: the best of the stories that share rare
-words with it. Pure; the state stays in memory between calls."""
+"""Online grouping: assign each document to a story as it arrives. Pure.
+
+Candidate stories share rare terms with the document or are near by embeddings. The document joins
+the most similar one, or starts a new story. A Grouper stays in memory between calls.
+"""
 
 import heapq
 import math
@@ -10,163 +13,167 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from feeds.core.ids import TAIL_BITS
-from feeds.stories.grouping.resident import (
+from feeds.stories.grouping.similarity import (
+    COPY,
+    DAY,
+    TERMS_ONLY_FACTOR,
+    THRESHOLD,
+    THRESHOLD_WITH_VECTORS,
+    WINDOW,
+    combine,
+    is_same_text,
+    threshold_factor,
+    time_decay,
+)
+from feeds.stories.grouping.story_vector import (
     PackedVector,
     ResidentStory,
     add_vectors,
     cosine,
-    doubt_of,
     is_in_time,
     numbers,
     product,
+    story_penalty,
 )
-from feeds.stories.grouping.similarity import (
-    COPY,
-    DAY,
-    FROM_WORDS,
-    THRESHOLD,
-    THRESHOLD_WITH_MEANING,
-    WINDOW,
-    fading,
-    is_same_text,
-    mixed,
-    needed,
-)
-from feeds.stories.grouping.tokenizer import Document, Rarity
+from feeds.stories.grouping.tokenizer import Document, TfIdf
 
 if TYPE_CHECKING:
     from feeds.stories.grouping.nearest import NearestStories
 
-_MOST_LOOKED_UP = 500
-"""Stories that the rarest words of a document may lead to; those with more find no candidates,
-but still count."""
-_MOST_CANDIDATES = 8
-_LEAST_SHARED = 0.06
-"""The part of a document's weight, squared, that must lie in rare terms it shares with a
-story: two rare words of a hundred are chance."""
+_MAX_LOOKED_UP = 500
+"""Limit of stories that are looked up by the rarest terms of a document. More frequent terms find
+no candidates, but they count in the similarity."""
+_MAX_CANDIDATES = 8
+_MIN_SHARED = 0.06
+"""Least sum of the squared weights of the rare terms that a document shares with a candidate.
+Documents have unit length, so 1 is all its terms. Two of a hundred words may be chance."""
 _BLOCK = 256
-"""Documents whose nearest stories are found by one product of matrices."""
-_MOST_RECENT = 8
-"""Documents of a story that a new one is compared with, for copies."""
+"""Documents whose nearest stories are found by one matrix product."""
+_MAX_RECENT = 8
+"""Latest documents of a story with which a new one is compared to detect copies."""
 
 
 Vectors = Mapping[int, Any]
-Barred = Mapping[int, Collection[int]]
-"""By a document's id, the stories that it must not join."""
+"""{document id: embedding, float32 [d] of unit length}"""
+Excluded = Mapping[int, Collection[int]]
+"""{document id: stories that it must not join}, because a person removed it from them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The story a document belongs to (its own id when it opens one), and the document
-    that it is a copy of, if any."""
+    """The result for one document: its story, and the id of the document that it copies, if any.
+
+    A document that starts a story gives it its id.
+    """
 
     story: int
     copy_of: int | None = None
 
 
 class Grouper:
-    """The stories of a window of time.
+    """The stories of a time window, in memory.
 
-    A grouper of private documents has others above it, of documents that all its readers may see
-    too. Its documents join the stories of those, but never change them: what joins is kept here,
-    as a guest.
+    The grouper of an audience's private documents has other groupers above it, whose documents
+    all its readers can see. Its documents may join stories of these groupers but never change
+    them: such stories have an entry in `_guests` of this grouper, with the joined documents only.
     """
 
     def __init__(self) -> None:
         self._threshold = THRESHOLD
-        self._meaning: NearestStories | None = None
-        self._rarity = Rarity()
+        self._vector_index: NearestStories | None = None
+        self._tfidf = TfIdf()
         self._stories: dict[int, ResidentStory] = {}
         self._guests: dict[int, ResidentStory] = {}
         self._postings: defaultdict[str, array[int]] = defaultdict(numbers)
-        self._kept_in_postings = 0
+        self._stories_in_postings = 0
         self._by_url: dict[str, int] = {}
         self._by_title: dict[str, int] = {}
         self._layers: tuple[Grouper, ...] = (self,)
-        self._barred: Barred = {}
+        self._excluded_stories: Excluded = {}
 
     def __len__(self) -> int:
         return len(self._stories)
 
     @property
     def documents(self) -> int:
-        """How many it was ever given."""
-        return self._rarity.documents
+        """The number of documents that were ever added."""
+        return self._tfidf.documents
 
-    def stand_below(self, above: Sequence["Grouper"]) -> None:
-        """Let the documents of this one join the stories of those, which stay as they are."""
+    def set_layers_above(self, above: Sequence["Grouper"]) -> None:
+        """Set the groupers whose stories the documents of this one may join."""
         self._layers = (self, *above)
-        self._rarity.above = tuple(one._rarity for one in above)
+        self._tfidf.above = tuple(grouper._tfidf for grouper in above)
 
-    def takes(self, vectors: Vectors) -> bool:
-        """Whether these, all of one size, can be compared with those that it has: a model may
-        change under its name."""
+    def accepts(self, vectors: Vectors) -> bool:
+        """Whether these vectors have the same dimension as those in memory. They do not if the
+        embedding model was replaced."""
         row = next(iter(vectors.values()), None)
-        return row is None or self._meaning is None or len(row) == self._meaning.size
+        return row is None or self._vector_index is None or len(row) == self._vector_index.size
 
-    def put_all(self, known: Sequence[tuple[Document, int]], vectors: Vectors) -> None:
-        """Documents whose story is known, such as those of an earlier process."""
+    def add_known(self, known: Sequence[tuple[Document, int]], vectors: Vectors) -> None:
+        """Add documents whose story is known: pairs (document, story id)."""
         for document, _ in known:
-            self._rarity.add(document)
-        self._look(vectors, math.inf)  # taken in: nothing near is asked for
+            self._tfidf.add(document)
+        self._start_batch(vectors, math.inf)  # infinity: no candidates are needed
         for document, story in known:
-            self._add(document, self._rarity.vector(document), story)
+            self._add(document, self._tfidf.vector(document), story)
 
     def assign_all(
         self,
         documents: Sequence[Document],
         vectors: Vectors | None = None,
-        barred: Barred | None = None,
+        excluded: Excluded | None = None,
     ) -> dict[int, "Assignment"]:
-        """Find each document's story, or open one; the batch knows itself beforehand.
+        """Assign documents to stories: {document id: assignment}.
 
-        `vectors` gives, by a document's id, what it means: float32 [d] of unit length.
+        The document frequencies include the whole batch before the first document is assigned.
         """
-        self._barred = barred or {}
+        self._excluded_stories = excluded or {}
         for document in documents:
-            self._rarity.add(document)
-        found = {}
+            self._tfidf.add(document)
+        assignments = {}
         for start in range(0, len(documents), _BLOCK):
             block = documents[start : start + _BLOCK]
             known = {d.id: vectors[d.id] for d in block if vectors and d.id in vectors}
-            self._look(known, min(document.time for document in block) - WINDOW)
-            found.update({document.id: self._assign(document) for document in block})
-        return found
+            self._start_batch(known, min(document.time for document in block) - WINDOW)
+            assignments.update({document.id: self._assign(document) for document in block})
+        return assignments
 
-    def _look(self, vectors: Vectors, since: float) -> None:
-        if vectors and self._meaning is None:
+    def _start_batch(self, vectors: Vectors, since: float) -> None:
+        """Start a batch in the vector indexes of all layers."""
+        if vectors and self._vector_index is None:
             from feeds.stories.grouping.nearest import (
-                NearestStories,  # numpy, where there are vectors
+                NearestStories,  # imports numpy, which only vectors need
             )
 
-            self._meaning = NearestStories(list(vectors.values()))
+            self._vector_index = NearestStories(list(vectors.values()))
         for layer in self._layers:
-            if layer._meaning is not None:
-                layer._meaning.look(vectors if layer.takes(vectors) else {}, since)
-                self._threshold = THRESHOLD_WITH_MEANING
+            if layer._vector_index is not None:
+                layer._vector_index.start_batch(vectors if layer.accepts(vectors) else {}, since)
+                self._threshold = THRESHOLD_WITH_VECTORS
 
     def _assign(self, document: Document) -> "Assignment":
-        vector = self._rarity.vector(document)
-        story = self._same(document) or self._best(document, vector)
+        vector = self._tfidf.vector(document)
+        story = self._find_same_text(document) or self._find_best(document, vector)
         if story is None:
             number = self._free_number(document.id)
             self._add(document, vector, number)
             return Assignment(number)
-        copied = self._copied(story, document, vector)
+        copied = self._find_copied(story, document, vector)
         self._add(document, vector, story.id)
         return Assignment(story.id, copied)
 
     def _free_number(self, pk: int) -> int:
-        """A new story is named after its document, unless the document was taken out of the story
-        of that name."""
-        if self._barred and pk in self._barred.get(pk, ()):
+        """The id of a new story: the document's id, unless it must not join the story with that
+        id."""
+        if self._excluded_stories and pk in self._excluded_stories.get(pk, ()):
             pk ^= 1 << (TAIL_BITS - 1)
-            while self._find(pk):
+            while self._story(pk):
                 pk += 1
         return pk
 
-    def forget_before(self, time: float) -> None:
-        """Drop the stories whose last telling is older."""
+    def drop_before(self, time: float) -> None:
+        """Drop the stories whose newest item is older than `time`, in seconds since 1970."""
         gone = [story for story in self._stories.values() if story.end < time]
         guests = [story for story in self._guests.values() if story.end < time]
         for story in gone:
@@ -174,131 +181,145 @@ class Grouper:
         for story in guests:
             del self._guests[story.id]
         if gone:
-            self._forget_postings()
-            if self._meaning is not None:
-                self._meaning.forget([story.id for story in gone])
+            self._clean_postings()
+            if self._vector_index is not None:
+                self._vector_index.remove([story.id for story in gone])
         if gone or guests:
             kept = self._stories.keys() | self._guests.keys()
             self._by_url = {k: v for k, v in self._by_url.items() if v in kept}
             self._by_title = {k: v for k, v in self._by_title.items() if v in kept}
 
-    def _forget_postings(self) -> None:
-        """All at once when a tenth is of stories that are gone; until then they are skipped."""
-        if self._kept_in_postings < 1.1 * len(self._stories):
+    def _clean_postings(self) -> None:
+        """Remove dropped stories from the postings when they are a tenth of them. Until then,
+        look-ups skip them."""
+        if self._stories_in_postings < 1.1 * len(self._stories):
             return
-        self._kept_in_postings = len(self._stories)
-        for term, found in list(self._postings.items()):
-            alive = numbers([number for number in found if number in self._stories])
-            if alive:
-                self._postings[term] = alive
+        self._stories_in_postings = len(self._stories)
+        for term, posting in list(self._postings.items()):
+            remaining = numbers([number for number in posting if number in self._stories])
+            if remaining:
+                self._postings[term] = remaining
             else:
                 del self._postings[term]
 
-    def _same(self, document: Document) -> ResidentStory | None:
+    def _find_same_text(self, document: Document) -> ResidentStory | None:
+        """The story of a document with the same URL or title in another source."""
         for layer in self._layers:
             for names, key in (
                 (layer._by_url, document.url),
                 (layer._by_title, document.title_key),
             ):
                 number = names.get(key, 0) if key else 0
-                story = self._find(number) if number else None
-                if story and self._may_be_the_same(story, document):
+                story = self._story(number) if number else None
+                if story and self._can_be_copied_by(story, document):
                     return story
         return None
 
-    def _find(self, number: int) -> ResidentStory | None:
+    def _story(self, number: int) -> ResidentStory | None:
         for layer in self._layers:
             if number in layer._stories:
                 return layer._stories[number]
         return None
 
-    def _may_be_the_same(self, story: ResidentStory, document: Document) -> bool:
+    def _can_be_copied_by(self, story: ResidentStory, document: Document) -> bool:
         guest = self._guests.get(story.id)
         return (
             is_in_time(story, document)
             and document.source not in story.sources
             and not (guest and document.source in guest.sources)
-            and story.id not in self._barred.get(document.id, ())
+            and story.id not in self._excluded_stories.get(document.id, ())
         )
 
-    def _best(self, document: Document, vector: dict[str, float]) -> ResidentStory | None:
+    def _find_best(self, document: Document, vector: dict[str, float]) -> ResidentStory | None:
+        """The most similar story above the threshold."""
         best, most = None, self._threshold
-        barred = self._barred.get(document.id, ())
+        excluded = self._excluded_stories.get(document.id, ())
         for layer in self._layers:
-            near = layer._meaning.near(document.id) if layer._meaning is not None else []
-            for number in dict.fromkeys([*layer._candidates(vector), *near]):
+            stories_near = (
+                layer._vector_index.stories_near(document.id)
+                if layer._vector_index is not None
+                else []
+            )
+            for number in dict.fromkeys([*layer._candidates(vector), *stories_near]):
                 story = layer._stories[number]
-                if not is_in_time(story, document) or number in barred:
+                if not is_in_time(story, document) or number in excluded:
                     continue
-                like = self._likeness(document, vector, story, layer._meaning)
-                like /= needed(1, len(story.sources))
-                if like > most or (like == most and best and story.id < best.id):
-                    best, most = story, like
+                similarity = self._similarity(document, vector, story, layer._vector_index)
+                similarity /= threshold_factor(1, len(story.sources))
+                is_tie = similarity == most and best is not None and story.id < best.id
+                if similarity > most or is_tie:
+                    best, most = story, similarity
         return best
 
-    def _likeness(
+    def _similarity(
         self,
         document: Document,
         vector: dict[str, float],
         story: ResidentStory,
-        meanings: "NearestStories | None",
+        vector_index: "NearestStories | None",
     ) -> float:
-        like = cosine(vector, story)
-        if self._threshold == THRESHOLD_WITH_MEANING:
-            meaning = meanings.cosine(document.id, story.id) if meanings is not None else None
-            if meaning is None:
-                like = min(FROM_WORDS * like, 1.0)
+        similarity = cosine(vector, story)
+        if self._threshold == THRESHOLD_WITH_VECTORS:
+            by_vectors = (
+                vector_index.cosine(document.id, story.id) if vector_index is not None else None
+            )
+            if by_vectors is None:
+                similarity = min(TERMS_ONLY_FACTOR * similarity, 1.0)
             else:
-                like = float(mixed(max(meaning, 0.0), like))
-        away = max(story.start - document.time, document.time - story.end, 0.0)
-        return like * doubt_of(document, story) * float(fading(min(away / DAY, 1.0)))
+                similarity = float(combine(max(by_vectors, 0.0), similarity))
+        seconds = max(story.start - document.time, document.time - story.end, 0.0)
+        return (
+            similarity * story_penalty(document, story) * float(time_decay(min(seconds / DAY, 1.0)))
+        )
 
     def _candidates(self, vector: dict[str, float]) -> list[int]:
-        """The stories that share the most weight of rare terms."""
+        """The ids of the stories that share the most weight in rare terms."""
         lists = [
             (self._postings[term], weight)
             for term, weight in vector.items()
             if term in self._postings
         ]
-        lists.sort(key=lambda one: len(one[0]))
+        lists.sort(key=lambda pair: len(pair[0]))
         shared: dict[int, float] = {}
-        room = _MOST_LOOKED_UP
-        for found, weight in lists:
-            room -= len(found)
-            if room < 0:
+        lookups_left = _MAX_LOOKED_UP
+        for posting, weight in lists:
+            lookups_left -= len(posting)
+            if lookups_left < 0:
                 break
             square = weight * weight
-            for number in found:
+            for number in posting:
                 shared[number] = shared.get(number, 0.0) + square
-        alike = [
-            (much, number)
-            for number, much in shared.items()
-            if much >= _LEAST_SHARED and number in self._stories
+        candidates = [
+            (weight, number)
+            for number, weight in shared.items()
+            if weight >= _MIN_SHARED and number in self._stories
         ]
-        return [number for _, number in heapq.nlargest(_MOST_CANDIDATES, alike)]
+        return [number for _, number in heapq.nlargest(_MAX_CANDIDATES, candidates)]
 
-    def _copied(
+    def _find_copied(
         self, story: ResidentStory, document: Document, vector: dict[str, float]
     ) -> int | None:
+        """The id of the document that this one copies, None if it is no copy."""
         guest = self._guests.get(story.id)
         known = [*story.recent, *guest.recent] if guest else story.recent
-        for other, theirs in known:
+        for other, other_vector in known:
             if other.source == document.source:
                 continue
-            if is_same_text(document, other) or product(vector, theirs) >= COPY:
+            if is_same_text(document, other) or product(vector, other_vector) >= COPY:
                 return other.id
         return None
 
     def _add(self, document: Document, vector: dict[str, float], number: int) -> None:
+        """Add a document to story `number`."""
         packed = PackedVector(vector)
-        if len(self._layers) > 1 and any(number in one._stories for one in self._layers[1:]):
+        if len(self._layers) > 1 and any(number in layer._stories for layer in self._layers[1:]):
             story = self._guests.setdefault(number, ResidentStory(number, document))
         else:
             story = self._grow(document, vector, packed, number)
         story.start, story.end = min(story.start, document.time), max(story.end, document.time)
         story.sources.add(document.source)
-        kept = replace(document, terms={})  # the vector says the same, once weighted
-        story.recent = [*story.recent[-_MOST_RECENT + 1 :], (kept, packed)]
+        kept = replace(document, terms={})  # the packed vector has the weighted terms
+        story.recent = [*story.recent[-_MAX_RECENT + 1 :], (kept, packed)]
         for names, key in ((self._by_url, document.url), (self._by_title, document.title_key)):
             if key:
                 names[key] = number
@@ -306,16 +327,16 @@ class Grouper:
     def _grow(
         self, document: Document, vector: dict[str, float], packed: PackedVector, number: int
     ) -> ResidentStory:
-        """A story of its own with the vector of a document added."""
+        """Add the vector of a document to a story of this grouper, which is created if needed."""
         story = self._stories.get(number)
         if story is None:
             story = self._stories[number] = ResidentStory(number, replace(document, terms={}))
-            self._kept_in_postings += 1
+            self._stories_in_postings += 1
         story.square += 1 + 2 * product(vector, story.total)
         known = story.total.terms if isinstance(story.total, PackedVector) else story.total
         for term in vector.keys() - set(known):
             self._postings[term].append(number)
         story.total = add_vectors(story.total, vector) if story.recent else packed
-        if self._meaning is not None:
-            self._meaning.put(document.id, number, document.time)
+        if self._vector_index is not None:
+            self._vector_index.add(document.id, number, document.time)
         return story

@@ -1,7 +1,7 @@
-"""Bring story rows in line with their items: counts, times, lead and headline.
+"""Recompute story rows from their items: counts, times, lead and headline.
 
-A row that everybody may read says nothing of private items: it is made of the public items of the
-story, or, where it has none, of those of the widest audience.
+Everybody can read story rows, so they contain nothing of private items: a row is computed from
+the public items of the story or, if it has none, from those of its largest audience.
 """
 
 from collections import Counter, defaultdict
@@ -16,7 +16,7 @@ from feeds.core.bulk import adapt_time, insert_rows, to_json
 from feeds.models import Item, Story
 from feeds.stories.grouping.audience import Audiences, followers_of
 
-MOST_TOPICS = 8
+MAX_TOPICS = 8
 CHUNK = 500
 _COLUMNS = (
     "title",
@@ -48,7 +48,7 @@ class Article(NamedTuple):
 
 
 def refresh_stories(story_ids: Iterable[int]) -> None:
-    """Recompute these stories from their items; those without items are left as they are."""
+    """Recompute these stories from their items. Stories without items are not changed."""
     wanted = sorted(set(story_ids))
     for start in range(0, len(wanted), CHUNK):
         _refresh(wanted[start : start + CHUNK])
@@ -91,7 +91,7 @@ def _audiences(private: Sequence[Article]) -> Audiences:
 
 
 def _of_widest(items: Sequence[Article], audiences: Audiences) -> list[Article]:
-    """Those of the audience with the most readers, where there are several."""
+    """The items of the audience with the most readers."""
     widest = max((audiences.of(one.source) for one in items), key=len)
     return [one for one in items if audiences.of(one.source) == widest]
 
@@ -105,7 +105,7 @@ def _articles(story_ids: Sequence[int]) -> Iterable[Article]:
 
 
 def describe(items: Sequence[Article]) -> tuple[Any, ...]:
-    """The values of a story's columns. A copy is no source of its own."""
+    """Compute the values of _COLUMNS from the items of a story. Copies count as no source."""
     originals = [item for item in items if item.copy_of is None] or list(items)
     lead = choose_lead(originals)
     topics = Counter(topic for item in originals for topic in item.topics)
@@ -117,13 +117,13 @@ def describe(items: Sequence[Article]) -> tuple[Any, ...]:
         len(items),
         len({item.source for item in originals}),
         len(items) - len(originals),
-        [topic for topic, _ in topics.most_common(MOST_TOPICS)],
+        [topic for topic, _ in topics.most_common(MAX_TOPICS)],
         max(item.seq for item in items),
     )
 
 
 def _adapted(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """As the database wants them."""
+    """Convert the values for hand-written SQL."""
     title, lead, first, last, *counts, topics, seq = row
     return (title, lead, adapt_time(first), adapt_time(last), *counts, to_json(topics), seq)
 
@@ -138,4 +138,4 @@ def _update(rows: Sequence[tuple[Any, ...]]) -> None:
         return
     assignments = ", ".join(f"{column} = %s" for column in _COLUMNS)
     with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE feeds_story SET {assignments} WHERE id = %s", rows)  # noqa: S608 - our own names
+        cursor.executemany(f"UPDATE feeds_story SET {assignments} WHERE id = %s", rows)  # noqa: S608 - constant names

@@ -1,5 +1,8 @@
-"""Repair the stories of the last days every hour: make them what they would be had all their
-items been known at once."""
+"""The hourly repair: regroup the items of the last days all at once.
+
+Online grouping depends on the order of arrival. The repair removes this dependency: it moves items
+so that the stories are the clusters of all items of the window.
+"""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,20 +20,20 @@ from feeds.models import Item
 from feeds.stories.grouping.audience import Audience, all_audiences
 from feeds.stories.grouping.continuity import continue_stories
 from feeds.stories.grouping.documents import COLUMNS, document_of
+from feeds.stories.grouping.embeddings import embed_missing, texts_of, vectors_for
 from feeds.stories.grouping.group import (
-    forget_private_stories,
-    forget_resident_stories,
+    drop_private_stories,
+    drop_resident_stories,
     group_new_items,
 )
 from feeds.stories.grouping.lease import grouping_lease
-from feeds.stories.grouping.meaning import encode, meanings, texts_of
 from feeds.stories.grouping.moves import PUBLIC, move_items
 from feeds.stories.grouping.refresh import refresh_stories
 from feeds.stories.grouping.similarity import WINDOW
 from feeds.stories.grouping.tokenizer import Document
 
 if TYPE_CHECKING:
-    from feeds.stories.grouping.layers import Joined
+    from feeds.stories.grouping.layers import LayerGroup
     from feeds.stories.grouping.linkage import Cluster
 
 logger = logging.getLogger(__name__)
@@ -39,10 +42,10 @@ REPAIRED = timedelta(seconds=WINDOW)
 
 
 def repair_stories(now: datetime | None = None) -> int:
-    """Make the stories of the last days what they would be had all items been known.
+    """Regroup the items of the last days. Return how many changed their story.
 
-    Merged stories leave a redirect; what a person moved stays. Returns how many items
-    changed their story.
+    Merged stories leave a redirect. Items that a person moved stay where they are. Does nothing
+    while another process is grouping.
     """
     now = now or db_clock.now()
     group_new_items(now=now)
@@ -54,15 +57,17 @@ def repair_stories(now: datetime | None = None) -> int:
 
 
 def _encode_recent(now: datetime) -> None:
-    """What came while there was no model, in too large a number, or before another model.
-    It may take minutes, so nobody is kept from grouping."""
+    """Embed the items of the window that have no vector of the current model.
+
+    This may take minutes, so it runs without the grouping lease.
+    """
     if is_chosen():
         items = Item.objects.filter(pk__gte=lowest_id(now - REPAIRED)).exclude(story=None)
-        encode(texts_of(items.values_list(*COLUMNS)))
+        embed_missing(texts_of(items.values_list(*COLUMNS)))
 
 
 class _Repair:
-    """One repair of the items of the window. `current` is the story of each item so far."""
+    """One repair of the items of the window. `_current` is {item id: current story id}."""
 
     def __init__(self, now: datetime, held: Held) -> None:
         self._held = held
@@ -71,18 +76,18 @@ class _Repair:
         rows = list(items.values_list(*columns))
         self._public = [document_of(row) for row in rows if row[-1]]
         self._private = [document_of(row) for row in rows if not row[-1]]
-        self._vectors = meanings(texts_of(rows))
+        self._vectors = vectors_for(texts_of(rows))
         self._pinned = {row[0] for row in rows if row[-2]}
         self._current: dict[int, int] = {row[0]: row[-3] for row in rows}
 
     def run(self) -> int:
         clusters, moved = self._repair_public()
         if moved:
-            forget_resident_stories()
+            drop_resident_stories()
         if self._private:
             moved_private = self._repair_private(clusters)
             if moved_private:
-                forget_private_stories()
+                drop_private_stories()
             moved += moved_private
         count = len(self._public) + len(self._private)
         if moved:
@@ -90,78 +95,86 @@ class _Repair:
         return moved
 
     def _repair_public(self) -> "tuple[list[Cluster], int]":
-        """As if there were no private items."""
+        """Regroup the public items. Return their clusters and how many items moved."""
         # numpy takes 0.3 s and 15 MiB, and of all processes only the worker ever repairs.
         from feeds.stories.grouping.linkage import cluster_all
         from feeds.stories.grouping.vectors import Vectors
 
-        own = [one.id for one in self._public]
+        own = [document.id for document in self._public]
         known = Vectors({pk: self._vectors[pk] for pk in own if pk in self._vectors})
         clusters = cluster_all(self._public, known)
         groups = [_ids(cluster.documents) for cluster in clusters]
-        found = continue_stories(groups, _of(own, self._current), self._pinned)
-        return clusters, self._move(found, PUBLIC, is_public=True)
+        stories = continue_stories(groups, _select(own, self._current), self._pinned)
+        return clusters, self._move(stories, PUBLIC, is_public=True)
 
     def _repair_private(self, clusters: "Sequence[Cluster]") -> int:
-        """Each audience's items with what its readers share with others, wider ones first."""
-        from feeds.stories.grouping.across import Layer
+        """Regroup the items of each audience, wider audiences first. Return how many moved."""
+        from feeds.stories.grouping.layer_similarity import Layer
         from feeds.stories.grouping.layers import group_layers
 
-        audiences = all_audiences({one.source for one in self._private})
+        audiences = all_audiences({document.source for document in self._private})
         own: dict[Audience, list[Document]] = {}
         for document in self._private:
             own.setdefault(audiences.of(document.source), []).append(document)
         order = [audience for audience in audiences.widest_first() if audience in own]
         place_of = {audience: place for place, audience in enumerate(order)}
-        above = [[one for one in audiences.above(audience) if one in own] for audience in order]
-        layers = [
-            Layer(own[audience], [place_of[one] for one in wider])
-            for audience, wider in zip(order, above, strict=True)
+        above = [
+            [wider for wider in audiences.above(audience) if wider in own] for audience in order
         ]
-        names = {number: self._name_of(one.documents) for number, one in enumerate(clusters)}
+        layers = [
+            Layer(own[audience], [place_of[wider] for wider in all_wider])
+            for audience, all_wider in zip(order, above, strict=True)
+        ]
+        story_ids = {n: self._story_of(cluster.documents) for n, cluster in enumerate(clusters)}
         moved = 0
         groups = group_layers(clusters, layers, self._vectors)
-        for audience, wider, joined in zip(order, above, groups, strict=True):
-            found = self._named(joined, names)
-            seen = set().union(*(audiences.sources[one] for one in (audience, *wider)))
-            alive = Q(source__in=seen) if audience else Q(source__subscriptions=None)
-            moved += self._move(found, PUBLIC | alive, is_public=False)
-        refresh_stories({self._current[one.id] for one in self._private})
+        for audience, wider, groups_of_layer in zip(order, above, groups, strict=True):
+            stories = self._assign_ids(groups_of_layer, story_ids)
+            visible = set().union(*(audiences.sources[other] for other in (audience, *wider)))
+            in_sight = Q(source__in=visible) if audience else Q(source__subscriptions=None)
+            moved += self._move(stories, PUBLIC | in_sight, is_public=False)
+        refresh_stories({self._current[document.id] for document in self._private})
         return moved
 
-    def _named(self, joined: "Sequence[Joined]", names: dict[int, int]) -> dict[int, int]:
-        """{item: story} of a layer; the groups that are new get into `names`, {group: story}."""
-        new = [one for one in joined if one.is_new]
-        mine = _of((pk for one in joined for pk in _ids(one.documents)), self._current)
-        found = continue_stories(
-            [_ids(one.documents) for one in new],
-            _of((pk for one in new for pk in _ids(one.documents)), mine),
-            self._pinned,
-            reserved=set(names.values()),
-            used={pk for item in self._current.items() if item[0] not in mine for pk in item},
+    def _assign_ids(
+        self, groups_of_layer: "Sequence[LayerGroup]", story_ids: dict[int, int]
+    ) -> dict[int, int]:
+        """Assign story ids to the groups of a layer: {item id: story id}.
+
+        `names` is {group number: story id}; new groups are added to it.
+        """
+        new = [group for group in groups_of_layer if group.is_new]
+        current = _select(
+            (pk for group in groups_of_layer for pk in _ids(group.documents)), self._current
         )
-        for one in joined:
-            ids = _ids(one.documents)
-            if one.is_new:
-                names[one.group] = next(
-                    (found[pk] for pk in ids if pk in found), self._current[ids[0]]
+        stories = continue_stories(
+            [_ids(group.documents) for group in new],
+            _select((pk for group in new for pk in _ids(group.documents)), current),
+            self._pinned,
+            reserved=set(story_ids.values()),
+            used={pk for item in self._current.items() if item[0] not in current for pk in item},
+        )
+        for group in groups_of_layer:
+            ids = _ids(group.documents)
+            if group.is_new:
+                story_ids[group.group] = next(
+                    (stories[pk] for pk in ids if pk in stories), self._current[ids[0]]
                 )
             else:
-                free = (pk for pk in ids if pk not in self._pinned)
-                found.update(dict.fromkeys(free, names[one.group]))
-        return found
+                movable = (pk for pk in ids if pk not in self._pinned)
+                stories.update(dict.fromkeys(movable, story_ids[group.group]))
+        return stories
 
-    def _name_of(self, documents: "Sequence[Document]") -> int:
-        """The story of a repaired group; that of its first item where a person put all of them
-        somewhere."""
+    def _story_of(self, documents: "Sequence[Document]") -> int:
+        """The story of a public cluster: that of its first item that no person has moved."""
         ids = _ids(documents)
         return next(
             (self._current[pk] for pk in ids if pk not in self._pinned), self._current[ids[0]]
         )
 
-    def _move(self, found: Mapping[int, int], alive: Q, *, is_public: bool) -> int:
-        """Write what differs, unless another process groups now; how many items were moved."""
-        moved = {pk: story for pk, story in found.items() if self._current[pk] != story}
+    def _move(self, stories: Mapping[int, int], alive: Q, *, is_public: bool) -> int:
+        """Move the items whose story changed, unless the lease was lost. Return how many."""
+        moved = {pk: story for pk, story in stories.items() if self._current[pk] != story}
         if not moved:
             return 0
         with transaction.atomic():
@@ -179,5 +192,5 @@ def _ids(documents: Iterable[Document]) -> list[int]:
     return [document.id for document in documents]
 
 
-def _of(items: Iterable[int], stories: Mapping[int, Any]) -> dict[int, Any]:
+def _select(items: Iterable[int], stories: Mapping[int, Any]) -> dict[int, Any]:
     return {pk: stories[pk] for pk in items if pk in stories}

@@ -1,4 +1,7 @@
-"""How alike two documents must be to tell of one event, and what speaks against it. Pure."""
+"""The similarity that two documents need to belong to one story, and penalties. Pure.
+
+The numbers were tuned on labelled data: see `manage.py evaluate stories`.
+"""
 
 import math
 from typing import Any
@@ -6,68 +9,69 @@ from typing import Any
 from feeds.stories.grouping.tokenizer import Document, versions_conflict
 
 WINDOW = 72 * 3600.0
-"""Seconds within which the next telling of an event is expected."""
+"""Time window in seconds: articles on an event are at most so far apart."""
 THRESHOLD = 0.09
-"""Cosine of two large stories from which they are one, by words alone; see `needed`."""
-THRESHOLD_WITH_MEANING = 0.14
-"""The same of what `mixed` gives."""
-FROM_WORDS = 1.5
-"""What a likeness by words counts as where one of the two has no vector: the two thresholds'
-ratio, rounded down, so that a document that is not embedded yet is judged alike."""
+"""Cosine by terms at which two large stories merge. Small ones need more, see below."""
+THRESHOLD_WITH_VECTORS = 0.14
+"""The same for similarities of `combine`."""
+TERMS_ONLY_FACTOR = 1.5
+"""Factor for a similarity by terms if one of two documents has no vector: about the ratio of the
+two thresholds, so that documents without a vector are judged alike."""
 COPY = 0.9
-"""Cosine of two documents from which one is a copy of the other."""
+"""Cosine at which a document is a copy of another."""
 SAME_SOURCE = 0.4
-"""A publisher seldom tells an event twice; two of its posts on a subject are two stories."""
+"""Penalty for documents of one source, which rarely covers an event twice."""
 OTHER_VERSION = 0.1
-"""All but a veto: GPT-5 is not news about GPT-4, however like the words are."""
+"""Penalty for different versions, such as GPT-4 and GPT-5: almost a veto."""
 DAY = 24 * 3600.0
-_FADES = 0.4
+_DAILY_DECAY = 0.4
 _CAUTION = 1.5
 _GROWTH = 0.15
 
 
-def mixed(meaning: Any, words: Any) -> Any:
-    """The likeness of two documents by the cosine of their vectors and that of their words.
+def combine(by_vectors: Any, by_terms: Any) -> Any:
+    """Combine the cosine of two documents' vectors with that of their terms.
 
-    Floats or arrays of them, not negative. Both together say more than their mean: hence
-    the geometric term.
+    Takes floats or arrays, not negative. The geometric mean rewards documents that are similar by
+    both.
     """
-    return 0.45 * meaning + 0.25 * words + 0.3 * (meaning * words) ** 0.5
+    return 0.45 * by_vectors + 0.25 * by_terms + 0.3 * (by_vectors * by_terms) ** 0.5
 
 
-def fading(days: Any) -> Any:
-    """The factor by which time between two tellings lessens their likeness: markets fall on
-    Monday and on Tuesday. Floats or arrays, of at most a day: it falls no further, or long
-    stories would be cut."""
-    return 1 - _FADES * days
+def time_decay(days: Any) -> Any:
+    """The factor for the time between two documents, in days. Takes floats or arrays, at most 1.
 
-
-def needed(one: int, other: int) -> float:
-    """How many times the threshold two groups, told by so many sources, must reach.
-
-    Two documents alone share words by chance, and a word or two of a large group mean less:
-    small groups are judged with caution (2.5 for two sources, 1.15 for one and ten). Two
-    large groups that are both one story are more alike than two stories of one subject.
-    Sources are counted, as a feed that tells the same thing twenty times makes no large story.
+    Similar events may happen on consecutive days, such as falls of the market. The factor does
+    not decrease after a day, or long stories would be split.
     """
-    smaller, larger = (one, other) if one < other else (other, one)
+    return 1 - _DAILY_DECAY * days
+
+
+def threshold_factor(left: int, right: int) -> float:
+    """The multiple of the threshold that two groups need, by their numbers of sources.
+
+    Single documents share words by chance, so small groups need more (2.5 for two single sources,
+    1.15 for one and ten). Two large groups of one story are more similar than two stories on one
+    subject, so large groups need more as well. Sources are counted rather than documents, because
+    repeated posts of one feed do not make a large story.
+    """
+    smaller, larger = (left, right) if left < right else (right, left)
     return (1 + _GROWTH * math.log2(smaller)) * (1 + _CAUTION / larger)
 
 
-def doubt(one: Document, other: Document) -> float:
-    """The factor, at most 1, by which guards lessen the likeness of two documents."""
+def penalty(left: Document, right: Document) -> float:
+    """The factor, at most 1, by which the similarity of two documents is reduced."""
     factor = 1.0
-    if one.source == other.source:
+    if left.source == right.source:
         factor *= SAME_SOURCE
-    if one.versions and versions_conflict(one.versions, other.versions):
+    if left.versions and versions_conflict(left.versions, right.versions):
         factor *= OTHER_VERSION
     return factor
 
 
-def is_same_text(one: Document, other: Document) -> bool:
-    """Whether address or title say that one is a copy of the other, in another outlet."""
-    if one.source == other.source:
+def is_same_text(left: Document, right: Document) -> bool:
+    """Whether two sources published the same article: the same URL or the same long title."""
+    if left.source == right.source:
         return False
-    return bool(
-        (one.url and one.url == other.url) or (one.title_key and one.title_key == other.title_key)
-    )
+    has_same_url = left.url and left.url == right.url
+    return bool(has_same_url or (left.title_key and left.title_key == right.title_key))

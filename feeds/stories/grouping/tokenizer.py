@@ -1,4 +1,4 @@
-"""Turn an item into what grouping compares: weighted terms, versions, a title's key. Pure."""
+"""Turn items into documents: weighted terms, versions and a key of the title. Pure."""
 
 import math
 import re
@@ -9,10 +9,11 @@ from functools import lru_cache
 
 TITLE_WEIGHT = 2
 """A word of the title counts as often as two of the text."""
-MOST_WORDS = 60
-"""Words of the text that are read: news say what happened at the start."""
+MAX_WORDS = 60
+"""Words of the text that are read. News articles state the facts first."""
 IDF_POWER = 0.7
-"""Below 1, as within a field the rarest words are often just odd: 0.6 to 0.85 differ little."""
+"""Exponent of the inverse document frequency. Below 1, because in texts on one field the rarest
+words are often noise. Results are similar from 0.6 to 0.85."""
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _VERSION = re.compile(r"([^\W\d_]+)[ -]?v?(\d+(?:\.\d+)*)(?![\w.])")
 _STOP = frozenset(
@@ -35,8 +36,11 @@ _ENDINGS = (("sses", "ss"), ("ies", "y"), ("ing", ""), ("ed", ""), ("es", "e"), 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An item as grouping sees it. `time` is in seconds since 1970; `terms` are weighted by
-    how often they stand in it, not yet by how rare they are."""
+    """An item as grouping sees it.
+
+    `time` is in seconds since 1970. `title_key` is equal for equal titles, see `title_key`.
+    `terms` are {stem: weight by term frequency}, `versions` are those of `versions_in`.
+    """
 
     id: int
     time: float
@@ -53,23 +57,23 @@ def make_document(
     counts: Counter[str] = Counter()
     for term in terms_of(title):
         counts[term] += TITLE_WEIGHT
-    counts.update(terms_of(text[: MOST_WORDS * 12])[:MOST_WORDS])
+    counts.update(terms_of(text[: MAX_WORDS * 12])[:MAX_WORDS])
     weights = {term: 1 + math.log(count) for term, count in counts.items()}
     return Document(pk, time, source, url, title_key(title), weights, versions_in(title))
 
 
 def terms_of(text: str) -> list[str]:
-    """The stems of the words that carry meaning, in their order."""
-    found = []
+    """The stems of the words without stop words, in their order."""
+    stems = []
     for word in _WORD.findall(text.lower()):
         if stem := _stem(word):
-            found.append(stem)
-    return found
+            stems.append(stem)
+    return stems
 
 
 @lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
-    """A light stem: the endings of English, longer words only; "" for one without meaning."""
+    """Remove English endings from longer words. Returns "" for a stop word."""
     word = word.replace("’", "'").partition("'")[0]
     if word in _STOP or (len(word) < 2 and not word.isdigit() and word.isascii()):
         return ""
@@ -82,34 +86,34 @@ def _stem(word: str) -> str:
 
 
 def title_key(title: str) -> str:
-    """The same for titles that differ in case and signs alone; "" for one too short to tell."""
+    """The title without case and punctuation; "" if it has fewer than four words."""
     words = _WORD.findall(title.lower())
     return " ".join(words) if len(words) >= 4 else ""
 
 
 def versions_in(title: str) -> dict[str, frozenset[str]]:
-    """The numbers that follow a name, dates apart: {"gpt": {"5"}} of "GPT-5"."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    """The numbers that follow a name, without dates: {"gpt": {"5"}} for "GPT-5"."""
+    versions: defaultdict[str, set[str]] = defaultdict(set)
     for name, number in _VERSION.findall(title.lower()):
         if name not in _STOP and name not in _MONTHS:
-            found[name].add(number)
-    return {name: frozenset(numbers) for name, numbers in found.items()}
+            versions[name].add(number)
+    return {name: frozenset(numbers) for name, numbers in versions.items()}
 
 
 def versions_conflict(
-    one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str]]
+    left: Mapping[str, frozenset[str]], right: Mapping[str, frozenset[str]]
 ) -> bool:
-    """Whether both name the same thing in different versions: GPT-4 here, GPT-5 there."""
-    return any(name in other and not numbers & other[name] for name, numbers in one.items())
+    """Whether both name the same thing in different versions, such as GPT-4 and GPT-5."""
+    return any(name in right and not numbers & right[name] for name, numbers in left.items())
 
 
-class Rarity:
-    """How rare each term is among the documents seen: the weight of a term's match."""
+class TfIdf:
+    """TF-IDF weights: counts documents by term, and weights the terms of a document."""
 
     def __init__(self, documents: Iterable[Document] = ()) -> None:
         self.documents = 0
-        self.above: tuple[Rarity, ...] = ()
-        """Of other documents, disjoint from these, that count as well."""
+        self.above: tuple[TfIdf, ...] = ()
+        """Weights of other, disjoint sets of documents that are counted as well."""
         self._frequency: Counter[str] = Counter()
         self._weights: dict[str, float] = {}
         for document in documents:
@@ -121,21 +125,23 @@ class Rarity:
         self._weights.clear()
 
     def vector(self, document: Document) -> dict[str, float]:
-        """The document's terms weighted by rarity, of unit length."""
+        """The document's TF-IDF vector, {term: weight}, of unit length."""
         weights = self._weights
-        for term in document.terms:  # the difference of two key views walks all of the second
+        for term in document.terms:  # faster than a difference of key views
             if term not in weights:
                 weights[term] = self._weight(term)
         weighted = {
-            term: often * weights[term] for term, often in document.terms.items() if weights[term]
+            term: frequency * weights[term]
+            for term, frequency in document.terms.items()
+            if weights[term]
         }
         length = math.sqrt(sum([weight * weight for weight in weighted.values()])) or 1.0
         return {term: weight / length for term, weight in weighted.items()}
 
     def _weight(self, term: str) -> float:
         documents, frequency = self.documents, self._frequency[term]
-        for one in self.above:
-            documents += one.documents
-            frequency += one._frequency[term]
+        for other in self.above:
+            documents += other.documents
+            frequency += other._frequency[term]
         ratio: float = (documents + 1) / (frequency + 0.5)
         return math.log(ratio) ** IDF_POWER if ratio > 1 else 0.0

@@ -1,7 +1,7 @@
-"""What documents mean, as rows of one matrix with the field's common direction taken out. Pure.
+"""Embeddings of documents as rows of a matrix, centred on their mean. Pure.
 
-In a feed about one field everything is close to everything: without the mean, the cosine
-of two posts says what they say of their own.
+In news about one field all embeddings are close to each other. Subtracting the mean leaves what
+distinguishes the documents.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 Row = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 _PRIOR = 50
-"""Vectors of zero that the mean is taken with: of few documents it would say nothing but
-the documents themselves."""
+"""Zero vectors that are added to the mean. Without them, the mean of few documents would mostly
+be these documents."""
 
 
 def mean_of(vectors: Sequence[Row] | Matrix) -> Row:
-    """The mean of unit vectors, shrunk to zero where there are few."""
+    """The mean [d] of unit vectors, shrunk towards zero if there are few."""
     rows = np.asarray(vectors, dtype=np.float32)
     return _shrunk_mean(rows.sum(axis=0, dtype=np.float64), len(rows))
 
@@ -29,37 +29,37 @@ def _shrunk_mean(total: NDArray[np.float64], count: int) -> Row:
 
 
 def centred(rows: Matrix, mean: Row) -> Matrix:
-    """Unit vectors [n, d] without `mean`, of unit length again."""
+    """Subtract `mean` from unit vectors [n, d], and scale them to unit length again."""
     moved = rows.astype(np.float32) - mean
     lengths = np.linalg.norm(moved, axis=1, keepdims=True)
-    found: Matrix = moved / np.maximum(lengths, 1e-9)
-    return found
+    scaled: Matrix = moved / np.maximum(lengths, 1e-9)
+    return scaled
 
 
 class Vectors:
-    """Centred vectors by document id. Empty ones are false.
+    """Centred vectors by document id. An instance without vectors is false.
 
-    The mean is that of these vectors, and of those of `above` where there are such.
+    The mean includes the vectors of the instances in `above`.
     """
 
     def __init__(self, known: Mapping[int, Row], above: Sequence["Vectors"] = ()) -> None:
         self._rows: dict[int, int] = {}
         self._total: Any = None
         if known:
-            ids = sorted(known)  # sums in one order, whatever the order of arrival
+            ids = sorted(known)  # so that the sum does not depend on the order of arrival
             matrix = np.stack([known[pk] for pk in ids]).astype(np.float32)
             self._total = matrix.sum(axis=0, dtype=np.float64)
             self._matrix = centred(matrix, self._mean_with(above, len(ids)))
             self._rows = {pk: row for row, pk in enumerate(ids)}
 
     def _mean_with(self, above: Sequence["Vectors"], count: int) -> Row:
-        others = [one for one in above if one and len(one._total) == len(self._total)]
-        total = sum([one._total for one in others], self._total)
+        others = [other for other in above if other and len(other._total) == len(self._total)]
+        total = sum([other._total for other in others], self._total)
         return _shrunk_mean(total, count + sum(map(len, others)))
 
     @property
     def size(self) -> int:
-        """Numbers of a vector; 0 where there is none."""
+        """The dimension of the vectors; 0 if there are none."""
         return len(self._total) if self._rows else 0
 
     def __len__(self) -> int:
@@ -69,7 +69,8 @@ class Vectors:
         return pk in self._rows
 
     def matrix_for(self, documents: Sequence[int]) -> tuple[Matrix, NDArray[np.bool_]]:
-        """Their rows [n, d], zero where unknown, and which are known [n]."""
+        """Return the vectors [n, d] of these documents, zero if unknown, and which are known
+        [n]."""
         places = np.array([self._rows.get(pk, -1) for pk in documents])
         known = places >= 0
         rows = self._matrix[np.maximum(places, 0)]

@@ -1,9 +1,9 @@
-"""What may be ranked: the articles of the last days, read once for all readers.
+"""The items that may be ranked: those of the last days, cached once for all readers.
 
-They are kept in columns, 4.5 MB at 110,000 of them, as rows would take longer to unpack than
-the query that they spare. What each reader gets is exact all the same: what came since, or had
-no story then, is asked for and is little; what changes a telling that was kept changes the
-revision that it was kept under. A list for each reader would seldom be asked for twice.
+They are cached in columns (4.5 MB for 110,000 items), because rows would take longer to unpickle
+than the query takes. The result for a reader is exact nevertheless: newer items, and items that
+had no story when the cache was filled, are queried, and they are few. A change of a cached item
+bumps the revision that the cache entry depends on. A list per reader would rarely be used twice.
 """
 
 import json
@@ -29,15 +29,16 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 SHOWN_DAYS = 7
-MOST_ITEMS = 3_000
-"""Of one reader, the newest."""
-MOST_KEPT = 250_000
-"""With more than that in those days, each reader's are asked for."""
+MAX_ITEMS = 3_000
+"""The newest items of one reader that are ranked."""
+MAX_KEPT = 250_000
+"""If there are more items, nothing is cached and each reader's items are queried."""
 FRESH = 600
-"""Seconds, after which what came since is no longer little."""
+"""Seconds after which the cache is filled again, so that few items must be queried."""
 CHUNK = 20_000
+"""Items that are read at a time."""
 MUCH = 20
-"""Of the articles, the part from which on a reader has much."""
+"""A reader whose sources have more than 1/20 of all items is served by a scan of the columns."""
 
 
 class Articles(NamedTuple):
@@ -67,7 +68,8 @@ class Columns(NamedTuple):
     places: "dict[int, array[int]]"
 
     def lines(self, sources: Collection[int]) -> "Ints":
-        """Of much the newest are found by going through, of little by putting it together."""
+        """The places of the items of `sources`, in order. Scans the columns for large parts, and
+        merges the lists of the sources for small ones."""
         import numpy as np
 
         own = [self.places[source] for source in sources if source in self.places]
@@ -87,14 +89,14 @@ def recent_articles(user: User, sources: Collection[int], now: datetime) -> Arti
     hidden = _hidden(user, lowest)
     fresh: list[Any] = []
     if news.seq > kept.upto:
-        fresh = list(_ask(sources, lowest, kept.upto)[: MOST_ITEMS + len(hidden)])
+        fresh = list(_ask(sources, lowest, kept.upto)[: MAX_ITEMS + len(hidden)])
     return _put_together(kept, kept.lines(sources), fresh, lowest, hidden)
 
 
 def _put_together(
     kept: Columns, lines: "Ints", fresh: Sequence[Any], lowest: int, hidden: Collection[int]
 ) -> Articles:
-    """The kept lines and the fresh rows, without what is hidden or older than `lowest`."""
+    """Merge cached places and queried rows, without items hidden or older than `lowest`."""
     import numpy as np
 
     names = [*kept.kinds, *(row[-1] for row in fresh)]
@@ -112,12 +114,12 @@ def _put_together(
     order = np.flatnonzero(shown)
     if fresh:
         order = order[np.argsort(-parts[0][order])]
-    ids, stories, sources, copies, kinds = (part[order[:MOST_ITEMS]] for part in parts)
+    ids, stories, sources, copies, kinds = (part[order[:MAX_ITEMS]] for part in parts)
     return Articles(ids, stories, sources, copies, kinds, names)
 
 
 def _settle_copies(ids: "Ints", copies: "Ints") -> None:
-    """The first copy of what is not among the reader's articles is the original to them."""
+    """Promote the first copy of each original that the reader does not see, in place."""
     import numpy as np
 
     places = np.flatnonzero((copies != 0) & ~np.isin(copies, ids))
@@ -132,14 +134,14 @@ def _hidden(user: User, lowest: int) -> set[int]:
 
 
 def _ask(sources: Iterable[int], lowest: int, beyond: int) -> Any:
-    """What arrived after the number `beyond`."""
+    """The items with a ledger number above `beyond`."""
     rows = Item.objects.filter(source__in=list(sources), seq__gt=beyond, pk__gte=lowest)
     told = rows.filter(story__isnull=False).newest_first()
     return told.values_list("id", "story_id", "source_id", "copy_of", "topics")
 
 
 def _shared(since: datetime, news: News) -> Columns:
-    """From the beginning of a day on, so that all readers of that day share them."""
+    """The cached columns. They start at the beginning of a day, so that readers share them."""
     day = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return cached(
         f"candidates-{day:%Y%m%d}",
@@ -151,14 +153,14 @@ def _shared(since: datetime, news: News) -> Columns:
 
 
 def _read(lowest: int, newest: int) -> Columns:
-    """None at all where there are too many: then each reader's are asked for."""
+    """Read the columns; empty ones if there are too many items to cache."""
     recent = Item.objects.filter(pk__gte=lowest)
     waiting = recent.filter(story=None).aggregate(first=Min("seq"))["first"]
     columns = _empty(min(newest, waiting - 1) if waiting else newest)
     kinds: dict[str, int] = {}
     told = recent.filter(seq__lte=columns.upto, story__isnull=False)
     for n, (pk, story, source, original, topics) in enumerate(_rows(told)):
-        if n == MOST_KEPT:
+        if n == MAX_KEPT:
             return _empty(0)
         columns.ids.append(pk)
         columns.stories.append(story)
@@ -175,7 +177,7 @@ def _empty(upto: int) -> Columns:
 
 
 def _rows(items: ItemQuerySet) -> Iterator[Any]:
-    """In steps, as the memory of a web process is small; topics as text, few of which differ."""
+    """Read rows in chunks, to save memory. Topics are read as JSON text, which repeats often."""
     last = 1 << 62
     while True:
         chunk = list(

@@ -1,4 +1,4 @@
-"""The first stories that a reader sees: the best, mixed, and one of another kind. Pure."""
+"""Choose the first stories that a reader sees: diverse ones, and one to explore. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from zlib import crc32
 
 RELEVANCE = 0.7
-"""Lambda of maximal marginal relevance (Carbonell and Goldstein, 1998), over scores that are
-stretched to 0..1, as they lie near each other while likenesses fill it."""
-MOST_COMPARED = 100
-MOST_LED_BY_A_SOURCE = 2
-MOST_OF_A_TOPIC = 3
+"""Lambda of maximal marginal relevance (Carbonell and Goldstein, 1998). Scores are scaled to 0..1
+first, because they are close to each other while similarities use the whole range."""
+MAX_COMPARED = 100
+MAX_PER_SOURCE = 2
+MAX_PER_TOPIC = 3
 PER_ODD = 10
-"""One place in so many is for something different."""
+"""One place in so many is for an exploration item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something ranked that may be chosen; `key` is the caller's own name for it."""
+    """A ranked story. `key` identifies it for the caller."""
 
     key: int
     score: float
@@ -26,27 +26,28 @@ class Candidate:
 
 
 def diversify(candidates: Iterable[Candidate], most: int) -> list[int]:
-    """The keys of the best by maximal marginal relevance, in order of their scores.
+    """Choose up to `most` candidates by maximal marginal relevance. Return keys, best score first.
 
-    At most two are led by one source, and at most three have the same first topic.
+    At most two have the same lead source, and at most three the same first topic.
     """
-    left = sorted(candidates, key=_order)[:MOST_COMPARED]
-    if not left:
+    remaining = sorted(candidates, key=_order)[:MAX_COMPARED]
+    if not remaining:
         return []
-    lowest, span = left[-1].score, (left[0].score - left[-1].score) or 1.0
-    gain = {one.key: RELEVANCE * (one.score - lowest) / span for one in left}
-    nearest = dict.fromkeys(gain, 0.0)
+    lowest, span = remaining[-1].score, (remaining[0].score - remaining[-1].score) or 1.0
+    gain = {c.key: RELEVANCE * (c.score - lowest) / span for c in remaining}
+    max_similarity = dict.fromkeys(gain, 0.0)
     chosen: list[Candidate] = []
-    while left and len(chosen) < most:
+    while remaining and len(chosen) < most:
         best = max(
-            left, key=lambda one: (gain[one.key] - (1 - RELEVANCE) * nearest[one.key], one.key)
+            remaining, key=lambda c: (gain[c.key] - (1 - RELEVANCE) * max_similarity[c.key], c.key)
         )
         chosen.append(best)
         is_full = _limits(chosen)
-        left = [one for one in left if one is not best and not is_full(one)]
-        for one in left:
-            nearest[one.key] = max(nearest[one.key], _alike(one, best))
-    return [one.key for one in sorted(chosen, key=_order)]
+        remaining = [c for c in remaining if c is not best and not is_full(c)]
+        for candidate in remaining:
+            similarity = _similarity(candidate, best)
+            max_similarity[candidate.key] = max(max_similarity[candidate.key], similarity)
+    return [candidate.key for candidate in sorted(chosen, key=_order)]
 
 
 def exploration_item(
@@ -56,12 +57,12 @@ def exploration_item(
     of what is not `shown`, one of a topic and a source that are not. It stays for the day."""
     keys = set(shown)
     seen = [one for one in candidates if one.key in keys]
-    sources, topics = {one.lead_source for one in seen}, {_first(one) for one in seen} - {""}
+    sources, topics = {one.lead_source for one in seen}, {_first_topic(one) for one in seen} - {""}
     ranked = sorted((one for one in candidates if one.key not in keys), key=_order)
     others = [
         one
         for one in ranked[: (len(ranked) + 1) // 2]
-        if one.lead_source not in sources and _first(one) not in topics
+        if one.lead_source not in sources and _first_topic(one) not in topics
     ]
     if not others:
         return None, 1.0
@@ -69,25 +70,26 @@ def exploration_item(
     return drawn.key, 1 / len(others)
 
 
-def _order(one: Candidate) -> tuple[float, int]:
-    return -one.score, -one.key
+def _order(candidate: Candidate) -> tuple[float, int]:
+    return -candidate.score, -candidate.key
 
 
 def _limits(chosen: Sequence[Candidate]) -> Callable[[Candidate], bool]:
-    """Whether one more of this source, or of this first topic, would be too many."""
-    sources = Counter(one.lead_source for one in chosen)
-    topics = Counter(first for one in chosen if (first := _first(one)))
-    return lambda one: (
-        sources[one.lead_source] >= MOST_LED_BY_A_SOURCE or topics[_first(one)] >= MOST_OF_A_TOPIC
+    """Return a function: whether the limit of a candidate's source or first topic is reached."""
+    sources = Counter(candidate.lead_source for candidate in chosen)
+    topics = Counter(first for candidate in chosen if (first := _first_topic(candidate)))
+    return lambda candidate: (
+        sources[candidate.lead_source] >= MAX_PER_SOURCE
+        or topics[_first_topic(candidate)] >= MAX_PER_TOPIC
     )
 
 
-def _alike(one: Candidate, other: Candidate) -> float:
-    """Half of it by topics shared (Jaccard), half by the source that leads."""
-    mine, theirs = set(one.topics), set(other.topics)
+def _similarity(left: Candidate, right: Candidate) -> float:
+    """Similarity in 0..1: half for the topics (Jaccard), half for the same lead source."""
+    mine, theirs = set(left.topics), set(right.topics)
     topics = len(mine & theirs) / len(mine | theirs) if mine and theirs else 0.0
-    return topics / 2 + (one.lead_source == other.lead_source) / 2
+    return topics / 2 + (left.lead_source == right.lead_source) / 2
 
 
-def _first(one: Candidate) -> str:
-    return next(iter(one.topics), "")
+def _first_topic(candidate: Candidate) -> str:
+    return next(iter(candidate.topics), "")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.floating]
 
-MOST_COMPARED = 300
+MAX_COMPARED = 300
 """Number of stories, the best by all other terms, that are compared with examples."""
 MUTED = 0.5
 """A story is left out if at least this fraction of its articles has a muted topic."""
@@ -93,7 +93,7 @@ def _compare(scored: Scored, batch: Batch, reader: Reader) -> Scored:
     """Add the terms that are computed from examples, for the best by all other terms."""
     import numpy as np
 
-    best = np.array(scored.best(MOST_COMPARED), np.int64)
+    best = np.array(scored.best(MAX_COMPARED), np.int64)
     values, chosen = dict(scored.terms), batch.take(best)
     for term in registry.TERMS:
         if term.from_examples:

@@ -1,4 +1,4 @@
-"""What a reader's own acts say of their taste, as plain numbers that ranking can use."""
+"""A reader's taste, learned from what they opened, saved and hid."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,20 +13,21 @@ from ainews_site.infra.memo import cached
 from feeds.models import FollowedStory, Impression, Item, ItemState
 from feeds.stories.ranking.data.reader import Reader
 
-MOST_LEARNED = 200
-"""The newest acts, openings among them, that say what the reader likes."""
-MOST_VIEWS, MOST_SHOWN = 200, 1_000
-"""The newest pages, and the different items of them, that say what was passed over."""
-STALE_FOR = timedelta(days=90)
+MAX_LEARNED = 200
+"""The newest acts, including openings, that are used."""
+MAX_VIEWS, MAX_SHOWN = 200, 1_000
+"""The newest page views, and the distinct items on them, that are used to find what the reader did
+not open."""
+MAX_AGE = timedelta(days=90)
 HALF_LIFE = timedelta(days=30)
 OPENED, SAVED, HIDDEN, DISLIKED = 1.0, 2.0, 1.0, 2.0
-"""How much an act counts. Saving implies opening, and "less like this" hiding."""
+"""Weights of acts. Saving implies opening, and "less like this" implies hiding."""
 FRESH = 3600
 
 
 class Act(NamedTuple):
-    """Something that the reader told of an item, at `at`, in seconds since 1970; `weight` is
-    below 0 for what they do not want."""
+    """What a reader did with an item, at `at` in seconds since 1970. `weight` is negative if they
+    hid or disliked it."""
 
     item: int
     source: int
@@ -35,8 +36,11 @@ class Act(NamedTuple):
 
 
 class Taste(NamedTuple):
-    """`shown` are the newest items that led what was shown since the first of the acts, each
-    with its source."""
+    """What was learned of a reader.
+
+    `shown` is {item: source} of the lead items that they were shown since the first of the acts;
+    `followed` are the stories that they follow.
+    """
 
     acts: list[Act]
     shown: dict[int, int]
@@ -44,61 +48,62 @@ class Taste(NamedTuple):
 
     @property
     def views(self) -> Counter[int]:
-        """How many items of each source were shown."""
+        """The number of shown items of each source."""
         return Counter(self.shown.values())
 
     def weights(self, moment: float) -> list[float]:
-        """Of each act by `moment`: halved every 30 days."""
-        days = HALF_LIFE.total_seconds()
-        return [one.weight * 2 ** (-max(0.0, moment - one.at) / days) for one in self.acts]
+        """The weight of each act at `moment`: it halves every 30 days."""
+        half_life = HALF_LIFE.total_seconds()
+        return [act.weight * 2 ** (-max(0.0, moment - act.at) / half_life) for act in self.acts]
 
     def reader(self, interests: Mapping[str, str], levels: Mapping[int, str]) -> Reader:
-        opened = Counter(one.source for one in self.acts if one.weight > 0)
+        """The Reader for ranking, with their declared interests and levels of sources."""
+        opened = Counter(act.source for act in self.acts if act.weight > 0)
         return Reader(interests, levels, self.followed, self.views, opened, len(self.acts))
 
 
 def taste_of(user: User, now: datetime) -> Taste:
-    """Kept until the reader acts: four queries where it is not."""
+    """Return a reader's taste. It is cached until they act; otherwise this makes four queries."""
     made = cached(
         f"taste-{user.pk}", lambda: _learn(user, now), fresh=FRESH, validator=user.version
     )
     acts, shown, followed = made
-    return Taste([Act(*one) for one in acts], shown, frozenset(followed))
+    return Taste([Act(*row) for row in acts], shown, frozenset(followed))
 
 
 def _learn(user: User, now: datetime) -> tuple[list[tuple[Any, ...]], dict[int, int], list[int]]:
     acts = read_acts(user, now)
-    shown = _shown_since(user, min(one.at for one in acts)) if acts else {}
+    shown = _shown_since(user, min(act.at for act in acts)) if acts else {}
     followed = FollowedStory.objects.filter(user=user).values_list("story_id", flat=True)
-    return [tuple(one) for one in acts], shown, list(followed)
+    return [tuple(act) for act in acts], shown, list(followed)
 
 
 def _shown_since(user: User, at: float) -> dict[int, int]:
     # The page that was acted on came before the act.
     since = datetime.fromtimestamp(at, UTC) - timedelta(days=1)
-    views = Impression.objects.filter(user=user, at__gte=since).order_by("-at")[:MOST_VIEWS]
+    views = Impression.objects.filter(user=user, at__gte=since).order_by("-at")[:MAX_VIEWS]
     leads = dict.fromkeys(lead for row in views.values_list("leads", flat=True) for lead in row)
-    newest = list(islice(leads, MOST_SHOWN))
+    newest = list(islice(leads, MAX_SHOWN))
     return dict(Item.objects.filter(pk__in=newest).values_list("pk", "source_id"))
 
 
 def drop_old_views(now: datetime) -> None:
-    """Rows that are too old to tell of a taste, and those beyond the newest that are read."""
-    Impression.objects.filter(at__lt=now - STALE_FOR).delete()
-    many = Impression.objects.values("user").annotate(rows=Count("pk")).filter(rows__gt=MOST_VIEWS)
+    """Delete page views that are too old, or not among the newest that are used."""
+    Impression.objects.filter(at__lt=now - MAX_AGE).delete()
+    many = Impression.objects.values("user").annotate(rows=Count("pk")).filter(rows__gt=MAX_VIEWS)
     for row in many:
         own = Impression.objects.filter(user=row["user"])
-        oldest = own.order_by("-at").values_list("at", flat=True)[MOST_VIEWS - 1]
+        oldest = own.order_by("-at").values_list("at", flat=True)[MAX_VIEWS - 1]
         own.filter(at__lt=oldest).delete()
 
 
 def read_acts(user: User, now: datetime) -> list[Act]:
-    """The newest first."""
-    told = ItemState.objects.filter(user=user, told_at__gte=now - STALE_FOR).order_by(
+    """Read the acts of a reader, newest first."""
+    states = ItemState.objects.filter(user=user, told_at__gte=now - MAX_AGE).order_by(
         "-told_at", "-item"
     )
     names = ("is_opened", "is_saved", "is_hidden", "is_disliked")
-    rows = told.values_list("item_id", "item__source_id", "told_at", *names)[:MOST_LEARNED]
+    rows = states.values_list("item_id", "item__source_id", "told_at", *names)[:MAX_LEARNED]
     return [
         Act(item, source, at.timestamp(), weigh(*flags))
         for item, source, at, *flags in rows
@@ -107,7 +112,7 @@ def read_acts(user: User, now: datetime) -> list[Act]:
 
 
 def weigh(is_opened: bool, is_saved: bool, is_hidden: bool, is_disliked: bool) -> float:
-    """The worth of what was done with one item; what was opened and then hidden was not liked."""
+    """The weight of a reader's marks on one item. Opened and then hidden means disliked."""
     if is_disliked:
         return -DISLIKED
     if is_saved:

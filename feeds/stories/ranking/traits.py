@@ -1,4 +1,4 @@
-"""The terms of items' headlines, split once a process: what likeness compares."""
+"""The terms of headlines, cached in the process, for the likeness term."""
 
 import time
 from collections.abc import Sequence
@@ -9,37 +9,36 @@ from feeds.stories.ranking.data.batch import Learned
 from feeds.stories.ranking.data.similarity import Row, terms_in
 from feeds.stories.ranking.taste import Taste
 
-MOST_KEPT = 50_000
-"""Some 10 MB; the oldest go first."""
+MAX_KEPT = 50_000
+"""Items in the cache, about 10 MB. The oldest entries are evicted first."""
 FRESH = 3600.0
-"""Seconds after which all are read anew: until then a corrected headline is compared by the
-words that it had."""
+"""Seconds after which the cache is cleared. Until then, a corrected headline is not noticed."""
 
-_kept: dict[int, Row] = {}
-_until = 0.0
+_cache: dict[int, Row] = {}
+_expires_at = 0.0
 
 
 def traits_of(items: Sequence[int]) -> list[Row]:
-    """The terms of these items, those not known by now in one query; none of one that is gone."""
-    global _until
-    if time.monotonic() > _until:
-        _kept.clear()
-        _until = time.monotonic() + FRESH
-    if missing := [pk for pk in items if pk not in _kept]:
+    """The terms of these items, b"" for a deleted one. Makes at most one query."""
+    global _expires_at
+    if time.monotonic() > _expires_at:
+        _cache.clear()
+        _expires_at = time.monotonic() + FRESH
+    if missing := [pk for pk in items if pk not in _cache]:
         rows = Item.objects.filter(pk__in=missing).values_list("id", "title", "summary", "topics")
-        _kept.update({pk: terms_in(title, text, topics) for pk, title, text, topics in rows})
-    found = [_kept.get(pk, b"") for pk in items]
-    for pk in list(_kept)[: max(0, len(_kept) - MOST_KEPT)]:
-        _kept.pop(pk, None)
-    return found
+        _cache.update({pk: terms_in(title, text, topics) for pk, title, text, topics in rows})
+    rows_of_items = [_cache.get(pk, b"") for pk in items]
+    for pk in list(_cache)[: max(0, len(_cache) - MAX_KEPT)]:
+        _cache.pop(pk, None)
+    return rows_of_items
 
 
 @resets_process_state
-def forget_traits() -> None:
-    _kept.clear()
+def clear_traits() -> None:
+    _cache.clear()
 
 
 def learned_from(taste: Taste, moment: float) -> Learned:
-    """What likeness by `moment`, in seconds since 1970, comes from."""
+    """What the likeness term learns from, at `moment` in seconds since 1970."""
     examples = [(a.item, w) for a, w in zip(taste.acts, taste.weights(moment), strict=True)]
     return Learned(examples, list(taste.shown), traits_of)

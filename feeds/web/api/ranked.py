@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feeds.reading.feedback import follow_story
-from feeds.reading.front_page import MOST_STORIES, ranked_stories
+from feeds.reading.front_page import MAX_STORIES, ranked_stories
 from feeds.web.api.conditional import unless_known
 from feeds.web.api.pages import number
 from feeds.web.api.resource import LIMIT, NO_CONTENT, TOPIC, ReaderView
@@ -42,7 +42,7 @@ class Ranked(ReaderView):
     @unless_known
     def get(self, request: Request) -> Response:
         topic = request.query_params.get("topic", "")
-        most = max(1, min(number(request, "limit") or MOST_STORIES // 2, MOST_STORIES))
+        most = max(1, min(number(request, "limit") or MAX_STORIES // 2, MAX_STORIES))
         ranked = ranked_stories(self.reader, topic=topic, most=most)
         return Response(RankedSerializer(ranked, many=True).data)
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from feeds.models import Item, Story
 from feeds.models.story import REACH
 from feeds.stories.coverage import settle_copies
-from feeds.stories.grouping.refresh import MOST_TOPICS
+from feeds.stories.grouping.refresh import MAX_TOPICS
 from feeds.stories.life import Stage
 from feeds.stories.story_page import story_page
 from feeds.web.api.conditional import unless_known
@@ -134,7 +134,7 @@ class Stories(ReaderView):
             one.shown_first = min(item.published_at for item in items)  # type: ignore[attr-defined]
             one.shown_last = max(item.published_at for item in items)  # type: ignore[attr-defined]
             topics = Counter(topic for item in items for topic in item.topics)
-            one.topics = [topic for topic, _ in topics.most_common(MOST_TOPICS)]
+            one.topics = [topic for topic, _ in topics.most_common(MAX_TOPICS)]
         return [one for one in stories if one.pk in seen]
 
 

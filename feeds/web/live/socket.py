@@ -12,7 +12,7 @@ from django.db import Error
 from feeds.web.live.messages import LONGEST, Throttle, read_message
 from feeds.web.live.sessions import OpenSession, session_watcher
 
-MOST_SOCKETS = 50
+MAX_SOCKETS = 50
 """Of one reader in one web process: as many tabs as anybody has open."""
 SIGNED_OUT, TOO_MANY = 4401, 4429
 BAD_DATA, TOO_BIG, FAILED, TRY_LATER = 4400, 4413, 4500, 4503
@@ -44,7 +44,7 @@ class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not user.is_authenticated:
             await self.close(code=SIGNED_OUT)
             return
-        if session_watcher.count(user.pk) >= MOST_SOCKETS:
+        if session_watcher.count(user.pk) >= MAX_SOCKETS:
             await self.close(code=TOO_MANY)
             return
         self.throttle = Throttle()

@@ -40,9 +40,9 @@ FETCH_WAIT = timedelta(minutes=2)
 """How long after a source became due its page expects the fetch and updates itself."""
 PATH = " / "
 PAGE = 200
-MOST_REPORTED = 200
+MAX_REPORTED = 200
 """Lines of each kind that the report of an import shows."""
-MOST_OF_CATALOGUE = 1_000
+MAX_OF_CATALOGUE = 1_000
 Status = Source.Status
 
 
@@ -72,7 +72,7 @@ def sources(request: ReaderRequest) -> HttpResponse:
     context = {
         "rows": [(one, paths.get(one.folder_id or 0, "")) for one in map(by_pk.get, shown) if one],
         "shown": shown,
-        "others": others.order_by("pack", "title")[:MOST_OF_CATALOGUE],
+        "others": others.order_by("pack", "title")[:MAX_OF_CATALOGUE],
         "failing": followed.filter(bad).count(),
     }
     return render(request, "sources/list.html", context)
@@ -279,7 +279,7 @@ def _shown_lists(report: ImportReport) -> dict[str, tuple[Sequence[object], int]
     """The first lines of each kind, and how many more there are."""
     lists = {"added": report.added, "known": report.known, "failed": report.failed}
     return {
-        name: (lines[:MOST_REPORTED], max(0, len(lines) - MOST_REPORTED))
+        name: (lines[:MAX_REPORTED], max(0, len(lines) - MAX_REPORTED))
         for name, lines in lists.items()
     }
 

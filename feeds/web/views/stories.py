@@ -19,7 +19,7 @@ from feeds.reading.marks import set_state
 from feeds.stories.story_page import story_page
 from feeds.web.views.common import Link, not_found, page_seq, query_of, read_filters
 
-MOST_CHIPS = 7
+MAX_CHIPS = 7
 
 
 @login_required
@@ -59,7 +59,7 @@ def _unread_only(sections: list[Section]) -> list[Section]:
 def _chips(sections: list[Section], filters: Any) -> list[Link]:
     """The topics of what is shown, the most frequent first; the chosen one always."""
     counts = Counter(t for section in sections for one in section.stories for t in one.topics)
-    topics = [topic for topic, _ in counts.most_common(MOST_CHIPS) if topic in LABELS]
+    topics = [topic for topic, _ in counts.most_common(MAX_CHIPS) if topic in LABELS]
     if filters.topic and filters.topic not in topics:
         topics.insert(0, filters.topic)
     return [

@@ -16,7 +16,7 @@ from feeds.search.popular import Search
 from feeds.search.query.parser import parse_query
 from feeds.sources.catalogue import load_catalogue
 from feeds.stories.grouping.edit import delete_stories, merge_stories
-from feeds.stories.grouping.lease import forget_state
+from feeds.stories.grouping.lease import invalidate_grouping
 from tests.make import make_item, make_source, make_story, make_user
 
 
@@ -68,7 +68,7 @@ def test_who_merges_and_who_corrects_do_not_wait_for_each_other() -> None:
 
     def slowly() -> None:
         with transaction.atomic():
-            forget_state()  # as merging begins
+            invalidate_grouping()  # as merging begins
             time.sleep(0.5)
             merge_stories(one, [two])
 

@@ -8,7 +8,7 @@ import pytest
 from feeds.models import Subscription, TrendAlert, TrendFollow
 from feeds.trends.alerts import SHOWN, due_alerts
 from feeds.trends.follow import (
-    MOST_FOLLOWED,
+    MAX_FOLLOWED,
     FollowError,
     alerts_for,
     dismiss,
@@ -78,7 +78,7 @@ def test_what_no_database_takes_is_left_out(odd: str) -> None:
 def test_too_many_and_too_vague_are_refused_in_words() -> None:
     reader = make_user()
     TrendFollow.objects.bulk_create(
-        TrendFollow(user=reader, term=f"t{n}", label="t") for n in range(MOST_FOLLOWED)
+        TrendFollow(user=reader, term=f"t{n}", label="t") for n in range(MAX_FOLLOWED)
     )
 
     with pytest.raises(FollowError, match="the maximum"):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.trends.boilerplate import own_terms, strip
-from feeds.trends.terms import MOST_CHARACTERS, MOST_TERMS, key_of, names_in, surfaces, terms_of
+from feeds.trends.terms import MAX_CHARACTERS, MAX_TERMS, key_of, names_in, surfaces, terms_of
 
 
 @pytest.mark.parametrize("written", ["GPT-5", "gpt5", "GPT 5", "gpt-5", "Gpt 5", "GPT v5"])
@@ -93,8 +93,8 @@ def test_names_stand_in_texts_and_first_words_of_sentences_do_not() -> None:
 @given(st.text(max_size=3_000))
 def test_whatever_a_feed_writes_gives_few_short_terms(text: str) -> None:
     for terms in (terms_of(text), names_in(text)):
-        assert len(terms) <= MOST_TERMS
-        assert all(0 < len(term) <= MOST_CHARACTERS and "/" not in term for term in terms)
+        assert len(terms) <= MAX_TERMS
+        assert all(0 < len(term) <= MAX_CHARACTERS and "/" not in term for term in terms)
     list(surfaces(text))
 
 

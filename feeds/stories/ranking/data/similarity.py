@@ -1,8 +1,7 @@
-"""How much rows of terms are like what a reader opened, out of what they were shown. Pure.
+"""Compare items with those that a reader opened and was shown, by their terms. Pure.
 
-Two answers go together. `odds` ask of each term how often a row that has it was opened; `nearest`
-asks for the examples that a row is most like. Rows are bags of hashed terms here; rows of a
-model's vectors, of unit length, have their cosines by `rows @ examples.T` and go on from there.
+There are two measures: `odds` uses how often items with a term were opened, and `nearest` the
+most similar examples. An item is a row, a bag of hashed terms.
 """
 
 from array import array
@@ -21,21 +20,22 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 Row = bytes
-"""The numbers of a row's terms in 16 bits each, so that many rows are joined at once."""
+"""The hashed terms of an item in 16 bits each, so that many rows are joined quickly."""
 BUCKETS = 1 << 15
 NEIGHBOURS = 5
-"""Of the examples, those that count."""
+"""Number of most similar examples that count."""
 PRIOR = 10
-"""A term's rate of openings is the mean until about so many rows of it were shown."""
-MOST_TEXT = 300
-LEAST_RARE = 0.05
+"""Number of shown rows at which a term's own open rate counts half, the reader's mean the other
+half."""
+MAX_TEXT = 300
+MIN_RARE = 0.05
 COMMON, FEW = 0.05, 10
-"""Terms of more than this part of the examples, and of more than so few, are common."""
+"""A term is common if more than this fraction of the examples, and more than FEW, have it."""
 
 
 def terms_in(title: str, summary: str, topics: Iterable[str]) -> Row:
-    """The topics and the stems of a title and of the beginning of its summary, each once."""
-    stems = terms_of(f"{title} {summary[:MOST_TEXT]}")
+    """The row of an item: its topics, and the stems of its title and the start of its summary."""
+    stems = terms_of(f"{title} {summary[:MAX_TEXT]}")
     return make_row(crc32(word.encode()) for word in (*stems, *(f"#{t}" for t in topics)))
 
 
@@ -45,14 +45,14 @@ def make_row(numbers: Iterable[int]) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Bags:
-    """Rows end to end: each entry's term and the row that it belongs to."""
+    """Many rows, end to end. Entry i has the term `terms[i]` and belongs to row `owners[i]`."""
 
     count: int
     terms: "Ints"
     owners: "Ints"
 
     def sums(self, values: "Floats") -> "Floats":
-        """[rows]: the sums of a value an entry."""
+        """[rows]: the sum of `values`, one per entry, for each row."""
         import numpy as np
 
         return np.bincount(self.owners, values, self.count).astype(np.float32)
@@ -66,49 +66,51 @@ def bags(rows: Sequence[Row]) -> Bags:
     return Bags(len(rows), terms, np.repeat(np.arange(len(rows)), lengths))
 
 
-def rarity(*many: Bags) -> "Floats":
-    """[BUCKETS]: what a term weighs, the less the more rows have it."""
+def idf(*many: Bags) -> "Floats":
+    """[BUCKETS]: the inverse document frequency of each term."""
     import numpy as np
 
-    often = sum(np.bincount(one.terms, minlength=BUCKETS) for one in many)
-    weights = np.log((sum(one.count for one in many) + 1) / (often + 0.5))
-    return np.maximum(weights, LEAST_RARE).astype(np.float32)
+    frequency = sum(np.bincount(rows.terms, minlength=BUCKETS) for rows in many)
+    weights = np.log((sum(rows.count for rows in many) + 1) / (frequency + 0.5))
+    return np.maximum(weights, MIN_RARE).astype(np.float32)
 
 
 def odds(rows: Bags, shown: Bags, opened: "Floats", weights: "Floats") -> "Floats":
-    """[rows]: the mean, weighted by the squares of rarity, of the logarithm of each term's rate
-    of openings against the reader's; 0 where nothing is known.
+    """[rows]: the mean log-odds of their terms to be opened; 0 if nothing is known.
 
-    `opened` is a number for each row of `shown`: 1 for what was opened, 0 for what was not, -1
-    for what was hidden.
+    The odds of a term are its open rate relative to the reader's mean. They are weighted by the
+    squares of `weights`. `opened` has a value per row of `shown`: 1 opened, 0 not, -1 hidden.
     """
     import numpy as np
 
-    seen = np.bincount(shown.terms, minlength=BUCKETS)
-    met = np.bincount(shown.terms, opened[shown.owners], BUCKETS)
+    times_shown = np.bincount(shown.terms, minlength=BUCKETS)
+    times_opened = np.bincount(shown.terms, opened[shown.owners], BUCKETS)
     mean = float(np.maximum(opened, 0).mean()) if len(opened) else 0.0
     if not mean:
         return np.zeros(rows.count, np.float32)
-    rates = np.log((np.maximum(met, 0) + PRIOR * mean) / (seen + PRIOR) / mean)
+    rates = np.log((np.maximum(times_opened, 0) + PRIOR * mean) / (times_shown + PRIOR) / mean)
     squares = weights[rows.terms] ** 2
-    found = rows.sums(squares * rates[rows.terms]) / np.maximum(rows.sums(squares), 1e-9)
-    return found.astype(np.float32)
+    means = rows.sums(squares * rates[rows.terms]) / np.maximum(rows.sums(squares), 1e-9)
+    return means.astype(np.float32)
 
 
 def cosines(rows: Bags, examples: Bags, weights: "Floats") -> "Floats":
-    """[rows, examples]: the cosines, each term weighted as given. Terms that many examples have
-    tell few of them apart and most of the time is theirs: they count in the lengths alone."""
+    """[rows, examples]: the cosines, with terms weighted by `weights`.
+
+    Common terms count in the lengths only: they distinguish few examples and cost most of the
+    time.
+    """
     import numpy as np
 
     squares = weights**2
-    often = np.bincount(examples.terms, minlength=BUCKETS)
-    begins = (np.cumsum(often) - often)[rows.terms]
-    often[often > max(examples.count * COMMON, FEW)] = 0
-    # Each entry of a row meets the entries of its term among the examples, which stand together.
+    frequency = np.bincount(examples.terms, minlength=BUCKETS)
+    begins = (np.cumsum(frequency) - frequency)[rows.terms]
+    frequency[frequency > max(examples.count * COMMON, FEW)] = 0
+    # Pair each entry of a row with all entries of the same term among the sorted examples.
     order = np.argsort(examples.terms, kind="stable")
-    meets = often[rows.terms]
-    entry = np.repeat(np.arange(len(rows.terms)), meets)
-    within = np.arange(len(entry)) - np.repeat(np.cumsum(meets) - meets, meets)
+    pairs = frequency[rows.terms]
+    entry = np.repeat(np.arange(len(rows.terms)), pairs)
+    within = np.arange(len(entry)) - np.repeat(np.cumsum(pairs) - pairs, pairs)
     example = examples.owners[order[begins[entry] + within]]
     places = rows.owners[entry] * examples.count + example
     sums = np.bincount(places, squares[rows.terms[entry]], rows.count * examples.count)
@@ -119,18 +121,21 @@ def cosines(rows: Bags, examples: Bags, weights: "Floats") -> "Floats":
 def _lengths(rows: Bags, squares: "Floats") -> "Floats":
     import numpy as np
 
-    found: Floats = np.maximum(np.sqrt(rows.sums(squares[rows.terms])), 1e-6)
-    return found
+    lengths: Floats = np.maximum(np.sqrt(rows.sums(squares[rows.terms])), 1e-6)
+    return lengths
 
 
-def nearest(alike: "Floats", weights: "Floats") -> "Floats":
-    """[rows]: the mean of the `NEIGHBOURS` highest likenesses, each times its example's weight."""
+def nearest(similarities: "Floats", weights: "Floats") -> "Floats":
+    """[rows]: the mean of the NEIGHBOURS highest similarities, each times its example's weight.
+
+    `alike` are the similarities [rows, examples].
+    """
     import numpy as np
 
     if not len(weights):
-        return np.zeros(len(alike), np.float32)
-    found = alike * weights
-    if found.shape[1] > NEIGHBOURS:
-        found = np.partition(found, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
-    mean: Floats = (found.sum(1) / NEIGHBOURS).astype(np.float32)
+        return np.zeros(len(similarities), np.float32)
+    weighted = similarities * weights
+    if weighted.shape[1] > NEIGHBOURS:
+        weighted = np.partition(weighted, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
+    mean: Floats = (weighted.sum(1) / NEIGHBOURS).astype(np.float32)
     return mean

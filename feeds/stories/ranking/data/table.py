@@ -1,4 +1,4 @@
-"""Tellings put together into the stories that they tell, in arrays. Pure."""
+"""Articles combined into the stories that they belong to, in arrays. Pure."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 
 class Table(NamedTuple):
-    """A line a story. `first` says where the lines of a story begin in `order`, which puts the
-    given tellings by story, copies last; `lead` is the given line of its best telling; `hot` the
-    entropy of who tells it, in bits; `newest` the id of its newest telling that is no copy."""
+    """Stories in arrays of one value per story.
+
+    `order` are the places of all articles sorted by story, copies last; `first` is where each
+    story begins in `order`. `lead` is the place of a story's best article, `hot` the entropy of
+    its sources in bits, `newest` the id of its newest original.
+    """
 
     stories: "Ints"
     order: "Ints"
@@ -28,45 +31,49 @@ class Table(NamedTuple):
     hot: "Floats"
     newest: "Ints"
     counts: "NDArray[np.bool_]"
-    """Of each line in `order`: whether it counts, being no copy, or of a story of copies."""
+    """For each place of `order`: whether the article counts. Copies count only in stories that
+    consist of copies."""
 
     def ages(self, moment: float) -> "Floats":
-        """Hours from the newest tellings to `moment`, in seconds since 1970; none is negative."""
+        """Hours from each story's newest original to `moment` (seconds since 1970), at least 0."""
         import numpy as np
 
         return np.maximum(0.0, (moment - (self.newest >> TAIL_BITS)) / 3600)
 
     def told(self, place: int) -> list[int]:
-        """The given lines of the tellings of a story that count."""
+        """The places of the articles of a story that count."""
         end = self.first[place + 1] if place + 1 < len(self.first) else len(self.order)
         lines = slice(self.first[place], end)
         told: list[int] = self.order[lines][self.counts[lines]].tolist()
         return told
 
     def share(self, flags: "NDArray[np.bool_]") -> "Floats":
-        """The part of each story's tellings that count of which `flags`, a given line each,
-        is true."""
+        """[stories]: the fraction of a story's counting articles for which `flags`, one per
+        article, is true."""
         import numpy as np
 
-        said = np.add.reduceat((flags[self.order] & self.counts).astype(np.float64), self.first)
-        share: Floats = said / np.add.reduceat(self.counts.astype(np.float64), self.first)
+        flagged = np.add.reduceat((flags[self.order] & self.counts).astype(np.float64), self.first)
+        share: Floats = flagged / np.add.reduceat(self.counts.astype(np.float64), self.first)
         return share
 
 
 def tabulate(
     ids: "Ints", stories: "Ints", sources: "Ints", copies: "Ints", trust: Mapping[int, float]
 ) -> Table:
-    """The stories of tellings, at least one. The best telling is no copy, of the most trusted
-    source, and the first of those."""
+    """Combine articles (at least one) into stories.
+
+    All arrays have one value per article. `copies` are ids of originals, 0 for none; `trust` is
+    {source: the curator's trust}. The lead is the first original of the most trusted source.
+    """
     import numpy as np
 
     distinct, places = np.unique(sources, return_inverse=True)
-    weight = np.array([trust.get(one, 1.0) for one in distinct.tolist()])[places]
+    weight = np.array([trust.get(source, 1.0) for source in distinct.tolist()])[places]
     is_copy = copies != 0
     order = np.lexsort((ids, -weight, is_copy, stories))
     first = np.flatnonzero(np.diff(stories[order], prepend=-1))
     sizes = np.diff(first, append=len(order))
-    # Copies stand last, so a story that begins with one has nothing else.
+    # Copies are last, so a story that begins with a copy consists of copies.
     counts = ~is_copy[order] | np.repeat(is_copy[order[first]], sizes)
     owners = np.repeat(np.arange(len(first)), sizes)
     pairs, times = np.unique((owners * len(distinct) + places[order])[counts], return_counts=True)

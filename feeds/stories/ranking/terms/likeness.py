@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from feeds.stories.ranking.data.batch import Batch, Facts, Learned
 from feeds.stories.ranking.data.reader import Reader
-from feeds.stories.ranking.data.similarity import bags, cosines, nearest, odds, rarity
+from feeds.stories.ranking.data.similarity import bags, cosines, idf, nearest, odds
 from feeds.stories.ranking.terms.term import Place, Reason, Term
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ def _compare(items: "Ints", learned: Learned) -> "tuple[Floats, Floats, Floats]"
     traits = learned.traits([*items.tolist(), *acted, *rest])
     rows, examples = bags(traits[: len(items)]), bags(traits[len(items) : len(items) + len(acted)])
     shown = bags(traits[len(items) :])
-    rare = rarity(rows, shown)
+    weights_of_terms = idf(rows, shown)
     opened = np.concatenate([np.sign(weights), np.zeros(len(rest))])
-    similarities = cosines(rows, examples, rare)
+    similarities = cosines(rows, examples, weights_of_terms)
     return (
-        odds(rows, shown, opened, rare),
+        odds(rows, shown, opened, weights_of_terms),
         nearest(similarities[:, weights > 0], weights[weights > 0]),
         nearest(similarities[:, weights < 0], -weights[weights < 0]),
     )

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
 
-MOST_SOURCES = 15
+MAX_SOURCES = 15
 """Number of sources, each with one article, from which on the value is 1."""
 
 
 def values(batch: Batch, reader: Reader) -> "Floats":
     import numpy as np
 
-    popularity: Floats = np.minimum(1.0, batch.entropy / log2(MOST_SOURCES))
+    popularity: Floats = np.minimum(1.0, batch.entropy / log2(MAX_SOURCES))
     return popularity
 
 

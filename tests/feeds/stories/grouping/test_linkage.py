@@ -77,7 +77,7 @@ def test_what_is_far_apart_in_time_is_not_one_story() -> None:
     grouper.assign_all([early, late])
 
     assert len(grouper) == 2
-    grouper.forget_before(50 * HOUR)
+    grouper.drop_before(50 * HOUR)
     assert len(grouper) == 1
 
 
@@ -145,10 +145,10 @@ def test_stories_are_read_into_memory_without_comparing_all_with_all() -> None:
     count, grouper = 4_000, Grouper()
     known = [(make_document(pk, pk * 60.0, pk, f"word{pk}"), pk) for pk in range(1, count)]
     rows = np.eye(8, dtype=np.float32)
-    grouper.put_all(known, {pk: rows[pk % 8] for _, pk in known})
+    grouper.add_known(known, {pk: rows[pk % 8] for _, pk in known})
 
     tracemalloc.start()
-    grouper.put_all(known, {pk: rows[pk % 8] for _, pk in known})
+    grouper.add_known(known, {pk: rows[pk % 8] for _, pk in known})
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -35,7 +35,7 @@ OTHER = [
 @pytest.fixture
 def meaning(settings: Any) -> None:
     settings.EMBEDDINGS, settings.EMBEDDING_MODEL = "onnx", ""
-    group.forget_resident_stories()
+    group.drop_resident_stories()
 
 
 def make_news(titles: list[str]) -> None:
@@ -122,7 +122,7 @@ def test_a_model_that_changed_its_size_does_not_end_grouping(
     llm: ModelServer, settings: Any
 ) -> None:
     settings.EMBEDDINGS, settings.EMBEDDING_MODEL = "openai", "model"
-    group.forget_resident_stories()
+    group.drop_resident_stories()
     llm.will(embeds(8))
     make_news(EVENT)
     group_new_items()
@@ -170,7 +170,7 @@ TONGUES = [
 @pytest.mark.parametrize("kind", ["none", "onnx"])
 def test_items_of_one_word_none_and_twenty_languages_are_grouped(settings: Any, kind: str) -> None:
     settings.EMBEDDINGS, settings.EMBEDDING_MODEL = kind, ""
-    group.forget_resident_stories()
+    group.drop_resident_stories()
     make_news(TONGUES)
 
     group_new_items()
@@ -183,7 +183,7 @@ def test_items_of_one_word_none_and_twenty_languages_are_grouped(settings: Any, 
 @pytest.mark.parametrize("kind", ["none", "onnx"])
 def test_a_thousand_identical_titles_are_one_story_of_copies(settings: Any, kind: str) -> None:
     settings.EMBEDDINGS, settings.EMBEDDING_MODEL = kind, ""
-    group.forget_resident_stories()
+    group.drop_resident_stories()
     now = timezone.now()
     sources = [make_source(f"outlet{n}") for n in range(20)]
     for n in range(1000):

@@ -36,7 +36,7 @@ from feeds.stories.grouping.edit import move_item
 from feeds.stories.grouping.group import group_new_items
 from feeds.stories.grouping.repair import repair_stories
 from feeds.stories.grouping.similarity import WINDOW
-from feeds.stories.ranking.traits import forget_traits
+from feeds.stories.ranking.traits import clear_traits
 from feeds.stories.story_page import story_page
 from tests.make import make_source, make_user
 
@@ -118,10 +118,10 @@ def undone() -> Iterator[None]:
 
 
 def forget_all() -> None:
-    group.forget_resident_stories()
+    group.drop_resident_stories()
     cache.clear()
     clear_local_cache()
-    forget_traits()
+    clear_traits()
 
 
 @dataclass(frozen=True)

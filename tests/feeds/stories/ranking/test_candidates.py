@@ -100,8 +100,8 @@ def test_each_reader_gets_what_a_query_would_find_whatever_happens(
 def test_with_too_many_to_keep_each_reader_s_are_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(candidates, "MOST_KEPT", 5)
-    monkeypatch.setattr(candidates, "MOST_ITEMS", 7)
+    monkeypatch.setattr(candidates, "MAX_KEPT", 5)
+    monkeypatch.setattr(candidates, "MAX_ITEMS", 7)
     reader = make_user()
     source = make_source(reader=reader)
     for n in range(12):

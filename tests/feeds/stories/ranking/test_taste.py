@@ -24,7 +24,7 @@ from feeds.reading.front_page import RankedStory, front_page_sections, log_page,
 from feeds.reading.marks import set_state
 from feeds.reading.taste import export_taste, known_taste
 from feeds.stories.grouping.edit import merge_stories
-from feeds.stories.ranking.taste import MOST_SHOWN, taste_of
+from feeds.stories.ranking.taste import MAX_SHOWN, taste_of
 from feeds.tasks import drop_old_rows
 from tests.make import make_item, make_source, make_story, make_user
 
@@ -347,7 +347,7 @@ def test_what_was_shown_is_bounded() -> None:
             timezone.now() + timedelta(minutes=n),
         )
 
-    assert len(taste_of(reader, timezone.now()).shown) <= MOST_SHOWN
+    assert len(taste_of(reader, timezone.now()).shown) <= MAX_SHOWN
 
 
 def test_items_without_text_in_many_languages_and_of_one_word_are_ranked() -> None:

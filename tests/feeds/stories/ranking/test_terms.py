@@ -25,7 +25,7 @@ from feeds.stories.ranking.terms import TERMS
 SNAPSHOT = Path(__file__).parent / "snapshots" / "ranking.json"
 TOPICS = sorted(LABELS)[:12]
 NOW = 1_780_000_000
-CASES, MOST_SHOWN = 8, 6
+CASES, MAX_SHOWN = 8, 6
 
 
 def a_reader(chance: random.Random, stories: list[int], sources: range) -> Reader:
@@ -71,7 +71,7 @@ def ranked(seed: int) -> list[dict[str, Any]]:
             "score": round(float(scored.scores[place]), 7),
             "terms": {name: round(float(v[place]), 7) for name, v in scored.terms.items()},
         }
-        for place in scored.best(MOST_SHOWN)
+        for place in scored.best(MAX_SHOWN)
     ]
 
 

@@ -107,7 +107,7 @@ async def test_a_socket_stays_as_long_as_its_session_does() -> None:
 
 
 async def test_a_reader_opens_sockets_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_module, "MOST_SOCKETS", 2)
+    monkeypatch.setattr(socket_module, "MAX_SOCKETS", 2)
     browser = await sync_to_async(sign_in)()
     first, second, third = (socket_of(browser) for _ in range(3))
     for one in (first, second):

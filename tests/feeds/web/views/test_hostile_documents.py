@@ -29,7 +29,7 @@ from tests.make import make_user
 print(SigninToken.issue(make_user("ada")), SigninToken.issue(make_user("bob")))
 """
 COSTLY = "HTML: short, with formatting"
-MOST_MORE_MEGABYTES = 120
+MAX_MORE_MEGABYTES = 120
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def test_a_hostile_feed_costs_its_reader_a_message_and_others_nothing(
         waiting.join()
 
         after = process.cpu_times()
-        assert process.memory_info().rss - before < MOST_MORE_MEGABYTES * 2**20
+        assert process.memory_info().rss - before < MAX_MORE_MEGABYTES * 2**20
         assert after.user - cpu.user < 4.0  # the child worked; the body was fetched here
         token = ada.cookies["csrftoken"]
         answer = ada.post(

@@ -1,18 +1,22 @@
-"""A story as grouping keeps it in memory, and how alike it and a document are. Pure."""
+"""A story as grouping keeps it in memory, and its similarity to a document. Pure."""
 
 import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from feeds.stories.grouping.similarity import WINDOW, doubt
+from feeds.stories.grouping.similarity import WINDOW, penalty
 from feeds.stories.grouping.tokenizer import Document
 
 
 @dataclass(slots=True)
 class ResidentStory:
-    """`total` is the sum of its documents' vectors, `square` the squared length of that;
-    `recent` are the last documents with their vectors."""
+    """A story in memory.
+
+    `total` is the sum of the term vectors of its documents, `square` its squared length. `start`
+    and `end` are the times of its documents in seconds since 1970. `recent` are its last
+    documents with their vectors.
+    """
 
     id: int
     first: Document
@@ -25,7 +29,7 @@ class ResidentStory:
 
 
 class PackedVector:
-    """A vector that is kept: a sixth of the memory of a dictionary, and most stories are one."""
+    """A term vector in a sixth of the memory of a dictionary. Most stories have one document."""
 
     __slots__ = ("terms", "weights")
 
@@ -38,30 +42,34 @@ class PackedVector:
 
 
 def is_in_time(story: ResidentStory, document: Document) -> bool:
+    """Whether the document was published near enough to the story to join it."""
     return story.start - WINDOW <= document.time <= story.end + WINDOW
 
 
-def numbers(found: Sequence[int] = ()) -> "array[int]":
-    return array("q", found)
+def numbers(values: Sequence[int] = ()) -> "array[int]":
+    """A compact list of integers of 64 bits."""
+    return array("q", values)
 
 
 def add_vectors(
     total: PackedVector | dict[str, float], vector: dict[str, float]
 ) -> dict[str, float]:
+    """Add `vector` to `total`, which is changed in place if it is a dictionary."""
     sums = total.as_dict() if isinstance(total, PackedVector) else total
     for term, weight in vector.items():
         sums[term] = sums.get(term, 0.0) + weight
     return sums
 
 
-def product(one: dict[str, float], other: PackedVector | dict[str, float]) -> float:
+def product(vector: dict[str, float], other: PackedVector | dict[str, float]) -> float:
+    """The dot product. This is the hottest function of grouping, hence the plain loops."""
     total = 0.0
-    if isinstance(other, PackedVector):  # loops, as nothing is called more often
+    if isinstance(other, PackedVector):
         for term, weight in zip(other.terms, other.weights):  # noqa: B905
-            if term in one:
-                total += weight * one[term]
+            if term in vector:
+                total += weight * vector[term]
         return total
-    for term, weight in one.items():
+    for term, weight in vector.items():
         if term in other:
             total += weight * other[term]
     return total
@@ -71,10 +79,10 @@ def cosine(vector: dict[str, float], story: ResidentStory) -> float:
     return product(vector, story.total) / math.sqrt(story.square or 1.0)
 
 
-def doubt_of(document: Document, story: ResidentStory) -> float:
-    """The guards' factor against the story's nearest in kind: the last of the same source
-    only where the story has no other source."""
+def story_penalty(document: Document, story: ResidentStory) -> float:
+    """The penalty for a document and a story: that of the document and the story's last one from
+    another source, or else the story's first."""
     if story.sources == {document.source}:
-        return doubt(document, story.first)
+        return penalty(document, story.first)
     others = (other for other, _ in story.recent if other.source != document.source)
-    return doubt(document, next(others, story.first))
+    return penalty(document, next(others, story.first))

@@ -1,4 +1,4 @@
-"""What the items of a window mean, where an installation has a model for it."""
+"""Embeddings of items for grouping, if the installation has an embedding model."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -14,12 +14,13 @@ Texts = Mapping[int, str]
 
 
 def texts_of(rows: Iterable[Any]) -> dict[int, str]:
-    """{item id: text} of rows that begin as `feeds.stories.grouping.group` reads them."""
+    """Return {item id: text to embed}, empty without a model. Rows must start with COLUMNS of
+    feeds.stories.grouping.documents."""
     return {row[0]: text_for(row[3], row[4]) for row in rows} if is_chosen() else {}
 
 
-def encode(texts: Texts) -> None:
-    """Have them known. Without the model the stories are made of words, until it is back."""
+def embed_missing(texts: Texts) -> None:
+    """Embed the texts that have no vector yet. If the model fails, grouping goes on by terms."""
     if not texts:
         return
     try:
@@ -28,6 +29,6 @@ def encode(texts: Texts) -> None:
         logger.warning("embedding_failed reason=%s", error)
 
 
-def meanings(texts: Texts) -> dict[int, Any]:
-    """{item id: float32 [d]} of those that are known."""
+def vectors_for(texts: Texts) -> dict[int, Any]:
+    """Return {item id: float32 [d]} of the texts that have been embedded."""
     return known_vectors(texts) if texts else {}
