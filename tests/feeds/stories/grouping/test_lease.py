@@ -5,7 +5,7 @@ import pytest
 from feeds.coordination.lease import lease
 from feeds.coordination.revisions import GROUPING
 from feeds.models import Lease, Revision
-from feeds.stories.grouping.lease import forget_state, grouping_lease
+from feeds.stories.grouping.lease import grouping_lease, invalidate_grouping
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +20,7 @@ def test_whoever_groups_notices_that_stories_were_changed() -> None:
         assert held is not None and held.renew()
         before = grouping_revision()
 
-        forget_state()
+        invalidate_grouping()
 
         assert not held.renew()
         assert grouping_revision() > before
@@ -29,7 +29,7 @@ def test_whoever_groups_notices_that_stories_were_changed() -> None:
 def test_whoever_groups_next_reads_the_stories_anew() -> None:
     with grouping_lease():
         pass
-    forget_state()
+    invalidate_grouping()
 
     with grouping_lease() as held:
         assert held is not None and not held.was_mine
@@ -38,13 +38,13 @@ def test_whoever_groups_next_reads_the_stories_anew() -> None:
 def test_tokens_grow_by_one() -> None:
     with grouping_lease():
         pass
-    forget_state()
+    invalidate_grouping()
 
     assert list(Lease.objects.values_list("name", "holder", "token")) == [("group", "", 2)]
 
 
 def test_other_leases_go_on() -> None:
     with lease("trends") as held:
-        forget_state()
+        invalidate_grouping()
 
         assert held is not None and held.renew()

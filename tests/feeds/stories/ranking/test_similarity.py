@@ -5,7 +5,7 @@ import pytest
 
 from feeds.stories.ranking.data.batch import Learned
 from feeds.stories.ranking.data.reader import Reader
-from feeds.stories.ranking.data.similarity import bags, cosines, nearest, odds, terms_in, tfidf
+from feeds.stories.ranking.data.similarity import bags, cosines, idf, nearest, odds, terms_in
 from feeds.stories.ranking.data.table import tabulate
 from feeds.stories.ranking.scoring import score_all
 
@@ -20,7 +20,7 @@ CHIPS = [
 
 def test_a_row_is_as_like_itself_as_can_be_and_unlike_what_shares_no_word() -> None:
     rows = bags([*AGENTS, *CHIPS])
-    rare = tfidf(rows)
+    rare = idf(rows)
 
     alike = cosines(rows, rows, rare)
 
@@ -32,14 +32,14 @@ def test_a_row_is_as_like_itself_as_can_be_and_unlike_what_shares_no_word() -> N
 def test_rows_without_words_and_no_examples_are_like_nothing() -> None:
     empty, some = bags([b"", b""]), bags(AGENTS)
 
-    assert cosines(empty, some, tfidf(some)).tolist() == [[0, 0, 0]] * 2
+    assert cosines(empty, some, idf(some)).tolist() == [[0, 0, 0]] * 2
     assert nearest(np.zeros((2, 0), np.float32), np.zeros(0, np.float32)).tolist() == [0, 0]
-    assert odds(some, bags([]), np.zeros(0), tfidf(some)).tolist() == [0, 0, 0]
+    assert odds(some, bags([]), np.zeros(0), idf(some)).tolist() == [0, 0, 0]
 
 
 def test_terms_that_were_opened_more_than_the_mean_raise_the_odds() -> None:
     shown = bags([*AGENTS * 5, *CHIPS * 5])
-    rare = tfidf(shown)
+    rare = idf(shown)
     opened = np.array([1.0] * 12 + [0.0] * 18)
 
     found = odds(bags([AGENTS[0], CHIPS[0], terms_in("Unheard of", "", [])]), shown, opened, rare)
