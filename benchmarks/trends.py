@@ -60,7 +60,7 @@ def measure(a_day: int, days: int, readers: int) -> None:
     from feeds.trends import board, count, update
     from feeds.trends.describe import describe
     from feeds.trends.find import find_rises
-    from feeds.trends.tallies import load, see
+    from feeds.trends.tallies import load, restrict_to
 
     now = datetime.now(UTC)
     users, sources = fill(a_day, days, readers, now)
@@ -80,8 +80,8 @@ def measure(a_day: int, days: int, readers: int) -> None:
     audiences = [chosen for chosen, _ in board.audiences()]
 
     def find(sources: frozenset[int]) -> None:
-        seen = see(tallies, sources)
-        describe(seen, find_rises(seen))
+        visible = restrict_to(tallies, sources)
+        describe(visible, find_rises(visible))
 
     times = [timed(partial(find, chosen)) for chosen in audiences]
     show("trends_audience_cpu_s", median(times))

@@ -26,7 +26,7 @@ from feeds.search.postgres.index import complete
 from feeds.stories.grouping.group import group_new_items
 from feeds.stories.grouping.repair import repair_stories
 from feeds.stories.ranking.taste import drop_old_views
-from feeds.trends.follow import forget_alerts
+from feeds.trends.follow import delete_old_alerts
 from feeds.trends.update import update_trends
 
 __all__ = [
@@ -134,15 +134,15 @@ def drop_old_rows() -> None:
     MarkUndo.objects.filter(created_at__lt=now - KEEP_UNDO).delete()
     drop_old_vectors()
     drop_old_views(now)
-    forget_alerts(now)
+    delete_old_alerts(now)
     forget_old_attempts()
 
 
 def make_partitions() -> int:
     """The partitions of the months to come, where there are partitions; how many were made."""
-    made = ensure_months_ahead()
-    complete(made)
-    return len(made)
+    last_updates = ensure_months_ahead()
+    complete(last_updates)
+    return len(last_updates)
 
 
 def archive_old_months() -> int:

@@ -14,19 +14,19 @@ from typing import Any
 
 from feeds.trends.burst import (
     FALSE_ALARMS,
-    FEWEST,
+    MIN_STORIES,
     PRIOR,
     Bin,
-    Count,
     Expected,
+    WindowTest,
     bin_of,
-    counted,
+    capped_count,
     expect,
     find_bursts,
     tail,
 )
 
-TERMS, SOURCES, PAST = 2_000, 500, 56
+TERMS, SOURCES, PAST_DAYS = 2_000, 500, 56
 BACKGROUNDS = (1, 5, 10, 20)
 FACTOR = 3.0
 WEEKS = 60
@@ -79,7 +79,7 @@ class _World:
 
         self.random = random
         self.rates = np.minimum(80 / np.arange(1, TERMS + 1), MAX_A_DAY)
-        self.days = PAST + 1 + days
+        self.days = PAST_DAYS + 1 + days
         self.factors = [_WEEKDAYS[day % 7] for day in range(self.days)]
         self.counts = random.poisson(self.rates[:, None] * np.array(self.factors)[None, :])
         shares = 1 / (np.arange(SOURCES) + 10)
@@ -92,15 +92,15 @@ class _World:
         for window in ([day], [day - 1, day]):
             means = self.means(counts, window, day)
             told = counts[:, window].sum(axis=1)
-            for row in np.flatnonzero((told >= FEWEST) & (told > means)):
+            for row in np.flatnonzero((told >= MIN_STORIES) & (told > means)):
                 number = self._gated(int(told[row]))
-                past = counts[row, day - PAST - 1 : day - 1].tolist()
-                factors = self.factors[day - PAST - 1 :]
-                places = [one - (day - PAST - 1) for one in window]
-                yield int(row), number, expect(past, factors, places), PAST // len(window)
+                past = counts[row, day - PAST_DAYS - 1 : day - 1].tolist()
+                factors = self.factors[day - PAST_DAYS - 1 :]
+                places = [one - (day - PAST_DAYS - 1) for one in window]
+                yield int(row), number, expect(past, factors, places), PAST_DAYS // len(window)
 
     def means(self, counts: Any, window: Sequence[int], day: int) -> Any:
-        past = slice(day - PAST - 1, day - 1)
+        past = slice(day - PAST_DAYS - 1, day - 1)
         share = sum(self.factors[one] for one in window) / sum(self.factors[past])
         return (counts[:, past].sum(axis=1) + PRIOR) * share
 
@@ -108,25 +108,25 @@ class _World:
         found: Counter[Bin] = Counter()
         for window in ([day], [day - 1, day]):
             means = self.means(self.counts, window, day).tolist()
-            found.update(bin_of(mean, PAST // len(window)) for mean in means)
+            found.update(bin_of(mean, PAST_DAYS // len(window)) for mean in means)
         return found
 
     def _gated(self, stories: int) -> int:
         """How many count when each is told by one source, by chance; 0 for too few sources."""
         sources = self.random.choice(SOURCES, stories, p=self.shares).tolist()
-        return counted([{one} for one in sources]) if len(set(sources)) >= FEWEST else 0
+        return capped_count([{one} for one in sources]) if len(set(sources)) >= MIN_STORIES else 0
 
     def alarms(self, day: int) -> set[int]:
-        tests = [Count(*one) for one in self.tests(self.counts, day)]
+        tests = [WindowTest(*one) for one in self.tests(self.counts, day)]
         return set(find_bursts(tests, self.tested(day), FALSE_ALARMS))
 
     def false_alarms(self) -> int:
-        return _once(self.alarms(day) for day in range(PAST + 1, self.days))
+        return _once(self.alarms(day) for day in range(PAST_DAYS + 1, self.days))
 
     def seed_false_alarms(self) -> int:
         return _once(
             {row for row in range(TERMS) if doubles(self.counts[row, day - 13 : day + 1].tolist())}
-            for day in range(PAST + 1, self.days)
+            for day in range(PAST_DAYS + 1, self.days)
         )
 
 
@@ -147,7 +147,7 @@ def doubles(fortnight: Sequence[int]) -> bool:
 
 def _recall(world: _World, background: int, planted: int, cut: float) -> Recall:
     hits: Counter[str] = Counter()
-    first = PAST + 2
+    first = PAST_DAYS + 2
     days = range(first, world.days - 1)
     quiet = {day: _ready(world, day) for day in (*days[:14], days[:14][-1] + 1)}
     for number in range(planted):
@@ -182,8 +182,8 @@ def _plant(world: _World, background: int, day: int, factors: tuple[float, float
 
 def _finds(world: _World, row: Any, day: int, quiet: Quiet) -> bool:
     others, tested = quiet
-    own = [Count(TERMS, *one[1:]) for one in world.tests(row, day)]
-    return TERMS in find_bursts([*(Count(*one) for one in others), *own], tested, FALSE_ALARMS)
+    own = [WindowTest(TERMS, *one[1:]) for one in world.tests(row, day)]
+    return TERMS in find_bursts([*(WindowTest(*one) for one in others), *own], tested, FALSE_ALARMS)
 
 
 def theory(background: float) -> dict[str, float]:
@@ -197,7 +197,7 @@ def theory(background: float) -> dict[str, float]:
 
 
 def _power(mean: float, burst: float, each: float) -> float:
-    count = FEWEST
+    count = MIN_STORIES
     while poisson_tail(count, mean) > each:
         count += 1
     return poisson_tail(count, burst)
@@ -213,7 +213,7 @@ def _optimum(background: float, cut: float) -> float:
 
 def _least(rate: float, cut: float) -> int:
     """The fewest stories whose likelihood ratio of a burst of 3x is at least exp(cut)."""
-    return max(FEWEST, int(-(-(cut + (FACTOR - 1) * rate) // log(FACTOR))))
+    return max(MIN_STORIES, int(-(-(cut + (FACTOR - 1) * rate) // log(FACTOR))))
 
 
 def _cut(rates: Sequence[float]) -> float:

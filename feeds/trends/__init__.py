@@ -1,1 +1,1 @@
-"""Trends: terms that more is told of than their past lets expect."""
+"""Trends: terms that more stories mention than their past predicts."""

@@ -1,4 +1,4 @@
-"""The trends of each reader: found by the worker, kept as a row, read by pages and digests."""
+"""Trend boards: the trends of each reader, stored by the worker for pages and digests."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -15,35 +15,35 @@ from feeds.models import Source, Story, StoryRedirect, Subscription, TrendBoard
 from feeds.trends.types import Trend
 
 STALE = timedelta(days=2)
-"""What was found so long ago is no trend any more, if nothing was found since."""
+"""Boards that were not updated for so long are ignored."""
 
 
 def trends_for(user: User, now: datetime, most: int = 5) -> list[Trend]:
-    """The trends of the sources that this reader may see, best first. Three queries."""
+    """The trends among the sources that this reader can see, best first. Makes three queries."""
     boards = TrendBoard.objects.filter(Q(user=user) | Q(user=None), made_at__gt=now - STALE)
     own = {board.user_id: board for board in boards}
     board = own.get(user.pk) or own.get(None)
     trends = _current(read(board)) if board else []
-    # They may have stopped following a source since.
-    seen = Story.objects.visible_to(user).filter(pk__in=[one.story_id for one in trends])
-    ids = set(seen.values_list("pk", flat=True))
-    return [one for one in trends if one.story_id in ids][:most]
+    # The reader may have stopped following a source since the board was written.
+    stories = Story.objects.visible_to(user).filter(pk__in=[t.story_id for t in trends])
+    visible = set(stories.values_list("pk", flat=True))
+    return [trend for trend in trends if trend.story_id in visible][:most]
 
 
 def public_trends(now: datetime, most: int = 5) -> list[Trend]:
-    """The trends of the catalogue's sources, best first."""
+    """The trends among public sources, best first."""
     board = TrendBoard.objects.filter(user=None, made_at__gt=now - STALE).first()
     return _current(read(board))[:most] if board else []
 
 
 def _current(trends: list[Trend]) -> list[Trend]:
-    """With the stories that theirs were merged into meanwhile."""
+    """Replace stories that were merged since by their targets."""
     moved = dict(
-        StoryRedirect.objects.filter(old_id__in=[one.story_id for one in trends]).values_list(
+        StoryRedirect.objects.filter(old_id__in=[t.story_id for t in trends]).values_list(
             "old_id", "story_id"
         )
     )
-    return [replace(one, story_id=moved.get(one.story_id, one.story_id)) for one in trends]
+    return [replace(t, story_id=moved.get(t.story_id, t.story_id)) for t in trends]
 
 
 def read(board: TrendBoard) -> list[Trend]:
@@ -57,13 +57,14 @@ def _read(row: dict[str, Any]) -> Trend:
 
 @transaction.atomic
 def write(user_id: int | None, trends: Iterable[Trend], now: datetime) -> None:
-    """Keep what was found; what is remembered holds no longer where it differs."""
+    """Store the trends of a reader, or with None the public ones. If they differ from the stored
+    ones, caches that show them are invalidated."""
     rows = [_row(trend) for trend in trends]
     mine = Q(user=None) if user_id is None else Q(user=user_id)
-    kept = TrendBoard.objects.filter(mine).first() or TrendBoard(user_id=user_id, trends=None)
-    is_same = kept.trends == rows
-    kept.made_at, kept.trends = now, rows
-    kept.save()
+    board = TrendBoard.objects.filter(mine).first() or TrendBoard(user_id=user_id, trends=None)
+    is_same = board.trends == rows
+    board.made_at, board.trends = now, rows
+    board.save()
     if is_same:
         return
     if user_id is None:
@@ -73,14 +74,16 @@ def write(user_id: int | None, trends: Iterable[Trend], now: datetime) -> None:
 
 
 def _row(trend: Trend) -> dict[str, Any]:
-    """As JSON gives it back, so that it can be compared."""
+    """Convert to the types that JSON returns, so that rows can be compared."""
     lists = {"aliases": list(trend.aliases), "sparkline": list(trend.sparkline)}
     return asdict(trend) | lists | {"began": trend.began.isoformat()}
 
 
 def audiences() -> Iterator[tuple[frozenset[int], list[int | None]]]:
-    """(ids of sources, ids of the users who may see just these); None is whoever follows
-    public sources alone. The same sources are looked at once."""
+    """Yield pairs (visible source ids, users who can see exactly these).
+
+    None stands for all users who follow only public sources.
+    """
     public = frozenset(Source.objects.filter(is_public=True).values_list("pk", flat=True))
     private: defaultdict[int, set[int]] = defaultdict(set)
     rows = Subscription.objects.filter(source__is_public=False, user__is_active=True)
@@ -93,12 +96,12 @@ def audiences() -> Iterator[tuple[frozenset[int], list[int | None]]]:
     yield from groups.items()
 
 
-def made() -> dict[int | None, datetime]:
-    """{user: when their trends were found last}."""
+def last_updates() -> dict[int | None, datetime]:
+    """{user id: when their board was last updated}, None for the public board."""
     boards = TrendBoard.objects.only("user_id", "made_at")
     return {board.user_id: board.made_at for board in boards}
 
 
-def forget_others(users: Collection[int | None]) -> None:
-    """The rows of readers who have no sources of their own any more."""
+def delete_others(users: Collection[int | None]) -> None:
+    """Delete the boards of other users, who follow no private sources any more."""
     TrendBoard.objects.exclude(user=None).exclude(user__in=[pk for pk in users if pk]).delete()

@@ -1,4 +1,4 @@
-"""What a source writes around all its titles: its own name, its sections, its series. Pure."""
+"""Remove what a source adds to its titles: its name, sections and series. Pure."""
 
 import re
 from collections import Counter
@@ -7,31 +7,31 @@ from collections.abc import Iterable, Sequence
 from feeds.trends.terms import terms_of
 
 _PART = re.compile(r"\s*(?:[|·•»«:]|\s[–—-])\s+")
-_OFTEN = 0.2
-_FEWEST = 3
-_TITLES = 8
-"""A source with fewer titles has not said anything often."""
+_MIN_SHARE = 0.2
+_MIN_COUNT = 3
+_MIN_TITLES = 8
+"""With fewer titles, nothing is considered boilerplate."""
 
 
-def strip(titles: Sequence[str], name: str = "") -> list[str]:
-    """The titles of one source without the parts that many of them begin or end with:
-    "Breaking: ", "Weekly roundup | ", " - The Example Times"."""
+def strip_boilerplate(titles: Sequence[str], name: str = "") -> list[str]:
+    """Return the titles of one source without recurring parts at their start or end, such as
+    "Breaking: " or " - The Example Times". `name` is the name of the source."""
     own = name.casefold().strip()
     unwanted = recurring(titles)
     return [_strip(title, unwanted, own) for title in titles]
 
 
 def recurring(titles: Sequence[str]) -> frozenset[str]:
-    """The first and last parts, in lower case, that at least a fifth of the titles have."""
-    if len(titles) < _TITLES:
+    """The first and last parts, in lower case, that at least a fifth of the titles share."""
+    if len(titles) < _MIN_TITLES:
         return frozenset()
     counts = Counter(part for title in titles for part in _ends(title))
-    least = max(_FEWEST, _OFTEN * len(titles))
+    least = max(_MIN_COUNT, _MIN_SHARE * len(titles))
     return frozenset(part for part, count in counts.items() if count >= least)
 
 
 def own_terms(name: str) -> frozenset[str]:
-    """The keys that a source's name consists of: it does not report on itself."""
+    """The terms of a source's own name. They are not counted in its titles."""
     return frozenset(terms_of(name))
 
 

@@ -1,11 +1,11 @@
-"""How much speaks for a burst of a term, and from where on it is one. Pure.
+"""The statistical test for bursts of terms. Pure.
 
-A count of stories is tested against the negative binomial that the term's past predicts: the
-posterior of a Poisson rate with Jeffreys' prior (Gelman et al., Bayesian Data Analysis, 2.6).
-What speaks for a burst is the likelihood ratio of up to three times the usual, the best there
-is where the usual is known (Neyman and Pearson 1933); so often told terms need less of an excess
-than new ones. The line is that of Benjamini and Hochberg (1995) for counts (Heyse 2011): it
-allows a rate of false alarms by what the tested terms can really give, as stories are whole.
+The number of stories on a term is tested against the negative binomial distribution that its past
+predicts: the posterior of a Poisson rate with Jeffreys' prior (Gelman et al., Bayesian Data
+Analysis, 2.6). The evidence for a burst is the likelihood ratio of a rate of up to three times the
+usual one (Neyman and Pearson 1933), so frequent terms need a smaller excess than new ones. The
+threshold controls the rate of false alarms over all tested terms (Benjamini and Hochberg 1995, for
+discrete tests Heyse 2011).
 """
 
 import math
@@ -15,52 +15,57 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-FEWEST = 3
-"""Stories, and sources: fewer are no trend, whatever the past."""
+MIN_STORIES = 3
+"""Least number of stories, and of sources, of a trend."""
 FALSE_ALARMS = 1 / 10
-"""A day, of all terms together; what is not known of the past brings it to some 0.8 a week."""
+"""Allowed false alarms per day, of all terms together. In practice there are about 0.8 a week,
+because the past is not known exactly."""
 PRIOR = 0.5
-"""Jeffreys': a term that was never told of is expected once in a hundred days or so."""
-LIKELY = 0.01
-"""No line is drawn above: what happens by chance once in a hundred is no news."""
+"""Jeffreys' prior, in stories: a new term is expected about once in a hundred days."""
+MAX_P = 0.01
+"""Highest p-value of a burst, however few terms are tested."""
 _NEGLIGIBLE = 1e-13
-_EQUAL = 0.8
-"""A bin's mean differs from the term's own, and its tails with it."""
+_P_TOLERANCE = 0.8
+"""Tolerance for p-values of a bin, because its mean differs from the mean of the term."""
 _STEPS = 40
-"""Bins of the mean a factor of e: what is predicted differs by 2.5 % within one."""
+"""Bins per factor of e of the mean, so that means in one bin differ by at most 2.5 %."""
 MAX_FACTOR = 3.0
-"""A burst of ten times speaks no louder for each story than one of three: with more, all the
-false alarms would be spent on the rarest terms."""
-_SPREAD_FEWEST, _SPREAD_SURE = 10, 2.5
-_WEEKDAY_SURE = 1e-3
+"""Highest factor of the usual rate in the likelihood ratio. A higher one would favour the rarest
+terms and spend all allowed false alarms on them."""
+_DISPERSION_MIN_STORIES, _DISPERSION_SIGNIFICANCE = 10, 2.5
+"""Dispersion is estimated from so many stories on, and used if it exceeds 1 by so many standard
+errors."""
+_WEEKDAY_MAX_P = 1e-3
 
 
 class Expected(NamedTuple):
-    """A negative binomial: `mean` stories, variance mean + mean² / size."""
+    """A negative binomial distribution with this mean and the variance mean + mean² / size."""
 
     mean: float
     size: float
 
 
-def predict(told: float, days: float, window: float, spread: float = 1.0) -> Expected:
-    """What `window` days bring of a term that `told` stories named in the `days` before.
-    `spread` is how many times the variance exceeds that of chance; see `spread_of`."""
-    mean = (told + PRIOR) * window / max(days, 1.0)
-    size = told + PRIOR
-    return Expected(mean, min(size, mean / (spread - 1)) if spread > 1 else size)
+def predict(stories: float, days: float, window: float, dispersion: float = 1.0) -> Expected:
+    """Predict the stories of `window` days for a term that `told` stories named in `days` days.
+
+    `dispersion` is the ratio of variance to mean, see `dispersion_of`.
+    """
+    mean = (stories + PRIOR) * window / max(days, 1.0)
+    size = stories + PRIOR
+    return Expected(mean, min(size, mean / (dispersion - 1)) if dispersion > 1 else size)
 
 
 def expect(past: Sequence[float], factors: Sequence[float], window: Sequence[int]) -> Expected:
-    """What the days `window` bring of a term that `past` days brought so many stories of.
+    """Predict the stories of the days `window` for a term.
 
-    `factors` say by how much each day differs from the mean of all news, as weekends do; they
-    are 0 where nothing was collected. Both begin with the same day, and `window` holds places
-    in `factors`. A weekday that the term has for itself counts as its own: "Patch Tuesday".
+    `past` are its stories per day. `factors` are the volume of all news per day relative to the
+    mean, 0 for days without data; both start with the same day. `window` are indices of `factors`.
+    If a weekday has significantly more stories of the term ("Patch Tuesday"), its own mean counts.
     """
-    told, days = sum(past), sum(factors[: len(past)])
-    rate = (told + PRIOR) / max(days, 1.0)
-    spread = spread_of(past, [rate * factor for factor in factors[: len(past)]])
-    usual = predict(told, days, sum(factors[day] for day in window), spread)
+    stories, days = sum(past), sum(factors[: len(past)])
+    rate = (stories + PRIOR) / max(days, 1.0)
+    dispersion = dispersion_of(past, [rate * factor for factor in factors[: len(past)]])
+    usual = predict(stories, days, sum(factors[day] for day in window), dispersion)
     own = sum(_weekday(past, factors, day, rate) or rate * factors[day] for day in window)
     return Expected(max(usual.mean, own), usual.size)
 
@@ -68,24 +73,25 @@ def expect(past: Sequence[float], factors: Sequence[float], window: Sequence[int
 def _weekday(
     past: Sequence[float], factors: Sequence[float], day: int, rate: float
 ) -> float | None:
-    """Stories that the weekday of `day` has of this term, where surely more than all news."""
+    """The mean stories of the term on the weekday of `day`, None unless significantly more than
+    the volume of all news explains."""
     same = range(day % 7, len(past), 7)
-    told = sum(past[place] for place in same)
+    stories = sum(past[place] for place in same)
     usual = Expected(rate * sum(factors[place] for place in same) or 1e-9, sum(past) + PRIOR)
-    if told < FEWEST or tail(math.ceil(told), usual) > _WEEKDAY_SURE:
+    if stories < MIN_STORIES or tail(math.ceil(stories), usual) > _WEEKDAY_MAX_P:
         return None
-    return told / len(same)
+    return stories / len(same)
 
 
-def spread_of(counts: Sequence[float], means: Sequence[float]) -> float:
-    """Variance over mean of a term's days (Pearson's), 1 unless it is surely more: some names
-    are hot in waves, and one more wave is no news."""
-    told = sum(counts)
+def dispersion_of(counts: Sequence[float], means: Sequence[float]) -> float:
+    """The ratio of variance to mean of a term's days (Pearson's), or 1 unless it is significantly
+    higher. Terms that return in waves have a high one, and another wave of them is no burst."""
+    stories = sum(counts)
     pairs = [(count, mean) for count, mean in zip(counts, means, strict=True) if mean > 0]
-    if told < _SPREAD_FEWEST or len(pairs) < 2:
+    if stories < _DISPERSION_MIN_STORIES or len(pairs) < 2:
         return 1.0
     excess = sum((count - mean) ** 2 / mean for count, mean in pairs) / (len(pairs) - 1)
-    return excess if excess > 1 + _SPREAD_SURE * math.sqrt(2 / len(pairs)) else 1.0
+    return excess if excess > 1 + _DISPERSION_SIGNIFICANCE * math.sqrt(2 / len(pairs)) else 1.0
 
 
 def tail(count: int, expected: Expected) -> float:
@@ -103,20 +109,27 @@ def tail(count: int, expected: Expected) -> float:
     return min(total, 1.0)
 
 
-def counted(tellers: Iterable[Collection[int]]) -> int:
-    """How many stories count, by the sources of each: those that one source alone tells are
-    no more than all others, so that a prolific one makes no trend."""
+def capped_count(sources_of_stories: Iterable[Collection[int]]) -> int:
+    """Return how many stories count, given the sources of each.
+
+    Stories of a single source count at most as much as all others together, so that one prolific
+    source cannot make a trend.
+    """
     alone: Counter[int] = Counter()
     total = 0
-    for sources in tellers:
+    for sources in sources_of_stories:
         total += 1
         if len(sources) == 1:
             alone.update(sources)
     return min(total, 2 * (total - max(alone.values(), default=0)))
 
 
-class Count(NamedTuple):
-    """A term's window: `key` is the caller's, `past` how many such windows it was learned from."""
+class WindowTest(NamedTuple):
+    """A test of a term in a time window.
+
+    `key` identifies it for the caller; `past` is the number of earlier windows that `expected` was
+    estimated from.
+    """
 
     key: int
     stories: int
@@ -129,63 +142,70 @@ class Count(NamedTuple):
 
 
 Bin = tuple[int, int]
-"""Of the mean's logarithm, and how many windows the mean was learned from: terms of one bin vary
-alike by chance."""
+"""(logarithm of the mean in steps, number of windows that it was estimated from). Terms of one bin
+have about the same distribution."""
 
 
 def bin_of(mean: float, past: int) -> Bin:
     return round(math.log(max(mean, 1e-9)) * _STEPS), past
 
 
-def find_bursts(tests: Iterable[Count], tested: Mapping[Bin, int], rate: float) -> dict[int, float]:
-    """{key: p} of the tests beyond the line; a key's best window counts.
+def find_bursts(
+    tests: Iterable[WindowTest], tested: Mapping[Bin, int], rate: float
+) -> dict[int, float]:
+    """Return {key: p-value} of the significant tests. The best window of a key counts.
 
-    `tested` is how many windows were tested by `bin_of` what was expected of them, those that
-    nothing happened in too; `rate` is how many false alarms all of them together may give.
+    `tested` counts all tested windows by `bin_of`, including those without stories. `rate` is the
+    number of false alarms that all tests together may give.
     """
-    likely = [(one, one.p) for one in tests if one.stories >= FEWEST]
-    found = [(_evidence(one, p), p, one.key) for one, p in likely if p <= LIKELY]
-    line = draw_line(sorted((one[0] for one in found), reverse=True), tested, rate)
+    with_p = [(test, test.p) for test in tests if test.stories >= MIN_STORIES]
+    results = [(_evidence(test, p), p, test.key) for test, p in with_p if p <= MAX_P]
+    threshold = evidence_threshold(
+        sorted((result[0] for result in results), reverse=True), tested, rate
+    )
     best: dict[int, float] = {}
-    for evidence, p, key in sorted(found, key=lambda one: one[1]):
-        if evidence >= line:
+    for evidence, p, key in sorted(results, key=lambda result: result[1]):
+        if evidence >= threshold:
             best.setdefault(key, p)
     return best
 
 
-def draw_line(found: Sequence[float], tested: Mapping[Bin, int], rate: float) -> float:
-    """The least evidence, of what is found in descending order, at which the false alarms to
-    be expected are at most `rate` for each that is found; infinite for none."""
-    for number in range(len(found), 0, -1):
-        if false_alarms(found[number - 1], tested) <= rate * number:
-            return found[number - 1]
+def evidence_threshold(evidence: Sequence[float], tested: Mapping[Bin, int], rate: float) -> float:
+    """Return the threshold of evidence by the method of Benjamini and Hochberg.
+
+    `evidence` is in descending order. The result is the lowest value of it at which at most `rate`
+    false alarms per accepted test are expected, or infinity.
+    """
+    for number in range(len(evidence), 0, -1):
+        if expected_false_alarms(evidence[number - 1], tested) <= rate * number:
+            return evidence[number - 1]
     return math.inf
 
 
-def false_alarms(line: float, tested: Mapping[Bin, int]) -> float:
+def expected_false_alarms(threshold: float, tested: Mapping[Bin, int]) -> float:
     """Return how many tested windows are expected to exceed the line by chance."""
-    return sum(many * _reached(one, line) for one, many in tested.items())
+    return sum(count * _chance_to_reach(bin_, threshold) for bin_, count in tested.items())
 
 
 def likelihood(stories: float, mean: float) -> float:
-    """The logarithm of how much likelier so many stories are in a burst than without: in
-    one of just that size, or of MAX_FACTOR if it is larger."""
+    """The log-likelihood ratio of a burst against the usual rate `mean`, for so many stories. The
+    rate of the burst is the observed one, at most MAX_FACTOR times the usual."""
     factor = min(max(stories / mean, 1.0), MAX_FACTOR)
     return stories * math.log(factor) - (factor - 1) * mean
 
 
-def _evidence(test: Count, p: float) -> float:
-    """The likelihood of as many stories as would be just as improbable of a term that varies
-    by chance alone."""
+def _evidence(test: WindowTest, p: float) -> float:
+    """The log-likelihood ratio of a count that is equally improbable for a term without
+    overdispersion."""
     tails = _tails(*bin_of(test.expected.mean, test.past))
-    place = bisect_left(tails, -p * _EQUAL, key=lambda one: -one.p)
+    place = bisect_left(tails, -p * _P_TOLERANCE, key=lambda tail_: -tail_.p)
     return tails[place - 1].evidence if place else -math.inf
 
 
-def _reached(one: Bin, line: float) -> float:
-    """The probability that a whole number of stories has so much evidence."""
-    tails = _tails(*one)
-    place = bisect_left(tails, line, key=lambda one: one.evidence)
+def _chance_to_reach(bin_: Bin, threshold: float) -> float:
+    """The probability that a term of a bin reaches the threshold by chance."""
+    tails = _tails(*bin_)
+    place = bisect_left(tails, threshold, key=lambda tail_: tail_.evidence)
     return tails[place].p if place < len(tails) else 0.0
 
 
@@ -196,14 +216,14 @@ class _Tail(NamedTuple):
 
 @lru_cache(maxsize=20_000)
 def _tails(mean_bin: int, past: int) -> tuple[_Tail, ...]:
-    """For FEWEST stories and more, as far as they matter."""
+    """Evidence and p-value of each count of stories from FEWEST on, until p is negligible."""
     mean = math.exp(mean_bin / _STEPS)
     expected = Expected(mean, max(mean * past, PRIOR))
-    found = []
-    for count in range(FEWEST, FEWEST + 1_000_000):
+    tails = []
+    for count in range(MIN_STORIES, MIN_STORIES + 1_000_000):
         p = tail(count, expected)
-        if p <= 2 * LIKELY:
-            found.append(_Tail(likelihood(count, mean), p))
+        if p <= 2 * MAX_P:
+            tails.append(_Tail(likelihood(count, mean), p))
         if p < _NEGLIGIBLE:
             break
-    return tuple(found)
+    return tuple(tails)

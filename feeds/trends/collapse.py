@@ -1,26 +1,30 @@
-"""Make trends of terms: those that tell of the same stories are one. Pure.
+"""Merge terms that rose with the same stories into one trend. Pure.
 
-A term counts as explained when, without the stories of a stronger one, it is told of no more
-than usual: "OpenAI" while it brings out a GPT, "context" of "model context protocol".
+A term is explained by a stronger one if, without the stories of the stronger one, it has no more
+stories than usual: "OpenAI" when it releases a GPT, or "context" in "model context protocol".
 """
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from feeds.trends.burst import FEWEST, LIKELY, Expected, tail
+from feeds.trends.burst import MAX_P, MIN_STORIES, Expected, tail
 from feeds.trends.terms import TOPIC
 
 _PART = re.compile("[ -]")
-_SAME = 0.6
-"""The part of the stories that two names of one thing share."""
-_MOST = 0.75
-"""The part of a term's stories that a phrase has which it is called by."""
+_MIN_COMMON = 0.6
+"""Least share of common stories of two names of one thing."""
+_MIN_IN_NAME = 0.75
+"""Least share of a term's stories that contain a phrase for the phrase to become its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """A term beyond the line: its `stories` in the window of `expected`, its probability."""
+    """A term that rose significantly.
+
+    `stories` are those of the last week, `expected` is the prediction for it, and `p` the p-value.
+    `is_burst` is whether the last two days alone are significant.
+    """
 
     key: str
     stories: frozenset[int]
@@ -31,38 +35,40 @@ class Rise:
 
 @dataclass(slots=True)
 class Cluster:
-    """A trend: the term that leads, and those that it explains."""
+    """A trend: its strongest term, and the terms that this explains."""
 
     lead: Rise
     explained: list[Rise] = field(default_factory=list)
 
     @property
     def named(self) -> Rise:
-        """Whose name it goes by: the longest phrase around the lead that most of its stories
-        have, else the lead."""
-        phrases = [one for one in self.explained if _is_within(self.lead.key, one.key)]
-        apt = [one for one in phrases if _share(self.lead, one) >= _MOST]
-        return max([self.lead, *apt], key=lambda one: (_words(one.key), -one.p))
+        """The term that names the trend: the longest phrase that contains the lead and that most
+        of its stories have, or else the lead."""
+        phrases = [rise for rise in self.explained if _is_within(self.lead.key, rise.key)]
+        frequent = [rise for rise in phrases if _share(self.lead, rise) >= _MIN_IN_NAME]
+        return max([self.lead, *frequent], key=lambda rise: (_words(rise.key), -rise.p))
 
     @property
     def aliases(self) -> list[str]:
-        """Keys of other names of the same: neither parts of its name nor wider than it."""
+        """Keys of other names of the trend: terms of the same stories, without parts of its name
+        and topics."""
         name = self.named.key
         return [
-            one.key
-            for one in [self.lead, *self.explained]
-            if min(_share(self.lead, one), _share(one, self.lead)) >= _SAME
-            and not _overlaps(one.key, name)
-            and not one.key.startswith(TOPIC)
+            rise.key
+            for rise in [self.lead, *self.explained]
+            if min(_share(self.lead, rise), _share(rise, self.lead)) >= _MIN_COMMON
+            and not _overlaps(rise.key, name)
+            and not rise.key.startswith(TOPIC)
         ]
 
     @property
     def is_burst(self) -> bool:
-        return any(one.is_burst for one in [self.lead, *self.explained])
+        return any(rise.is_burst for rise in [self.lead, *self.explained])
 
 
 def collapse(rises: Iterable[Rise]) -> list[Cluster]:
-    """The trends, the least likely first. Curated topics come last, as a name says more."""
+    """Merge terms into trends, lowest p-value first. Curated topics come last, because names are
+    more specific."""
     clusters: list[Cluster] = []
     for rise in sorted(rises, key=_order):
         if cause := _cause(rise, clusters):
@@ -78,13 +84,13 @@ def _order(rise: Rise) -> tuple[bool, float, int, int, str]:
 
 
 def _cause(rise: Rise, clusters: Sequence[Cluster]) -> Cluster | None:
-    """The trend that shares the most of its stories, where those of all stronger trends
-    explain that there are so many."""
-    told = frozenset[int]().union(*(one.lead.stories for one in clusters))
-    left = len(rise.stories - told)
-    if left >= FEWEST and tail(left, rise.expected) <= LIKELY:
+    """The trend with the most common stories, if the stronger trends explain the rise; None if
+    the term is a trend of its own."""
+    explained = frozenset[int]().union(*(cluster.lead.stories for cluster in clusters))
+    unexplained = len(rise.stories - explained)
+    if unexplained >= MIN_STORIES and tail(unexplained, rise.expected) <= MAX_P:
         return None
-    best = max(clusters, key=lambda one: len(one.lead.stories & rise.stories), default=None)
+    best = max(clusters, key=lambda c: len(c.lead.stories & rise.stories), default=None)
     return best if best and best.lead.stories & rise.stories else None
 
 
@@ -93,8 +99,8 @@ def _share(whole: Rise, part: Rise) -> float:
 
 
 def _is_within(part: str, phrase: str) -> bool:
-    """Whole words: "gpt" is within "gpt-6", as "protocol" is within "context protocol"."""
-    inner, outer = (f" {' '.join(_PART.split(one))} " for one in (part, phrase))
+    """Whether the phrase contains the words of the part, as "gpt-6" contains "gpt"."""
+    inner, outer = (f" {' '.join(_PART.split(key))} " for key in (part, phrase))
     return inner in outer and part != phrase
 
 
@@ -102,6 +108,6 @@ def _words(key: str) -> int:
     return len(_PART.split(key))
 
 
-def _overlaps(one: str, other: str) -> bool:
-    """Whether they have a word in common: a fragment is no other name."""
-    return bool(set(_PART.split(one)) & set(_PART.split(other)))
+def _overlaps(key: str, other: str) -> bool:
+    """Whether two keys have a word in common."""
+    return bool(set(_PART.split(key)) & set(_PART.split(other)))

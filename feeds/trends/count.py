@@ -18,14 +18,15 @@ from feeds.coordination.revisions import latest_seq
 from feeds.core.bulk import insert_rows, update_rows
 from feeds.core.ids import id_time, lowest_id
 from feeds.models import Item, Source, TermDay, TrendDay
-from feeds.trends.boilerplate import own_terms, strip
+from feeds.trends.boilerplate import own_terms, strip_boilerplate
 from feeds.trends.terms import TOPIC, names_in, terms_of
 
 DAYS = 63
-"""A week that is shown, and 8 weeks before it."""
-AGAIN = 3
+"""Days that are counted: the week that is shown, and 8 weeks before it."""
+RECOUNTED = 3
+"""Last days that are always counted again."""
 RARE, YOUNG = 2, 8
-"""Terms that fewer stories named in all the days are kept for 8 days only: most are like that."""
+"""Terms that fewer than RARE stories mention are deleted after YOUNG days. Most terms are rare."""
 BATCH = 2_000
 T = TypeVar("T")
 
@@ -54,9 +55,9 @@ def count_days(now: datetime, keep: Callable[[], bool] = lambda: True) -> int:
         if not keep():
             return 0
         _count_day(day, before, names)
-    # Only now: who is killed before leaves no day that would not be counted the next time.
+    # Last, so that a run that is killed before this is repeated in full.
     TrendDay.objects.filter(day__in=changed).update(seq=seq)
-    _forget(first, today)
+    _delete_old(first, today)
     return len(changed)
 
 
@@ -72,10 +73,10 @@ def _counted_seq() -> int:
 
 
 def _changed_days(first: date, today: date, seq: int) -> list[date]:
-    last = today - timedelta(days=AGAIN - 1)
+    last = today - timedelta(days=RECOUNTED - 1)
     new = Item.objects.filter(pk__gte=_lowest(first), seq__gt=seq).order_by()
     days = {id_time(pk).date() for pk in new.values_list("pk", flat=True).iterator()}
-    days |= {last + timedelta(days=n) for n in range(AGAIN)}
+    days |= {last + timedelta(days=n) for n in range(RECOUNTED)}
     return sorted(day for day in days if first <= day <= today)
 
 
@@ -85,8 +86,8 @@ def _lowest(day: date) -> int:
 
 def _count_day(day: date, seq: int, names: Mapping[int, str]) -> None:
     articles = list(_articles(day))
-    found = {term: _to_text(stories) for term, stories in tally(articles, names).items()}
-    _write_terms(day, found)
+    stories_by_term = {term: _to_text(stories) for term, stories in tally(articles, names).items()}
+    _write_terms(day, stories_by_term)
     items = Counter(article.source for article in articles)
     sources = {str(source): number for source, number in sorted(items.items())}
     TrendDay.objects.update_or_create(day=day, defaults={"seq": seq, "sources": sources})
@@ -103,18 +104,18 @@ def _articles(day: date) -> Iterator[Article]:
 def tally(articles: Iterable[Article], names: Mapping[int, str]) -> dict[str, dict[int, set[int]]]:
     """{term: {story: sources}} of titles, and of names in the first sentences; a source of a
     copy is negative."""
-    found: defaultdict[str, defaultdict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    tallies: defaultdict[str, defaultdict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
     by_source: defaultdict[int, list[Article]] = defaultdict(list)
     for article in articles:
         by_source[article.source].append(article)
     for source, own in by_source.items():
         name = names.get(source, "")
         unwanted = own_terms(name)
-        titles = strip([article.title for article in own], name)
+        titles = strip_boilerplate([article.title for article in own], name)
         for article, title in zip(own, titles, strict=True):
             for term in _terms(title, article, unwanted):
-                found[term][article.story].add(-source if article.is_copy else source)
-    return {term: dict(stories) for term, stories in found.items()}
+                tallies[term][article.story].add(-source if article.is_copy else source)
+    return {term: dict(stories) for term, stories in tallies.items()}
 
 
 def _terms(title: str, article: Article, unwanted: Iterable[str]) -> set[str]:
@@ -127,25 +128,27 @@ def _to_text(stories: Mapping[int, Iterable[int]]) -> tuple[int, str]:
     return len(rows), json.dumps(rows, separators=(",", ":"))
 
 
-def _write_terms(day: date, found: Mapping[str, tuple[int, str]]) -> None:
+def _write_terms(day: date, stories_by_term: Mapping[str, tuple[int, str]]) -> None:
     """Write only the rows that changed, in short transactions: most rows of a day stay the same."""
     rows = TermDay.objects.filter(day=day).values_list("term", "pk", "stories").iterator()
-    kept = {term: (pk, stories) for term, pk, stories in rows}
-    # In the order of the index, which is walked once then.
-    new = [(day, term, *row) for term, row in sorted(found.items()) if term not in kept]
-    other = [
-        ({"count": count, "stories": text}, [kept[term][0]])
-        for term, (count, text) in found.items()
-        if term in kept and kept[term][1] != text
+    existing = {term: (pk, stories) for term, pk, stories in rows}
+    # In the order of the index, which makes inserts faster.
+    new = [
+        (day, term, *row) for term, row in sorted(stories_by_term.items()) if term not in existing
     ]
-    gone = [pk for term, (pk, _) in kept.items() if term not in found]
+    changed = [
+        ({"count": count, "stories": text}, [existing[term][0]])
+        for term, (count, text) in stories_by_term.items()
+        if term in existing and existing[term][1] != text
+    ]
+    deleted = [pk for term, (pk, _) in existing.items() if term not in stories_by_term]
     for rows_new in _batches(new):
         with transaction.atomic():
             insert_rows(TermDay, ("day", "term", "count", "stories"), rows_new)
-    for rows_other in _batches(other):
+    for rows_other in _batches(changed):
         with transaction.atomic():
             update_rows(TermDay, ("id",), rows_other)
-    for rows_gone in _batches(gone):
+    for rows_gone in _batches(deleted):
         TermDay.objects.filter(pk__in=rows_gone).delete()
 
 
@@ -154,10 +157,11 @@ def _batches(rows: Sequence[T]) -> Iterator[Sequence[T]]:
         yield rows[start : start + BATCH]
 
 
-def _forget(first: date, today: date) -> None:
+def _delete_old(first: date, today: date) -> None:
+    """Delete the counts of old days, and of rare terms before the last days."""
     TrendDay.objects.filter(day__lt=first).delete()
     old = TermDay.objects.filter(day__lt=first)
-    rare = TermDay.objects.values("term").annotate(told=Sum("count")).filter(told__lt=RARE)
+    rare = TermDay.objects.values("term").annotate(total=Sum("count")).filter(total__lt=RARE)
     young = today - timedelta(days=YOUNG)
     rarely = TermDay.objects.filter(day__lt=young, term__in=rare.values("term"))
     for rows in (old, rarely):

@@ -1,4 +1,4 @@
-"""Turn the terms that rose into trends: names as they are written, leading stories, stages."""
+"""Describe the terms that rose as trends: their names, leading stories and stages."""
 
 import math
 from collections import Counter, defaultdict
@@ -11,14 +11,14 @@ from feeds.core.topics import LABELS
 from feeds.models import Item
 from feeds.trends.collapse import Cluster, Rise, collapse
 from feeds.trends.find import WEEK
-from feeds.trends.tallies import Seen
-from feeds.trends.terms import TOPIC, surfaces
+from feeds.trends.tallies import Visible
+from feeds.trends.terms import TOPIC, spellings
 from feeds.trends.types import COOLING, DISPLAYED, SPARKLINE, Trend, stage_of
 
-MOST = 30
+MAX_TRENDS = 30
 MAX_ALIASES = 3
 MAX_STORIES = 60
-"""Stories of a trend, those of the most sources, whose titles are read to name it."""
+"""Stories of a trend whose titles are read to name it: those of the most sources."""
 
 
 class _Title(NamedTuple):
@@ -28,80 +28,83 @@ class _Title(NamedTuple):
     is_copy: bool
 
 
-def describe(seen: Seen, rises: Iterable[Rise]) -> list[Trend]:
-    """The trends, best first."""
+def describe(visible: Visible, rises: Iterable[Rise]) -> list[Trend]:
+    """Return the trends of an audience, best first."""
     clusters = collapse(rises)
-    clusters = sorted(clusters, key=lambda one: -_score(seen, one))[:MOST]
-    titles = _titles(seen, {story for one in clusters for story in _leading(seen, one)})
-    trends = [_describe(seen, cluster, titles) for cluster in clusters]
+    clusters = sorted(clusters, key=lambda cluster: -_score(visible, cluster))[:MAX_TRENDS]
+    titles = _titles(visible, {story for c in clusters for story in _leading(visible, c)})
+    trends = [_describe(visible, cluster, titles) for cluster in clusters]
     return [trend for trend in trends if trend]
 
 
-def _score(seen: Seen, cluster: Cluster) -> float:
-    """Standard deviations above what was expected of the week, times the logarithm of sources;
-    half of it where it is past its height."""
+def _score(visible: Visible, cluster: Cluster) -> float:
+    """The excess of the week in standard deviations, times the logarithm of the number of
+    sources. Halved for trends that are cooling."""
     lead = cluster.lead
     excess = (len(lead.stories) - lead.expected.mean) / math.sqrt(lead.expected.mean + 0.5)
-    score = max(excess, 0.1) * math.log(1 + len(_sources(seen, lead)))
-    return score / 2 if _stage(seen, cluster.named) == COOLING else score
+    score = max(excess, 0.1) * math.log(1 + len(_sources(visible, lead)))
+    return score / 2 if _stage(visible, cluster.named) == COOLING else score
 
 
-def _stage(seen: Seen, rise: Rise) -> str:
-    place = seen.tallies.place(rise.key)
-    days = tuple(int(number) for number in seen.counts[place, -8:])
-    return stage_of(days, sum(seen.past[place, : WEEK[0]]) / WEEK[0])
+def _stage(visible: Visible, rise: Rise) -> str:
+    place = visible.tallies.place(rise.key)
+    days = tuple(int(number) for number in visible.counts[place, -8:])
+    return stage_of(days, sum(visible.past[place, : WEEK[0]]) / WEEK[0])
 
 
-def _sources(seen: Seen, rise: Rise) -> set[int]:
-    told = seen.stories(seen.tallies.place(rise.key), WEEK[0])
-    return set().union(*told.values())
+def _sources(visible: Visible, rise: Rise) -> set[int]:
+    stories = visible.stories(visible.tallies.place(rise.key), WEEK[0])
+    return set().union(*stories.values())
 
 
-def _leading(seen: Seen, cluster: Cluster) -> list[int]:
-    told = seen.stories(seen.tallies.place(cluster.named.key), WEEK[0])
-    return sorted(told, key=lambda story: (-len(told[story]), -story))[:MAX_STORIES]
+def _leading(visible: Visible, cluster: Cluster) -> list[int]:
+    """The stories of a trend with the most sources."""
+    stories = visible.stories(visible.tallies.place(cluster.named.key), WEEK[0])
+    return sorted(stories, key=lambda story: (-len(stories[story]), -story))[:MAX_STORIES]
 
 
-def _titles(seen: Seen, stories: Collection[int]) -> dict[int, list[_Title]]:
-    """{story: titles of the items of the week that can be seen}, the oldest first."""
-    week = datetime.combine(seen.tallies.today - timedelta(days=DISPLAYED - 1), time(), UTC)
-    visible = {
+def _titles(visible: Visible, stories: Collection[int]) -> dict[int, list[_Title]]:
+    """{story id: titles of its visible items of the week}, oldest first."""
+    week = datetime.combine(visible.tallies.today - timedelta(days=DISPLAYED - 1), time(), UTC)
+    visible_sources = {
         source
-        for source, is_seen in zip(seen.tallies.sources, seen.visible, strict=True)
+        for source, is_seen in zip(visible.tallies.sources, visible.visible, strict=True)
         if is_seen
     }
     items = Item.objects.filter(story__in=list(stories), pk__gte=lowest_id(week)).order_by("pk")
-    found: defaultdict[int, list[_Title]] = defaultdict(list)
+    titles: defaultdict[int, list[_Title]] = defaultdict(list)
     for pk, story, title, copy_of, source in items.values_list(
         "pk", "story_id", "title", "copy_of", "source_id"
     ):
-        if source in visible:
-            found[story].append(_Title(pk, story, title, copy_of is not None))
-    return dict(found)
+        if source in visible_sources:
+            titles[story].append(_Title(pk, story, title, copy_of is not None))
+    return dict(titles)
 
 
-def _describe(seen: Seen, cluster: Cluster, titles: Mapping[int, list[_Title]]) -> Trend | None:
+def _describe(
+    visible: Visible, cluster: Cluster, titles: Mapping[int, list[_Title]]
+) -> Trend | None:
     named = cluster.named
-    place = seen.tallies.place(named.key)
-    told = seen.stories(place, WEEK[0])
-    stories = [story for story in told if titles.get(story)]
+    place = visible.tallies.place(named.key)
+    sources_of = visible.stories(place, WEEK[0])
+    stories = [story for story in sources_of if titles.get(story)]
     if not stories:
-        return None  # they were deleted, or grouped anew, while this was counted
-    written = [one.title for story in stories for one in titles[story]]
-    days = [int(number) for number in seen.counts[place]]
-    lead = max(stories, key=lambda story: (len(told[story]), titles[story][-1].id))
+        return None  # the stories were deleted or regrouped meanwhile
+    all_titles = [title.title for story in stories for title in titles[story]]
+    days = [int(number) for number in visible.counts[place]]
+    lead = max(stories, key=lambda story: (len(sources_of[story]), titles[story][-1].id))
     return Trend(
         key=named.key,
-        label=label_of(named.key, written),
-        aliases=_aliases(cluster, written, named.key),
-        stories=len(told),
+        label=label_of(named.key, all_titles),
+        aliases=_aliases(cluster, all_titles, named.key),
+        stories=len(sources_of),
         before=sum(days[WEEK[0] - DISPLAYED : WEEK[0]]),
-        sources=len(set().union(*told.values())),
-        stage=_stage(seen, cluster.named),
+        sources=len(set().union(*sources_of.values())),
+        stage=_stage(visible, cluster.named),
         sparkline=tuple(days[-SPARKLINE:]),
         story_id=lead,
-        story_title=next((one for one in titles[lead] if not one.is_copy), titles[lead][0]).title,
-        score=round(_score(seen, cluster), 3),
+        story_title=next((t for t in titles[lead] if not t.is_copy), titles[lead][0]).title,
+        score=round(_score(visible, cluster), 3),
         expected=round(named.expected.mean, 2),
         is_burst=cluster.is_burst,
         began=id_time(min(titles[story][0].id for story in stories)).date(),
@@ -114,10 +117,13 @@ def _aliases(cluster: Cluster, titles: list[str], name: str) -> tuple[str, ...]:
 
 
 def label_of(key: str, titles: Iterable[str]) -> str:
-    """The term as most of these titles write it; of two, the one with more capitals."""
+    """The term as most of these titles write it. Of two frequent forms, the one with more
+    capitals."""
     if key.startswith(TOPIC):
         slug = key.removeprefix(TOPIC)
         return LABELS.get(slug, slug)
-    written = Counter(shown for title in titles for found, shown in surfaces(title) if found == key)
-    best = max(written, key=lambda one: (written[one], sum(map(str.isupper, one)), one), default="")
+    forms = Counter(
+        form for title in titles for form_key, form in spellings(title) if form_key == key
+    )
+    best = max(forms, key=lambda f: (forms[f], sum(map(str.isupper, f)), f), default="")
     return best or key

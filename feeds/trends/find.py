@@ -1,4 +1,4 @@
-"""Find the trends in what somebody may see. Only the worker does so."""
+"""Find the terms that rose significantly, for one audience. Only the worker does this."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,32 +7,32 @@ from typing import Any
 
 from feeds.trends.burst import (
     FALSE_ALARMS,
-    FEWEST,
+    MIN_STORIES,
     PRIOR,
     Bin,
-    Count,
     Expected,
+    WindowTest,
     bin_of,
-    counted,
+    capped_count,
     expect,
     find_bursts,
 )
 from feeds.trends.collapse import Rise
 from feeds.trends.count import DAYS
-from feeds.trends.tallies import PAST, Seen, is_known
+from feeds.trends.tallies import PAST_DAYS, Visible, is_known
 from feeds.trends.types import DISPLAYED
 
 SHOWN_FALSELY = 0.5
-"""A day, of the terms that rose within a week: the page may err more often than an alert, and
-most of these are the same from day to day."""
+"""Allowed false alarms per day of the page's weekly trends. More than for alerts, because most of
+them stay the same from day to day."""
 _LEAST = 2.0
-"""Standard deviations above which a term is worth an exact test."""
+"""Excess in standard deviations from which a term gets an exact test."""
 TODAY, TWO_DAYS, WEEK = [DAYS - 1], [DAYS - 2, DAYS - 1], list(range(DAYS - DISPLAYED, DAYS))
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
-    """A term in a window, as found: who told its stories."""
+class _Candidate:
+    """A term that is tested in a time window. `stories` is {story id: source ids}."""
 
     term: int
     stories: dict[int, set[int]]
@@ -44,68 +44,78 @@ class _Tried:
         return set().union(*self.stories.values())
 
 
-def find_rises(seen: Seen) -> list[Rise]:
-    """The terms that more is told of than their past lets expect: within two days, which is a
-    burst, or within a week."""
-    bursts = _beyond(seen, [TODAY, TWO_DAYS], DAYS - len(TWO_DAYS), FALSE_ALARMS)
-    weeks = _beyond(seen, [WEEK], DAYS - DISPLAYED, SHOWN_FALSELY)
-    found = {one.key: one for one in _rises(seen, weeks, is_burst=False)}
-    return list((found | {one.key: one for one in _rises(seen, bursts, is_burst=True)}).values())
+def find_rises(visible: Visible) -> list[Rise]:
+    """Return the terms that more stories mention than their past predicts, within one or two
+    days (a burst) or within a week."""
+    bursts = _significant(visible, [TODAY, TWO_DAYS], DAYS - len(TWO_DAYS), FALSE_ALARMS)
+    weeks = _significant(visible, [WEEK], DAYS - DISPLAYED, SHOWN_FALSELY)
+    rises = {rise.key: rise for rise in _rises(visible, weeks, is_burst=False)}
+    rises |= {rise.key: rise for rise in _rises(visible, bursts, is_burst=True)}
+    return list(rises.values())
 
 
-def _beyond(
-    seen: Seen, windows: Sequence[Sequence[int]], end: int, rate: float
-) -> list[tuple[_Tried, float]]:
-    """Terms with the p-value of their best window, by the 56 days before the day `end`."""
+def _significant(
+    visible: Visible, windows: Sequence[Sequence[int]], end: int, rate: float
+) -> list[tuple[_Candidate, float]]:
+    """Test all terms in these windows. Return the significant ones with their lowest p-value.
+
+    The prediction comes from the 56 days before day `end`. `rate` is the allowed number of false
+    alarms.
+    """
     tested: Counter[Bin] = Counter()
-    tried: list[_Tried] = []
+    tested_terms: list[_Candidate] = []
     for window in windows:
-        means, candidates = _candidates(seen, window, end)
+        means, candidates = _candidates(visible, window, end)
         tested.update(means)
-        tried += [_try(seen, int(term), window, end) for term in candidates]
-    fit = [one for one in tried if len(one.sources) >= FEWEST]
-    tests = [
-        Count(number, counted(one.stories.values()), one.expected, one.past)
-        for number, one in enumerate(fit)
+        tested_terms += [_predict(visible, int(term), window, end) for term in candidates]
+    widely_covered = [
+        candidate for candidate in tested_terms if len(candidate.sources) >= MIN_STORIES
     ]
-    best: dict[int, tuple[_Tried, float]] = {}
+    tests = [
+        WindowTest(number, capped_count(c.stories.values()), c.expected, c.past)
+        for number, c in enumerate(widely_covered)
+    ]
+    best: dict[int, tuple[_Candidate, float]] = {}
     for number, p in find_bursts(tests, tested, rate).items():
-        one = fit[number]
-        if one.term not in best or p < best[one.term][1]:
-            best[one.term] = one, p
+        candidate = widely_covered[number]
+        if candidate.term not in best or p < best[candidate.term][1]:
+            best[candidate.term] = candidate, p
     return list(best.values())
 
 
-def _candidates(seen: Seen, window: Sequence[int], end: int) -> tuple[Counter[Bin], Any]:
-    """How many terms are tested, by `bin_of` their mean, and those that stand out."""
+def _candidates(visible: Visible, window: Sequence[int], end: int) -> tuple[Counter[Bin], Any]:
+    """Return the number of tested terms by `bin_of` their mean, and the indices of those that may
+    be significant."""
     import numpy as np
 
-    days = sum(seen.factors[end - PAST : end]) or 1.0
-    share = sum(seen.factors[day] for day in window) / max(days, 1.0)
-    means = (seen.past[:, end - PAST : end].sum(axis=1) + PRIOR) * share
-    told = seen.counts[:, window].sum(axis=1)
-    known, past = is_known(seen), _past(seen, window, end)
+    days = sum(visible.factors[end - PAST_DAYS : end]) or 1.0
+    share = sum(visible.factors[day] for day in window) / max(days, 1.0)
+    means = (visible.past[:, end - PAST_DAYS : end].sum(axis=1) + PRIOR) * share
+    stories = visible.counts[:, window].sum(axis=1)
+    known, past = is_known(visible), _past(visible, window, end)
     bins = Counter(bin_of(mean, past) for mean in means[known].tolist())
-    excess = (told - means) / np.sqrt(means + 0.5)
-    return bins, np.flatnonzero(known & (told >= FEWEST) & (excess >= _LEAST))
+    excess = (stories - means) / np.sqrt(means + 0.5)
+    return bins, np.flatnonzero(known & (stories >= MIN_STORIES) & (excess >= _LEAST))
 
 
-def _past(seen: Seen, window: Sequence[int], end: int) -> int:
-    """How many such windows are known of before the day `end`."""
-    return max(round(sum(seen.factors[end - PAST : end]) / len(window)), 1)
+def _past(visible: Visible, window: Sequence[int], end: int) -> int:
+    """The number of windows of this length with data before day `end`."""
+    return max(round(sum(visible.factors[end - PAST_DAYS : end]) / len(window)), 1)
 
 
-def _try(seen: Seen, term: int, window: Sequence[int], end: int) -> _Tried:
-    past = seen.past[term, end - PAST : end].tolist()
-    first = end - PAST
-    expected = expect(past, seen.factors[first:], [day - first for day in window])
-    return _Tried(term, seen.stories(term, window[0]), expected, _past(seen, window, end))
+def _predict(visible: Visible, term: int, window: Sequence[int], end: int) -> _Candidate:
+    past = visible.past[term, end - PAST_DAYS : end].tolist()
+    first = end - PAST_DAYS
+    expected = expect(past, visible.factors[first:], [day - first for day in window])
+    return _Candidate(term, visible.stories(term, window[0]), expected, _past(visible, window, end))
 
 
-def _rises(seen: Seen, found: Iterable[tuple[_Tried, float]], *, is_burst: bool) -> Iterator[Rise]:
-    """With the stories of the whole week, which are shown."""
-    for one, p in found:
-        stories = frozenset(seen.stories(one.term, WEEK[0]))
-        key = seen.tallies.terms[one.term]
-        week = _try(seen, one.term, WEEK, WEEK[0]).expected
+def _rises(
+    visible: Visible, significant: Iterable[tuple[_Candidate, float]], *, is_burst: bool
+) -> Iterator[Rise]:
+    """Turn significant terms into rises with the stories of the whole week."""
+    for candidate, p in significant:
+        stories = frozenset(visible.stories(candidate.term, WEEK[0]))
+        key = visible.tallies.terms[candidate.term]
+        week = _predict(visible, candidate.term, WEEK, WEEK[0]).expected
         yield Rise(key, stories, week, p, is_burst)

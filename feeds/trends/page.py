@@ -1,4 +1,4 @@
-"""What the pages of trends show: the list with what a reader follows, and one term's stories."""
+"""The page of one term: its stories of the last 30 days, as one reader sees them."""
 
 import json
 from collections import Counter, defaultdict
@@ -29,7 +29,12 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class TermPage:
-    """`sparkline` is stories a day of the last 30, today's last; `stories` the newest first."""
+    """A term as its page shows it.
+
+    `sparkline` are the stories per day of the last 30 days, today last. `week` is their number in
+    the last 7 days, `before` in the 7 days before, `total` in all. `stories` are the newest, newest
+    first. `stage` is "" if the term was not mentioned in the last week.
+    """
 
     key: str
     label: str
@@ -42,14 +47,14 @@ class TermPage:
 
 
 def term_page(user: User, key: str, now: datetime) -> TermPage | None:
-    """The stories of the last 30 days whose titles name the term; None where the reader may
-    see none. Five queries."""
-    told = _told(user, key, now)
-    shown = sorted({story for stories in told.values() for story in stories}, reverse=True)
+    """Return the page of a term, or None if the reader can see no story on it. Makes five
+    queries."""
+    by_day = _stories_by_day(user, key, now)
+    shown = sorted({story for stories in by_day.values() for story in stories}, reverse=True)
     stories = _stories(user, shown[:MAX_STORIES], now)
     if not stories:
         return None
-    days = tuple(len(told.get(day, ())) for day in range(SPARKLINE))
+    days = tuple(len(by_day.get(day, ())) for day in range(SPARKLINE))
     earlier = days[:-DISPLAYED]
     return TermPage(
         key=key,
@@ -63,21 +68,21 @@ def term_page(user: User, key: str, now: datetime) -> TermPage | None:
     )
 
 
-def _told(user: User, key: str, now: datetime) -> Mapping[int, set[int]]:
-    """{day, 0 the oldest of the last 30: stories told by sources that the reader may see}."""
+def _stories_by_day(user: User, key: str, now: datetime) -> Mapping[int, set[int]]:
+    """{day: ids of stories by sources that the reader can see}; day 0 is the oldest of 30."""
     visible = set(Source.objects.visible_to(user).values_list("pk", flat=True))
     first = now.astimezone(UTC).date() - timedelta(days=SPARKLINE - 1)
     rows = TermDay.objects.filter(term=key, day__gte=first)
-    found: defaultdict[int, set[int]] = defaultdict(set)
+    by_day: defaultdict[int, set[int]] = defaultdict(set)
     for day, stories in rows.values_list("day", "stories"):
         for story, *sources in json.loads(stories):
             if visible & {abs(source) for source in sources}:
-                found[(day - first).days].add(story)
-    return found
+                by_day[(day - first).days].add(story)
+    return by_day
 
 
 def _stories(user: User, ids: list[int], now: datetime) -> list[Coverage]:
-    """Those that are still there; a story that was merged shows up under its new id."""
+    """The stories that still exist. Merged stories are counted under their new id."""
     first = lowest_id(now - timedelta(days=SPARKLINE + DISPLAYED))
     stories = Story.objects.in_bulk(ids)
     items: defaultdict[int, list[Item]] = defaultdict(list)

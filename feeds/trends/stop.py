@@ -1,4 +1,4 @@
-"""Words that name nothing: they may stand inside a phrase and are no term of their own. Pure."""
+"""Stop words of trends: words that are no terms. They may occur inside a phrase. Pure."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -118,7 +118,7 @@ PLAIN = _words(
 )
 
 ALONE = _words("ai ki ia model tool open source code data image text language game world")
-"""No term by themselves either, but the beginnings of names: Model Context Protocol."""
+"""Words that are no terms by themselves, but may start one: Model Context Protocol."""
 
 STOP = FUNCTION | TIME | BOILERPLATE | PLAIN
-"""No term by itself, and no end of a phrase."""
+"""Words that are no terms by themselves and cannot start or end a phrase."""

@@ -1,6 +1,6 @@
-"""The counts of all days in memory, and what they are for those who see some of the sources.
+"""The counts of all days in memory, and the part of them that an audience can see.
 
-Only the worker loads it: numpy is imported where it is used.
+Only the worker needs this module's functions, so they import numpy themselves.
 """
 
 import json
@@ -15,28 +15,31 @@ from typing import Any
 from django.db.models import Sum
 
 from feeds.models import Source, TermDay, TrendDay
-from feeds.trends.burst import FEWEST
+from feeds.trends.burst import MIN_STORIES
 from feeds.trends.count import DAYS, RARE, YOUNG
 
 CHUNK = 20_000
-PAST = 56
-WATCHED = 7
-"""Days that a source must have been watched: before, nobody knows what it writes usually."""
-_FIRST_PART = 0.1
-"""A source's past begins with the day that has brought so much of it: a feed may keep one post
-of long ago at its top."""
+PAST_DAYS = 56
+"""Days before a window from which the usual number of stories is estimated."""
+MIN_DAYS_KNOWN = 7
+"""Days for which a source must have been polled before its items count."""
+_START_SHARE = 0.1
+"""A source's past starts on the day by which it had published this fraction of its items, because
+a feed may keep a single very old post."""
 _KINDS = {"term": "i", "day": "h", "story": "q", "start": "q", "teller": "i", "is_copy": "b"}
-"""Of the arrays of Tallies, the smallest that do: there may be millions of each."""
+"""Array types of the columns of Tallies. They are small, because there may be millions of rows."""
 _EVEN = 50.0
-"""Items of an even week that the weekdays' shares begin with."""
+"""Prior of the weekday factors: items of a week with equal days."""
 
 
 @dataclass(frozen=True)
 class Tallies:
-    """A group is a story that names a term on a day; `tellers` are places in `sources`.
+    """All counts in arrays. A group is a story that mentions a term on a day.
 
-    All are arrays: `term`, `day` (0 the oldest), `story` and `start` by group, in the order of
-    terms; `teller` and `is_copy` from `start` of a group to that of the next.
+    `term` (index in `terms`), `day` (0 is the oldest) and `story` (id) have a value per group, in
+    the order of terms. The sources of group g are `teller[start[g]:start[g + 1]]`, as indices of
+    `sources`; `is_copy` tells for each whether it published only a copy. `items` is {source id:
+    items per day}, `since` {source id: when it was added}.
     """
 
     today: date
@@ -65,7 +68,9 @@ def load(today: date) -> Tallies:
     import numpy as np
 
     first = today - timedelta(days=DAYS - 1)
-    known = TermDay.objects.values("term").annotate(told=Sum("count")).filter(told__gte=FEWEST)
+    known = (
+        TermDay.objects.values("term").annotate(total=Sum("count")).filter(total__gte=MIN_STORIES)
+    )
     rows = TermDay.objects.filter(day__gte=first, day__lte=today, term__in=known.values("term"))
     terms: dict[str, int] = {}
     places: dict[int, int] = {}
@@ -100,7 +105,7 @@ def _read_row(
 
 
 def _items(first: date, today: date) -> dict[int, list[int]]:
-    """{source id: items by day}."""
+    """{source id: items per day}"""
     found: defaultdict[int, list[int]] = defaultdict(lambda: [0] * DAYS)
     days = TrendDay.objects.filter(day__gte=first, day__lte=today)
     for day, sources in days.values_list("day", "sources"):
@@ -110,10 +115,13 @@ def _items(first: date, today: date) -> dict[int, list[int]]:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The tallies of some sources. `counts` is [terms, days] of stories; `past` the same of the
-    stories that all sources would have told, had they been watched all the time; `factors` how
-    much of a mean day each day has; `visible` [sources] says whose tellings count."""
+class Visible:
+    """The part of the tallies that an audience can see.
+
+    `counts` [terms, days] are stories. `past` [terms, days] are stories extrapolated to what
+    there would be if all sources had been polled the whole time. `factors` are the volume of each
+    day relative to the mean. `visible` [sources] is whether the audience can see a source.
+    """
 
     tallies: Tallies
     counts: Any
@@ -122,8 +130,8 @@ class Seen:
     visible: Any
 
     def stories(self, term: int, first: int) -> dict[int, set[int]]:
-        """{story: ids of its sources} of a term, from the day `first` on. Where all that can
-        be seen are copies, one of them counts."""
+        """{story id: ids of its sources} for a term from day `first` on. If only copies of a
+        story are visible, one of them counts."""
         import numpy as np
 
         t = self.tallies
@@ -145,8 +153,8 @@ class Seen:
         return {story: {source} for story, source in copied.items()} | dict(own)
 
 
-def see(tallies: Tallies, sources: Collection[int]) -> Seen:
-    """What those who may see `sources`, and no others, can know."""
+def restrict_to(tallies: Tallies, sources: Collection[int]) -> Visible:
+    """Compute what users who can see exactly these sources can know."""
     import numpy as np
 
     watched = _watched(tallies, sources)
@@ -158,52 +166,52 @@ def see(tallies: Tallies, sources: Collection[int]) -> Seen:
     else:
         longest = np.zeros(0)
     counts = np.bincount(place, longest > 0, shape[0] * DAYS).reshape(shape)
-    weights = np.where(longest > 0, PAST / np.maximum(longest, 1), 0)
+    weights = np.where(longest > 0, PAST_DAYS / np.maximum(longest, 1), 0)
     past = np.bincount(place, weights, shape[0] * DAYS).reshape(shape)
-    # Whether a rare term of long ago is still kept depends on others' sources too: to all it
-    # was told of as often as one that is just not kept.
+    # Whether old counts of a rare term still exist depends on sources that this audience may not
+    # see. Therefore every rare term gets the count of the most frequent deleted one.
     old = counts[:, : DAYS - YOUNG].sum(axis=1) < RARE
     past[old, : DAYS - YOUNG] = (RARE - 1) / (DAYS - YOUNG)
-    return Seen(tallies, counts, past, _factors(tallies, watched), by_place > 0)
+    return Visible(tallies, counts, past, _factors(tallies, watched), by_place > 0)
 
 
 def _watched(tallies: Tallies, sources: Collection[int]) -> dict[int, int]:
-    """{source id: days, 56 at most, that are known of it before the last one}; those that are
-    known for less than a week are left out."""
-    found = {}
+    """{source id: days, at most 56, of which its items are known}, without sources that are known
+    for less than a week."""
+    days_known = {}
     for source in sources:
         since = (tallies.today - tallies.since.get(source, tallies.today)).days
-        days = min(max(since, _days_of(tallies.items.get(source, []))), PAST)
-        if days >= WATCHED:
-            found[source] = days
-    return found
+        days = min(max(since, _days_of(tallies.items.get(source, []))), PAST_DAYS)
+        if days >= MIN_DAYS_KNOWN:
+            days_known[source] = days
+    return days_known
 
 
 def _days_of(items: list[int]) -> int:
-    """How many days ago a source's past begins, by what its feed brought when it was new."""
-    least, told = _FIRST_PART * sum(items), 0
+    """How many days ago a source's past starts, by the dates of its items."""
+    least, total = _START_SHARE * sum(items), 0
     for day, number in enumerate(items):
-        told += number
-        if told and told >= least:
+        total += number
+        if total and total >= least:
             return DAYS - 1 - day
     return 0
 
 
 def _factors(tallies: Tallies, watched: Mapping[int, int]) -> list[float]:
-    """Each day's weekday as a part of a mean day, 0 where nothing came at all."""
+    """The usual volume of each day's weekday relative to the mean; 0 for days without items."""
     totals = [0] * DAYS
     for source in watched:
         for day, number in enumerate(tallies.items.get(source, [])):
             totals[day] += number
     weekdays: dict[int, float] = dict.fromkeys(range(7), _EVEN / 7)
     days = Counter(day % 7 for day in range(DAYS - 1) if totals[day])
-    for day in range(DAYS - 1):  # the last one is not over
+    for day in range(DAYS - 1):  # today is not over
         weekdays[day % 7] += totals[day] / (days[day % 7] or 1)
     mean = sum(weekdays.values()) / 7
     is_empty = [not total and day < DAYS - 1 for day, total in enumerate(totals)]
     return [0.0 if is_empty[day] else weekdays[day % 7] / mean for day in range(DAYS)]
 
 
-def is_known(seen: Seen) -> Any:
+def is_known(visible: Visible) -> Any:
     """Return a boolean array [terms]: whether enough stories name the term to test it."""
-    return seen.counts.sum(axis=1) >= FEWEST
+    return visible.counts.sum(axis=1) >= MIN_STORIES

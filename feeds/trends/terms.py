@@ -1,7 +1,7 @@
-"""The terms of a title: names and noun phrases of one to four words, each under one key. Pure.
+"""Extract the terms of a title: candidates for names and phrases of one to four words. Pure.
 
-No model: spans between stop words and signs, and every run of their words. What of it means
-something is found out by counting; see burst.
+There is no model: every run of words between stop words and punctuation is a term. Counting shows
+which of them mean something, see feeds.trends.burst. A term has one key for all its spellings.
 """
 
 import re
@@ -14,14 +14,15 @@ from feeds.trends.stop import ALONE, STOP
 LONGEST = 4
 MAX_CHARACTERS = 60
 MAX_WORDS = 40
-"""Words of a title that are read, and terms of one that are kept: a feed may put a book there."""
+"""Words of a title that are read. Some feeds have very long titles."""
 MAX_TERMS = 60
+"""Terms of a title that are returned."""
 MAX_TEXT = 400
-"""Characters of a text that are read: news say at the start whom they are about."""
+"""Characters of a text that are read. News articles name their subject at the start."""
 TOPIC = "#"
-"""A key that begins with it is the slug of a curated topic."""
+"""Prefix of the keys of curated topics, which are followed by the slug."""
 
-# Joined by a hyphen, a point or an apostrophe, they are one: GPT-4.1, o'reilly, node.js.
+# Words joined by a hyphen, point or apostrophe are one word: GPT-4.1, o'reilly, node.js.
 _WORD = re.compile(r"[^\W_]+(?:[-‐‑.'’+&][^\W_]+)*\+{0,2}")
 _REST = r"(?:\w|[.'’-](?=\w))*"
 _NAME = re.compile(rf"(?<=[\w,;] )[A-ZÀ-Þ]{_REST}(?: [A-ZÀ-Þ\d]{_REST}){{0,3}}")
@@ -33,40 +34,40 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _SHORT = {"ai", "ki", "ia", "eu", "uk", "un", "xr", "vr", "ar", "5g", "6g"}
 _JOINING = frozenset("of for de la du des von van der di del da do".split())  # noqa: SIM905
 _LONG_SCRIPT = 12
-"""Characters of a word that is not of letters with spaces between: Chinese or Thai has whole
-sentences without one, and what stands in them is no word."""
+"""Longest term in scripts without spaces, such as Chinese or Thai, where longer runs are
+sentences."""
 
 
 def terms_of(title: str, boilerplate: Iterable[str] = ()) -> tuple[str, ...]:
-    """The keys of the terms that stand in `title`, each once, in their order.
+    """Return the keys of the terms in `title`, in their order, without duplicates.
 
-    `boilerplate` are keys that mean nothing here: the source's own name, above all.
+    `boilerplate` are keys to leave out, such as those of the source's own name.
     """
     unwanted = set(boilerplate)
-    found: dict[str, None] = {}
+    keys: dict[str, None] = {}
     for span in _spans(title):
         for key in _runs(span):
             if key not in unwanted and len(key) <= MAX_CHARACTERS:
-                found[key] = None
-    return tuple(found)[:MAX_TERMS]
+                keys[key] = None
+    return tuple(keys)[:MAX_TERMS]
 
 
 def names_in(text: str, boilerplate: Iterable[str] = ()) -> tuple[str, ...]:
-    """The keys of the names in running text: words that begin with a capital or have one or a
-    figure within, other than at the beginning of a sentence; only the first words are read."""
+    """Return the keys of the names in running text: capitalised words that do not start a
+    sentence. Only the first MAX_TEXT characters are read."""
     unwanted = set(boilerplate)
-    found: dict[str, None] = {}
+    keys: dict[str, None] = {}
     for match in _NAME.finditer(unicodedata.normalize("NFKC", text)[:MAX_TEXT]):
         tokens = _tokens(match[0])[:LONGEST]
         for key in (" ".join(tokens), *tokens):
             if key not in unwanted and len(key) <= MAX_CHARACTERS and key in set(_runs(tokens)):
-                found[key] = None
-    return tuple(found)[:MAX_TERMS]
+                keys[key] = None
+    return tuple(keys)[:MAX_TERMS]
 
 
 def key_of(text: str) -> str:
-    """The key under which a reader's own words are counted: "GPT 5", "gpt5" and "GPT-5" have
-    the same; "" where nothing is left that could be counted."""
+    """Return the key of a term that a reader entered, or "" if it is not one term. "GPT 5",
+    "gpt5" and "GPT-5" have the same key."""
     spans = list(_spans(text))
     if len(spans) != 1 or len(spans[0]) > LONGEST:
         return ""
@@ -74,8 +75,8 @@ def key_of(text: str) -> str:
     return key if key in set(_runs(spans[0])) and len(key) <= MAX_CHARACTERS else ""
 
 
-def surfaces(title: str) -> Iterator[tuple[str, str]]:
-    """(key, as it is written here) of each run of words in a title: to name a trend."""
+def spellings(title: str) -> Iterator[tuple[str, str]]:
+    """Yield (key, spelling in this title) of each run of words, to find the name of a trend."""
     for text in _BREAK.split(title):
         words = [match.span() for match in _WORD.finditer(text)][:MAX_WORDS]
         for start in range(len(words)):
@@ -85,14 +86,14 @@ def surfaces(title: str) -> Iterator[tuple[str, str]]:
 
 
 def _spans(title: str) -> Iterator[list[str]]:
-    """The runs of words between signs."""
+    """Yield the tokens of each part between punctuation."""
     for text in _BREAK.split(unicodedata.normalize("NFKC", title)[:1000]):
         if tokens := _tokens(text):
             yield tokens[:MAX_WORDS]
 
 
 def _tokens(text: str) -> list[str]:
-    """The keys of its words; a name and the number after it are one word."""
+    """Return the normalised words. A name and a version after it are joined by a hyphen."""
     tokens: list[str] = []
     for word in _WORD.findall(text):
         for token in _split(_POSSESSIVE.sub("", word).lower()):
@@ -111,8 +112,8 @@ def _is_version(name: str, number: str) -> bool:
 
 @lru_cache(maxsize=100_000)
 def _split(word: str) -> tuple[str, ...]:
-    """A name with its version stays whole, other parts that hyphens join are words:
-    "open-source" is "open source", "gpt5" is "gpt-5"."""
+    """Split a word at hyphens, and a name from its version: "open-source" is ("open", "source"),
+    "gpt5" is ("gpt", "5")."""
     parts = tuple(re.split(r"[-‐‑]", word))
     if len(parts) == 1:
         match = _VERSIONED.fullmatch(word)
@@ -123,7 +124,7 @@ def _split(word: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=100_000)
 def _singular(word: str) -> str:
-    """ "agents" is "agent"; short words, and those in -ss, -us and -is, are left alone."""
+    """Remove the plural s, except from short words and words in -ss, -us and -is."""
     if len(word) < 5 or not word.isascii() or word.endswith(("ss", "us", "is", "ous")):
         return word
     if word.endswith("ies") and len(word) > 5:
@@ -135,25 +136,25 @@ def _singular(word: str) -> str:
 
 def _runs(tokens: list[str]) -> Iterator[str]:
     for start, first in enumerate(tokens):
-        if not _may_end(first):
+        if not _can_delimit(first):
             continue
         if "-" in first:
-            yield first.partition("-")[0]  # GPT-5 and GPT-6 are both news of GPT
+            yield first.partition("-")[0]  # GPT-5 and GPT-6 both count for GPT
         for end in range(start + 1, min(start + LONGEST, len(tokens)) + 1):
-            if _may_end(tokens[end - 1]):
+            if _can_delimit(tokens[end - 1]):
                 yield from _phrase(tokens[start:end])
 
 
 def _phrase(tokens: list[str]) -> Iterator[str]:
-    """A run is a term unless a word without meaning stands within it, small ones apart that
-    join a name: "University of Toronto"."""
+    """Yield the run as a term unless it contains a stop word. Prepositions inside names, such as
+    "University of Toronto", are allowed."""
     if any(token in STOP and token not in _JOINING for token in tokens[1:-1]):
         return
     if len(tokens) > 1 or not _is_common(tokens[0]):
         yield " ".join(tokens)
 
 
-def _may_end(token: str) -> bool:
+def _can_delimit(token: str) -> bool:
     return token not in STOP and _singular(token) not in STOP and not token[:1].isdigit()
 
 

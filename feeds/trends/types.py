@@ -1,22 +1,22 @@
-"""What a trend is, as pages, programs and digests see it. Pure."""
+"""A trend, as pages, the API and digests use it. Pure."""
 
 from dataclasses import dataclass
 from datetime import date
 
 DISPLAYED = 7
-"""Days that are compared with as many before."""
+"""Days of the period that is shown. It is compared with the same number of days before."""
 SPARKLINE = 30
 NEW, CLIMBING, PEAK, COOLING = "new", "climbing", "peak", "cooling"
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A term that more stories are about than usual, of those that its reader may see.
+    """A term that more stories than usual mention, among those that a reader can see.
 
-    `key` names it in addresses; `sparkline` is stories a day, the last one today's, which is
-    not over; `stories` and `sources` are of the last 7 days, `before` of the 7 days before
-    them; `is_burst` says that the last two days alone show it; `score` orders trends of one
-    reader at one time.
+    `key` identifies it in URLs, `label` is its name. `stories` and `sources` count the last 7
+    days, `before` the stories of the 7 days before, `expected` those that the past predicts.
+    `sparkline` are stories per day, today last. `is_burst` is whether the last two days alone are
+    significant. `score` orders the trends of one board.
     """
 
     key: str
@@ -36,7 +36,7 @@ class Trend:
 
     @property
     def explanation(self) -> str:
-        """Why it is one, in words."""
+        """Why the term is a trend, as a sentence for the reader."""
         usual = round(self.expected)
         past = f"usually {usual}" if usual else "usually none"
         return (
@@ -46,8 +46,11 @@ class Trend:
 
 
 def stage_of(days: tuple[int, ...], before: float) -> str:
-    """Where it stands, from its last 8 days of stories, today's last, and how many the weeks
-    before had a day. Today is not over: it counts where it has more than yesterday already."""
+    """Return the stage of a trend: NEW, CLIMBING, PEAK or COOLING.
+
+    `days` are the stories of the last 8 days, today last; `before` is the mean per day of the
+    weeks before. Today is not over, so it counts only if it exceeds yesterday.
+    """
     *past, yesterday, today = days
     now, peak = max(today, yesterday), max(days)
     if before * DISPLAYED < 1 and not any(past[:-1]):

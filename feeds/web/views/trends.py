@@ -49,7 +49,7 @@ def trends(request: ReaderRequest) -> HttpResponse:
 @login_required
 @require_safe
 def trend(request: ReaderRequest, term: str) -> HttpResponse:
-    key = following.term_of(term) or following.written(term)
+    key = following.term_of(term) or following.clean_text(term)
     page = term_page(request.user, key, db_clock.now())
     followed = TrendFollow.objects.filter(user=request.user, term=key).exists()
     context = {"page": page, "term": term[:60], "key": key, "is_followed": followed}

@@ -8,17 +8,17 @@ import pytest
 
 from feeds.trends.burst import (
     FALSE_ALARMS,
-    Count,
     Expected,
+    WindowTest,
     bin_of,
-    counted,
-    draw_line,
+    capped_count,
+    dispersion_of,
+    evidence_threshold,
     expect,
-    false_alarms,
+    expected_false_alarms,
     find_bursts,
     likelihood,
     predict,
-    spread_of,
     tail,
 )
 
@@ -31,7 +31,7 @@ def world(terms: int = 2_000, mean: float = 0.2) -> Counter[tuple[int, int]]:
 
 
 def is_found(past: list[float], stories: int, factors: list[float] = EVEN) -> bool:
-    test = Count(1, stories, expect(past, factors, TODAY), 56)
+    test = WindowTest(1, stories, expect(past, factors, TODAY), 56)
     return bool(find_bursts([test], world(), FALSE_ALARMS))
 
 
@@ -72,7 +72,7 @@ def test_an_always_hot_name_needs_more_than_its_waves() -> None:
     random = Random(3)
     waves = [float(random.choice([10, 10, 10, 45])) for _ in range(56)]
 
-    assert spread_of(waves, [sum(waves) / 56] * 56) > 5
+    assert dispersion_of(waves, [sum(waves) / 56] * 56) > 5
     assert not is_found(waves, 45)
     assert is_found([sum(waves) / 56] * 56, 45)
 
@@ -82,9 +82,9 @@ def test_chance_alone_is_not_taken_for_waves() -> None:
     spreads = []
     for _ in range(200):
         days = [float(sum(random.random() < 0.05 for _ in range(100))) for _ in range(56)]
-        spreads.append(spread_of(days, [5.0] * 56))
+        spreads.append(dispersion_of(days, [5.0] * 56))
 
-    assert sum(spread > 1 for spread in spreads) <= 6
+    assert sum(dispersion > 1 for dispersion in spreads) <= 6
 
 
 def test_a_weekday_of_its_own_is_no_burst_on_that_day_alone() -> None:
@@ -110,29 +110,29 @@ def test_days_without_any_collection_are_no_past() -> None:
 
 
 def test_a_prolific_source_counts_for_no_more_than_all_others() -> None:
-    assert counted([{1}] * 30) == 0
-    assert counted([{1}] * 30 + [{2}, {3}]) == 4
-    assert counted([{1}, {2}, {3}]) == 3
-    assert counted([{1, 2}, {1, 3}, {1, 4}]) == 3
+    assert capped_count([{1}] * 30) == 0
+    assert capped_count([{1}] * 30 + [{2}, {3}]) == 4
+    assert capped_count([{1}, {2}, {3}]) == 3
+    assert capped_count([{1, 2}, {1, 3}, {1, 4}]) == 3
 
 
 def test_the_line_allows_as_many_false_alarms_as_it_says() -> None:
     tested = Counter({bin_of(mean, 56): 400 for mean in (0.05, 0.3, 1.0, 4.0, 12.0)})
-    line = draw_line([likelihood(90, 12.0)], tested, FALSE_ALARMS)
+    threshold = evidence_threshold([likelihood(90, 12.0)], tested, FALSE_ALARMS)
 
-    assert false_alarms(line, tested) <= FALSE_ALARMS
-    assert draw_line([], tested, FALSE_ALARMS) == math.inf
+    assert expected_false_alarms(threshold, tested) <= FALSE_ALARMS
+    assert evidence_threshold([], tested, FALSE_ALARMS) == math.inf
 
 
 def test_more_terms_raise_the_line() -> None:
-    test = Count(1, 4, predict(5, 56, 1), 56)
+    test = WindowTest(1, 4, predict(5, 56, 1), 56)
 
     assert find_bursts([test], world(10), FALSE_ALARMS)
     assert not find_bursts([test], world(200_000), FALSE_ALARMS)
 
 
 def test_many_bursts_at_once_lower_the_line_for_each() -> None:
-    tests = [Count(number, 4, predict(0, 56, 1), 56) for number in range(40)]
+    tests = [WindowTest(number, 4, predict(0, 56, 1), 56) for number in range(40)]
 
     alone = find_bursts(tests[:1], world(100_000), FALSE_ALARMS)
     together = find_bursts(tests, world(100_000), FALSE_ALARMS)
@@ -155,6 +155,6 @@ def test_false_alarms_of_a_quiet_world_are_as_rare_as_promised(past: int) -> Non
             mean = float(means[number])
             if stories >= 3 and stories > 1.5 * mean:
                 expected = Expected(mean + 0.5 / past, mean * past + 0.5)
-                alarms += bool(find_bursts([Count(1, stories, expected, past)], tested, 0.1))
+                alarms += bool(find_bursts([WindowTest(1, stories, expected, past)], tested, 0.1))
 
     assert alarms / 1_000 < 0.13

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from feeds.models import Subscription, TrendAlert, TrendFollow
-from feeds.trends.alerts import SHOWN, due_alerts
+from feeds.trends.alerts import SHOWN_FOR, due_alerts
 from feeds.trends.follow import (
     MAX_FOLLOWED,
     FollowError,
     alerts_for,
+    delete_old_alerts,
     dismiss,
     due,
     follow,
-    forget_alerts,
     term_of,
     unfollow,
 )
@@ -195,7 +195,7 @@ def test_dismissed_and_old_alerts_are_gone(room: Newsroom) -> None:
     dismiss(reader, NOW)
 
     assert alerts_for(reader, NOW) == [] == due_alerts(reader.pk, NOW)
-    forget_alerts(NOW + timedelta(days=31))
+    delete_old_alerts(NOW + timedelta(days=31))
     assert not TrendAlert.objects.exists()
 
 
@@ -287,5 +287,5 @@ def test_an_alert_of_a_week_ago_is_not_sent_any_more(room: Newsroom) -> None:
     room.burst("Velloria", 7)
     update_trends(NOW)
 
-    assert len(due_alerts(reader.pk, NOW + SHOWN - timedelta(seconds=1))) == 1
-    assert due_alerts(reader.pk, NOW + SHOWN) == []
+    assert len(due_alerts(reader.pk, NOW + SHOWN_FOR - timedelta(seconds=1))) == 1
+    assert due_alerts(reader.pk, NOW + SHOWN_FOR) == []

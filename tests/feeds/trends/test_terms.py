@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.trends.boilerplate import own_terms, strip
-from feeds.trends.terms import MAX_CHARACTERS, MAX_TERMS, key_of, names_in, surfaces, terms_of
+from feeds.trends.boilerplate import own_terms, strip_boilerplate
+from feeds.trends.terms import MAX_CHARACTERS, MAX_TERMS, key_of, names_in, spellings, terms_of
 
 
 @pytest.mark.parametrize("written", ["GPT-5", "gpt5", "GPT 5", "gpt-5", "Gpt 5", "GPT v5"])
@@ -95,7 +95,7 @@ def test_whatever_a_feed_writes_gives_few_short_terms(text: str) -> None:
     for terms in (terms_of(text), names_in(text)):
         assert len(terms) <= MAX_TERMS
         assert all(0 < len(term) <= MAX_CHARACTERS and "/" not in term for term in terms)
-    list(surfaces(text))
+    list(spellings(text))
 
 
 def test_each_term_of_a_title_can_be_asked_for_by_its_key() -> None:
@@ -106,11 +106,11 @@ def test_each_term_of_a_title_can_be_asked_for_by_its_key() -> None:
 def test_what_a_source_begins_or_ends_all_titles_with_is_dropped() -> None:
     titles = [f"Tortoise Daily | Story {n} of many - Tortoise Review" for n in range(10)]
 
-    assert strip(titles, "Tortoise Review")[3] == "Story 3 of many"
+    assert strip_boilerplate(titles, "Tortoise Review")[3] == "Story 3 of many"
     assert own_terms("The Tortoise Courier") == {"tortoise", "tortoise courier", "courier"}
 
 
 def test_what_a_source_says_now_and_then_stays() -> None:
     titles = [f"Claude: part {n}" if n < 1 else f"Story {n}: end {n}" for n in range(10)]
 
-    assert strip(titles) == titles
+    assert strip_boilerplate(titles) == titles
