@@ -1,6 +1,7 @@
 """The queue in the database: each message is handed to one process."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -37,6 +38,22 @@ def test_two_processes_that_see_one_message_run_it_once() -> None:
         taken = [*first.result(), *second.result()]
 
     assert taken == ["poll"]
+
+
+def test_a_message_that_another_process_took_after_it_was_read_is_left() -> None:
+    Database(list_key=FAST).enqueue("poll")
+    others: list[int] = []
+
+    def take_it_first(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith(ORM_UPDATE) and not others:
+            later = db_clock.now() + timedelta(minutes=1)
+            others.append(1)
+            assert OrmQ.objects.update(lock=later) == 1
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(take_it_first):
+        assert take() == []
+    assert others
 
 
 @on_postgres

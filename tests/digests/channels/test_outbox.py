@@ -1,6 +1,7 @@
 """One worker sends a delivery, whatever others do meanwhile, and notes what became of it."""
 
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from accounts.models import User
+from ainews_site.infra import db_clock
 from digests import channels
 from digests.channels import outbox
 from digests.channels.errors import DeliveryError
@@ -147,6 +149,7 @@ def test_a_claim_lasts_for_a_while_and_then_runs_out(delivery: Delivery, pager: 
     pager.before = [look]
     deliver([delivery.pk], 60)
 
+    assert timedelta(minutes=5) == CLAIM_DURATION
     assert CLAIM_DURATION - 10 * SECOND < seen[0] <= CLAIM_DURATION + SECOND
 
 
@@ -391,3 +394,213 @@ def test_a_lost_delivery_ends_at_the_next_look_and_says_why(
         None,
     )
     assert (delivery.attempts, pager.sent) == (0, [])
+
+
+def test_a_receiver_that_detects_repeats_gets_an_interrupted_delivery_again(
+    delivery: Delivery, pager: Pager
+) -> None:
+    pager.detects_repeats = True
+    again(delivery, state=State.SENDING, until=timezone.now() + timedelta(minutes=1))
+    assert deliver([delivery.pk], 60) == 0
+
+    again(delivery, until=timezone.now() - SECOND)
+    assert deliver(due_deliveries(), 60) == 1
+    assert (again(delivery).state, pager.sent) == (State.SENT, [f"digest-{delivery.pk}"])
+
+
+@pytest.mark.parametrize("state", [State.SENT, State.GIVEN_UP, State.WAITING])
+def test_a_receiver_that_detects_repeats_gets_nothing_that_was_not_interrupted(
+    delivery: Delivery, pager: Pager, state: str
+) -> None:
+    pager.detects_repeats = True
+    now = timezone.now()
+    again(delivery, state=state, until=now - SECOND, next_try_at=now + timedelta(hours=1))
+
+    assert due_deliveries() == [] and deliver([delivery.pk], 60) == 0
+    assert again(delivery).state == state
+
+
+@pytest.mark.parametrize(
+    ("detects_repeats", "state", "message"),
+    [
+        (
+            False,
+            State.GIVEN_UP,
+            "No answer. The edition may have arrived, so it is not sent again.",
+        ),
+        (True, State.WAITING, "No answer."),
+    ],
+)
+def test_what_may_have_arrived_is_sent_again_only_where_repeats_are_detected(
+    delivery: Delivery, pager: Pager, detects_repeats: bool, state: str, message: str
+) -> None:
+    pager.detects_repeats = detects_repeats
+    pager.fails = [DeliveryError("No answer.", may_have_arrived=True)]
+
+    deliver([delivery.pk], 60)
+
+    assert (again(delivery).state, delivery.error) == (state, message)
+
+
+def test_what_was_refused_is_sent_again_although_repeats_are_not_detected(
+    delivery: Delivery, pager: Pager
+) -> None:
+    pager.fails = [DeliveryError("Try later.")]
+
+    deliver([delivery.pk], 60)
+
+    assert again(delivery).state == State.WAITING
+
+
+def test_an_address_that_is_gone_disables_the_channel_at_once(
+    delivery: Delivery, pager: Pager
+) -> None:
+    pager.fails = [DeliveryError("It is gone.", is_gone=True)]
+
+    deliver([delivery.pk], 60)
+
+    channel = Channel.objects.get()
+    assert (channel.state, channel.reason) == (Channel.State.DISABLED, "It is gone.")
+
+
+def test_a_failure_that_is_tried_again_disables_no_channel(db: None, pager: Pager) -> None:
+    reader = make_reader()
+    for days_ago in (3, 2, 1):
+        again(planned(reader, days_ago=days_ago), state=State.GIVEN_UP)
+    pager.fails = [DeliveryError("Try later.")]
+
+    deliver([planned(reader).pk], 60)
+
+    assert Channel.objects.get().state == Channel.State.ACTIVE
+
+
+def test_what_still_waits_does_not_interrupt_a_row_of_failures(db: None, pager: Pager) -> None:
+    reader = make_reader()
+    failing = [planned(reader, days_ago=days_ago) for days_ago in (4, 3, 2)]
+    waiting = again(planned(reader), next_try_at=timezone.now() + timedelta(hours=1))
+    pager.fails = [DeliveryError("Refused.", is_final=True) for _ in failing]
+
+    for one in failing:
+        deliver([one.pk], 60)
+
+    assert Channel.objects.get().state == Channel.State.DISABLED
+    assert again(waiting).state == State.GIVEN_UP
+
+
+def test_a_final_failure_is_never_called_late(delivery: Delivery, pager: Pager) -> None:
+    again(delivery, created_at=timezone.now() - timedelta(days=4))
+    pager.fails = [DeliveryError("Refused.", is_final=True)]
+
+    deliver([delivery.pk], 60)
+
+    assert again(delivery).error == "Refused."
+
+
+def test_a_failure_is_noted_together_with_what_it_leads_to(
+    delivery: Delivery, pager: Pager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: object) -> None:
+        raise OSError("broken")
+
+    monkeypatch.setattr(outbox, "disable", broken)
+    pager.fails = [DeliveryError("It is gone.", is_gone=True)]
+
+    with pytest.raises(OSError, match="broken"):
+        deliver([delivery.pk], 60)
+
+    assert again(delivery).state == State.SENDING
+
+
+def test_an_edition_is_planned_for_active_channels_to_which_it_is_sent(
+    db: None, pager: Pager
+) -> None:
+    reader = make_reader()
+    mine = make_channel(reader, "pager", "1")
+    make_channel(reader, "pager", "2", state=Channel.State.DISABLED)
+    make_channel(reader, "pager", "3", state=Channel.State.UNCONFIRMED)
+    make_channel(reader, "atom")
+    digest = make_edition(reader)
+
+    assert plan_deliveries(digest) == 1
+    assert plan_deliveries(digest) == 1
+    assert Delivery.objects.get().channel == mine
+    User.objects.update(is_active=False)
+    Delivery.objects.all().delete()
+    assert plan_deliveries(digest) == 0
+
+
+def test_what_a_channel_or_reader_no_longer_wants_is_not_due(
+    delivery: Delivery, pager: Pager
+) -> None:
+    assert due_deliveries() == [delivery.pk]
+    User.objects.update(is_active=False)
+    assert due_deliveries() == []
+    User.objects.update(is_active=True)
+    Channel.objects.update(state=Channel.State.DISABLED)
+    assert due_deliveries() == []
+
+
+def test_the_moments_at_which_a_delivery_is_due_expired_late_or_overdue(
+    delivery: Delivery, pager: Pager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    for name in ("now", "exact_now"):
+        monkeypatch.setattr(db_clock, name, lambda: now)
+
+    again(delivery, state=State.CLAIMED, until=now)
+    assert due_deliveries() == [] and deliver([delivery.pk], 60) == 0
+
+    again(delivery, state=State.WAITING, until=None, next_try_at=now)
+    assert due_deliveries() == [delivery.pk]
+    assert count_overdue(now) == 0
+    # The next try comes exactly three days after the edition.
+    again(delivery, created_at=now - timedelta(days=3) + timedelta(minutes=1))
+    pager.fails = [DeliveryError("Try later.")]
+    deliver([delivery.pk], 60)
+    assert (again(delivery).state, delivery.attempts) == (State.WAITING, 1)
+
+
+def test_an_expired_claim_has_its_place_among_what_waits(db: None, pager: Pager) -> None:
+    reader, now = make_reader(), timezone.now()
+    for target, seconds, values in [
+        ("1", -1, {}),
+        ("2", -3, {"state": State.CLAIMED, "until": now - SECOND}),
+        ("3", -2, {}),
+        ("4", -4, {"state": State.SENDING, "until": now - SECOND}),
+    ]:
+        again(planned(reader, target), next_try_at=now + seconds * SECOND, **values)
+
+    by_pk = dict(Delivery.objects.values_list("pk", "channel__target"))
+    assert [by_pk[pk] for pk in due_deliveries()] == ["4", "2", "3", "1"]
+
+
+def test_no_more_are_claimed_than_can_be_sent(
+    db: None, pager: Pager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim that waits for its turn could expire."""
+    monkeypatch.setattr(outbox, "MAX_CONCURRENT", 1)
+    reader = make_reader()
+    pks = [planned(reader, str(n)).pk for n in range(3)]
+    sent_before: list[int] = []
+    prepare = pager.prepare
+
+    def noted(channel: Channel, digest: Digest, delivery_id: str) -> Send:
+        sent_before.append(len(pager.sent))
+        send = prepare(channel, digest, delivery_id)
+
+        def slowly() -> None:
+            time.sleep(0.05)
+            send()
+
+        return slowly
+
+    monkeypatch.setattr(pager, "prepare", noted)
+
+    assert deliver(pks, 60) == 3
+    assert sent_before == [0, 1, 2]
+
+
+def test_a_lost_delivery_says_that_it_may_have_arrived() -> None:
+    assert MAY_HAVE_ARRIVED == (
+        "The worker stopped while sending. The edition may have arrived, so it is not sent again."
+    )

@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.get_default_timezone())
 def clock(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
     """The clock of the database, which stands still until it is set."""
     times = {"now": NOW}
-    monkeypatch.setattr(db_clock, "ask", lambda: times["now"])
+    monkeypatch.setattr(db_clock, "exact_now", lambda: times["now"])
     settings.LEASE_SECONDS = 120
     return times
 

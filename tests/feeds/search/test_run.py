@@ -317,6 +317,30 @@ def test_what_one_reader_found_no_other_sees(reader: User) -> None:
     assert found(other, "plan") == ["Public plan"]
 
 
+def test_readers_with_private_sources_share_no_cached_search(reader: User) -> None:
+    other = make_user("other")
+    make_item(make_source("private", reader=other), "Secret plan")
+    make_item(make_source("own", reader=reader), "Own plan")
+    make_item(make_source("public", is_public=True), "Public plan")
+    stranger = make_user("stranger")
+    everybodys, own, others = (
+        {"Public plan"},
+        {"Public plan", "Own plan"},
+        {"Public plan", "Secret plan"},
+    )
+
+    # Each finds all of theirs, and the number of matches is theirs too, whoever was first.
+    for user, expected in [
+        (stranger, everybodys),
+        (reader, own),
+        (other, others),
+        (stranger, everybodys),
+    ]:
+        results = search_items(user, "plan")
+        titles = {item.title for item in results.items}
+        assert (titles, results.found) == (expected, len(expected))
+
+
 def test_a_search_shows_what_came_and_changed_since(reader: User) -> None:
     source = make_source(reader=reader)
     first = make_item(source, "Plan one")
