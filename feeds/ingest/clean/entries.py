@@ -1,4 +1,4 @@
-"""Make parsed entries safe, absolute, bounded and identifiable. Pure."""
+"""Cleans parsed entries: sanitises HTML, resolves links, limits lengths and computes keys. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,19 +21,20 @@ __all__ = ["CleanFeed", "canonical_url", "clean_feed", "plain_title", "sanitise"
 
 _OLDEST = datetime(1995, 1, 1, tzinfo=UTC)
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_LONGEST_URL = 2048
-_LONGEST_AUTHOR = 200
-_LONGEST_SUMMARY = 600
+_MAX_URL = 2048
+_MAX_AUTHOR = 200
+_MAX_SUMMARY = 600
 _TITLE_FROM_TEXT = 120
-_MOST_ENCLOSURES = 20
+_MAX_ENCLOSURES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class CleanFeed:
     """The entries to store, each once, in the order of the document.
 
-    `trusts_guid` is what the next call for this source must be given: once a guid
-    stood for several articles, guids of the source are never believed again.
+    Pass `trusts_guid` to the next call for the same source. Once it is False, because a guid stood
+    for several articles, guids of the source are never used again. `complaint` is a sentence on
+    what was wrong with the document.
     """
 
     entries: tuple[CleanEntry, ...]
@@ -42,7 +43,9 @@ class CleanFeed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Linked:
+class _LinkedEntry:
+    """An entry with its base URL, its canonical link and its plain title."""
+
     entry: Entry
     base: str
     link: str
@@ -57,55 +60,57 @@ def clean_feed(
     now: datetime,
     budget: Budget | None = None,
 ) -> CleanFeed:
-    """The entries of `feed` made ready to be stored; `feed_url` is where it came from.
+    """Clean the entries of `feed`, which was fetched from `feed_url`.
 
-    Raises LimitError when they exceed `budget`.
+    `trusts_guid` is False if an earlier document of the source reused guids. Raises LimitError if
+    cleaning exceeds `budget`.
     """
     budget = budget or Budget()
     site = canonical_url(feed.site_url, feed_url) or feed_url
     linked = _link_entries(feed.entries, site, feed_url)
-    believed = trusts_guid and guids_are_trustworthy(
-        (one.entry.guid, one.link, one.title) for one in linked
+    uses_guid = trusts_guid and guids_are_trustworthy(
+        (row.entry.guid, row.link, row.title) for row in linked
     )
     shared = shared_links(
-        (one.link, one.title) for one in linked if not (believed and one.entry.guid)
+        (row.link, row.title) for row in linked if not (uses_guid and row.entry.guid)
     )
     language = _language(feed.language)
     versions = []
-    for one in linked:
-        versions.append((_clean_entry(one, believed, shared, language, now), one.entry))
+    for row in linked:
+        versions.append((_clean_entry(row, uses_guid, shared, language, now), row.entry))
         budget.check()
     entries = _latest_versions(versions)
-    return CleanFeed(entries, believed, _complain(feed.complaint, trusts_guid, believed))
+    return CleanFeed(entries, uses_guid, _complaint(feed.complaint, trusts_guid, uses_guid))
 
 
-def _complain(complaint: str, trusted: bool, believed: bool) -> str:
-    if trusted and not believed:
-        found = (
+def _complaint(complaint: str, trusted: bool, uses_guid: bool) -> str:
+    """Return `complaint`, with a sentence if this document is the first that reuses guids."""
+    if trusted and not uses_guid:
+        reuse = (
             "The feed reuses ids for different articles, so articles are identified by their links."
         )
-        return f"{complaint} {found}".strip()
+        return f"{complaint} {reuse}".strip()
     return complaint
 
 
-def _link_entries(entries: Sequence[Entry], site: str, feed_url: str) -> list[_Linked]:
+def _link_entries(entries: Sequence[Entry], site: str, feed_url: str) -> list[_LinkedEntry]:
     keeps_fragment = _fragments_matter(entries)
     linked = []
     for entry in entries:
         base = canonical_url(entry.base_url, feed_url) or site
         link = canonical_url(entry.link, base, keep_fragment=keeps_fragment) if entry.link else ""
-        linked.append(_Linked(entry, base, link, plain_title(entry.title)))
+        linked.append(_LinkedEntry(entry, base, link, plain_title(entry.title)))
     return linked
 
 
 def _fragments_matter(entries: Sequence[Entry]) -> bool:
-    """Whether links differ in their fragments alone, as in the anchors of a changelog."""
+    """Return True if links differ only in their fragments, such as the anchors of a changelog."""
     links = {entry.link for entry in entries if "#" in entry.link}
     return len({link.partition("#")[0] for link in links}) < len(links)
 
 
 def _latest_versions(versions: Iterable[tuple[CleanEntry, Entry]]) -> tuple[CleanEntry, ...]:
-    """One entry a key: the one with the latest date, the later one where that says nothing."""
+    """Return one entry for each key: the one with the latest date, or else the last."""
     latest: dict[int, tuple[datetime, CleanEntry]] = {}
     for clean, entry in versions:
         moment = entry.updated or entry.published or _NEVER
@@ -116,33 +121,34 @@ def _latest_versions(versions: Iterable[tuple[CleanEntry, Entry]]) -> tuple[Clea
 
 
 def _clean_entry(
-    one: _Linked, believed: bool, shared: frozenset[str], language: str, now: datetime
+    linked: _LinkedEntry, uses_guid: bool, shared: frozenset[str], language: str, now: datetime
 ) -> CleanEntry:
-    entry = one.entry
-    html = sanitise(entry.html or entry.summary_html, one.base)
+    entry, link = linked.entry, linked.link
+    html = sanitise(entry.html or entry.summary_html, linked.base)
     text = text_of_clean(html)
-    title = one.title or _title_from(text)
+    title = linked.title or _title_from(text)
     summary = _summary(entry, text)
-    guid = entry.guid if believed else ""
+    guid = entry.guid if uses_guid else ""
     return CleanEntry(
-        key_hash=_key(guid, one.link, one.title, text, shared),
-        alt_hash=hash64(one.link, title),
-        content_hash=hash64(title, text, one.link),
-        url=one.link if len(one.link) <= _LONGEST_URL else "",
+        key_hash=_key(guid, link, linked.title, text, shared),
+        alt_hash=hash64(link, title),
+        content_hash=hash64(title, text, link),
+        url=link if len(link) <= _MAX_URL else "",
         title=title,
-        author=plain_title(entry.author)[:_LONGEST_AUTHOR].strip(),
+        author=plain_title(entry.author)[:_MAX_AUTHOR].strip(),
         summary=summary,
         html=html,
         text=text,
         published=_usable_date(entry, now),
-        image_url=_image(entry, html, one.base),
+        image_url=_image(entry, html, linked.base),
         language=language,
         topics=match_topics(f"{title}\n{summary}", entry.categories),
-        enclosures=_enclosures(entry.enclosures, one.base) if entry.enclosures else (),
+        enclosures=_enclosures(entry.enclosures, linked.base) if entry.enclosures else (),
     )
 
 
 def _key(guid: str, link: str, title: str, text: str, shared: frozenset[str]) -> int:
+    """Return the identity of an entry: its guid, else its link, else other parts."""
     if guid:
         return hash64(guid)
     if link and link not in shared:
@@ -151,18 +157,18 @@ def _key(guid: str, link: str, title: str, text: str, shared: frozenset[str]) ->
 
 
 def _title_from(text: str) -> str:
-    line = text[:_LONGEST_SUMMARY].partition("\n")[0]
+    line = text[:_MAX_SUMMARY].partition("\n")[0]
     return plain_title(shorten(line, _TITLE_FROM_TEXT).replace("<", "&lt;")) or "Untitled"
 
 
 def _summary(entry: Entry, text: str) -> str:
     if entry.html and entry.summary_html:
         text = to_text(entry.summary_html[:20_000]) or text
-    return shorten(" ".join(text[: 3 * _LONGEST_SUMMARY].split()), _LONGEST_SUMMARY)
+    return shorten(" ".join(text[: 3 * _MAX_SUMMARY].split()), _MAX_SUMMARY)
 
 
 def shorten(text: str, longest: int) -> str:
-    """At most `longest` characters of `text`, cut between words where there are any."""
+    """Return at most `longest` characters of `text`, cut between words if possible."""
     if len(text) <= longest:
         return text
     cut = text[: longest - 1]
@@ -171,7 +177,10 @@ def shorten(text: str, longest: int) -> str:
 
 
 def _usable_date(entry: Entry, now: datetime) -> datetime | None:
-    """Published, else updated; None when before 1995; the future is now."""
+    """Return the publication date, else the update. Ignores dates before 1995.
+
+    A future date becomes `now`.
+    """
     for moment in (entry.published, entry.updated):
         if moment is not None and moment >= _OLDEST:
             return min(moment, now)
@@ -180,7 +189,7 @@ def _usable_date(entry: Entry, now: datetime) -> datetime | None:
 
 def _image(entry: Entry, html: str, base: str) -> str:
     candidates = [entry.image_url] if entry.image_url else []
-    candidates += [one.url for one in entry.enclosures if one.type.startswith("image")]
+    candidates += [part.url for part in entry.enclosures if part.type.startswith("image")]
     for candidate in candidates:
         if address := _media_url(candidate, base):
             return address
@@ -188,24 +197,24 @@ def _image(entry: Entry, html: str, base: str) -> str:
 
 
 def _media_url(url: str, base: str) -> str:
-    """Absolute, but with its query untouched: it may be signed."""
+    """Return an absolute URL with the query as it is, because it may be signed; "" if invalid."""
     try:
         address = absolute_url(url, base)
     except ValueError:
         return ""
     is_web = address[:8].lower().startswith(("http://", "https://"))
-    return address if is_web and len(address) <= _LONGEST_URL else ""
+    return address if is_web and len(address) <= _MAX_URL else ""
 
 
-def _enclosures(found: Sequence[Enclosure], base: str) -> tuple[Enclosure, ...]:
-    kept: dict[str, Enclosure] = {}
-    for one in found[:_MOST_ENCLOSURES]:
-        if address := _media_url(one.url, base):
-            kept[address] = Enclosure(address, one.type[:100].strip().lower(), one.length)
-    return tuple(kept.values())
+def _enclosures(enclosures: Sequence[Enclosure], base: str) -> tuple[Enclosure, ...]:
+    by_url: dict[str, Enclosure] = {}
+    for part in enclosures[:_MAX_ENCLOSURES]:
+        if address := _media_url(part.url, base):
+            by_url[address] = Enclosure(address, part.type[:100].strip().lower(), part.length)
+    return tuple(by_url.values())
 
 
 def _language(code: str) -> str:
-    """The primary tag of a language code (RFC 5646), lower-case; "" if it is none."""
+    """Return the primary tag of a language code (RFC 5646) in lower case, or "" if invalid."""
     primary = code.strip().replace("_", "-").partition("-")[0].lower()
     return primary if 2 <= len(primary) <= 3 and primary.isascii() and primary.isalpha() else ""

@@ -1,4 +1,4 @@
-"""Decide which entry is which: the 64-bit keys of an entry and of its content. Pure."""
+"""The identity of entries: 64-bit hashes, and checks of guids and links. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,33 +8,33 @@ _ENOUGH_TITLES = 3
 
 
 def hash64(*parts: str) -> int:
-    """Signed 64 bits of BLAKE2b over the parts, which fit a BIGINT column."""
+    """Return a signed 64-bit hash (BLAKE2b) of the parts, which fits a BIGINT column."""
     data = "\x1f".join(parts).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "big", signed=True)
 
 
-def guids_are_trustworthy(named: Iterable[tuple[str, str, str]]) -> bool:
-    """Whether no guid of (guid, link, title) stands for several articles of the document.
+def guids_are_trustworthy(entries: Iterable[tuple[str, str, str]]) -> bool:
+    """Return True if no guid stands for several articles. Entries are (guid, link, title).
 
-    Several links under one guid give it away; so do three titles, since two are
-    a headline and its correction.
+    A guid with several links does, and so does one with three titles. Two titles may be a headline
+    and its correction.
     """
     links: defaultdict[str, set[str]] = defaultdict(set)
     titles: defaultdict[str, set[str]] = defaultdict(set)
-    for guid, link, title in named:
+    for guid, link, title in entries:
         if guid:
             links[guid].add(link)
             titles[guid].add(title)
-    one_link = all(len(found - {""}) <= 1 for found in links.values())
-    return one_link and all(len(found) < _ENOUGH_TITLES for found in titles.values())
+    one_link = all(len(urls - {""}) <= 1 for urls in links.values())
+    return one_link and all(len(group) < _ENOUGH_TITLES for group in titles.values())
 
 
-def shared_links(named: Iterable[tuple[str, str]]) -> frozenset[str]:
-    """Links of (link, title) under which the document tells of several things.
+def shared_links(entries: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return the links that several entries with different titles share. Entries are (link, title).
 
-    A changelog gives the address of its page for every entry.
+    For example, all entries of a changelog may link to the same page.
     """
     titles: defaultdict[str, set[str]] = defaultdict(set)
-    for link, title in named:
+    for link, title in entries:
         titles[link].add(title)
-    return frozenset(link for link, found in titles.items() if link and len(found) > 1)
+    return frozenset(link for link, group in titles.items() if link and len(group) > 1)

@@ -1,4 +1,4 @@
-"""Bring addresses to one form, so that the same page is the same string. Pure."""
+"""Brings addresses into a canonical form, so that the same page has the same address. Pure."""
 
 import re
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -12,7 +12,7 @@ _TRACKING_NAMES = (
 )
 _TRACKING = frozenset(_TRACKING_NAMES.split())
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# What most addresses look like already; they are left as they are.
+# Most addresses are canonical already and need no parsing.
 _CANONICAL = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+/[A-Za-z0-9/_.~%+,;=@!$'()*-]*\Z")
 _BLANKS = re.compile(r"[\t\r\n\0]+")
 _UNSAFE = re.compile(r"[\s\"<>\\^`{|}\x00-\x20\x7f]")
@@ -21,21 +21,22 @@ _DOTS = re.compile(r"/\.\.?(?:/|$)")
 
 
 def canonical_url(url: str, base: str = "", *, keep_fragment: bool = False) -> str:
-    """`url` absolute, without trackers, default port and fragment; "" if not http(s).
+    """Return `url` as absolute and canonical, or "" if it isn't a valid http(s) address.
 
-    Idempotent. Scheme and host are lower-cased (RFC 3986 6.2.2), the query keeps its
-    order and spelling, an empty path becomes `/`.
+    Tracking parameters, the default port and the fragment are removed, scheme and host are
+    lower-cased (RFC 3986, 6.2.2), and an empty path becomes `/`. The query keeps its order and
+    spelling. The function is idempotent.
     """
     if _CANONICAL.match(url) and not _DOTS.search(url):
         return url
     try:
         return _rebuild(absolute_url(url, base), keep_fragment)
-    except ValueError:  # brackets, ports and hosts that are none
+    except ValueError:  # an invalid host or port
         return ""
 
 
 def absolute_url(url: str, base: str = "") -> str:
-    """`url` resolved against `base`, cleared of blanks; not yet checked for its scheme."""
+    """Return `url` without blanks and resolved against `base`. Its scheme is not checked."""
     url = _SURROGATES.sub("", _BLANKS.sub("", url)).strip()
     if not url:
         return ""
@@ -76,8 +77,8 @@ def _escape(text: str) -> str:
     return _UNSAFE.sub(_percent, text)
 
 
-def _percent(found: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in found.group().encode("utf-8"))
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match.group().encode("utf-8"))
 
 
 def _without_trackers(query: str) -> str:

@@ -1,7 +1,7 @@
-"""Fetch many feeds at once over HTTP, politely and within limits; values in, values out.
+"""Fetches many feeds concurrently over HTTP, politely and within limits.
 
-Nothing here touches the ORM: a FetchRequest goes in, a FetchResult comes out, and what
-went wrong is a sentence in it.
+It does not use the ORM: it takes FetchRequests and returns FetchResults. A failure is a sentence
+in the result.
 """
 
 import asyncio
@@ -29,17 +29,22 @@ logger = logging.getLogger(__name__)
 REDIRECTS = (301, 302, 303, 307, 308)
 PERMANENT = (301, 308)
 SLOW_DOWN = (429, 503)
-MOST_SILENCES = 3
-"""Of one host in a row: after them its other feeds are not waited for."""
-MOST_REDIRECTS = 5
+MAX_TIMEOUTS = 3
+"""Number of time-outs of one host in a row after which its other feeds are not requested."""
+MAX_REDIRECTS = 5
 ALLOWED_HOST_WIDTH = 8
+"""Number of concurrent requests to a host that the operator allows."""
 SMALL = 256 * 1024
-"""Bodies up to this size need no reservation; larger ones take turns."""
+"""Bodies up to this size in bytes need no reservation. Of larger ones, few are held at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds and bytes; `concurrency` fetches in all, one a host with `host_pause` between."""
+    """The limits of a run, in seconds and bytes.
+
+    There are at most `concurrency` requests at a time, and one per host, with `host_pause` in
+    between.
+    """
 
     guard: Guard = field(default_factory=Guard)
     concurrency: int = 50
@@ -67,7 +72,7 @@ class Limits:
 
     @property
     def large_at_once(self) -> int:
-        """How many bodies above SMALL may be held together (raw and decoded)."""
+        """Return how many bodies above SMALL may be in memory at a time, each raw and decoded."""
         spare = self.in_flight_bytes - self.concurrency * SMALL
         return max(1, spare // (2 * self.max_bytes))
 
@@ -84,7 +89,7 @@ class Limits:
 def fetch_one(
     url: str, limits: Limits | None = None, *, etag: str = "", last_modified: str = ""
 ) -> FetchResult:
-    """Fetch one address now, for commands and discovery. Never raises: see `.error`."""
+    """Fetch one address, for commands and discovery. Never raises; see `error` of the result."""
 
     async def first() -> FetchResult:
         request = FetchRequest(0, url, etag, last_modified)
@@ -98,7 +103,7 @@ def fetch_one(
 async def fetch_all(
     requests: Iterable[FetchRequest], limits: Limits
 ) -> AsyncGenerator[FetchResult, None]:
-    """Yield each request's result as it comes. A slow host delays only itself."""
+    """Yield the result of each request as it arrives. A slow host delays only its own feeds."""
     hosts: dict[str, list[FetchRequest]] = defaultdict(list)
     for request in requests:
         hosts[_host(request.url)].append(request)
@@ -128,7 +133,10 @@ def _host(url: str) -> str:
 
 
 def _lanes(batch: list[FetchRequest], limits: Limits) -> list[tuple[list[FetchRequest], float]]:
-    """One lane a public host; several without a pause for a host the operator allows."""
+    """Split the requests to one host into lanes that run concurrently: [(requests, pause)].
+
+    A public host has one lane. A host that the operator allows has several, without a pause.
+    """
     try:
         parts = urlsplit(batch[0].url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -142,7 +150,7 @@ def _lanes(batch: list[FetchRequest], limits: Limits) -> list[tuple[list[FetchRe
 
 
 class _FanOut:
-    """The shared limits of one run, and the results that wait to be taken."""
+    """The shared limits of one run, and the queue of its results."""
 
     def __init__(self, client: httpx.AsyncClient, limits: Limits) -> None:
         self._client = client
@@ -153,38 +161,38 @@ class _FanOut:
         self._holds_large = False
 
     async def take(self) -> FetchResult:
-        """The next result; the large body taken before it is let go of first."""
+        """Return the next result. Ends the reservation of the large body that was taken before."""
         if self._holds_large:
             self._large.release()
         result, self._holds_large = await self._results.get()
         return result
 
     async def host(self, requests: list[FetchRequest], pause: float) -> None:
-        """Fetch one after another what one host serves."""
+        """Fetch the requests to one host, one after the other."""
         refusal: FetchResult | None = None
-        silent = 0
+        timeouts = 0
         for number, request in enumerate(requests):
-            if refusal:  # a public host that wants peace is not asked for its other feeds
-                spared = replace(refusal, source_id=request.source_id, url=request.url)
-                await self._results.put((spared, False))
+            if refusal:  # the host asked us to stop, so its other feeds get the same result
+                skipped = replace(refusal, source_id=request.source_id, url=request.url)
+                await self._results.put((skipped, False))
                 continue
             if number and pause:
                 await asyncio.sleep(pause)
-            # The place is kept until the result is taken: bodies that wait count as well.
+            # Hold the slot until the result is taken, because a waiting body uses memory too.
             async with self._open:
                 fetch = _Fetch(self._client, self._limits, self._large, request)
                 result = await fetch.run()
                 await self._results.put((result, fetch.is_large))
             slow = result.milliseconds >= self._limits.connect_timeout * 900
-            silent = silent + 1 if slow and result.error and not result.status else 0
-            if silent == MOST_SILENCES or (
+            timeouts = timeouts + 1 if slow and result.error and not result.status else 0
+            if timeouts == MAX_TIMEOUTS or (
                 pause and result.status in SLOW_DOWN and result.retry_after
             ):
                 refusal = result
 
 
 class _Fetch:
-    """One fetch with its redirects."""
+    """One request with its redirects."""
 
     def __init__(
         self,
@@ -199,7 +207,7 @@ class _Fetch:
         self._timeout = asyncio.timeout(limits.timeout)
 
     async def run(self) -> FetchResult:
-        """The result, with the failure in words where there is one."""
+        """Return the result. A failure is a sentence in its `error`."""
         started = time.monotonic()
         request = self._request
         result = FetchResult(request.source_id, request.url, request.url, 0)
@@ -214,17 +222,17 @@ class _Fetch:
         except httpx.InvalidURL:
             result = replace(result, error=f"{request.url[:200]!r} is not a valid address.")
         except (httpx.HTTPError, OSError) as error:
-            is_ours = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | OSError)
-            words = in_words(error, request.url)
-            result = replace(result, error=words, unreachable=is_ours)
-        except Exception:  # whatever one server does, the others are fetched
+            is_unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | OSError)
+            message = in_words(error, request.url)
+            result = replace(result, error=message, unreachable=is_unreachable)
+        except Exception:  # one server must not keep the others from being fetched
             logger.exception("fetch_crashed source_id=%s", request.source_id)
             result = replace(result, error="The response could not be processed.")
         return replace(result, milliseconds=int((time.monotonic() - started) * 1000))
 
     async def _follow(self) -> FetchResult:
         url, permanent, seen = self._request.url, True, set[str]()
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             self._limits.guard.check_url(url)
             async with self._client.stream(
                 "GET", url, headers=self._conditions(), timeout=self._http_timeout()
@@ -238,15 +246,15 @@ class _Fetch:
             url = _redirect_target(url, target)
             if url in seen:
                 raise FetchError("The address redirects in a loop.")
-        raise FetchError(f"The address redirects more than {MOST_REDIRECTS} times.")
+        raise FetchError(f"The address redirects more than {MAX_REDIRECTS} times.")
 
     def _conditions(self) -> dict[str, str]:
-        kept = {
+        validators = {
             "If-None-Match": self._request.etag,
             "If-Modified-Since": self._request.last_modified,
         }
-        # Rows of earlier versions may hold values that cannot be sent.
-        checked = {name: response_headers.validator(kept[name], 1000) for name in kept}
+        # Rows of earlier versions may have values that cannot be sent.
+        checked = {name: response_headers.validator(validators[name], 1000) for name in validators}
         return {name: value for name, value in checked.items() if value}
 
     def _http_timeout(self) -> httpx.Timeout:
@@ -271,10 +279,10 @@ class _Fetch:
             max_age=response_headers.max_age(response.headers, now),
         )
         if status == 304:
-            await response.aread()  # which is empty: a connection that was read is kept
+            await response.aread()  # it is empty; a connection that was read to the end is reused
             return result
         if status != 200:
-            return replace(result, error=await _refusal(response))
+            return replace(result, error=await _status_error(response))
         try:
             return replace(result, body=await self._body(response))
         except FetchError as error:
@@ -303,16 +311,19 @@ class _Fetch:
             return decode(raw, encoding, limit)
 
     async def _reserve(self) -> None:
-        """Wait for a large body's turn; the wait is not the server's fault and not counted."""
+        """Wait until another large body may be held.
+
+        This wait does not count for the time-out, because it is not the server's fault.
+        """
         if self.is_large:
             return
-        waited = time.monotonic()
+        started = time.monotonic()
         deadline = self._timeout.when()
         self._timeout.reschedule(None)
         await self._large.acquire()
         self.is_large = True
         if deadline is not None:
-            self._timeout.reschedule(deadline + time.monotonic() - waited)
+            self._timeout.reschedule(deadline + time.monotonic() - started)
 
 
 def _redirect_target(url: str, target: str) -> str:
@@ -322,8 +333,8 @@ def _redirect_target(url: str, target: str) -> str:
         raise FetchError("The address redirects to an invalid address.") from None
 
 
-async def _refusal(response: httpx.Response) -> str:
-    """Why a status other than 200 came, in words."""
+async def _status_error(response: httpx.Response) -> str:
+    """Return a sentence on a status other than 200."""
     status = response.status_code
     known = {
         401: "The feed requires a password (401).",
@@ -341,6 +352,7 @@ async def _refusal(response: httpx.Response) -> str:
 
 
 async def _is_challenge(response: httpx.Response) -> bool:
+    """Return True if the response is a page that checks whether the client is a browser."""
     if "cf-mitigated" in response.headers:
         return True
     start = b""
@@ -353,4 +365,4 @@ async def _is_challenge(response: httpx.Response) -> bool:
         page = decode(start, encoding, SMALL, is_whole=False).lower()
     except FetchError:
         return False
-    return any(mark in page for mark in (b"just a moment", b"captcha", b"challenge-platform"))
+    return any(phrase in page for phrase in (b"just a moment", b"captcha", b"challenge-platform"))

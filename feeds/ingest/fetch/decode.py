@@ -1,4 +1,4 @@
-"""Undo a response's compression up to a limit: a bomb stops there. Pure."""
+"""Decompresses response bodies up to a limit, as a defence against decompression bombs. Pure."""
 
 import zlib
 from collections.abc import Callable
@@ -10,22 +10,22 @@ import zstandard
 from feeds.core.errors import FetchError
 
 MAX_WINDOW = 8 * 1024 * 1024
-"""What RFC 9659 grants zstd over HTTP."""
-MOST_LAYERS = 3
-"""Codings of one body; each costs as much as a document of the greatest size."""
-MOST_FRAMES = 10_000
-"""Of one body; bgzip makes one for each 64 KiB."""
+"""The window size in bytes that RFC 9659 allows for zstd over HTTP."""
+MAX_LAYERS = 3
+"""Maximum number of codings of one body. Each may cost as much as a document of maximum size."""
+MAX_FRAMES = 10_000
+"""Maximum number of frames of one body. bgzip writes one for each 64 KiB."""
 _GZIP = b"\x1f\x8b"
 
 
 def decode(raw: bytes, encoding: str, limit: int, *, is_whole: bool = True) -> bytes:
-    """The body of `raw`, at most `limit` bytes.
+    """Return the decompressed body.
 
-    Raises FetchError when the body is larger, corrupt or, unless `is_whole` is false,
-    truncated.
+    `encoding` is the value of Content-Encoding. Raises FetchError if the body has more than `limit`
+    bytes, is corrupt or, unless `is_whole` is false, truncated.
     """
     names = [part.strip().lower() for part in encoding.split(",") if part.strip()]
-    if len(names) > MOST_LAYERS:
+    if len(names) > MAX_LAYERS:
         raise FetchError(f"The document is compressed {len(names)} times, which is not accepted.")
     body = raw
     for name in reversed(names):
@@ -42,7 +42,7 @@ def too_large(limit: int) -> FetchError:
 
 
 def _decode_one(raw: bytes, name: str, limit: int) -> tuple[bytes, bool]:
-    """The first `limit` + 1 bytes at most, and whether the compressed data ended as it should."""
+    """Return at most `limit` + 1 bytes, and whether the compressed data is complete."""
     try:
         if name in ("gzip", "x-gzip"):
             return _gunzip(raw, limit)
@@ -60,7 +60,7 @@ def _decode_one(raw: bytes, name: str, limit: int) -> tuple[bytes, bool]:
 
 
 def _gunzip(raw: bytes, limit: int) -> tuple[bytes, bool]:
-    """All members of the file; what follows the last one is no part of it."""
+    """Decompress all members of the file. Data after the last one is ignored."""
     return _read_frames(raw, limit, lambda: zlib.decompressobj(zlib.MAX_WBITS | 16), 4096, _GZIP)
 
 
@@ -72,13 +72,13 @@ def _unzstd(raw: bytes, limit: int) -> tuple[bytes, bool]:
 def _read_frames(
     raw: bytes, limit: int, open_frame: Callable[[], Any], piece: int, magic: bytes
 ) -> tuple[bytes, bool]:
-    """The content of all frames, each of which begins with `magic`.
+    """Decompress all frames, each of which begins with `magic`.
 
-    Decoders get `piece` bytes at a time: that bounds what they return at once (4 MiB of gzip,
-    2 MiB of zstd) and what they copy where a frame ends.
+    The decoder gets `piece` bytes at a time. This limits how much it returns at once (4 MiB for
+    gzip, 2 MiB for zstd), and how much it copies at the end of a frame.
     """
     body, at, decoder = bytearray(), 0, open_frame()
-    for _ in range(MOST_FRAMES):
+    for _ in range(MAX_FRAMES):
         while at < len(raw) and not decoder.eof and len(body) <= limit:
             end = min(at + piece, len(raw))
             body += decoder.decompress(raw[at:end])
@@ -87,14 +87,14 @@ def _read_frames(
         if not decoder.eof or at == len(raw) or rest != magic:
             return bytes(body), decoder.eof and (not rest or not magic.startswith(rest))
         decoder = open_frame()
-    raise FetchError(f"The document is compressed in more than {MOST_FRAMES:,} parts.")
+    raise FetchError(f"The document is compressed in more than {MAX_FRAMES:,} parts.")
 
 
 def _inflate(raw: bytes, limit: int) -> tuple[bytes, bool]:
     decoder = zlib.decompressobj()
     try:
         body = decoder.decompress(raw, limit + 1)
-    except zlib.error:  # many servers send it without the zlib header
+    except zlib.error:  # many servers send raw deflate without the zlib header
         decoder = zlib.decompressobj(-zlib.MAX_WBITS)
         body = decoder.decompress(raw, limit + 1)
     return body, decoder.eof

@@ -1,4 +1,4 @@
-"""Decide which addresses a fetch may reach, so that a feed cannot probe the operator's network."""
+"""Decides which addresses may be fetched, so that a feed cannot probe the operator's network."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -19,7 +19,10 @@ PORTS = frozenset({80, 443, 8080, 8443})
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """`networks` and `hosts` (`host` or `host:port`) are let through, on any port."""
+    """Blocks addresses that are not public, and unusual ports.
+
+    `networks` and `hosts` (`host` or `host:port`) are exceptions, which are allowed on any port.
+    """
 
     networks: tuple[Network, ...] = ()
     hosts: frozenset[str] = field(default_factory=frozenset)
@@ -27,7 +30,10 @@ class Guard:
 
     @classmethod
     def of(cls, allowed: Iterable[str], ports: Iterable[str | int] = ()) -> "Guard":
-        """Build from settings: each of `allowed` is a network (`10.0.0.0/8`) or a host."""
+        """Return the guard for the settings.
+
+        Each of `allowed` is a network (`10.0.0.0/8`) or a host.
+        """
         networks: list[Network] = []
         hosts: set[str] = set()
         for entry in (entry.strip().lower() for entry in allowed):
@@ -40,7 +46,7 @@ class Guard:
         return cls(tuple(networks), frozenset(hosts), chosen or PORTS)
 
     def check_url(self, url: str) -> None:
-        """Raise BlockedAddressError for what can be refused before any name is resolved."""
+        """Raise BlockedAddressError if `url` is blocked whatever its host resolves to."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
@@ -49,7 +55,7 @@ class Guard:
         if parts.scheme not in ("http", "https") or not host:
             raise BlockedAddressError("Only http:// and https:// addresses can be fetched.")
         port = port or (443 if parts.scheme == "https" else 80)
-        # A name may yet turn out to lie in an allowed network, where any port will do.
+        # A name may still resolve to an allowed network, where every port is allowed.
         if not self.networks or is_literal(host):
             self._check_port(host, port)
 
@@ -68,24 +74,24 @@ class Guard:
         self._check_port(host, port, address)
 
     def is_allowed(self, host: str, port: int, address: str = "") -> bool:
-        """Whether the operator lets this host through, by name or by network."""
+        """Return True if the operator allows this host, by its name or by its network."""
         host = host.lower().strip("[]")
-        written = f"[{host}]" if ":" in host else host
-        if host in self.hosts or f"{written}:{port}" in self.hosts:
+        bracketed = f"[{host}]" if ":" in host else host
+        if host in self.hosts or f"{bracketed}:{port}" in self.hosts:
             return True
         if host == "localhost" and not address:
             address = "127.0.0.1"
         try:
-            found = ipaddress.ip_address(address or host)
+            parsed = ipaddress.ip_address(address or host)
         except ValueError:
             return False
-        return self._is_in_allowed_network(found)
+        return self._is_in_allowed_network(parsed)
 
     def _is_in_allowed_network(self, address: Address) -> bool:
-        """Whether a network lets `address` through.
+        """Return True if an allowed network contains `address`.
 
-        An IPv4-mapped address counts as the IPv4 address. A network of translated addresses
-        (NAT64, 6to4, Teredo) opens only those whose IPv4 host is public or allowed itself.
+        An IPv4-mapped address counts as the IPv4 address. In a network of translated addresses
+        (NAT64, 6to4, Teredo), an address is allowed only if its IPv4 host is public or allowed.
         """
         address = unmapped(address)
         if not any(address in network for network in self.networks):
@@ -95,7 +101,7 @@ class Guard:
 
 
 def is_literal(host: str) -> bool:
-    """Whether `host` is an address, written as the standards want it, and no name."""
+    """Return True if `host` is an address in standard notation rather than a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The networks that are not part of the public internet, after the registries of IANA. Pure.
+"""The networks that are not part of the public internet, by the registries of IANA. Pure.
 
 Python's `ipaddress.is_global` is not used: its answers differ between patch releases.
 Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries, Multicast Address Spaces and
@@ -84,7 +84,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def special_use(address: Address) -> str:
-    """What `address` is set aside for, with the RFC; "" for a public unicast address."""
+    """Return what `address` is reserved for, with the RFC, or "" for a public unicast address."""
     for network, name in _TABLES[address.version]:
         if address in network:
             return name
@@ -93,7 +93,7 @@ def special_use(address: Address) -> str:
 
 
 def carried_ipv4(address: Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 host that a translator or tunnel would reach for this IPv6 address.
+    """Return the IPv4 host that a translator or tunnel would reach for this IPv6 address.
 
     Covers NAT64's well-known prefix, 6to4 and Teredo. An IPv4-mapped address is not sent as
     IPv6 at all; see `unmapped`.
@@ -106,6 +106,9 @@ def carried_ipv4(address: Address) -> ipaddress.IPv4Address | None:
 
 
 def unmapped(address: Address) -> Address:
-    """The IPv4 address that the kernel uses for an IPv4-mapped one; others as they are."""
+    """Return the IPv4 address of an IPv4-mapped one, which the kernel uses.
+
+    Others are returned as is.
+    """
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address

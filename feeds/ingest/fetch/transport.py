@@ -1,4 +1,7 @@
-"""Connections that go only to addresses the guard has checked (no DNS rebinding), and posts."""
+"""An HTTP transport that connects only to addresses the guard has checked, and POST requests.
+
+It connects to the very address that was checked, which prevents DNS rebinding.
+"""
 
 import asyncio
 import functools
@@ -20,7 +23,7 @@ from feeds.ingest.fetch.guard import Guard, is_literal
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves, checks, and connects to the very address that was checked."""
+    """Resolves a name, checks the addresses, and connects to one of them."""
 
     def __init__(
         self,
@@ -61,20 +64,20 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 async def resolve(host: str, port: int, resolver: ThreadPoolExecutor) -> list[str]:
-    """The addresses of `host`, as the system orders them. Raises FetchError in words."""
+    """Return the addresses of `host` in the order of the system. Raises FetchError."""
     look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        found = await asyncio.get_running_loop().run_in_executor(resolver, look_up)
+        entries = await asyncio.get_running_loop().run_in_executor(resolver, look_up)
     except (OSError, UnicodeError):
         raise FetchError(f"The host {host} was not found in DNS.") from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
-    """A transport whose every connection passes the guard.
+    """A transport that checks each of its connections by the guard.
 
-    Names are resolved in threads of its own, as many as connections: a few names whose
-    servers do not answer must not hold up the others.
+    It has a thread for each connection to resolve names, so that a few names whose DNS servers do
+    not answer can't delay the others.
     """
 
     def __init__(self, guard: Guard, connections: int) -> None:
@@ -98,7 +101,7 @@ def _pool(backend: GuardedBackend, connections: int) -> httpcore.AsyncConnection
 
 
 def guarded_client(guard: Guard, *, connections: int, headers: dict[str, str]) -> httpx.AsyncClient:
-    """A client whose every connection passes the guard; redirects are left to the caller."""
+    """Return a client that checks its connections by the guard and does not follow redirects."""
     return httpx.AsyncClient(
         transport=GuardedTransport(guard, connections),
         headers=headers,
@@ -109,13 +112,13 @@ def guarded_client(guard: Guard, *, connections: int, headers: dict[str, str]) -
 
 @functools.cache
 def ssl_context() -> ssl.SSLContext:
-    """Certificates are verified by the bundle of certifi; reading it takes 20 ms, so once."""
+    """Return a context that verifies certificates by certifi's bundle. Reading that takes 20 ms."""
     return httpx.create_ssl_context()
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What a server said to a post; its body is not read. `retry_after` is in seconds."""
+    """The response to a POST request, without its body. `retry_after` is in seconds."""
 
     status: int
     retry_after: int | None = None
@@ -124,10 +127,10 @@ class Posted:
 def post(
     url: str, body: bytes, headers: Mapping[str, str], guard: Guard, *, timeout: float
 ) -> Posted:
-    """Post `body` once; a redirect is an answer and not followed.
+    """Post `body` once. A redirect is returned and not followed.
 
-    Raises FetchError in words where it did not arrive, and UnansweredError, one of them, where
-    it may have. `timeout` is in seconds, for all of it.
+    Raises FetchError if the server did not get the request, and its subclass UnansweredError if it
+    may have. `timeout` is in seconds, for the whole request.
     """
     return asyncio.run(_post(url, body, dict(headers), guard, timeout))
 
@@ -137,8 +140,11 @@ async def _post(
 ) -> Posted:
     guard.check_url(url)
     try:
-        async with asyncio.timeout(timeout), guarded_client(guard, connections=1, headers={}) as it:
-            answer = it.stream("POST", url, content=body, headers=headers, timeout=timeout)
+        async with (
+            asyncio.timeout(timeout),
+            guarded_client(guard, connections=1, headers={}) as client,
+        ):
+            answer = client.stream("POST", url, content=body, headers=headers, timeout=timeout)
             async with answer as response:
                 after = response_headers.retry_after(response.headers, datetime.now(UTC))
                 return Posted(response.status_code, after)
@@ -153,7 +159,7 @@ async def _post(
 
 
 def in_words(error: Exception, url: str) -> str:
-    """What went wrong on the way to the host of `url`."""
+    """Return a sentence on a network error of a request to `url`."""
     host = urlsplit(url).hostname or url
     text = str(error).lower()
     if "certificate" in text or "ssl" in text or "tls" in text:

@@ -1,11 +1,11 @@
-"""What a fetch takes and what it returns: plain values, so that no model crosses threads."""
+"""The arguments and results of fetches: plain values, because models must not cross threads."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """What a fetch needs to know of a source; no ORM crosses into the event loop."""
+    """The columns of a source that a fetch needs."""
 
     source_id: int
     url: str
@@ -15,12 +15,12 @@ class FetchRequest:
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What came of one fetch. `error` is in words for the reader; empty when all went well.
+    """The result of one fetch.
 
-    `status` is the HTTP status of the last hop, 0 when there was no answer.
-    `retry_after` and `max_age` are seconds, already capped at 24 h.
-    `permanent_url` is set when every hop of the redirect was permanent; `unreachable` when
-    no connection came about, be it for the host or for our own network.
+    `error` is a sentence for readers, or "" after a success. `status` is the HTTP status of the
+    last hop, or 0 without a response. `retry_after` and `max_age` are in seconds, at most 24 hours.
+    `permanent_url` is set if every hop of the redirect was permanent. `unreachable` means that
+    there was no connection, because of the host or of our own network.
     """
 
     source_id: int
