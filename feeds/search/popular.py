@@ -97,7 +97,8 @@ class Search:
     def _finder(self) -> postgres_find.Finder | sqlite_find.Finder:
         """Where the words are looked for: the room of this database."""
         is_postgres = connection.vendor == "postgresql"
-        return postgres_find.Finder(self.query) if is_postgres else sqlite_find.Finder(self.query)
+        finder = postgres_find.Finder if is_postgres else sqlite_find.Finder
+        return finder(self.query, self.user.pk)
 
     def _sight(self) -> str:
         """The same for all who would find the same: who see no more than the catalogue, and

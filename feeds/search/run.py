@@ -14,7 +14,7 @@ from feeds.models import Item, ItemState, Source
 from feeds.reading.river import attach_states
 from feeds.search.popular import Search
 from feeds.search.query.parser import parse_query
-from feeds.search.query.types import CANDIDATES
+from feeds.search.query.types import CANDIDATES, END, START
 
 PAGE = 50
 _MARKED = re.compile("\x02([^\x02\x03]*)\x03")
@@ -77,7 +77,7 @@ def _search(user: User, search: Search, results: SearchResults, limit: int, page
     items = _visible(user, wanted)
     shown = [items[pk] for pk in wanted if pk in items]
     whole = set(found.ids[: found.with_all])
-    sources = Source.objects.in_bulk({item.source_id for item in shown})
+    sources = Source.objects.only("title", "url").in_bulk({item.source_id for item in shown})
     for item in shown:
         item.source = sources[item.source_id]
         item.has_all = item.pk in whole  # type: ignore[attr-defined]
@@ -103,5 +103,7 @@ def _mark(items: Sequence[Item], marked: Mapping[int, tuple[str, str]]) -> None:
 
 def _safe(text: str) -> SafeString:
     """Everything escaped but our own marks, and those only in pairs."""
-    shown = _MARKED.sub(r"<mark>\1</mark>", escape(text))
-    return mark_safe(_MARKS.sub("", shown))  # noqa: S308 - escaped the line before
+    shown: str = escape(text)
+    if START in shown or END in shown:
+        shown = _MARKS.sub("", _MARKED.sub(r"<mark>\1</mark>", shown))
+    return mark_safe(shown)  # noqa: S308 - escaped above

@@ -2,6 +2,7 @@
 """Ask the index of PostgreSQL: partition by partition from the newest, until enough is found."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from ainews_site.infra.db_router import reading_connection
@@ -12,10 +13,9 @@ from feeds.search.postgres.words import Wanted, Weight, any_of, estimates, read_
 from feeds.search.query.conditions import HIGHEST, Conditions
 from feeds.search.query.parser import Query
 from feeds.search.query.rarity import batches
-from feeds.search.query.types import CANDIDATES, LOOSE_CANDIDATES, Match
+from feeds.search.query.sample import sample_for
+from feeds.search.query.types import CANDIDATES, K1, LOOSE_CANDIDATES, B, Match, Sample
 
-K1, B = 1.2, 0.75
-"""Of BM25: how soon more of the same word says nothing new, and how much length counts."""
 TITLE = 5
 """A word of the title counts as so many of the text."""
 EVERYWHERE, IN_TITLES = "{1, 1, 1, 1}", "{0, 0, 0, 1}"
@@ -27,10 +27,10 @@ by gathering all of its matches. (Measured: a bitmap's match costs 1 µs, a step
 
 
 class Finder:
-    """Looks for one query."""
+    """Looks for one reader's query."""
 
-    def __init__(self, query: Query) -> None:
-        self.query = query
+    def __init__(self, query: Query, user_id: int) -> None:
+        self.query, self.user_id = query, user_id
         self._read: Wanted | None = None
 
     def find(self, conditions: Conditions) -> list[Match]:
@@ -38,7 +38,9 @@ class Finder:
         with reading_connection().cursor() as cursor:
             wanted = self._wanted(cursor)
             if wanted.all_words:
-                words = weigh(cursor, wanted.groups) if len(wanted.groups) > 1 else wanted.groups
+                words = wanted.groups
+                if len(words) > 1:
+                    words = weigh(cursor, words, self.user_id, self._sample)
                 expression = wanted.all_words + wanted.without
                 return _search(cursor, expression, conditions, words, CANDIDATES)
             if self.query.groups:
@@ -53,7 +55,7 @@ class Finder:
             quoted = "".join(f" & ({text})" for text in wanted.quoted)
             helpful = [text for text in wanted.groups if text not in wanted.quoted]
             if len(helpful) > 1 or (helpful and quoted):
-                words = weigh(cursor, wanted.groups)
+                words = weigh(cursor, wanted.groups, self.user_id, self._sample)
                 counts = {text: words[text].items for text in helpful}
                 for deciding in batches(counts, LOOSE_CANDIDATES):
                     some = f"({any_of(deciding)}){quoted}{wanted.without}"
@@ -75,8 +77,12 @@ class Finder:
     def _wanted(self, cursor: Any) -> Wanted:
         """Read once: what was found may have been remembered."""
         if self._read is None:
-            self._read = read_query(cursor, self.query)
+            self._read = read_query(cursor, self.query, self._sample.languages)
         return self._read
+
+    @cached_property
+    def _sample(self) -> Sample:
+        return sample_for(self.user_id)
 
 
 def _newest(cursor: Any, conditions: Conditions, unwanted: str) -> list[Match]:

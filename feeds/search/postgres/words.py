@@ -2,19 +2,16 @@
 """A query in PostgreSQL's language, in all languages of the items, and how rare its words are."""
 
 import json
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from feeds.core import partitions
+from feeds.search.query.conditions import SEEN
 from feeds.search.query.parser import Group, Query
-from feeds.search.query.types import CANDIDATES
+from feeds.search.query.rarity import MOST_COUNTED, estimated, rarity
+from feeds.search.query.types import Sample
 
-COMMON = 1 / 100
-"""Of a partition's items: what the planner's statistics say is in more of them is believed,
-what is rarer is counted."""
 _INIT_PLAN = re.compile(r"InitPlan (\d+)")
 _SEPARATORS = re.compile(r"[\W_]+")
 
@@ -43,12 +40,13 @@ class Weight:
     items: float = 0.0
 
 
-def read_query(cursor: Any, query: Query) -> Wanted:
-    """Where nothing but stop words is wanted, as titles are read."""
+def read_query(cursor: Any, query: Query, languages: Sequence[str]) -> Wanted:
+    """In `languages`: those of all items would give away the languages of others' private ones.
+    Where nothing but stop words is wanted, as titles are read."""
     asked = [*query.meant, *([query.excluded] if query.excluded else [])]
     if not asked:
         return Wanted("", {}, (), "")
-    readings, titles = _in_all_languages(cursor, asked)
+    readings, titles = _in_all_languages(cursor, asked, languages)
     meant = len(query.meant)
     rows = readings if any(any(row[:meant]) for row in readings) else titles
     groups = [any_of(row[number] for row in rows) for number in range(meant)]
@@ -64,23 +62,21 @@ def read_query(cursor: Any, query: Query) -> Wanted:
     )
 
 
-def weigh(cursor: Any, texts: Iterable[str]) -> dict[str, Weight]:
-    """By the newest partition that the planner knows, or by all where they are few."""
-    words, spans = list(texts), partitions.known_spans(cursor)
-    known = next((span for span in reversed(spans) if span.rows >= CANDIDATES), None)
-    if known is None:
-        counts, total = _counted(cursor, "feeds_search", words)
-        sample = total
-    else:
-        table, sample = known.table("feeds_search"), known.rows
-        guessed = estimates(cursor, table, words)
-        rare = [text for text in words if guessed[text] <= sample * COMMON]
-        counts = guessed | _counted(cursor, table, rare)[0]
-        total = sum(max(0.0, span.rows) for span in spans)
-    return {
-        text: Weight(_rarity(counts[text], sample), counts[text] * total / max(1.0, sample))
-        for text in words
-    }
+def weigh(cursor: Any, texts: Iterable[str], user_id: int, sample: Sample) -> dict[str, Weight]:
+    """By the items that the reader may see: the planner's statistics are of all."""
+    words = list(texts)
+    seen = f"f.vector @@ CAST(%s AS tsquery) AND f.source_id IN {SEEN}"
+
+    def count(some: Sequence[str], where: str) -> dict[str, int]:
+        counted = f"(SELECT count(*) FROM (SELECT 1 FROM feeds_search f WHERE {where}) found)"
+        values = [value for text in some for value in (text, user_id)]
+        cursor.execute(f"SELECT {', '.join([counted] * len(some))}", values)
+        return dict(zip(some, cursor.fetchone(), strict=True))
+
+    recent = count(words, f"{seen} AND f.item_id >= {sample.lowest}") if words else {}
+    everywhere = f"{seen} LIMIT {MOST_COUNTED}"
+    items = estimated(recent, sample, lambda rare: count(rare, everywhere))
+    return {text: Weight(rarity(items[text], sample.total), items[text]) for text in words}
 
 
 def estimates(cursor: Any, table: str, texts: Sequence[str]) -> dict[str, float]:
@@ -110,21 +106,8 @@ def _bracketed(text: str) -> str:
     return f"({text})" if text else ""
 
 
-def _rarity(count: float, total: float) -> float:
-    return math.log(1 + (max(total, count) - count + 0.5) / (count + 0.5))
-
-
-def _counted(cursor: Any, table: str, texts: Sequence[str]) -> tuple[dict[str, float], float]:
-    """Exactly, with the number of all where `table` has but few: of rare words alone."""
-    counts = [f"(SELECT count(*) FROM {table} WHERE vector @@ CAST(%s AS tsquery))"] * len(texts)
-    whole = f"(SELECT count(*) FROM {table})" if table == "feeds_search" else "0"
-    cursor.execute(f"SELECT {', '.join([whole, *counts])}", list(texts))
-    total, *found = cursor.fetchone()
-    return dict(zip(texts, map(float, found), strict=True)), float(total)
-
-
 def _in_all_languages(
-    cursor: Any, groups: Sequence[Group]
+    cursor: Any, groups: Sequence[Group], languages: Sequence[str]
 ) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
     """A row for each language, with a text for each group: as texts and as titles are read."""
     columns, values = [], []
@@ -136,8 +119,9 @@ def _in_all_languages(
     cursor.execute(
         f"SELECT {', '.join(columns)} FROM (SELECT CAST('feeds_' || name AS regconfig) AS reading,"
         " CAST('feeds_' || name || '_title' AS regconfig) AS titles"
-        " FROM feeds_search_stemmers ORDER BY name) stemmers",
-        values,
+        " FROM (SELECT DISTINCT feeds_search_stemmer(language) AS name"
+        " FROM unnest(CAST(%s AS text[])) language) known ORDER BY name) stemmers",
+        [*values, list(languages)],
     )
     rows = cursor.fetchall()
     return [row[: len(groups)] for row in rows], [row[len(groups) :] for row in rows]

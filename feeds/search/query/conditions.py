@@ -16,6 +16,11 @@ MANY_SOURCES = 20
 """From here on the newest of them are found by time (the `+` keeps a planner from taking
 the index of sources, all of whose items it would have to sort)."""
 HIGHEST = 1 << 62
+SEEN = (
+    "(SELECT id FROM feeds_source WHERE is_public UNION"
+    " SELECT source_id FROM feeds_subscription WHERE user_id = %s)"
+)
+"""The sources that a reader may see."""
 
 
 class Conditions:
@@ -34,8 +39,7 @@ class Conditions:
         self.parameters: list[int | str] = []
         self._parts: list[str] = []
         self.add(
-            "(+i.source_id IN (SELECT id FROM feeds_source WHERE is_public UNION"
-            " SELECT source_id FROM feeds_subscription WHERE user_id = %s) OR i.id IN"
+            f"(+i.source_id IN {SEEN} OR i.id IN"  # noqa: S608 - our own
             " (SELECT item_id FROM feeds_itemstate WHERE user_id = %s AND is_saved))",
             user.pk,
             user.pk,

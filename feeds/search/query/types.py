@@ -12,6 +12,8 @@ LOOSE_CANDIDATES = 2_000
 """Of those with some of the words so many are ranked; which, is chosen by the rarest words."""
 RECENT = 5_000
 """Among so many of the newest items it is counted how common a word is."""
+K1, B = 1.2, 0.75
+"""Of BM25: how soon more of the same word says nothing new, and how much length counts."""
 START, END = "\x02", "\x03"
 """Around a match in a text that is not escaped yet."""
 
@@ -21,3 +23,17 @@ class Match(NamedTuple):
 
     id: int
     score: float
+
+
+class Sample(NamedTuple):
+    """The newest items that a reader may see, from the id `lowest` on: `size` of `total`.
+    `languages` are those of the reader's news."""
+
+    lowest: int
+    size: int
+    total: int
+    languages: tuple[str, ...]
+
+    @property
+    def is_all(self) -> bool:
+        return self.size >= self.total

@@ -2,54 +2,63 @@
 """Ask the index of SQLite (FTS5)."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
 
 from ainews_site.infra.db_router import reading_connection
-from feeds.search.query.conditions import Conditions
+from feeds.search.query.conditions import SEEN, Conditions
 from feeds.search.query.parser import Group, Query, Term
-from feeds.search.query.rarity import batches, rarest
-from feeds.search.query.types import CANDIDATES, LOOSE_CANDIDATES, RECENT, Match
+from feeds.search.query.rarity import MOST_COUNTED, batches, estimated, rarest, rarity
+from feeds.search.query.sample import sample_for
+from feeds.search.query.types import CANDIDATES, LOOSE_CANDIDATES, Match, Sample
 from feeds.search.sqlite.mark import mark
+from feeds.search.sqlite.score import Candidates, Weights
 
-WEIGHTS = "5.0, 2.0, 1.0"
-"""Of title, summary and text in the ranking."""
 MOST_POSTINGS = 50_000
 """Entries of the index that are read for items with some of the words: bm25() goes through all
-of a word's to know how rare it is."""
+of a word's."""
+_SEEN = (
+    " FROM feeds_search f CROSS JOIN feeds_item i ON i.id = f.rowid"
+    # The + keeps SQLite from looking for each match in the list of each source.
+    f" WHERE feeds_search MATCH %s AND +i.source_id IN {SEEN}"
+)
 
 
 class Finder:
-    """Looks for one query."""
+    """Looks for one reader's query."""
 
-    def __init__(self, query: Query) -> None:
-        self.query = query
+    def __init__(self, query: Query, user_id: int) -> None:
+        self.query, self.user_id = query, user_id
+        self._counted: dict[Group, float] = {}
 
     def find(self, conditions: Conditions) -> list[Match]:
         """The newest with all words; a lower score is better. Without words, the newest."""
         if groups := self.query.meant:
-            return _search(conditions, self._expression(groups, []), CANDIDATES)
+            return self._search(conditions, groups, [], groups, CANDIDATES)
         where, unwanted = conditions.sql, []
         if self.query.excluded:
             matching = "SELECT rowid FROM feeds_search WHERE feeds_search MATCH %s"
             where += f" AND i.id NOT IN ({matching})"
             unwanted = [_any_of(self.query.excluded)]
-        return _fetch(
-            f"SELECT i.id, 0 FROM feeds_item i WHERE {where} ORDER BY i.id DESC LIMIT {CANDIDATES}",
+        rows = _fetch(
+            f"SELECT i.id FROM feeds_item i WHERE {where} ORDER BY i.id DESC LIMIT {CANDIDATES}",
             [*conditions.parameters, *unwanted],
         )
+        return [Match(pk, 0.0) for (pk,) in rows]
 
     def find_some(self, conditions: Conditions) -> Iterator[list[Match]]:
         """Those with some of the words and all that is quoted, the ones with the rarest words
         first; then with nothing but that."""
         quoted, helpful = self.query.quoted, self.query.helpful
         if len(helpful) > 1 or (helpful and quoted):
-            counts = _recent_counts(helpful)
-            weighed = rarest(counts, MOST_POSTINGS)
-            for deciding in batches(counts, LOOSE_CANDIDATES):
-                some = [*(weighed | deciding)]
-                among = self._expression(quoted, [*deciding]) if len(some) > len(deciding) else ""
-                yield _search(conditions, self._expression(quoted, some), LOOSE_CANDIDATES, among)
+            counted = self._items([*quoted, *helpful])
+            items = {word: counted[word] for word in helpful}
+            weighed = rarest(items, MOST_POSTINGS)
+            for deciding in batches(items, LOOSE_CANDIDATES):
+                words = [*quoted, *(weighed | deciding)]
+                yield self._search(conditions, quoted, [*deciding], words, LOOSE_CANDIDATES)
         if helpful and quoted:
-            yield _search(conditions, self._expression(quoted, []), CANDIDATES)
+            yield self._search(conditions, quoted, [], quoted, CANDIDATES)
 
     def mark(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
         """{id: (title, snippet)} between START and END; the snippet is of the summary where
@@ -57,6 +66,45 @@ class Finder:
         if not ids or not self.query.meant:
             return {}
         return mark(_any_group(self.query.meant), ids)
+
+    def _search(
+        self,
+        conditions: Conditions,
+        all_of: Sequence[Group],
+        some_of: Sequence[Group],
+        words: Sequence[Group],
+        limit: int,
+    ) -> list[Match]:
+        """The newest that have all of the first and any of the second, scored by `words`. They
+        are of what the reader may see: what others alone see must not take their place."""
+        rows = _fetch(
+            "SELECT i.id FROM feeds_search f CROSS JOIN feeds_item i ON i.id = f.rowid"
+            f" WHERE feeds_search MATCH %s AND {conditions.sql}"
+            f" ORDER BY f.rowid DESC LIMIT {limit}",
+            [self._expression(all_of, some_of), *conditions.parameters],
+        )
+        if not rows:
+            return []
+        weights = self._weights(words)
+        with reading_connection().cursor() as cursor:
+            return Candidates(cursor, [pk for (pk,) in rows]).matches(weights)
+
+    def _weights(self, words: Sequence[Group]) -> Weights:
+        """{the terms of a word: its rarity}; of one word alone it changes no order."""
+        if len(words) == 1:
+            return {_terms(words[0]): 1.0}
+        items = self._items(words)
+        return {_terms(word): rarity(items[word], self._sample.total) for word in words}
+
+    def _items(self, words: Sequence[Group]) -> dict[Group, float]:
+        """About how many items of the reader each word is in; counted once."""
+        if missing := [word for word in words if word not in self._counted]:
+            self._counted |= _count(self.user_id, self._sample, missing)
+        return self._counted
+
+    @cached_property
+    def _sample(self) -> Sample:
+        return sample_for(self.user_id)
 
     def _expression(self, all_of: Sequence[Group], some_of: Sequence[Group]) -> str:
         """All of the first, any of the second, nothing that is excluded, in FTS5's language."""
@@ -67,45 +115,25 @@ class Finder:
         return f"({found}) NOT ({_any_of(self.query.excluded)})" if self.query.excluded else found
 
 
-def _search(conditions: Conditions, expression: str, limit: int, among: str = "") -> list[Match]:
-    """The newest matches of `expression`; with `among` those of its newest matches. These too
-    are of what the reader may see: what others alone see must not take their place."""
-    score = f"bm25(feeds_search, {WEIGHTS})"
-    newest = (
-        "SELECT i.id{} FROM feeds_search f CROSS JOIN feeds_item i ON i.id = f.rowid"
-        f" WHERE feeds_search MATCH %s AND {conditions.sql} ORDER BY f.rowid DESC LIMIT {limit}"
-    )
-    if not among:
-        return _fetch(newest.format(f", {score}"), [expression, *conditions.parameters])
-    return _fetch(
-        # The + keeps SQLite from looking for each of them in the whole list of each word.
-        f"SELECT rowid, {score} FROM feeds_search"
-        f" WHERE feeds_search MATCH %s AND +rowid IN ({newest.format('')})",
-        [expression, among, *conditions.parameters],
-    )
-
-
-def _fetch(statement: str, parameters: Sequence[int | str]) -> list[Match]:
+def _fetch(statement: str, parameters: Sequence[int | str]) -> list[tuple[Any, ...]]:
     with reading_connection().cursor() as cursor:
         cursor.execute(statement, parameters)
-        return [Match(*row) for row in cursor.fetchall()]
+        return list(cursor.fetchall())
 
 
-def _recent_counts(groups: Sequence[Group]) -> dict[Group, float]:
-    """About how many items each is in, by what the newest say."""
-    count = (
-        "(SELECT count(*) FROM feeds_search WHERE feeds_search MATCH %s AND rowid >= recent.low)"
-    )
-    with reading_connection().cursor() as cursor:
-        cursor.execute(
-            f"SELECT (SELECT max(seq) FROM feeds_itemkey), {', '.join([count] * len(groups))}"
-            " FROM (SELECT coalesce((SELECT id FROM feeds_search_docsize ORDER BY id DESC"
-            f" LIMIT 1 OFFSET {RECENT - 1}), 0) AS low) recent",
-            [_any_of(group) for group in groups],
-        )
-        total, *counts = cursor.fetchone()
-    scale = max(1.0, (total or 0) / RECENT)
-    return {group: count * scale for group, count in zip(groups, counts, strict=True)}
+def _count(user_id: int, sample: Sample, words: Sequence[Group]) -> dict[Group, float]:
+    def recent(word: Group) -> int:
+        return _number(f"SELECT count(*){_SEEN} AND f.rowid >= %s", word, user_id, sample.lowest)
+
+    def everywhere(rare: Sequence[Group]) -> dict[Group, int]:
+        counted = f"SELECT count(*) FROM (SELECT 1{_SEEN} LIMIT {MOST_COUNTED})"
+        return {word: _number(counted, word, user_id) for word in rare}
+
+    return estimated({word: recent(word) for word in words}, sample, everywhere)
+
+
+def _number(statement: str, word: Group, *parameters: int) -> int:
+    return int(_fetch(statement, [_any_of(word), *parameters])[0][0])
 
 
 def _any_group(groups: Sequence[Group]) -> str:
@@ -113,7 +141,11 @@ def _any_group(groups: Sequence[Group]) -> str:
 
 
 def _any_of(terms: Sequence[Term]) -> str:
-    return " OR ".join(_quoted(term) for term in terms)
+    return " OR ".join(_terms(terms))
+
+
+def _terms(terms: Sequence[Term]) -> tuple[str, ...]:
+    return tuple(_quoted(term) for term in terms)
 
 
 def _quoted(term: Term) -> str:
