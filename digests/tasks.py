@@ -13,7 +13,7 @@ from ainews_site.infra.enqueue import SLOW
 from digests.ask.questions import answer_question, forget_old_questions
 from digests.channels.outbox import deliver, due_deliveries
 from digests.editions.summarise import forget_old_summaries
-from digests.editions.writing import ask_for_due, waiting_writings, work_off
+from digests.editions.writing import process_writing, request_due, waiting_writings
 from feeds.tasks import ensure_schedule
 
 __all__ = [
@@ -44,7 +44,7 @@ def ensure_schedules() -> None:
 
 def write_due_digests() -> int:
     """Write the editions that are due, and retry those that failed. Return how many it wrote."""
-    ask_for_due(db_clock.now())
+    request_due(db_clock.now())
     return write_waiting()
 
 
@@ -53,7 +53,7 @@ def write_waiting() -> int:
     until, written = time.monotonic() + LONGEST, 0
     for pk in waiting_writings():
         if time.monotonic() < until:
-            written += work_off(pk)
+            written += process_writing(pk)
     if written:
         deliver_digests()
     return written

@@ -1,4 +1,4 @@
-"""Choose what an edition tells: the stories of its window, by rank and diversity."""
+"""Choose the stories of an edition from the items of its window, by rank and diversity."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from digests.editions.earlier import Covered
-from digests.editions.edition import Before
+from digests.editions.edition import EarlierCoverage
 from digests.editions.window import LATE, Window
 from feeds.core.ids import lowest_id
 from feeds.models import Item, ItemState, Source, Story, Subscription
@@ -24,19 +24,22 @@ from feeds.stories.ranking.taste import taste_of
 from feeds.stories.ranking.traits import learned_from
 
 MIN_STORIES, MAX_STORIES = 5, 9
-NEARLY_AS_GOOD = 0.85
-"""Beyond the fewest, a story needs this share of the score of the last of them."""
+MIN_SCORE_SHARE = 0.85
+"""Stories beyond MIN_STORIES need at least this share of the score of story MIN_STORIES."""
 MAX_ALSO = 12
 MAX_TOPICS = 4
 
 
 @dataclass(slots=True)
-class Chosen:
-    """A story with what this reader sees of it in the window, best first, copies last."""
+class WindowStory:
+    """A story with its visible items of the window, the best first and copies last.
+
+    `before` is set if an earlier edition covered it, which makes it an update.
+    """
 
     story: Story
     items: list[Item] = field(default_factory=list)
-    before: Before | None = None
+    before: EarlierCoverage | None = None
     score: float = 0.0
     reasons: str = ""
 
@@ -50,14 +53,15 @@ class Chosen:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Of these items: what else the story is about, others may know from sources of theirs."""
-        told = Counter(topic for item in self.items for topic in item.topics)
-        return tuple(name for name, _ in told.most_common(MAX_TOPICS))
+        """The most frequent topics of these items. Those of the story may come from sources that
+        the reader cannot see."""
+        counts = Counter(topic for item in self.items for topic in item.topics)
+        return tuple(name for name, _ in counts.most_common(MAX_TOPICS))
 
 
-def items_of(user: User | None, window: Window) -> list[Item]:
-    """What was published in the window, or arrived in it only a little late: of the reader's
-    sources, or without a reader of the catalogue's public ones."""
+def window_items(user: User | None, window: Window) -> list[Item]:
+    """The items that were published or fetched in the window, by the reader's sources, or without
+    a reader by all public sources. Items older than LATE are left out."""
     in_window = Q(published_at__gte=window.start, published_at__lt=window.end) | Q(
         fetched_at__gte=window.start, fetched_at__lt=window.end
     )
@@ -80,14 +84,14 @@ def _readable(user: User | None) -> ItemQuerySet:
     return Item.objects.subscribed_by(user).exclude(pk__in=hidden.values("item_id"))
 
 
-def choose(
-    user: User | None, window: Window, told: Covered, now: datetime
-) -> tuple[list[Chosen], list[Chosen]]:
-    """The edition's stories and those also noted.
+def choose_stories(
+    user: User | None, window: Window, covered: Covered, now: datetime
+) -> tuple[list[WindowStory], list[WindowStory]]:
+    """Return the stories of the edition, and those that it lists under "Also noted".
 
-    What was told before is left out unless something arrived since, and then is an update.
+    Stories that were covered before are left out unless they have new items.
     """
-    candidates = _news(items_of(user, window), told, user.interests if user else {})
+    candidates = _new_stories(window_items(user, window), covered, user.interests if user else {})
     _rank(candidates, user, now)
     ranked = sorted(candidates, key=lambda c: (-c.score, -c.story.pk))
     main = _diverse(ranked)
@@ -95,33 +99,37 @@ def choose(
     return main, [c for c in ranked if c.story.pk not in picked][:MAX_ALSO]
 
 
-def _news(items: Iterable[Item], told: Covered, interests: dict[str, Any]) -> list[Chosen]:
+def _new_stories(
+    items: Iterable[Item], covered: Covered, interests: dict[str, Any]
+) -> list[WindowStory]:
     by_story: dict[int, list[Item]] = defaultdict(list)
     for item in items:
-        if item.story_id is not None and _is_new(item, item.story_id, told):
+        if item.story_id is not None and _is_new(item, item.story_id, covered):
             by_story[item.story_id].append(item)
-    chosen = []
-    for story_id, own in by_story.items():
-        before = told.before.get(story_id)
-        if before and all(item.copy_of is not None for item in own):
+    stories = []
+    for story_id, story_items in by_story.items():
+        before = covered.before.get(story_id)
+        if before and all(item.copy_of is not None for item in story_items):
             continue
-        if all(item.seq <= told.noted.get(story_id, -1) for item in own):
+        if all(item.seq <= covered.noted.get(story_id, -1) for item in story_items):
             continue
-        story = own[0].story
+        story = story_items[0].story
         assert story is not None
-        own.sort(key=lambda item: (item.copy_of is not None, item.pk != story.lead_id, item.pk))
-        one = Chosen(story, own, before)
-        if not Reader(interests).mutes(one.topics):
-            chosen.append(one)
-    return chosen
+        story_items.sort(
+            key=lambda item: (item.copy_of is not None, item.pk != story.lead_id, item.pk)
+        )
+        candidate = WindowStory(story, story_items, before)
+        if not Reader(interests).mutes(candidate.topics):
+            stories.append(candidate)
+    return stories
 
 
-def _is_new(item: Item, story_id: int, told: Covered) -> bool:
-    return item.seq > told.seqs.get(story_id, -1) and item.pk not in told.item_ids
+def _is_new(item: Item, story_id: int, covered: Covered) -> bool:
+    return item.seq > covered.seqs.get(story_id, -1) and item.pk not in covered.item_ids
 
 
-def _rank(candidates: Sequence[Chosen], user: User | None, now: datetime) -> None:
-    """For everyone by what is told alone; for a reader by their taste too."""
+def _rank(candidates: Sequence[WindowStory], user: User | None, now: datetime) -> None:
+    """Set the scores and reasons of candidates, with a reader also by their taste."""
     if not candidates:
         return
     facts = [_facts(candidate, now) for candidate in candidates]
@@ -137,11 +145,12 @@ def _rank(candidates: Sequence[Chosen], user: User | None, now: datetime) -> Non
 
 
 def _levels(user: User) -> dict[int, str]:
-    said = Subscription.objects.filter(user=user).exclude(level="normal")
-    return dict(said.values_list("source", "level"))
+    """{source id: level} of the sources for which the reader chose a level."""
+    subscriptions = Subscription.objects.filter(user=user).exclude(level="normal")
+    return dict(subscriptions.values_list("source", "level"))
 
 
-def _facts(candidate: Chosen, now: datetime) -> Facts:
+def _facts(candidate: WindowStory, now: datetime) -> Facts:
     originals = [item for item in candidate.items if item.copy_of is None] or candidate.items
     newest = max(item.published_at for item in originals)
     return Facts(
@@ -155,14 +164,13 @@ def _facts(candidate: Chosen, now: datetime) -> Facts:
     )
 
 
-def _diverse(ranked: Iterable[Chosen]) -> list[Chosen]:
-    """The best, mixed from topics and sources; fewer than the most where they get weak."""
-    by_id = {one.story.pk: one for one in ranked}
+def _diverse(ranked: Iterable[WindowStory]) -> list[WindowStory]:
+    """The best stories with diverse topics and sources, between MIN_STORIES and MAX_STORIES."""
+    by_id = {story.story.pk: story for story in ranked}
     candidates = [
-        Candidate(pk, one.score, one.topics, one.items[0].source_id) for pk, one in by_id.items()
+        Candidate(pk, story.score, story.topics, story.items[0].source_id)
+        for pk, story in by_id.items()
     ]
     best = [by_id[pk] for pk in diversify(candidates, MAX_STORIES)]
-    sure = best[:MIN_STORIES]
-    return sure + [
-        one for one in best[MIN_STORIES:] if one.score >= NEARLY_AS_GOOD * sure[-1].score
-    ]
+    first = best[:MIN_STORIES]
+    return first + [s for s in best[MIN_STORIES:] if s.score >= MIN_SCORE_SHARE * first[-1].score]

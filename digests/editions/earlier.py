@@ -1,24 +1,28 @@
-"""What earlier editions told, so that nothing is told twice and news of it is known as such."""
+"""What earlier editions covered, so that stories are not repeated and updates are recognised."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from accounts.models import User
-from digests.editions.edition import Before
+from digests.editions.edition import EarlierCoverage
 from digests.models import Digest
 from feeds.models import StoryRedirect
 
-REMEMBERED = timedelta(days=14)
+LOOK_BACK = timedelta(days=14)
 
 
 @dataclass(slots=True)
 class Covered:
-    """By the id that a story has now. `seqs` gives the newest arrival of it that was known,
-    `before` what was told last, `noted` the same as `seqs` of those only noted."""
+    """What earlier editions covered. All dictionaries are keyed by the current story id.
+
+    `seqs` has the highest item seq that was covered, `before` the last headline, `noted` is like
+    `seqs` for stories that were only listed under "Also noted". `item_ids` are all cited items;
+    the `last_*` attributes describe the latest edition.
+    """
 
     seqs: dict[int, int] = field(default_factory=dict)
-    before: dict[int, Before] = field(default_factory=dict)
+    before: dict[int, EarlierCoverage] = field(default_factory=dict)
     noted: dict[int, int] = field(default_factory=dict)
     item_ids: set[int] = field(default_factory=set)
     last_date: date | None = None
@@ -27,32 +31,32 @@ class Covered:
 
 
 def covered_before(user: User | None, day: date) -> Covered:
-    """What the editions of the two weeks before `day` told."""
-    recent = Digest.objects.of(user).filter(date__lt=day, date__gte=day - REMEMBERED)
+    """Collect what the editions of the two weeks before `day` covered."""
+    recent = Digest.objects.of(user).filter(date__lt=day, date__gte=day - LOOK_BACK)
     editions = list(recent.order_by("date"))
     renamed = _renamed(editions)
-    told = Covered()
+    covered = Covered()
     for edition in editions:
-        told.last_date, told.last_end = edition.date, edition.known_until
-        told.last_stories = set()
+        covered.last_date, covered.last_end = edition.date, edition.known_until
+        covered.last_stories = set()
         for story in edition.content["stories"]:
             pk = renamed.get(story["story_id"], story["story_id"])
-            _remember(told, pk, story, edition.date)
+            _add_story(covered, pk, story, edition.date)
         for also in edition.content["also"]:
             pk = renamed.get(also["story_id"], also["story_id"])
-            told.noted[pk] = max(told.noted.get(pk, -1), also.get("last_seq", -1))
-    return told
+            covered.noted[pk] = max(covered.noted.get(pk, -1), also.get("last_seq", -1))
+    return covered
 
 
-def _remember(told: Covered, pk: int, story: dict[str, Any], day: date) -> None:
-    told.seqs[pk] = max(told.seqs.get(pk, -1), story["last_seq"])
-    told.before[pk] = Before(story["headline"], day.isoformat())
-    told.item_ids.update(citation["item_id"] for citation in story["citations"])
-    told.last_stories.add(pk)
+def _add_story(covered: Covered, pk: int, story: dict[str, Any], day: date) -> None:
+    covered.seqs[pk] = max(covered.seqs.get(pk, -1), story["last_seq"])
+    covered.before[pk] = EarlierCoverage(story["headline"], day.isoformat())
+    covered.item_ids.update(citation["item_id"] for citation in story["citations"])
+    covered.last_stories.add(pk)
 
 
 def _renamed(editions: list[Digest]) -> dict[int, int]:
-    """Where stories went that were merged since: {old id: new id}."""
+    """{old story id: new story id} of the stories that were merged since."""
     ids = {
         story["story_id"]
         for edition in editions

@@ -1,4 +1,4 @@
-"""The edition: what a digest holds, as plain values that page, mail, feed and API all render."""
+"""The content of an edition as plain values, which pages, e-mails, feeds and the API render."""
 
 import json
 import math
@@ -10,7 +10,7 @@ WORDS_PER_MINUTE = 220
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A source of a story. Keeps title and address, so that it outlives the item."""
+    """A cited item. It stores title and URL, so that it stays valid if the item is deleted."""
 
     number: int
     item_id: int
@@ -28,8 +28,8 @@ class CitedSentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
-    """What an earlier edition told of a story."""
+class EarlierCoverage:
+    """The earlier edition that covered a story."""
 
     headline: str
     date: str
@@ -46,15 +46,15 @@ class EditionStory:
     topics: tuple[str, ...]
     is_update: bool
     last_seq: int
-    """Newest arrival that this edition knew: what comes after it is an update."""
+    """The highest seq of the story's items in this edition. Later items make an update."""
     why: CitedSentence | None = None
-    """Why it matters, where a source says so."""
+    """Why the story matters, if a source says so."""
     written_by: str = "extractive"
     """A model's name, or "extractive"."""
     reasons: str = ""
-    """Why it is told to this reader: "4 sources · topic you follow: Agents"."""
-    before: Before | None = None
-    """Of an update: what was told before. Its own sentences tell what is new."""
+    """Why it was chosen for this reader: "4 sources · topic you follow: Agents"."""
+    before: EarlierCoverage | None = None
+    """For an update: the earlier coverage. The sentences of an update cover what is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +63,23 @@ class AlsoNoted:
     title: str
     source: str
     topic: str = ""
-    """A label such as "Agents"; those of one topic follow each other."""
+    """A label such as "Agents". Entries are sorted by topic."""
     last_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class EditionTrend:
-    """A term that is told of more than before."""
+    """A term that more stories mention than before."""
 
     label: str
     stories: int
     before: int
-    """Stories in the period before, of the same length."""
+    """Stories in the period of the same length before."""
     stage: str
     """new, climbing, peak or cooling."""
     story_id: int
     title: str
-    """Of the story that leads it."""
+    """The title of its leading story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +90,15 @@ class Edition:
     source_count: int
     trends: tuple[EditionTrend, ...] = ()
     unchanged: int = 0
-    """Stories of the edition before of which nothing new is known."""
+    """The number of stories of the previous edition without news."""
     since: str = ""
-    """ISO 8601: the day of the edition before, empty without one."""
+    """ISO 8601: the day of the previous edition; "" if there is none."""
     days: int = 1
-    """How many it covers."""
+    """The number of days that it covers."""
 
     @property
     def minutes(self) -> int:
+        """The reading time."""
         words = sum(
             len(sentence.text.split()) for story in self.stories for sentence in story.sentences
         )
@@ -106,12 +107,12 @@ class Edition:
 
     @property
     def written_by(self) -> str:
-        """Who wrote it: a model, the sources themselves, or both."""
+        """The names of the models that wrote stories and "extractive", joined by "and"."""
         writers = {story.written_by for story in self.stories} or {"extractive"}
         models = sorted(writers - {"extractive"})
         return " and ".join([*models, "extractive"] if "extractive" in writers else models)[:100]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain lists and dictionaries, as kept in `Digest.content`."""
+        """Convert to lists and dictionaries, as stored in `Digest.content`."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # tuples become lists
         return {**plain, "minutes": self.minutes}

@@ -1,4 +1,4 @@
-"""How far the writing of an edition is, in words and numbers for page and socket."""
+"""The progress of writing an edition, for the page and the websocket."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from digests.editions.writing import current_writing
 from digests.models import Writing
 
 
-def words_of(writing: Writing, zone_name: str) -> str:
-    """One sentence or two for the reader."""
+def progress_message(writing: Writing, zone_name: str) -> str:
+    """Describe the progress or the last error for the reader. Times are in `zone_name`."""
     if writing.error:
         again = writing.next_try_at.astimezone(zone_named(zone_name))
         return (
@@ -25,16 +25,18 @@ def words_of(writing: Writing, zone_name: str) -> str:
 
 
 def progress_of(reader: User, *, is_global: bool = False) -> dict[str, Any]:
-    """How far `reader`'s own edition is, or everyone's, with hours in the reader's time zone.
+    """Return the progress of the reader's edition, or of the site's.
 
-    `{kind: "writing", is_global, text, done, total}`, `{kind: "failed", is_global, text}`, or
-    `{kind: "written", is_global}` when there is nothing left to write.
+    The result is `{kind: "writing", is_global, text, done, total}`, or after an error
+    `{kind: "failed", is_global, text}`, or `{kind: "written", is_global}` if nothing is requested.
     """
     writing = current_writing(None if is_global else reader)
     event: dict[str, Any] = {"kind": "written", "is_global": is_global}
     if writing is None:
         return event
-    event["text"] = words_of(writing, reader.time_zone or timezone.get_default_timezone_name())
+    event["text"] = progress_message(
+        writing, reader.time_zone or timezone.get_default_timezone_name()
+    )
     if writing.error:
         return event | {"kind": "failed"}
     return event | {"kind": "writing", "done": writing.done, "total": writing.total}

@@ -1,4 +1,4 @@
-"""Find the editions that a reader should see."""
+"""Find the editions that pages show."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -12,47 +12,50 @@ from digests.editions.writing import (
     current_writing,
     request_digest,
     today_of,
-    write_at_once,
-    write_now,
+    write_or_retry_later,
+    write_synchronously,
 )
 from digests.models import Digest
 from feeds.ai.language.complete import is_configured
 
 
 def todays_digest(user: User | None) -> Digest:
-    """Today's edition where one comes today, else the newest. What has not been written yet is
-    written now: who asks for it is not sent away. If that fails the newest is shown, and a
-    worker tries again. Everyone's is written so only if there is none at all."""
+    """Return the edition that the digest page shows.
+
+    This is today's edition if the reader's schedule has one today, else the newest. If today's
+    was not written yet, it is written now; if that fails, the newest is returned and a worker
+    tries again. The site's edition is written here only if there is none at all.
+    """
     today = today_of(user)
     newest = Digest.objects.of(user).first()
     if newest is None:
         with busy_timeout(PATIENCE):
-            first = write_at_once(user, today)
-        return _improved(user, first)
+            first = write_synchronously(user, today)
+        return _request_model_version(user, first)
     comes_today = user is not None and today.weekday() in schedule_of(user).days
-    if not comes_today or newest.date >= today or _is_in_hand(user, today):
+    if not comes_today or newest.date >= today or _is_running(user, today):
         return newest
     written: list[Digest | None] = []
-    try_to_write(lambda: written.append(write_now(user, today)))
+    try_to_write(lambda: written.append(write_or_retry_later(user, today)))
     digest = next(iter(written), None)
-    return _improved(user, digest) if digest else newest
+    return _request_model_version(user, digest) if digest else newest
 
 
-def _improved(user: User | None, digest: Digest) -> Digest:
-    """A page waits for no model; where one may be asked, a worker writes it again with it."""
+def _request_model_version(user: User | None, digest: Digest) -> Digest:
+    """Request a version by the language model, because pages are written without waiting for it."""
     if is_configured():
         try_to_write(lambda: request_digest(user, digest.date))
     return digest
 
 
-def _is_in_hand(user: User | None, today: date) -> bool:
+def _is_running(user: User | None, today: date) -> bool:
     writing = current_writing(user)
     return writing is not None and writing.date == today
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The editions right before and after one, and which in order it is."""
+    """The days of the previous and the next edition, and the number of this one."""
 
     previous: date | None
     following: date | None
@@ -70,7 +73,7 @@ def neighbours(digest: Digest) -> Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month of the archive, its editions newest first, and the months on either side."""
+    """A month of the archive: its editions, newest first, and the nearest months that have any."""
 
     first: date
     editions: list[Digest]

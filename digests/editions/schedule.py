@@ -1,4 +1,4 @@
-"""The schedule of a reader's editions, and that of everyone's."""
+"""The schedules of readers' editions and of the site's."""
 
 from django.conf import settings
 
@@ -7,8 +7,8 @@ from digests.editions.window import EVERY_DAY, Schedule
 
 
 def schedule_of(user: User | None) -> Schedule:
-    """As the reader chose; everyone's edition comes each day at DIGEST_HOUR of TIME_ZONE, or
-    never when that is negative."""
+    """The reader's schedule, or with None the site's: daily at DIGEST_HOUR of TIME_ZONE, or never
+    if it is negative."""
     if user is not None:
         return Schedule.of(user.digest_hour, user.time_zone, user.digest_days)
     hour = settings.DIGEST_HOUR

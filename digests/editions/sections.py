@@ -1,10 +1,10 @@
-"""The sections of an edition beside its stories: what is also noted, and what became of before."""
+"""The sections of an edition besides its stories: "Also noted" and unchanged stories."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from accounts.models import User
-from digests.editions.choose import Chosen
+from digests.editions.choose import WindowStory
 from digests.editions.earlier import Covered
 from digests.editions.edition import AlsoNoted, EditionTrend
 from digests.editions.window import Window
@@ -12,23 +12,23 @@ from feeds.core.topics import LABELS
 
 OTHER = "Other news"
 TrendFinder = Callable[[User | None, Window], Sequence[EditionTrend]]
-"""What is trending in a window for a reader, or among the public sources without one."""
+"""Finds the trends of a window for a reader, or with None among the public sources."""
 
 
-def also_noted(chosen: Sequence[Chosen]) -> tuple[AlsoNoted, ...]:
-    """Those of one topic together, the topic of the best first and what has none last."""
-    by_topic: dict[str, list[Chosen]] = defaultdict(list)
-    for one in chosen:
-        by_topic[_topic(one)].append(one)
-    topics = sorted(by_topic, key=lambda topic: topic == OTHER)  # stable: the best stay first
-    return tuple(_note(one, topic) for topic in topics for one in by_topic[topic])
+def also_noted(chosen: Sequence[WindowStory]) -> tuple[AlsoNoted, ...]:
+    """Sort stories by topic: the topic of the best story first, stories without a topic last."""
+    by_topic: dict[str, list[WindowStory]] = defaultdict(list)
+    for story in chosen:
+        by_topic[_topic(story)].append(story)
+    topics = sorted(by_topic, key=lambda topic: topic == OTHER)  # stable: keeps the order
+    return tuple(_note(story, topic) for topic in topics for story in by_topic[topic])
 
 
-def _topic(chosen: Chosen) -> str:
+def _topic(chosen: WindowStory) -> str:
     return next((LABELS[slug] for slug in chosen.topics if slug in LABELS), OTHER)
 
 
-def _note(chosen: Chosen, topic: str) -> AlsoNoted:
+def _note(chosen: WindowStory, topic: str) -> AlsoNoted:
     lead = chosen.items[0]
     return AlsoNoted(
         story_id=chosen.story.pk,
@@ -39,6 +39,6 @@ def _note(chosen: Chosen, topic: str) -> AlsoNoted:
     )
 
 
-def unchanged(told: Covered, *chosen: Sequence[Chosen]) -> int:
-    """How many stories of the edition before have no news."""
-    return len(told.last_stories - {one.story.pk for some in chosen for one in some})
+def count_unchanged(covered: Covered, *chosen: Sequence[WindowStory]) -> int:
+    """The number of stories of the previous edition that have no news."""
+    return len(covered.last_stories - {c.story.pk for stories in chosen for c in stories})

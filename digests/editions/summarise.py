@@ -1,7 +1,7 @@
-"""Tell a story in a few cited sentences: by the language model where it may, else extractively.
+"""Summarise stories in a few cited sentences: by a language model, or else extractively.
 
-What a model wrote, and that it failed, is kept by the contents that it was asked about: all
-readers who see the same items share it, and nobody else gets it.
+The result of a model, even a failure, is stored under a hash of the texts that it was given. All
+readers who see the same items share it, and no other reader gets it.
 """
 
 import json
@@ -34,17 +34,17 @@ from digests.text.prompt import (
 from feeds.ai.language.complete import complete, is_configured
 from feeds.ai.language.errors import BadReplyError, LanguageModelError
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 EXTRACTIVE = "extractive"
-KEPT = timedelta(days=60)
-ROOM = 6000
-"""Characters of all sources of a story: some 1,500 tokens, so that small models have room."""
+MAX_AGE = timedelta(days=60)
+MAX_TOTAL_CHARACTERS = 6000
+"""Characters of all texts of a story together: about 1,500 tokens, which suit small models."""
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """An item as it is summed up: its number in the edition is its place, from 1."""
+    """An item to summarise. Sentences cite it by its position in the list, from 1."""
 
     title: str
     text: str
@@ -52,7 +52,11 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`why` it matters, where a source says so; `written_by` is a model's name or "extractive"."""
+    """The sentences on a story.
+
+    `why` says why the story matters, if a source does. `written_by` is a model's name or
+    "extractive".
+    """
 
     sentences: tuple[CitedSentence, ...]
     why: CitedSentence | None = None
@@ -60,8 +64,11 @@ class Summary:
 
 
 @dataclass(slots=True)
-class _Verdict:
-    """What a model wrote of a story, and how much of it held."""
+class _DraftResult:
+    """The sentences of a model that passed the check, and statistics for StorySummary.
+
+    `drafted` counts all sentences that it wrote, `held` those that passed.
+    """
 
     sentences: list[Sentence] = field(default_factory=list)
     why: Sentence | None = None
@@ -71,104 +78,119 @@ class _Verdict:
 
 
 def write_stories(stories: Sequence[Sequence[Article]], *, seconds: float = 0.0) -> list[Summary]:
-    """Each of the stories. A model is asked for `seconds` at most, and not at all with none;
-    what it has written before is used in any case. One query where nothing is asked."""
+    """Summarise each of the stories.
+
+    The model is called for at most `seconds` in total. Stored summaries are used even if `seconds`
+    is 0, with one query.
+    """
     if not is_configured():
-        return [extract(articles) for articles in stories]
+        return [summarise_extractively(articles) for articles in stories]
     until = time.monotonic() + seconds
     keys = [_key(articles) for articles in stories]
     known = {row.key: row for row in StorySummary.objects.filter(key__in=keys)}
-    told = []
+    summaries = []
     for key, articles in zip(keys, stories, strict=True):
         row = known.get(key)
         if row is None and time.monotonic() < until:
-            row = _write(key, articles)
-        told.append(_told(row) if row and row.sentences else extract(articles))
-    return told
+            row = _write_by_model(key, articles)
+        summaries.append(
+            _summary_of(row) if row and row.sentences else summarise_extractively(articles)
+        )
+    return summaries
 
 
-def extract(articles: Sequence[Article]) -> Summary:
-    """Sentences as they stand in the items, held to the same check as a model's."""
+def summarise_extractively(articles: Sequence[Article]) -> Summary:
+    """Summarise by sentences of the articles, which must pass the same check as a model's."""
     texts = [visible(article.text[: LEADING_CHARACTERS * 2]) for article in articles]
-    sources = [Source(f"{one.title}\n{text}") for one, text in zip(articles, texts, strict=True)]
+    sources = [
+        Source(f"{article.title}\n{text}") for article, text in zip(articles, texts, strict=True)
+    ]
 
     def is_supported(text: str, source: int) -> bool:
         sentence = Sentence(text, (source + 1,))
         if text.strip(". ").casefold() == articles[source].title.strip(". ").casefold():
-            return False  # the headline says it already
+            return False  # it repeats the headline
         return not gives_orders(text) and not validation_error(sentence, sources)
 
     chosen = choose_sentences(texts, is_supported=is_supported)
-    return Summary(tuple(CitedSentence(one.text, (one.source + 1,)) for one in chosen))
+    return Summary(tuple(CitedSentence(s.text, (s.source + 1,)) for s in chosen))
 
 
 def forget_old_summaries() -> int:
-    """Drop those of long ago; how many."""
-    return StorySummary.objects.filter(created_at__lt=db_clock.now() - KEPT).delete()[0]
+    """Delete old summaries. Return how many."""
+    return StorySummary.objects.filter(created_at__lt=db_clock.now() - MAX_AGE).delete()[0]
 
 
-def _told(row: StorySummary) -> Summary:
+def _summary_of(row: StorySummary) -> Summary:
     sentences = tuple(CitedSentence(text, tuple(cites)) for text, cites in row.sentences)
     why = CitedSentence(row.why[0], tuple(row.why[1])) if row.why else None
     return Summary(sentences, why, row.model)
 
 
-def _write(key: str, articles: Sequence[Article]) -> StorySummary | None:
-    """Ask the model and keep what came of it; None where it could not be asked."""
+def _write_by_model(key: str, articles: Sequence[Article]) -> StorySummary | None:
+    """Let the model write a summary, and store the result. None if it could not be reached."""
     texts = {
-        number: shown
-        for number, shown in enumerate(_shown(articles), 1)
+        number: text
+        for number, text in enumerate(_texts_for_model(articles), 1)
         if not gives_orders(f"{articles[number - 1].title}\n{articles[number - 1].text}")
     }
-    verdict = _Verdict(complaints=["every source speaks to the model"])
+    draft_result = _DraftResult(complaints=["every source addresses the model"])
     try:
         if texts:
-            verdict = _ask(list(texts.values()), _nonce(key))
+            draft_result = _ask_model(list(texts.values()), _nonce(key))
     except LanguageModelError as error:
-        log.warning("story_not_summarised reason=%s", error)
+        logger.warning("story_not_summarised reason=%s", error)
         if not (isinstance(error, BadReplyError) and error.text):
             return None
-        verdict = _Verdict(complaints=[str(error)])  # it would write the same again
-    return _keep(key, verdict, list(texts))
+        draft_result = _DraftResult(
+            complaints=[str(error)]
+        )  # stored, because a retry would give the same
+    return _store(key, draft_result, list(texts))
 
 
-def _ask(texts: Sequence[str], nonce: str) -> _Verdict:
-    """Once, and once more with what is wrong with it."""
+def _ask_model(texts: Sequence[str], nonce: str) -> _DraftResult:
+    """Call the model, and once more with the errors of its first draft if there are any."""
     sources = [Source(text) for text in texts]
-    verdict = _Verdict()
-    asked = build_messages(texts, nonce)
+    draft_result = _DraftResult()
+    messages = build_messages(texts, nonce)
     for _ in range(2):
-        answer = complete(asked, SCHEMA, "digest", version=VERSION, max_tokens=MAX_TOKENS).data
-        complaints = _judge(read_draft(answer), sources, verdict)
-        if not complaints:
+        answer = complete(messages, SCHEMA, "digest", version=VERSION, max_tokens=MAX_TOKENS).data
+        errors = _check_draft(read_draft(answer), sources, draft_result)
+        if not errors:
             break
-        verdict.complaints += complaints
-        asked = build_correction(
-            build_messages(texts, nonce), json.dumps(answer, ensure_ascii=False), complaints
+        draft_result.complaints += errors
+        messages = build_correction(
+            build_messages(texts, nonce), json.dumps(answer, ensure_ascii=False), errors
         )
-    return verdict
+    return draft_result
 
 
-def _judge(draft: Draft, sources: Sequence[Source], verdict: _Verdict) -> list[str]:
-    """Take over what holds, as long as the first sentence does: the others may lean on it."""
-    verdicts = [validation_error(one, sources) for one in draft.sentences]
-    wrong = [f"sentence {n}: {said}" for n, said in enumerate(verdicts, 1) if said]
-    verdict.drafted += len(verdicts)
-    verdict.held += len(verdicts) - len(wrong)
-    held = [one for one, said in zip(draft.sentences, verdicts, strict=True) if not said]
-    opens = bool(verdicts) and not verdicts[0]
-    verdict.sentences = _within(held) if opens else []
-    verdict.why = None
+def _check_draft(draft: Draft, sources: Sequence[Source], draft_result: _DraftResult) -> list[str]:
+    """Check a draft, and set the result to the sentences that passed. Return the errors.
+
+    If the first sentence fails, no sentence is used, because the others may refer to it.
+    """
+    checks = [validation_error(sentence, sources) for sentence in draft.sentences]
+    errors = [f"sentence {n}: {error}" for n, error in enumerate(checks, 1) if error]
+    draft_result.drafted += len(checks)
+    draft_result.held += len(checks) - len(errors)
+    passed = [s for s, error in zip(draft.sentences, checks, strict=True) if not error]
+    is_usable = bool(checks) and not checks[0]
+    draft_result.sentences = _within_limit(passed) if is_usable else []
+    draft_result.why = None
     if draft.why is not None:
-        said = validation_error(draft.why, sources)
-        verdict.drafted, verdict.held = verdict.drafted + 1, verdict.held + (not said)
-        verdict.why = draft.why if opens and not said else None
-        wrong += [f"why: {said}"] if said else []
-    return wrong or ([] if verdicts else ["there is no sentence"])
+        error = validation_error(draft.why, sources)
+        draft_result.drafted, draft_result.held = (
+            draft_result.drafted + 1,
+            draft_result.held + (not error),
+        )
+        draft_result.why = draft.why if is_usable and not error else None
+        errors += [f"why: {error}"] if error else []
+    return errors or ([] if checks else ["there is no sentence"])
 
 
-def _within(sentences: Sequence[Sentence]) -> list[Sentence]:
-    """As many as the entry has room for; the first in any case."""
+def _within_limit(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """The first sentences of at most MAX_WORDS words in total, and at least one."""
     kept: list[Sentence] = []
     words = 0
     for sentence in sentences:
@@ -179,8 +201,8 @@ def _within(sentences: Sequence[Sentence]) -> list[Sentence]:
     return kept
 
 
-def _keep(key: str, verdict: _Verdict, numbers: Sequence[int]) -> StorySummary:
-    """`numbers` are those of the sources that the model was shown, in the edition's counting."""
+def _store(key: str, draft_result: _DraftResult, numbers: Sequence[int]) -> StorySummary:
+    """Store the result. `numbers` are the edition's numbers of the texts that the model saw."""
 
     def row(sentence: Sentence) -> list[object]:
         return [sentence.text, [numbers[n - 1] for n in sentence.cites]]
@@ -191,32 +213,38 @@ def _keep(key: str, verdict: _Verdict, numbers: Sequence[int]) -> StorySummary:
         defaults={
             "model": model,
             "version": VERSION,
-            "sentences": [row(one) for one in verdict.sentences],
-            "why": row(verdict.why) if verdict.why else None,
-            "drafted": verdict.drafted,
-            "held": verdict.held,
-            "complaints": verdict.complaints[:10],
+            "sentences": [row(sentence) for sentence in draft_result.sentences],
+            "why": row(draft_result.why) if draft_result.why else None,
+            "drafted": draft_result.drafted,
+            "held": draft_result.held,
+            "complaints": draft_result.complaints[:10],
             "created_at": db_clock.now(),
         },
     )
-    log.info("story_summarised model=%s drafted=%s held=%s", model, verdict.drafted, verdict.held)
+    logger.info(
+        "story_summarised model=%s drafted=%s held=%s",
+        model,
+        draft_result.drafted,
+        draft_result.held,
+    )
     return kept
 
 
-def _shown(articles: Sequence[Article]) -> list[str]:
-    """What a model may see of each, all together within its room."""
-    most = min(MAX_CHARACTERS, ROOM // max(1, len(articles)))
+def _texts_for_model(articles: Sequence[Article]) -> list[str]:
+    """The cleaned texts that the model sees, cut to ROOM characters in total."""
+    most = min(MAX_CHARACTERS, MAX_TOTAL_CHARACTERS // max(1, len(articles)))
     return [cleaned(f"{article.title}\n{article.text}", most) for article in articles]
 
 
 def _key(articles: Sequence[Article]) -> str:
     written = json.dumps(
-        [settings.LLM_MODEL, VERSION, _shown(articles)],
+        [settings.LLM_MODEL, VERSION, _texts_for_model(articles)],
         ensure_ascii=False,
     )
     return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 
 def _nonce(key: str) -> str:
-    """The same for the same contents, so that a reply is found again; no author can know it."""
+    """A secret that fences the texts. It depends only on the contents, so that the same prompt
+    is built again and its cached reply is found; authors of feeds cannot guess it."""
     return salted_hmac("digests.editions.summarise", key).hexdigest()[:16]

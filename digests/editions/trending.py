@@ -1,4 +1,4 @@
-"""What is trending, as an edition tells it."""
+"""The trends of an edition."""
 
 from accounts.models import User
 from digests.editions.edition import EditionTrend
@@ -6,16 +6,18 @@ from digests.editions.window import Window
 from feeds.trends.board import public_trends, trends_for
 from feeds.trends.types import Trend
 
-MOST = 5
+MAX_TRENDS = 5
 
 
 def trends_of(user: User | None, window: Window) -> list[EditionTrend]:
-    """Those of this reader's sources, or of the public ones, at the end of the window."""
-    found = trends_for(user, window.end, MOST) if user else public_trends(window.end, MOST)
-    return [_told(trend) for trend in found]
+    """The trends at the end of the window, of a reader's sources or of all public ones."""
+    trends = (
+        trends_for(user, window.end, MAX_TRENDS) if user else public_trends(window.end, MAX_TRENDS)
+    )
+    return [_edition_trend(trend) for trend in trends]
 
 
-def _told(trend: Trend) -> EditionTrend:
+def _edition_trend(trend: Trend) -> EditionTrend:
     return EditionTrend(
         label=trend.label,
         stories=trend.stories,

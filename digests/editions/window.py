@@ -1,4 +1,4 @@
-"""When editions are due, and which hours each covers, in its reader's own time zone. Pure."""
+"""When editions are due, and which time each covers, in the reader's time zone. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from ainews_site.infra.timezones import zone_named
 
 LATE = timedelta(days=2)
-"""Feeds bring news late: what arrived in the window may be dated this much earlier."""
+"""Items that arrive in the window may have been published this much earlier."""
 DAY = timedelta(hours=24)
 LONGEST = timedelta(days=8)
-"""No edition covers more: a week, and a day for a worker that was away."""
+"""The longest window: a week, and a day in case no worker was running."""
 EVERY_DAY = frozenset(range(7))
 
 
@@ -22,7 +22,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The hour of a zone's own clock and the weekdays, Monday is 0; without days, never."""
+    """The local hour and the weekdays (Monday is 0) of editions. Without days there are none."""
 
     hour: int
     zone_name: str = "UTC"
@@ -30,31 +30,34 @@ class Schedule:
 
     @classmethod
     def of(cls, hour: int, zone_name: str, days: Iterable[str]) -> "Schedule":
-        """`days` as they are kept: "024" is Monday, Wednesday, Friday."""
+        """Make a schedule from stored values. `days` "024" is Monday, Wednesday and Friday."""
         return cls(hour, zone_name, frozenset(map(int, days)))
 
-    def moment(self, day: date) -> datetime:
-        """The hour on that day, in UTC. One that a change of the clocks leaves out comes right
-        after the change; one that comes twice counts the first time (PEP 495, fold 0)."""
+    def due_at(self, day: date) -> datetime:
+        """When the edition of `day` is due, in UTC.
+
+        If a clock change skips the hour, it is due right after the change; if the hour occurs
+        twice, at the first (PEP 495, fold 0).
+        """
         return datetime.combine(day, time(self.hour), zone_named(self.zone_name)).astimezone(UTC)
 
     def last_due(self, now: datetime) -> date | None:
-        """The latest day whose edition is due by `now`; None where there is never one."""
+        """The latest day whose edition is due by `now`; None without days."""
         today = reader_today(self.zone_name, now)
         days = (today - timedelta(days=ago) for ago in range(8))
-        return next((day for day in days if self._has(day) and self.moment(day) <= now), None)
+        return next((day for day in days if self._has(day) and self.due_at(day) <= now), None)
 
     def next_due(self, now: datetime) -> datetime | None:
-        """When the next one comes."""
+        """When the next edition is due; None without days."""
         today = reader_today(self.zone_name, now)
         days = (today + timedelta(days=ahead) for ahead in range(8))
-        moments = (self.moment(day) for day in days if self._has(day))
-        return next((moment for moment in moments if moment > now), None)
+        moments = (self.due_at(day) for day in days if self._has(day))
+        return next((due_at for due_at in moments if due_at > now), None)
 
-    def moment_before(self, moment: datetime) -> datetime | None:
-        """The last time before `moment` that one was due."""
-        day = self.last_due(moment - timedelta(seconds=1))
-        return None if day is None else self.moment(day)
+    def due_before(self, due_at: datetime) -> datetime | None:
+        """When the last edition before `moment` was due."""
+        day = self.last_due(due_at - timedelta(seconds=1))
+        return None if day is None else self.due_at(day)
 
     def _has(self, day: date) -> bool:
         return day.weekday() in self.days
@@ -65,7 +68,7 @@ def reader_today(zone_name: str, now: datetime) -> date:
 
 
 def whole_day(day: date, zone_name: str) -> Window:
-    """From midnight to midnight, which may be 23 or 25 hours."""
+    """The window from midnight to midnight, local time."""
     zone = zone_named(zone_name)
     start = datetime.combine(day, time.min, zone).astimezone(UTC)
     return Window(start, datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC))
@@ -74,13 +77,14 @@ def whole_day(day: date, zone_name: str) -> Window:
 def since_last(
     day: date, schedule: Schedule, now: datetime, last_end: datetime | None = None
 ) -> Window:
-    """What the edition of `day`, written `now`, covers: the time since the one before it was due
-    or, if that came to nothing, since `last_end`, the end of what was told; at least 24 hours.
+    """The window of the edition of `day` if it is written `now`.
 
-    A weekly edition covers the week, Monday's of the weekdays the days since Friday.
+    It starts when the previous edition was due or, if that edition was not written, at `last_end`,
+    the end of the last one that was. It has at least 24 hours and at most LONGEST. A weekly edition
+    therefore covers the week, and Monday's edition of a weekday schedule the days since Friday.
     """
-    due = schedule.moment(day)
-    before = schedule.moment_before(min(due, now)) or now - DAY
+    due = schedule.due_at(day)
+    before = schedule.due_before(min(due, now)) or now - DAY
     start = min(before, now - DAY, last_end or before)
     return Window(max(start, now - LONGEST), now)
 
@@ -88,7 +92,8 @@ def since_last(
 def window_of(
     day: date, schedule: Schedule, now: datetime, last_end: datetime | None = None
 ) -> Window:
-    """The whole of a day that is past; for today, the time since the last edition."""
+    """The window of an edition on request: a past day as a whole, or the time since the last
+    edition for today."""
     if day < reader_today(schedule.zone_name, now):
         return whole_day(day, schedule.zone_name)
     return since_last(day, schedule, now, last_end)

@@ -1,4 +1,4 @@
-"""Write an edition: each sentence is held up by the source that it cites."""
+"""Write an edition and store it. Every sentence is supported by the items that it cites."""
 
 import logging
 import time
@@ -9,22 +9,22 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from digests.editions.choose import Chosen, choose
+from digests.editions.choose import WindowStory, choose_stories
 from digests.editions.earlier import Covered, covered_before
 from digests.editions.edition import Citation, Edition, EditionStory, EditionTrend
 from digests.editions.schedule import schedule_of
-from digests.editions.sections import TrendFinder, also_noted, unchanged
+from digests.editions.sections import TrendFinder, also_noted, count_unchanged
 from digests.editions.summarise import Article, Summary, write_stories
 from digests.editions.trending import trends_of
 from digests.editions.window import DAY, Window, reader_today, since_last, window_of
 from digests.models import Digest
 from feeds.models import Item, ItemBody
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_CITED = 6
 Progress = Callable[[int, int], None]
-"""Covered how many stories are written, and of how many."""
+"""Called with the number of stories that are written, and their total number."""
 
 
 def write_digest(
@@ -37,53 +37,53 @@ def write_digest(
     on_progress: Progress = lambda done, total: None,
     find_trends: TrendFinder = trends_of,
 ) -> Digest:
-    """Write and keep the edition of `day` (the reader's today by default); without a reader,
-    everyone's. One that `is_due` covers the time until now, even if it comes late.
+    """Write and store the edition of `day` (by default the reader's today), or without a reader
+    that of the site.
 
-    Written again, an edition replaces itself; those before it decide what is an update. What was
-    there stays until all of the new one is written. Only the worker has `seconds_for_model`: a
-    page waits for none.
+    It replaces an existing edition of that day when it is complete. Earlier editions decide which
+    stories are updates. If `is_due`, it covers the time until now even if it is late. Only workers
+    pass `seconds_for_model`, the time limit for the language model; pages do not wait for it.
     """
     now = now or timezone.now()
     schedule = schedule_of(user)
     day = day or reader_today(schedule.zone_name, now)
-    told = covered_before(user, day)
-    window = (since_last if is_due else window_of)(day, schedule, now, told.last_end)
-    main, also = choose(user, window, told, now)
+    covered = covered_before(user, day)
+    window = (since_last if is_due else window_of)(day, schedule, now, covered.last_end)
+    main, also = choose_stories(user, window, covered, now)
     trends = find_trends(user, window)
-    edition = _edition(main, also, told, window, trends, seconds_for_model, on_progress)
-    digest = _keep(user, day, window, edition)
-    log.info(
+    edition = _build_edition(main, also, covered, window, trends, seconds_for_model, on_progress)
+    digest = _store(user, day, window, edition)
+    logger.info(
         "digest_written user_id=%s date=%s stories=%s", user and user.pk, day, len(edition.stories)
     )
     return digest
 
 
-def _keep(user: User | None, day: date, window: Window, edition: Edition) -> Digest:
-    kept = {
+def _store(user: User | None, day: date, window: Window, edition: Edition) -> Digest:
+    values = {
         "content": edition.as_json(),
         "written_by": edition.written_by,
         "starts_at": window.start,
         "ends_at": window.end,
     }
-    # A page may be what writes: the router then knows that it needs the primary.
+    # Pages may write too, so the router must choose the primary.
     with transaction.atomic(using=router.db_for_write(Digest)):
         same = Digest.objects.of(user).filter(date=day).first()
-        if same is not None and same.content == kept["content"]:
-            # A quiet one is looked at all day: pages, feeds and caches need not hear of it.
+        if same is not None and same.content == values["content"]:
+            # The content is unchanged, so feeds and caches stay valid.
             same.starts_at, same.ends_at = window.start, window.end
             same.save(update_fields=["starts_at", "ends_at"])
             return same
-        digest, _ = Digest.objects.update_or_create(user=user, date=day, defaults=kept)
+        digest, _ = Digest.objects.update_or_create(user=user, date=day, defaults=values)
         if user is not None:
             user.bump_cache_version()
     return digest
 
 
-def _edition(
-    main: list[Chosen],
-    also: list[Chosen],
-    told: Covered,
+def _build_edition(
+    main: list[WindowStory],
+    also: list[WindowStory],
+    covered: Covered,
     window: Window,
     trends: Sequence[EditionTrend],
     seconds: float,
@@ -93,34 +93,35 @@ def _edition(
     summaries = _summaries(main, texts, seconds, on_progress)
     everything = [item for chosen in (*main, *also) for item in chosen.items]
     return Edition(
-        stories=tuple(map(_story, main, summaries)),
+        stories=tuple(map(_build_story, main, summaries)),
         also=also_noted(also),
         item_count=len(everything),
         source_count=len({item.source_id for item in everything}),
         trends=tuple(trends),
-        unchanged=unchanged(told, main, also),
-        since=told.last_date.isoformat() if told.last_date else "",
+        unchanged=count_unchanged(covered, main, also),
+        since=covered.last_date.isoformat() if covered.last_date else "",
         days=max(1, round((window.end - window.start) / DAY)),
     )
 
 
 def _summaries(
-    main: Sequence[Chosen], texts: dict[int, str], seconds: float, on_progress: Progress
+    main: Sequence[WindowStory], texts: dict[int, str], seconds: float, on_progress: Progress
 ) -> list[Summary]:
-    """One by one where a model may be asked, as that takes its time."""
-    articles = [[Article(item.title, texts[item.pk]) for item in _cited(one)] for one in main]
+    """Summarise the stories; one by one if the model may be called, to report the progress."""
+    articles = [[Article(item.title, texts[item.pk]) for item in _cited(story)] for story in main]
     if not seconds:
         return write_stories(articles)
     until = time.monotonic() + seconds
     summaries: list[Summary] = []
-    for done, one in enumerate(articles):
+    for done, story_articles in enumerate(articles):
         on_progress(done, len(articles))
-        summaries += write_stories([one], seconds=max(0.0, until - time.monotonic()))
+        summaries += write_stories([story_articles], seconds=max(0.0, until - time.monotonic()))
     return summaries
 
 
-def _cited(chosen: Chosen) -> list[Item]:
-    """The first item of each source, originals before copies: what sentences come from."""
+def _cited(chosen: WindowStory) -> list[Item]:
+    """The items that may be cited: the first of each source, without copies if there are
+    originals."""
     first: dict[int, Item] = {}
     for item in chosen.items:
         first.setdefault(item.source_id, item)
@@ -129,18 +130,18 @@ def _cited(chosen: Chosen) -> list[Item]:
 
 
 def _texts(items: Iterable[Item]) -> dict[int, str]:
-    """The texts of all that is cited, in one query; the summary where there is no text."""
+    """{item id: its text, or its summary if it has none}, in one query."""
     by_id = {item.pk: item for item in items}
     bodies = dict(ItemBody.objects.filter(pk__in=by_id).values_list("pk", "text"))
     return {pk: bodies.get(pk) or item.summary for pk, item in by_id.items()}
 
 
-def _story(chosen: Chosen, summary: Summary) -> EditionStory:
+def _build_story(chosen: WindowStory, summary: Summary) -> EditionStory:
     return EditionStory(
         story_id=chosen.story.pk,
         headline=chosen.items[0].title if chosen.is_update else _headline(chosen),
         sentences=summary.sentences,
-        citations=tuple(_citation(n, item) for n, item in enumerate(_cited(chosen), 1)),
+        citations=tuple(_build_citation(n, item) for n, item in enumerate(_cited(chosen), 1)),
         source_count=max(1, len(chosen.source_ids)),
         topics=chosen.topics,
         is_update=chosen.is_update,
@@ -152,8 +153,8 @@ def _story(chosen: Chosen, summary: Summary) -> EditionStory:
     )
 
 
-def _headline(chosen: Chosen) -> str:
-    """The story's own headline when this reader may see where it comes from."""
+def _headline(chosen: WindowStory) -> str:
+    """The story's headline if this reader can see the item that it comes from."""
     visible = {item.pk for item in chosen.items}
     story = chosen.story
     if story.title_pinned or story.lead_id in visible:
@@ -161,7 +162,7 @@ def _headline(chosen: Chosen) -> str:
     return chosen.items[0].title
 
 
-def _citation(number: int, item: Item) -> Citation:
+def _build_citation(number: int, item: Item) -> Citation:
     return Citation(
         number=number,
         item_id=item.pk,

@@ -1,4 +1,4 @@
-"""What readers say of their taste: follow, more, less, forget; and what was shown to them."""
+"""Feedback for the ranking: levels of topics and sources, followed stories, impressions."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,15 +13,17 @@ from feeds.reading.marks import set_state
 LEVELS = ("mute", "less", "normal", "more")
 LARGEST = (1 << 63) - 1
 MAX_SHOWN = 100
-"""Of a page, the stories whose showing is kept."""
+"""Stories of one page whose impression is recorded."""
 SHOWN_AGAIN = timedelta(days=1)
-"""After so long an item that is still shown is recorded again."""
+"""After this time, an impression of the same item is recorded again."""
 
 
 @transaction.atomic
 def follow_story(user: User, story_id: int, wanted: bool) -> bool:
-    """New tellings of a followed story stand first on the page. False where there is no such
-    story that the reader may see; one can be let go of whether they see it or not."""
+    """Follow or unfollow a story. Unread followed stories come first on the front page.
+
+    Returns False if the reader cannot see the story. Unfollowing always works.
+    """
     stories = Story.objects.visible_to(user).filter(pk=min(story_id, LARGEST))
     if wanted and not stories.exists():
         return False
@@ -35,53 +37,57 @@ def follow_story(user: User, story_id: int, wanted: bool) -> bool:
 
 @transaction.atomic
 def weigh_topic(user: User, topic: str, level: str) -> None:
-    """Raises ValueError, in words, for a topic or a level that there is not."""
+    """Set the reader's level for a topic: one of LEVELS. Raises ValueError with a message."""
     if topic not in LABELS:
         raise ValueError(f"Unknown topic: {topic[:40]!r}.")
     if level not in LEVELS:
         raise ValueError(f"Must be one of {', '.join(LEVELS)}.")
-    kept = User.objects.select_for_update().get(pk=user.pk)
-    kept.interests.pop(topic, None)
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    locked.interests.pop(topic, None)
     if level != "normal":
-        kept.interests[topic] = level
-    kept.save(update_fields=["interests"])
-    user.interests = kept.interests
+        locked.interests[topic] = level
+    locked.save(update_fields=["interests"])
+    user.interests = locked.interests
     user.bump_cache_version()
 
 
 @transaction.atomic
 def weigh_source(user: User, source_id: int, level: str) -> bool:
-    """False when the reader does not follow it; ValueError, in words, for no such level."""
+    """Set the reader's level for a source: one of LEVELS without "mute".
+
+    Returns False if the reader does not follow it. Raises ValueError with a message.
+    """
     if level not in LEVELS[1:]:
         raise ValueError(f"Must be one of {', '.join(LEVELS[1:])}.")
-    found = Subscription.objects.filter(user=user, source=min(source_id, LARGEST)).update(
+    count = Subscription.objects.filter(user=user, source=min(source_id, LARGEST)).update(
         level=level
     )
     user.bump_cache_version()
-    return bool(found)
+    return bool(count)
 
 
 @transaction.atomic
 def dislike_story(user: User, lead: int, items: Sequence[int], wanted: bool) -> None:
-    """Less like this: the whole story is hidden, its lead says what is not liked."""
-    set_state(user, items, hidden=wanted, tells=False)
+    """ "Less like this": hide the whole story, and mark its lead as disliked. `wanted` False takes
+    it back."""
+    set_state(user, items, hidden=wanted, counts_for_taste=False)
     set_state(user, [lead], less=wanted)
 
 
 @transaction.atomic
 def forget_item(user: User, item_id: int) -> bool:
-    """What was done with it says nothing any more; it stays read, saved or hidden."""
+    """Remove an item from the reader's taste. It stays read, saved or hidden."""
     states = ItemState.objects.filter(user=user, item=min(item_id, LARGEST), told_at__isnull=False)
-    found = states.update(told_at=None, is_opened=False, is_disliked=False)
+    count = states.update(told_at=None, is_opened=False, is_disliked=False)
     user.bump_cache_version()
-    return bool(found)
+    return bool(count)
 
 
 @transaction.atomic
 def forget_taste(user: User) -> None:
-    """All of it: topics, levels of sources, followed stories, acts and what was shown."""
-    told = ItemState.objects.filter(user=user, told_at__isnull=False)
-    told.update(told_at=None, is_opened=False, is_disliked=False)
+    """Delete the reader's taste: topics, levels of sources, followed stories, acts, impressions."""
+    acts = ItemState.objects.filter(user=user, told_at__isnull=False)
+    acts.update(told_at=None, is_opened=False, is_disliked=False)
     Impression.objects.filter(user=user).delete()
     FollowedStory.objects.filter(user=user).delete()
     Subscription.objects.filter(user=user).exclude(level="normal").update(level="normal")
@@ -97,8 +103,11 @@ def log_impression(
     odd: int | None = None,
     propensity: float = 1.0,
 ) -> None:
-    """Record a page that showed these (story, its leading item), in that order. What the reader's
-    rows of the last day have already is left out; a page without anything else is not recorded."""
+    """Record that a page showed these pairs (story id, lead item id), in this order.
+
+    Leads that were recorded within a day are left out. `odd` is the story that was drawn to
+    explore, `propensity` its probability.
+    """
     before = _shown_since(user, now - SHOWN_AGAIN)
     new = [(story, lead) for story, lead in shown[:MAX_SHOWN] if lead not in before]
     if not new:

@@ -1,11 +1,11 @@
-"""What a reader wants to see of the river."""
+"""The filters of the river."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Everything by default; each field narrows it."""
+    """Filters of items. By default there are none. Fields are combined with AND."""
 
     folder_id: int | None = None
     source_id: int | None = None

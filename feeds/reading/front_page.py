@@ -1,4 +1,4 @@
-"""The stories of one reader, ranked and in sections: what the home page and the API show."""
+"""The front page: one reader's stories, ranked and in sections. The API shows the same."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ MAX_STORIES = 100
 MAX_TOP = 10
 TOP_HOURS = 36
 MIN_FOR_TOP = 12
-"""With fewer stories than that, a section of the best would be most of the page."""
+"""With fewer stories there is no section of top stories, because it would be most of the page."""
 MAX_TOPICS = 4
 DIFFERENT = "something different"
 TOP, FOLLOWED = "Top stories", "Stories you follow"
@@ -49,8 +49,7 @@ TOP, FOLLOWED = "Top stories", "Stories you follow"
 
 @dataclass(slots=True)
 class _Entry:
-    """A story as this reader sees it, before its rows are read. `newest` is the id of its newest
-    telling that is no copy."""
+    """A ranked story before its rows are read. `newest` is the id of its newest original."""
 
     facts: Facts
     ranking: Ranking
@@ -59,7 +58,10 @@ class _Entry:
 
 @dataclass
 class RankedStory:
-    """A story with its coverage by the reader's own sources: the lead first, copies last."""
+    """A story with its items by the reader's sources: the lead first, copies last.
+
+    `terms` are the values of the ranking terms, `why` explains the score.
+    """
 
     story: Story
     items: list[Item]
@@ -70,8 +72,9 @@ class RankedStory:
     newest_at: datetime
     is_followed: bool = False
     is_odd: bool = False
+    """Whether it was drawn to explore."""
     chance: float = 1.0
-    """Drawn for something different, by that chance."""
+    """The probability with which it was drawn."""
 
     @property
     def lead(self) -> Item:
@@ -103,24 +106,24 @@ class Section:
 def front_page_sections(
     user: User, *, topic: str = "", folder_id: int | None = None, now: datetime | None = None
 ) -> list[Section]:
-    """What happened to the reader's sources in the last days: what is new of the stories that
-    they follow, the best of the rest, then by day.
+    """Return the sections of the front page: unread followed stories, top stories, then by day.
 
-    Fourteen queries at most, whatever is shown. Muted topics are left out unless one is asked
-    for by `topic`; hidden items are left out always.
+    Makes at most fourteen queries. Muted topics are left out unless `topic` is one of them; hidden
+    items are always left out.
     """
     now = now or timezone.now()
     zone = zone_named(user.time_zone)
     today = now.astimezone(zone).date()
     ranked = ranked_stories(user, topic=topic, folder_id=folder_id, now=now)
-    followed = [one for one in ranked if one.is_followed and one.unread]
-    top = [] if topic else _top([one for one in ranked if one not in followed], user, now, today)
-    above = {one.story.pk for one in (*followed, *top)}
+    followed = [story for story in ranked if story.is_followed and story.unread]
+    others = [story for story in ranked if story not in followed]
+    top = [] if topic else _top(others, user, now, today)
+    above = {shown.story.pk for shown in (*followed, *top)}
     days = [Section("Today"), Section("Yesterday"), Section("Earlier")]
-    for one in ranked:
-        if one.story.pk not in above:
-            ago = (today - one.newest_at.astimezone(zone).date()).days
-            days[min(max(ago, 0), 2)].stories.append(one)
+    for ranked_story in ranked:
+        if ranked_story.story.pk not in above:
+            age = (today - ranked_story.newest_at.astimezone(zone).date()).days
+            days[min(max(age, 0), 2)].stories.append(ranked_story)
     sections = (Section(FOLLOWED, followed), Section(TOP, top), *days)
     return [section for section in sections if section.stories]
 
@@ -133,32 +136,35 @@ def ranked_stories(
     now: datetime | None = None,
     most: int = MAX_STORIES,
 ) -> list[RankedStory]:
-    """The reader's stories of the last days, best first."""
+    """Return up to `most` of the reader's stories of the last days, best first."""
     now = now or timezone.now()
     trust, levels = _followed(user, folder_id)
     if not trust:
         return []
-    found = recent_articles(user, trust, now)
-    if not len(found.ids):
+    articles = recent_articles(user, trust, now)
+    if not len(articles.ids):
         return []
     taste, moment = taste_of(user, now), now.timestamp()
     reader = taste.reader(user.interests, levels)
     scored = score_all(
-        found[:-1],
-        found.names,
+        articles[:-1],
+        articles.names,
         reader,
         trust,
         moment,
         topic=topic,
         learned=learned_from(taste, moment),
     )
-    entries = _enter(scored, found, trust, moment, scored.best(most))
+    entries = _make_entries(scored, articles, trust, moment, scored.best(most))
     return _read(user, trust, entries, reader)
 
 
 def _followed(user: User, folder_id: int | None) -> tuple[dict[int, float], dict[int, str]]:
-    """The trust in each source that the reader follows, in this folder and those within; and
-    what the reader says of a source, where it is not as normal."""
+    """Return ({source id: the curator's trust}, {source id: the reader's level}).
+
+    The first has the sources that the reader follows, in this folder and its subfolders; the
+    second those with a level other than "normal".
+    """
     followed = Subscription.objects.filter(user=user)
     if folder_id is not None:
         followed = followed.filter(folder__in=folders_below(user, folder_id))
@@ -172,29 +178,29 @@ def _shown(user: User, source_ids: Iterable[int]) -> ItemQuerySet:
     return Item.objects.filter(source__in=list(source_ids)).exclude(pk__in=hidden)
 
 
-def _enter(
+def _make_entries(
     scored: Scored,
-    found: Articles,
+    articles: Articles,
     trust: Mapping[int, float],
     moment: float,
     places: Sequence[int],
 ) -> list[_Entry]:
-    """`moment` is the present in seconds since 1970."""
+    """Make the entries of the stories at `places`. `moment` is now in seconds since 1970."""
     table = scored.table
     ages = table.ages(moment)
     entries = []
     for place in places:
-        source = int(found.sources[table.lead[place]])
-        lines = table.told(place)
-        told = Counter(topic for line in lines for topic in found.names[found.kinds[line]])
+        source = int(articles.sources[table.lead[place]])
+        lines = table.articles_of(place)
+        counts = Counter(topic for line in lines for topic in articles.names[articles.kinds[line]])
         facts = Facts(
             sources=int(table.sources[place]),
             age=float(ages[place]),
-            topics=tuple(name for name, _ in told.most_common(MAX_TOPICS)),
+            topics=tuple(name for name, _ in counts.most_common(MAX_TOPICS)),
             weight=trust[source],
             lead_source=source,
             story=int(table.stories[place]),
-            lead=int(found.ids[table.lead[place]]),
+            lead=int(articles.ids[table.lead[place]]),
             hot=float(table.hot[place]),
         )
         terms = {name: float(values[place]) for name, values in scored.terms.items()}
@@ -206,42 +212,43 @@ def _enter(
 def _read(
     user: User, source_ids: Iterable[int], entries: Sequence[_Entry], reader: Reader
 ) -> list[RankedStory]:
-    """The rows of those that are shown, all coverage with them, in four queries at most."""
-    stories = Story.objects.in_bulk([one.facts.story for one in entries])
+    """Read the rows of the ranked stories and of all their items, in at most four queries."""
+    stories = Story.objects.in_bulk([entry.facts.story for entry in entries])
     items: defaultdict[int, list[Item]] = defaultdict(list)
     coverage = with_state(_shown(user, source_ids).covering(stories.values()), user)
-    told = list(coverage.prefetch_related("source").order_by("id"))
-    settle_copies(told, Item.objects.visible_to(user))
-    for item in told:
+    coverage_items = list(coverage.prefetch_related("source").order_by("id"))
+    settle_copies(coverage_items, Item.objects.visible_to(user))
+    for item in coverage_items:
         items[item.story_id or 0].append(item)
     return [
         RankedStory(
             story=stories[pk],
             items=lead_first(stories[pk], items[pk]),
-            score=one.ranking.score,
-            terms=one.ranking.terms,
-            why=explain(one.facts, reader, one.ranking.terms),
-            topics=one.facts.topics,
-            newest_at=id_time(one.newest),
+            score=entry.ranking.score,
+            terms=entry.ranking.terms,
+            why=explain(entry.facts, reader, entry.ranking.terms),
+            topics=entry.facts.topics,
+            newest_at=id_time(entry.newest),
             is_followed=pk in reader.followed,
         )
-        for one in entries
-        # A regrouping in between may have emptied one.
-        if (pk := one.facts.story) in stories and items[pk]
+        for entry in entries
+        # A story may have lost its items to a regrouping meanwhile.
+        if (pk := entry.facts.story) in stories and items[pk]
     ]
 
 
 def _top(
     ranked: Sequence[RankedStory], user: User, now: datetime, today: date
 ) -> list[RankedStory]:
-    """The best of the last hours, mixed; the last of ten is something different."""
+    """Choose diverse top stories of the last hours. If there are MAX_TOP, the last one is drawn to
+    explore."""
     if len(ranked) < MIN_FOR_TOP:
         return []
-    by_id = {
-        one.story.pk: one for one in ranked if now - one.newest_at <= timedelta(hours=TOP_HOURS)
-    }
+    recent = (story for story in ranked if now - story.newest_at <= timedelta(hours=TOP_HOURS))
+    by_id = {story.story.pk: story for story in recent}
     candidates = [
-        Candidate(pk, one.score, one.topics, one.lead.source_id) for pk, one in by_id.items()
+        Candidate(pk, story.score, story.topics, story.lead.source_id)
+        for pk, story in by_id.items()
     ]
     most = min(MAX_TOP, len(ranked) // 2)
     chosen = diversify(candidates, most)
@@ -254,20 +261,21 @@ def _top(
 
 
 def log_page(user: User, sections: Sequence[Section], now: datetime | None = None) -> None:
-    """Record what was shown, in its order, and by which chance the one was that is different."""
+    """Record the impression of a page."""
     impression_of(user, sections, now)()
 
 
 def impression_of(
     user: User, sections: Sequence[Section], now: datetime | None = None
 ) -> Callable[[], None]:
-    """The same as a write that may wait: it keeps none of the rows of the page alive."""
-    stories = [one for section in sections for one in section.stories]
-    odd = next((one for one in stories if one.is_odd), None)
+    """Return a function that records the impression, for deferred writes. It holds only ids, so
+    that the rows of the page can be freed."""
+    stories = [story for section in sections for story in section.stories]
+    odd = next((story for story in stories if story.is_odd), None)
     return partial(
         log_impression,
         user,
-        [(one.story.pk, one.lead.pk) for one in stories],
+        [(story.story.pk, story.lead.pk) for story in stories],
         now or timezone.now(),
         odd=odd.story.pk if odd else None,
         propensity=odd.chance if odd else 1.0,

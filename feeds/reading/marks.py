@@ -1,4 +1,4 @@
-"""What readers do with items: read, save, hide, mark all read and take that back."""
+"""Marks of readers on items: read, saved, hidden, opened, disliked; "mark all read" and undo."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -21,12 +21,12 @@ def set_state(
     hidden: bool | None = None,
     opened: bool | None = None,
     less: bool | None = None,
-    tells: bool = True,
+    counts_for_taste: bool = True,
 ) -> list[int]:
-    """Set what is not None for these items; the ids that were set.
+    """Set the marks that are not None for these items. Return the ids of the changed items.
 
-    Items that the reader cannot see are left out. "Less like this" hides. What is not only
-    read `tells` of the reader's taste, unless it was done to a whole story at once.
+    Items that the reader cannot see are left out. `less` also hides. Marks other than `read` count
+    for the reader's taste, unless `tells` is False.
     """
     given: dict[str, Any] = {
         "is_read": read,
@@ -36,12 +36,12 @@ def set_state(
         "is_disliked": less,
     }
     values = {name: value for name, value in given.items() if value is not None}
-    if tells and values.keys() - {"is_read"}:
+    if counts_for_taste and values.keys() - {"is_read"}:
         values["told_at"] = timezone.now()
     ids = _visible(user, set(item_ids))
     if not values or not ids:
         return ids
-    # Sorted, and each row made or changed at once: two pages of a reader may do so together.
+    # Ids are sorted and rows upserted, so that concurrent requests of a reader cannot deadlock.
     ItemState.objects.bulk_create(
         [ItemState(user=user, item_id=pk, **values) for pk in ids],
         update_conflicts=True,
@@ -53,6 +53,7 @@ def set_state(
 
 
 def _visible(user: User, ids: set[int]) -> list[int]:
+    """The items that the reader can see, and those that they have saved."""
     ids = {pk for pk in ids if 0 <= pk < 1 << 63}
     seen = set(Item.objects.visible_to(user).filter(pk__in=ids).values_list("pk", flat=True))
     if rest := ids - seen:
@@ -63,30 +64,30 @@ def _visible(user: User, ids: set[int]) -> list[int]:
 
 @transaction.atomic
 def mark_all_read(user: User, source_ids: Collection[int] | None, upto_seq: int) -> MarkUndo:
-    """Mark everything read that these sources (all, when None) had brought by `upto_seq`.
+    """Mark the items of these sources (None: of all) with a seq of at most `upto_seq` as read.
 
-    `upto_seq` is what the reader's page had seen: what arrived since stays unread. It
-    writes one row a source, however many items there are.
+    `upto_seq` is the newest seq that the reader's page showed; newer items stay unread. This
+    writes one row per source, regardless of the number of items.
     """
     newest = ItemKey.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
     upto = min(upto_seq, newest)
-    meant = Subscription.objects.filter(user=user)
+    subscriptions = Subscription.objects.filter(user=user)
     if source_ids is not None:
-        meant = meant.filter(source__in=source_ids)
-    marks = dict(meant.filter(read_up_to__lt=upto).values_list("pk", "read_up_to"))
-    # Marked unread by hand, also where the mark of the source is further already.
+        subscriptions = subscriptions.filter(source__in=source_ids)
+    watermarks = dict(subscriptions.filter(read_up_to__lt=upto).values_list("pk", "read_up_to"))
+    # Items that the reader marked as unread, including those below the source's watermark.
     unread = ItemState.objects.filter(
         user=user,
         is_read=False,
         item__seq__lte=upto,
-        item__source__in=meant.values("source"),
+        item__source__in=subscriptions.values("source"),
     )
     items = list(unread.values_list("item", flat=True))
     count = unread_up_to(user, upto, source_ids)
     undo = MarkUndo.objects.create(
-        user=user, marks=marks, unread_items=items, item_count=max(count, 0)
+        user=user, marks=watermarks, unread_items=items, item_count=max(count, 0)
     )
-    Subscription.objects.filter(pk__in=marks).update(read_up_to=upto)
+    Subscription.objects.filter(pk__in=watermarks).update(read_up_to=upto)
     ItemState.objects.filter(user=user, item__in=items).update(is_read=None)
     user.bump_cache_version()
     return undo
@@ -94,7 +95,7 @@ def mark_all_read(user: User, source_ids: Collection[int] | None, upto_seq: int)
 
 @transaction.atomic
 def undo_mark(user: User, undo_id: int) -> bool:
-    """Take a "mark all read" back; False when there is none of this reader's."""
+    """Undo a "mark all read". Return False if this reader has none with this id."""
     undo = MarkUndo.objects.filter(pk=undo_id, user=user).first()
     if undo is None:
         return False

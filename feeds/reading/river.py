@@ -1,8 +1,8 @@
-# ruff: noqa: S608 - all of the SQL is our own, values are parameters
+# ruff: noqa: S608 - the SQL is built from constants, values are parameters
 """The river: all items of a reader's sources, newest first.
 
-However large the table, a page costs the same: the index of source and time is walked
-back from now, day by day, until the page is full.
+The cost of a page does not depend on the size of the table: the index of source and id is scanned
+backwards from now, in growing time windows, until the page is full.
 """
 
 import json
@@ -35,10 +35,11 @@ _WIDEST = timedelta(days=400)
 def river(
     user: User, filters: Filters, before_id: int | None = None, limit: int = PAGE
 ) -> list[Item]:
-    """A page of items older than `before_id`, newest first.
+    """Return a page of items with ids below `before_id`, newest first.
 
-    Each has its source, and for the reader `is_read`, `is_saved`, `source_title` and
-    `tellers`. The number of queries does not depend on the number of items.
+    Items have the attributes of `attach_states`, `source_title` (the reader's name for the
+    source) and `tellers` (how many visible sources cover the story). The number of queries does
+    not depend on the number of items.
     """
     limit = max(1, min(limit, MOST))
     followed = followed_sources(user, folder_id=filters.folder_id, source_id=filters.source_id)
@@ -46,8 +47,8 @@ def river(
     find = _saved if filters.saved else _newest
     items = _with_states(user, _items(find(user, followed, filters, before, limit)), followed)
     is_all = filters.folder_id is None and filters.source_id is None
-    is_public = is_all and all(one.is_public for one in followed.values())
-    _attach_tellers(user, items, follows_private=not is_public)
+    is_public = is_all and all(source.is_public for source in followed.values())
+    _attach_source_counts(user, items, follows_private=not is_public)
     for item in items:
         own = followed.get(item.source_id)
         item.source_title = own.title if own else str(item.source)  # type: ignore[attr-defined]
@@ -57,17 +58,17 @@ def river(
 def _newest(
     user: User, followed: Iterable[int], filters: Filters, before: int, limit: int
 ) -> list[int]:
-    """The newest `limit` ids before an id, of the reader's subscriptions in `followed`.
+    """Return the newest `limit` ids below `before`, of the sources in `followed`.
 
-    One query walks back through windows of time, each four times the one before, and
-    stops when it has enough: a busy reader's page comes from the last day, and three
-    quiet sources cost a few steps in the index, whatever else the table holds.
+    One query scans time windows, each four times as long as the one before, and stops when it has
+    enough rows. A busy reader's page comes from the last day, and a few quiet sources cost a few
+    look-ups in the index.
     """
-    border = _lowest(settings.UNREAD_HORIZON_DAYS)
+    horizon = _lowest(settings.UNREAD_HORIZON_DAYS)
     top = min(before, lowest_id(timezone.now() + DAY))
-    conditions, values = _conditions(filters, border)
+    conditions, values = _conditions(filters, horizon)
     arms, parameters = [], []
-    for high, low in _windows(top, border if filters.unread else 0):
+    for high, low in _windows(top, horizon if filters.unread else 0):
         arms.append(f"SELECT id FROM ({_window_query(conditions)}) AS days")
         parameters += [user.pk, json.dumps(sorted(followed)), *values, high, low, limit]
     return _ids(" UNION ALL ".join(arms), parameters, limit) if arms else []
@@ -85,7 +86,7 @@ def _window_query(conditions: str) -> str:
 def _saved(
     user: User, followed: Iterable[int], filters: Filters, before: int, limit: int
 ) -> list[int]:
-    """Saved items, whether their source is still followed or not."""
+    """Return ids of saved items, even of sources that the reader no longer follows."""
     conditions, values = _conditions(filters, _lowest(settings.UNREAD_HORIZON_DAYS))
     query = (
         "SELECT t.item_id FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
@@ -102,16 +103,19 @@ def _saved(
     return _ids(f"{query} ORDER BY t.item_id DESC", parameters, limit)
 
 
-def _conditions(filters: Filters, border: int) -> tuple[str, list[Any]]:
-    """What `filters` ask of an item `i`, with state `t` and subscription `s` where there
-    are such rows. Hidden items are never wanted; unread means as in `attach_states`."""
+def _conditions(filters: Filters, horizon: int) -> tuple[str, list[Any]]:
+    """Return the SQL condition for `filters` and its parameters.
+
+    It uses the aliases i (item), t (state, may be missing) and s (subscription, may be missing).
+    Hidden items are always left out. Unread is defined as in `attach_states`.
+    """
     conditions = ["NOT COALESCE(t.is_hidden, FALSE)"]
     values: list[Any] = []
     if filters.unread:
         conditions.append(
             "NOT COALESCE(t.is_read, i.id < %s OR i.seq <= COALESCE(s.read_up_to, 0))"
         )
-        values.append(border)
+        values.append(horizon)
     if filters.topic:
         conditions.append("CAST(i.topics AS text) LIKE %s ESCAPE '!'")
         escaped = re.sub("([!%_])", r"!\1", json.dumps(filters.topic))
@@ -120,7 +124,7 @@ def _conditions(filters: Filters, border: int) -> tuple[str, list[Any]]:
 
 
 def _among(column: str) -> str:
-    """A list of ids as one parameter in JSON."""
+    """A condition that `column` is in a list of ids, which is passed as one JSON parameter."""
     return {
         "postgresql": f"{column} IN (SELECT value::bigint FROM jsonb_array_elements(%s))",
         "sqlite": f"{column} IN (SELECT value FROM json_each(%s))",
@@ -134,7 +138,8 @@ def _ids(query: str, parameters: Sequence[Any], limit: int) -> list[int]:
 
 
 def _windows(top: int, lowest: int) -> Iterator[tuple[int, int]]:
-    """(high, low) ids from `top` down to `lowest`, each window four times the last."""
+    """Yield windows (high, low) of ids from `top` down to `lowest`, each four times as long as the
+    one before."""
     width, high = lowest_id(EPOCH + DAY), top
     while high > lowest:
         is_last = width > lowest_id(EPOCH + _WIDEST)
@@ -153,29 +158,32 @@ def _items(ids: Iterable[int]) -> list[Item]:
 
 
 def _with_states(user: User, items: list[Item], followed: dict[int, Followed]) -> list[Item]:
-    return attach_states(user, items, {pk: one.read_up_to for pk, one in followed.items()})
+    return attach_states(user, items, {pk: s.read_up_to for pk, s in followed.items()})
 
 
 def attach_states(
-    user: User, items: Sequence[Item], marks: dict[int, int] | None = None
+    user: User, items: Sequence[Item], watermarks: dict[int, int] | None = None
 ) -> list[Item]:
-    """The items with `is_read`, `is_saved`, `is_hidden`, `is_opened`; `marks` is read_up_to by
-    source."""
+    """Set `is_read`, `is_saved`, `is_hidden` and `is_opened` on items.
+
+    `marks` is {source id: read_up_to}. An item is read if the reader marked it, or if its seq is
+    at most read_up_to, or if it is older than the unread horizon.
+    """
     items = list(items)
-    if marks is None:
+    if watermarks is None:
         sources = {item.source_id for item in items}
         rows = user.subscriptions.filter(source__in=sources)
-        marks = dict(rows.values_list("source_id", "read_up_to"))
+        watermarks = dict(rows.values_list("source_id", "read_up_to"))
     states = {
         state.item_id: state
         for state in ItemState.objects.filter(user=user, item__in=[item.pk for item in items])
     }
-    border = _lowest(settings.UNREAD_HORIZON_DAYS)
+    horizon = _lowest(settings.UNREAD_HORIZON_DAYS)
     for item in items:
         state = states.get(item.pk)
-        by_mark = item.seq <= marks.get(item.source_id, 0) or item.pk < border
+        by_watermark = item.seq <= watermarks.get(item.source_id, 0) or item.pk < horizon
         explicit = state.is_read if state else None
-        item.is_read = by_mark if explicit is None else explicit  # type: ignore[attr-defined]
+        item.is_read = by_watermark if explicit is None else explicit  # type: ignore[attr-defined]
         item.is_saved = bool(state and state.is_saved)  # type: ignore[attr-defined]
         item.is_hidden = bool(state and state.is_hidden)  # type: ignore[attr-defined]
         item.is_opened = bool(state and state.is_opened)  # type: ignore[attr-defined]
@@ -183,37 +191,42 @@ def attach_states(
     return items
 
 
-def _attach_tellers(user: User, items: Sequence[Item], *, follows_private: bool = True) -> None:
-    """`tellers`: how many sources cover the item's story, of those that the reader may see. The
-    count of the story's row leaves private sources out."""
-    told = {one.story for one in items if one.story}
+def _attach_source_counts(
+    user: User, items: Sequence[Item], *, follows_private: bool = True
+) -> None:
+    """Set `tellers` on items: the number of sources that cover the item's story and that the
+    reader can see. Story rows do not count private sources."""
+    stories = {item.story for item in items if item.story}
     if not follows_private:
-        told = {story for story in told if story.source_count > 1}
+        stories = {story for story in stories if story.source_count > 1}
     sources: defaultdict[int | None, set[int]] = defaultdict(set)
-    if told:
+    if stories:
         visible = Item.objects.visible_to(user)
-        tellings = list(visible.covering(told).order_by().only("pk", "story", "source", "copy_of"))
-        settle_copies(tellings, visible)
-        for one in tellings:
-            if one.copy_of is None:
-                sources[one.story_id].add(one.source_id)
+        columns = ("pk", "story", "source", "copy_of")
+        articles = list(visible.covering(stories).order_by().only(*columns))
+        settle_copies(articles, visible)
+        for article in articles:
+            if article.copy_of is None:
+                sources[article.story_id].add(article.source_id)
     for item in items:
         item.tellers = len(sources.get(item.story_id, ())) or 1  # type: ignore[attr-defined]
 
 
 def get_item(user: User, pk: int) -> Item:
-    """One item with its body and the reader's state. Item.DoesNotExist when it is not
-    visible to the reader; what they saved stays visible."""
+    """Return an item with its body and the reader's state. Raises Item.DoesNotExist.
+
+    Items that the reader saved stay visible to them.
+    """
     visible = Item.objects.visible_to(user) | Item.objects.filter(
         pk__in=ItemState.objects.filter(user=user, item=pk, is_saved=True).values("item")
     )
     item = visible.select_related("source", "body", "story").get(pk=pk)
-    _attach_tellers(user, [item])
+    _attach_source_counts(user, [item])
     return attach_states(user, [item])[0]
 
 
 def neighbours(user: User, pk: int) -> tuple[int | None, int | None]:
-    """(newer, older): the ids of the items next to this one in the whole river."""
+    """Return (newer, older): the ids of the items next to this one in the unfiltered river."""
     followed = followed_sources(user)
     older = _newest(user, followed, Filters(), pk, 1)
     newer = (

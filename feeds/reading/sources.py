@@ -1,4 +1,4 @@
-"""Which subscriptions a filter means, read once for a request."""
+"""The subscriptions that a filter selects."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,8 @@ from feeds.models import Folder, Subscription
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A subscription as reading needs it. `title` is the reader's own name for the source."""
+    """A subscription. `title` is the reader's own name for the source, `read_up_to` the seq up to
+    which its items are read."""
 
     source_id: int
     title: str
@@ -20,26 +21,27 @@ class Followed:
 def followed_sources(
     user: User, *, folder_id: int | None = None, source_id: int | None = None
 ) -> dict[int, Followed]:
-    """{source id: subscription}, of a folder with those below it, or of one source."""
+    """{source id: subscription} of all sources, of a folder with its subfolders, or of one
+    source."""
     rows = Subscription.objects.filter(user=user)
     if source_id is not None:
         rows = rows.filter(source=source_id)
     if folder_id is not None:
         rows = rows.filter(folder__in=folders_below(user, folder_id))
     columns = ("source_id", "title", "source__title", "source__url", "folder_id", "read_up_to")
-    found = rows.values_list(*columns, "source__is_public")
+    subscriptions = rows.values_list(*columns, "source__is_public")
     return {
-        source: Followed(source, own or title or url, folder, mark, is_public)
-        for source, own, title, url, folder, mark, is_public in found
+        source: Followed(source, own or title or url, folder, read_up_to, is_public)
+        for source, own, title, url, folder, read_up_to, is_public in subscriptions
     }
 
 
 def folders_below(user: User, folder_id: int) -> set[int]:
-    """The folder and all within it; empty when it is not the reader's."""
+    """Ids of the folder and its subfolders; empty if it is not the reader's folder."""
     parents = dict(Folder.objects.filter(user=user).values_list("pk", "parent_id"))
     if folder_id not in parents:
         return set()
-    found = {folder_id}
-    while more := {pk for pk, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
+    folders = {folder_id}
+    while more := {pk for pk, parent in parents.items() if parent in folders} - folders:
+        folders |= more
+    return folders

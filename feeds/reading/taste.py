@@ -1,4 +1,4 @@
-"""A reader's taste in words: what the ranking knows of them, to be seen and taken along."""
+"""What the ranking has learned of a reader, for their page and their export."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ UNSEEN = "From a source you can no longer see"
 
 @dataclass(frozen=True, slots=True)
 class KnownSource:
-    """`shown` and `opened` since the first of the acts that count."""
+    """A source of which something was learned. `shown` and `opened` count its items since the
+    first act that counts."""
 
     id: int
     title: str
@@ -29,8 +30,8 @@ class KnownSource:
 
 @dataclass(frozen=True, slots=True)
 class KnownItem:
-    """An item that counts. `word` says what was done with it; `source` and `url` are empty
-    where the reader cannot see it any more."""
+    """An item that the reader acted on. `word` is the act, such as "saved". `source` and `url` are
+    "" if the reader can no longer see it."""
 
     id: int
     title: str
@@ -46,7 +47,7 @@ class KnownItem:
 
 @dataclass(frozen=True, slots=True)
 class KnownStory:
-    """A followed story, with the headline that this reader may see."""
+    """A followed story, with a headline that the reader can see."""
 
     id: int
     title: str
@@ -55,8 +56,11 @@ class KnownStory:
 
 @dataclass(frozen=True, slots=True)
 class KnownTaste:
-    """`topics` are what was declared, {slug: level}; `learned` the topics of what was opened
-    and saved, with their numbers; `acts` is how many count, of which `items` are the newest."""
+    """All that was learned.
+
+    `topics` are the declared {slug: level}; `learned` are the topics of opened and saved items with
+    their counts; `acts` is the number of acts that count, and `items` has the newest of them.
+    """
 
     topics: dict[str, str]
     learned: list[tuple[str, int]]
@@ -68,7 +72,7 @@ class KnownTaste:
 
 
 def known_taste(user: User, now: datetime, most: int = MAX_LISTED) -> KnownTaste:
-    """In the same number of queries, whatever is known."""
+    """Collect what was learned, in a constant number of queries."""
     acts = read_acts(user, now)
     seen = Item.objects.visible_to(user).select_related("source")
     items = seen.in_bulk([act.item for act in acts])
@@ -103,17 +107,17 @@ def act_in_words(weight: float) -> str:
 
 
 def _followed(user: User) -> list[KnownStory]:
-    """The newest first. A headline may come from a source of somebody else: then it is that of
-    the first telling that this reader may see."""
+    """The followed stories, newest first. If the headline comes from a hidden source, the title of
+    the first visible item replaces it."""
     rows = FollowedStory.objects.filter(user=user).select_related("story").order_by("-pk")
     follows = list(rows)
-    tellings = Item.objects.visible_to(user).covering([row.story for row in follows])
+    articles = Item.objects.visible_to(user).covering([row.story for row in follows])
     leads: dict[int | None, Item] = {}
-    for item in tellings.order_by("pk").only("pk", "story", "title"):
+    for item in articles.order_by("pk").only("pk", "story", "title"):
         if item.story_id not in leads:
             leads[item.story_id] = item
     by_lead = {row.story.lead_id: row.story_id for row in follows}
-    for item in tellings.filter(pk__in=[pk for pk in by_lead if pk]).only("pk", "story", "title"):
+    for item in articles.filter(pk__in=[pk for pk in by_lead if pk]).only("pk", "story", "title"):
         leads[item.story_id] = item
     return [
         KnownStory(
@@ -126,7 +130,7 @@ def _followed(user: User) -> list[KnownStory]:
 
 
 def _sources(user: User, acts: list[Act], now: datetime) -> list[KnownSource]:
-    """Those of which something is known, what is opened most first."""
+    """The sources of which something was learned, most opened first."""
     shown = taste_of(user, now).views
     opened = Counter(act.source for act in acts if act.weight > 0)
     rows = Subscription.objects.filter(user=user).select_related("source")
@@ -141,32 +145,32 @@ def _sources(user: User, acts: list[Act], now: datetime) -> list[KnownSource]:
         for row in rows
         if row.level != "normal" or opened[row.source_id] or shown.get(row.source_id)
     ]
-    return sorted(known, key=lambda one: (-one.opened, -one.shown, one.title.lower()))
+    return sorted(known, key=lambda s: (-s.opened, -s.shown, s.title.lower()))
 
 
 def export_taste(user: User, now: datetime) -> dict[str, Any]:
-    """All of it, in plain values."""
+    """The same as plain values for JSON."""
     known = known_taste(user, now, most=1_000)
     return {
         "topics": known.topics,
         "topics_learned": dict(known.learned),
         "sources": [
             {
-                "id": one.id,
-                "title": one.title,
-                "level": one.level,
-                "shown": one.shown,
-                "opened": one.opened,
+                "id": source.id,
+                "title": source.title,
+                "level": source.level,
+                "shown": source.shown,
+                "opened": source.opened,
             }
-            for one in known.sources
+            for source in known.sources
         ],
         "items": [
             {"id": i.id, "title": i.title, "url": i.url, "done": i.word, "at": i.at.isoformat()}
             for i in known.items
         ],
         "followed_stories": [
-            {"id": one.id, "title": one.title, "since": one.since.isoformat()}
-            for one in known.followed
+            {"id": story.id, "title": story.title, "since": story.since.isoformat()}
+            for story in known.followed
         ],
         "views": known.views,
     }

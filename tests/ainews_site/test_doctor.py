@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from ainews_site.management.commands.doctor import digests, mail
 from digests.channels.outbox import plan_deliveries
-from digests.editions.writing import ask_for, today_of
+from digests.editions.writing import request_writing, today_of
 from digests.models import Delivery, Writing
 from tests.digests.make import make_channel, make_edition
 from tests.digests.receivers import Mailbox, mail_server
@@ -56,7 +56,7 @@ def test_editions_and_deliveries_that_nobody_takes_are_said() -> None:
     Delivery.objects.update(next_try_at=long_ago)
     assert digests() == "1 delivery is waiting for a worker of the slow queue."
 
-    ask_for(reader, today_of(reader))
+    request_writing(reader, today_of(reader))
     Writing.objects.update(next_try_at=long_ago)
     assert digests() == "1 edition is waiting for a worker of the slow queue."
 

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
 from digests.channels.plain_text import as_text
-from digests.editions.writing import today_of, write_at_once
+from digests.editions.writing import today_of, write_synchronously
 
 
 def _day(value: str) -> date:
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         today = today_of(reader)
         if day and day > today:
             raise CommandError(f"{day} is in the future.")
-        self.stdout.write(as_text(write_at_once(reader, day or today)))
+        self.stdout.write(as_text(write_synchronously(reader, day or today)))
 
     def _no_reader_message(self, name: str | None) -> str:
         if name:

@@ -20,7 +20,7 @@ from accounts.models import User
 from accounts.types import ReaderRequest
 from ainews_site.infra.memo import STALE_FOR, cached
 from digests.channels.allowance import spend
-from digests.editions.progress import progress_of, words_of
+from digests.editions.progress import progress_message, progress_of
 from digests.editions.read import month_of, neighbours, todays_digest
 from digests.editions.schedule import schedule_of
 from digests.editions.writing import current_writing, request_digest, today_of
@@ -124,7 +124,7 @@ def _writing(reader: User, owner: User | None, *days: date) -> dict[str, Any] | 
         return None
     name = "digest_global_writing" if owner is None else "digest_writing"
     return {
-        "text": words_of(request, schedule_of(reader).zone_name),
+        "text": progress_message(request, schedule_of(reader).zone_name),
         "failed": bool(request.error),
         "url": reverse(name),
         "socket": "/ws/digest/global/" if owner is None else "/ws/digest/",

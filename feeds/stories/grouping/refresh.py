@@ -32,7 +32,7 @@ _COLUMNS = (
 
 
 class Article(NamedTuple):
-    """What a story needs to know of an item."""
+    """The columns of an item that its story row is computed from."""
 
     story: int
     id: int
@@ -61,7 +61,7 @@ def _refresh(story_ids: Sequence[int]) -> None:
     existing = {
         row[0]: row[1:] for row in Story.objects.filter(pk__in=story_ids).values_list(*names)
     }
-    rows = {story: describe(items) for story, items in _described_by(story_ids).items()}
+    rows = {story: describe(items) for story, items in _items_for_rows(story_ids).items()}
     for story, (is_pinned, title, *_) in existing.items():
         if is_pinned and story in rows:
             rows[story] = (title, *rows[story][1:])
@@ -74,26 +74,29 @@ def _refresh(story_ids: Sequence[int]) -> None:
     _update([(*_adapted(row), pk) for pk, row in changed.items()])
 
 
-def _described_by(story_ids: Sequence[int]) -> dict[int, list[Article]]:
-    """The items that each row is made of."""
+def _items_for_rows(story_ids: Sequence[int]) -> dict[int, list[Article]]:
+    """{story id: the items that its row is computed from}: the public ones, or else those of the
+    largest audience."""
     items: defaultdict[int, list[Article]] = defaultdict(list)
     for article in _articles(story_ids):
         items[article.story].append(article)
-    public = {story: [one for one in told if one.is_public] for story, told in items.items()}
-    private = [one for story, told in items.items() if not public[story] for one in told]
+    public = {story: [a for a in articles if a.is_public] for story, articles in items.items()}
+    private = [a for story, articles in items.items() if not public[story] for a in articles]
     audiences = _audiences(private)
-    return {story: public[story] or _of_widest(told, audiences) for story, told in items.items()}
+    return {
+        story: public[story] or _of_widest(articles, audiences) for story, articles in items.items()
+    }
 
 
 def _audiences(private: Sequence[Article]) -> Audiences:
-    sources = {one.source for one in private}
+    sources = {article.source for article in private}
     return Audiences(sources, followers_of(sources) if len(sources) > 1 else ())
 
 
 def _of_widest(items: Sequence[Article], audiences: Audiences) -> list[Article]:
     """The items of the audience with the most readers."""
-    widest = max((audiences.of(one.source) for one in items), key=len)
-    return [one for one in items if audiences.of(one.source) == widest]
+    widest = max((audiences.of(article.source) for article in items), key=len)
+    return [article for article in items if audiences.of(article.source) == widest]
 
 
 def _articles(story_ids: Sequence[int]) -> Iterable[Article]:
@@ -129,7 +132,7 @@ def _adapted(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def choose_lead(items: Sequence[Article]) -> Article:
-    """Who tells it best: the most trusted source that has a text, then the first to tell."""
+    """Choose the lead: the most trusted source, then items with a text, then the earliest."""
     return min(items, key=lambda item: (-item.weight, not item.has_text, item.published, item.id))
 
 

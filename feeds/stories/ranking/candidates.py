@@ -42,9 +42,11 @@ MUCH = 20
 
 
 class Articles(NamedTuple):
-    """The little of items that ranking needs, as most of what is ranked is not shown: arrays of
-    int64 with a line each, the newest first. In `copies` 0 is no original; `kinds` are places
-    in `names`, each a list of topics."""
+    """The columns of items that ranking needs, in arrays of int64, newest first.
+
+    `copies` are the ids of originals, 0 for none. `kinds` are indices of `names`, the distinct
+    lists of topics.
+    """
 
     ids: "Ints"
     stories: "Ints"

@@ -53,20 +53,24 @@ def diversify(candidates: Iterable[Candidate], most: int) -> list[int]:
 def exploration_item(
     candidates: Sequence[Candidate], shown: Iterable[int], who: int, day: object
 ) -> tuple[int | None, float]:
-    """The key of something different, and the chance by which it was drawn: of the better half
-    of what is not `shown`, one of a topic and a source that are not. It stays for the day."""
+    """Draw a story to explore. Return its key (None if there is none) and its probability.
+
+    It is drawn from the better half of the candidates that are not `shown`, and has a source and
+    a first topic that are not shown. A reader (`who`) gets the same one all day.
+    """
     keys = set(shown)
-    seen = [one for one in candidates if one.key in keys]
-    sources, topics = {one.lead_source for one in seen}, {_first_topic(one) for one in seen} - {""}
-    ranked = sorted((one for one in candidates if one.key not in keys), key=_order)
+    seen = [candidate for candidate in candidates if candidate.key in keys]
+    sources = {candidate.lead_source for candidate in seen}
+    topics = {_first_topic(candidate) for candidate in seen} - {""}
+    ranked = sorted((c for c in candidates if c.key not in keys), key=_order)
     others = [
-        one
-        for one in ranked[: (len(ranked) + 1) // 2]
-        if one.lead_source not in sources and _first_topic(one) not in topics
+        candidate
+        for candidate in ranked[: (len(ranked) + 1) // 2]
+        if candidate.lead_source not in sources and _first_topic(candidate) not in topics
     ]
     if not others:
         return None, 1.0
-    drawn = min(others, key=lambda one: crc32(f"{who} {day} {one.key}".encode()))
+    drawn = min(others, key=lambda c: crc32(f"{who} {day} {c.key}".encode()))
     return drawn.key, 1 / len(others)
 
 

@@ -59,7 +59,7 @@ def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
     if wanted.get("saved"):
         set_state(request.user, [lead or ids[0]], saved=True)
         del wanted["saved"]
-    set_state(request.user, ids, **wanted, tells=False)
+    set_state(request.user, ids, **wanted, counts_for_taste=False)
     if "hidden" in wanted:
         set_state(request.user, [lead or ids[0]], hidden=wanted["hidden"])
     return HttpResponse(status=204) if is_htmx(request) else back(request, reverse("stories"))

@@ -14,8 +14,8 @@ from django_q.models import OrmQ
 from digests.editions.summarise import (
     Article,
     Summary,
-    extract,
     forget_old_summaries,
+    summarise_extractively,
     write_stories,
 )
 from digests.editions.write import write_digest
@@ -123,7 +123,7 @@ def test_what_is_invented_is_complained_of_once_then_told_extractively(
 
     told = tell()
 
-    assert told == extract(STORY)
+    assert told == summarise_extractively(STORY)
     assert told.written_by == "extractive"
     assert len(llm.asked) == 2
     assert validation_error in llm.asked[1]["messages"][-1]["content"]
@@ -194,7 +194,7 @@ def test_whatever_the_server_does_the_story_is_told(
 
     told = tell()
 
-    assert told == extract(STORY)
+    assert told == summarise_extractively(STORY)
     assert told.sentences
     assert not StorySummary.objects.exists(), "the model may be asked again when it is well"
 
@@ -215,7 +215,7 @@ def test_a_model_that_cannot_keep_to_the_form_is_not_asked_about_the_story_again
     tell()
     asked = len(llm.asked)
 
-    assert tell() == extract(STORY)
+    assert tell() == summarise_extractively(STORY)
     assert len(llm.asked) == asked <= 2
     assert StorySummary.objects.get().complaints
 

@@ -16,7 +16,7 @@ def at(text: str) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("day", "hour", "moment"),
+    ("day", "hour", "due_at"),
     [
         ("2026-03-28", 7, "2026-03-28T06:00"),
         ("2026-03-29", 7, "2026-03-29T05:00"),
@@ -25,8 +25,8 @@ def at(text: str) -> datetime:
         ("2026-10-25", 7, "2026-10-25T06:00"),
     ],
 )
-def test_the_hour_is_that_of_the_reader_s_clock(day: str, hour: int, moment: str) -> None:
-    assert Schedule(hour, BERLIN).moment(date.fromisoformat(day)) == at(moment)
+def test_the_hour_is_that_of_the_reader_s_clock(day: str, hour: int, due_at: str) -> None:
+    assert Schedule(hour, BERLIN).due_at(date.fromisoformat(day)) == at(due_at)
 
 
 def test_an_hour_that_comes_twice_is_due_once() -> None:
@@ -94,16 +94,16 @@ def test_a_past_day_is_whole_and_may_have_25_hours() -> None:
     st.sampled_from([BERLIN, "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]),
 )
 def test_windows_join_and_are_never_shorter_than_a_day(
-    moment: datetime, hour: int, days: set[int], zone: str
+    due_at: datetime, hour: int, days: set[int], zone: str
 ) -> None:
-    now = moment.replace(tzinfo=UTC)
+    now = due_at.replace(tzinfo=UTC)
     schedule = Schedule(hour, zone, frozenset(days))
 
     day, following = schedule.last_due(now), schedule.next_due(now)
 
     assert day is not None and following is not None
-    assert schedule.moment(day) <= now < following
-    window = since_last(day, schedule, schedule.moment(day) + timedelta(minutes=5))
+    assert schedule.due_at(day) <= now < following
+    window = since_last(day, schedule, schedule.due_at(day) + timedelta(minutes=5))
     assert DAY <= window.end - window.start <= LONGEST
-    before = schedule.moment_before(schedule.moment(day))
+    before = schedule.due_before(schedule.due_at(day))
     assert before is not None and window.start <= before

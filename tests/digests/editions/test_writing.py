@@ -10,7 +10,13 @@ from django.utils import timezone
 from accounts.models import User
 from digests.editions.progress import progress_of
 from digests.editions.write import write_digest
-from digests.editions.writing import ask_for, ask_for_due, today_of, waiting_writings, work_off
+from digests.editions.writing import (
+    process_writing,
+    request_due,
+    request_writing,
+    today_of,
+    waiting_writings,
+)
 from digests.models import Delivery, Digest, Writing
 from digests.tasks import write_due_digests, write_waiting
 from feeds.models import Source
@@ -25,7 +31,7 @@ def test_an_edition_from_before_its_hour_is_written_again_when_it_is_due() -> No
     reader = make_reader(digest_hour=7)
     make_edition(reader, "Early", now=NOW.replace(hour=5))
 
-    assert ask_for_due(NOW.replace(hour=7, minute=1)) == 1
+    assert request_due(NOW.replace(hour=7, minute=1)) == 1
     assert Writing.objects.get().date == NOW.date()
 
 
@@ -33,17 +39,17 @@ def test_nothing_is_due_once_it_is_written_until_the_next_hour() -> None:
     reader = make_reader(digest_hour=7)
     make_edition(reader, "Told", now=NOW)
 
-    assert ask_for_due(NOW + timedelta(hours=1)) == 0
-    assert ask_for_due(NOW + timedelta(hours=18, minutes=59)) == 0
-    assert ask_for_due(NOW + timedelta(hours=19, minutes=1)) == 1
+    assert request_due(NOW + timedelta(hours=1)) == 0
+    assert request_due(NOW + timedelta(hours=18, minutes=59)) == 0
+    assert request_due(NOW + timedelta(hours=19, minutes=1)) == 1
 
 
 def test_a_newcomer_s_first_edition_is_that_of_their_next_hour() -> None:
     reader = make_reader(date_joined=NOW, digest_hour=7)
     make_source("one", reader=reader)
 
-    assert ask_for_due(NOW) == 0
-    assert ask_for_due(NOW + timedelta(hours=20)) == 1
+    assert request_due(NOW) == 0
+    assert request_due(NOW + timedelta(hours=20)) == 1
 
 
 def reader_with_news() -> User:
@@ -118,22 +124,22 @@ def test_an_older_edition_is_not_written_after_a_newer_one() -> None:
     reader = make_reader(digest_hour=7)
     make_edition(reader, "By hand before the hour", now=NOW.replace(hour=5))
 
-    assert ask_for_due(NOW.replace(hour=6)) == 0
+    assert request_due(NOW.replace(hour=6)) == 0
 
 
 def test_a_reader_who_wants_none_by_itself_gets_none() -> None:
     make_source("one", reader=make_reader(digest_days=""))
 
-    assert ask_for_due(NOW) == 0
+    assert request_due(NOW) == 0
 
 
 def test_everyone_s_edition_is_due_where_there_are_public_sources(settings: object) -> None:
     make_source("public", is_public=True)
 
-    assert ask_for_due(NOW) == 1
+    assert request_due(NOW) == 1
     settings.DIGEST_HOUR = -1  # type: ignore[attr-defined]
     Writing.objects.all().delete()
-    assert ask_for_due(NOW) == 0
+    assert request_due(NOW) == 0
 
 
 def damage(reader: User) -> Digest:
@@ -147,7 +153,7 @@ def test_a_failure_leaves_the_last_edition_and_is_said_and_tried_again(client: C
     make_edition(reader, "A good headline")
     good = Digest.objects.get()
     damaged = damage(reader)
-    ask_for(reader, today_of(reader))
+    request_writing(reader, today_of(reader))
 
     assert write_waiting() == 0
 
@@ -194,14 +200,14 @@ def test_one_reader_s_failure_keeps_no_other_from_theirs() -> None:
 
 def test_what_one_worker_writes_no_other_takes_until_it_is_given_up() -> None:
     reader = make_reader()
-    wanted = ask_for(reader, today_of(reader))
+    wanted = request_writing(reader, today_of(reader))
     held = timezone.now() + timedelta(minutes=5)
     Writing.objects.update(until=held)
 
-    assert waiting_writings() == [] and not work_off(wanted.pk)
+    assert waiting_writings() == [] and not process_writing(wanted.pk)
 
     Writing.objects.update(until=timezone.now() - timedelta(seconds=1))
-    assert waiting_writings() == [wanted.pk] and work_off(wanted.pk)
+    assert waiting_writings() == [wanted.pk] and process_writing(wanted.pk)
 
 
 def test_progress_is_told_story_by_story() -> None:
@@ -231,4 +237,4 @@ def test_how_many_queries_find_what_is_due_does_not_grow_with_the_readers(
     Digest.objects.update(content={"stories": [], "also": [], "item_count": 1})
 
     with django_assert_num_queries(4):  # type: ignore[operator]
-        assert ask_for_due(NOW) == 0
+        assert request_due(NOW) == 0

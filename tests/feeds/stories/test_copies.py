@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from digests.editions.choose import items_of
+from digests.editions.choose import window_items
 from digests.editions.window import Window
 from feeds.models import Item, Subscription
 from feeds.reading.front_page import ranked_stories
@@ -59,7 +59,7 @@ def test_ranked_stories_do_so_too(told: dict[str, Any]) -> None:
 def test_an_edition_has_the_first_copy_as_news(told: dict[str, Any]) -> None:
     day = Window(told["now"] - timedelta(days=1), told["now"] + timedelta(minutes=1))
 
-    found = {item.pk: item.copy_of for item in items_of(told["reader"], day)}
+    found = {item.pk: item.copy_of for item in window_items(told["reader"], day)}
 
     first, second = (item.pk for item in told["copies"])
     assert found[first] is None

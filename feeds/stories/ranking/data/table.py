@@ -40,7 +40,7 @@ class Table(NamedTuple):
 
         return np.maximum(0.0, (moment - (self.newest >> TAIL_BITS)) / 3600)
 
-    def told(self, place: int) -> list[int]:
+    def articles_of(self, place: int) -> list[int]:
         """The places of the articles of a story that count."""
         end = self.first[place + 1] if place + 1 < len(self.first) else len(self.order)
         lines = slice(self.first[place], end)
