@@ -1,6 +1,6 @@
-"""Insert many rows with few Python instructions each.
+"""Inserts and updates many rows faster than Django does.
 
-`bulk_create` takes 100 µs a row here, a third of the whole ingest; this takes 15.
+`bulk_create` takes 100 µs a row, which was a third of the whole ingest. This takes 15 µs.
 """
 
 import json
@@ -14,22 +14,25 @@ from django.db.models import Model
 
 
 def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """INSERT `rows` (on PostgreSQL by COPY), whose values stand in the order of `columns`, which
-    are the database's."""
+    """Insert `rows`, by COPY on PostgreSQL.
+
+    `columns` are names of database columns, and each row has its values in their order. Values
+    must be adapted for the driver; see `adapt_time` and `to_json`.
+    """
     quote = connection.ops.quote_name
     names = ", ".join(map(quote, columns))
-    marks = ", ".join(["%s"] * len(columns))
+    placeholders = ", ".join(["%s"] * len(columns))
     table = quote(model._meta.db_table)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with connection.wrap_database_errors:
                 _copy(cursor, f"COPY {table} ({names}) FROM STDIN", rows)
             return
-        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - our own names
+        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({placeholders})", list(rows))  # noqa: S608 - our own names
 
 
 def _copy(cursor: Any, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    """One statement for all rows: triggers that run once a statement see them together."""
+    """Copy all rows in one statement, so that a statement-level trigger sees them together."""
     with cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
@@ -38,13 +41,16 @@ def _copy(cursor: Any, statement: str, rows: Iterable[Sequence[Any]]) -> None:
 def update_rows(
     model: type[Model], keys: Sequence[str], rows: Iterable[tuple[dict[str, Any], Sequence[Any]]]
 ) -> None:
-    """UPDATE one row for each of `rows`: (columns to set, values of `keys` that find it)."""
+    """Update one row for each of `rows`.
+
+    These are pairs of {column: new value} and the values of `keys` that identify the row.
+    """
     quote = connection.ops.quote_name
     where = " AND ".join(f"{quote(key)} = %s" for key in keys)
     batches: defaultdict[tuple[str, ...], list[list[Any]]] = defaultdict(list)
-    for changes, found_by in rows:
+    for changes, key_values in rows:
         values = [_adapted(value) for value in changes.values()]
-        batches[tuple(changes)].append([*values, *found_by])
+        batches[tuple(changes)].append([*values, *key_values])
     with connection.cursor() as cursor:
         for columns, values in batches.items():
             assignments = ", ".join(f"{quote(column)} = %s" for column in columns)
@@ -57,10 +63,10 @@ def _adapted(value: Any) -> Any:
 
 
 def adapt_time(moment: datetime) -> Any:
-    """As the database driver wants an aware datetime."""
+    """Convert an aware datetime to what the database driver expects."""
     return connection.ops.adapt_datetimefield_value(moment)
 
 
 def to_json(value: object) -> str:
-    """As JSONField writes it."""
+    """Convert a value to what a JSONField stores."""
     return json.dumps(value)

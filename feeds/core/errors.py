@@ -1,24 +1,24 @@
-"""What can go wrong with a feed, each said in a sentence that a reader understands."""
+"""Exceptions about feeds. Their messages are sentences for readers."""
 
 
 class FeedError(Exception):
-    """Root of the app's exceptions; `str()` is a sentence for the reader."""
+    """The base class. `str()` returns a sentence for readers."""
 
 
 class FetchError(FeedError):
-    """No usable answer came."""
+    """The fetch got no usable response."""
 
 
 class BlockedAddressError(FetchError):
-    """The address leads to a place that the platform must not reach (SSRF guard)."""
+    """The guard blocks the address, as protection against SSRF."""
 
 
 class UnansweredError(FetchError):
-    """Something was sent, and whether it arrived is not known."""
+    """A request was sent, but it is unknown whether it arrived."""
 
 
 class ParseError(FeedError):
-    """The document is no feed. `alternates` are feeds that the page itself names."""
+    """The document is no feed. `alternates` are the feeds that a web page links to."""
 
     def __init__(self, message: str, alternates: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -26,4 +26,4 @@ class ParseError(FeedError):
 
 
 class LimitError(FeedError):
-    """The document costs more to read than one document may."""
+    """Parsing the document would exceed a limit."""

@@ -1,4 +1,4 @@
-"""Read what a response's headers say about when to come back. Pure."""
+"""Parses response headers about retries and caching. Pure."""
 
 import email.utils
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ DAY = 24 * 60 * 60
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> int | None:
-    """Retry-After in seconds (RFC 9110 10.2.3), capped at 24 h; None where there is none."""
+    """Return Retry-After (RFC 9110, 10.2.3) in seconds, at most 24 h, or None."""
     value = headers.get("retry-after", "").strip()
     if _is_number(value):
         return min(int(value[:9]), DAY)
@@ -16,7 +16,10 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> int | None:
 
 
 def max_age(headers: Mapping[str, str], now: datetime) -> int | None:
-    """How long the response stays fresh (Cache-Control before Expires), capped at 24 h."""
+    """Return how long the response is fresh in seconds, at most 24 h, or None.
+
+    Cache-Control takes precedence over Expires.
+    """
     for directive in headers.get("cache-control", "").split(","):
         name, _, value = directive.strip().partition("=")
         if name.lower() == "max-age" and _is_number(value.strip('" ')):
@@ -25,12 +28,12 @@ def max_age(headers: Mapping[str, str], now: datetime) -> int | None:
 
 
 def validator(value: str, longest: int) -> str:
-    """An ETag or a date as it may be sent back; one that no header can carry is none."""
+    """Return an ETag or a date that can be sent back, or "" if no header can contain it."""
     return value[:longest] if value.isascii() and value.isprintable() else ""
 
 
 def _is_number(value: str) -> bool:
-    """Only ASCII digits: int() refuses others that str.isdigit() allows, such as a raised two."""
+    """Return True for ASCII digits only. str.isdigit() also accepts digits that int() rejects."""
     return value.isascii() and value.isdigit()
 
 

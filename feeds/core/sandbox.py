@@ -1,8 +1,8 @@
-"""Read documents of strangers in a child process with limits of memory and time. Pure.
+"""Parses untrusted documents in a child process with limited memory and time. Pure.
 
-A web process must answer other readers while one looks at a hostile document, and no check in
-Python can interrupt a parser written in C. So the document goes to a child, which has nothing of
-the server: no database connection, no secret, no Django. See `feeds.core.sandbox_child`.
+A web process must keep answering while it previews a hostile document, and Python code cannot
+interrupt a parser written in C. So a child process parses the document. It has no access to the
+server's state: no database connection, no secrets, no Django. See `feeds.core.sandbox_child`.
 """
 
 import json
@@ -25,7 +25,7 @@ from feeds.core.sandbox_child import Frame, receive, send
 logger = logging.getLogger(__name__)
 
 _slots = threading.BoundedSemaphore(2)
-"""Documents read at a time in one process; others wait."""
+"""Limits how many documents are parsed at a time. Others wait."""
 _COMMAND = (sys.executable, "-P", "-m", "feeds.core.sandbox_child")
 _ROOT = str(Path(__file__).resolve().parents[2])
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -33,7 +33,7 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMRO
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """CPU and wall-clock seconds for one document, MiB of address space for the child."""
+    """Limits of CPU time and wall-clock time for one document, in seconds, and of memory in MiB."""
 
     cpu_seconds: int = 10
     seconds: float = 30.0
@@ -41,7 +41,7 @@ class SandboxLimits:
 
 
 class Sandbox:
-    """A child process, started when it is first needed and again after it was killed.
+    """A child process, which is started at the first call, and again after it was killed.
 
     Use it as a context manager. One thread at a time may call it.
     """
@@ -65,10 +65,10 @@ class Sandbox:
         self._stop()
 
     def call(self, function: str, body: bytes, **arguments: Any) -> Any:
-        """What `function`, written `module:name`, returns for `body` and `arguments`.
+        """Call `function`, written as `module:name`, in the child, and return its result.
 
-        Arguments and the result are values of JSON. Raises the ParseError or LimitError that the
-        function raised, and LimitError when the child exceeded a limit.
+        Arguments and result must be JSON values; `body` is passed as bytes. Raises the ParseError
+        or LimitError that the function raises, and LimitError if the child exceeds a limit.
         """
         if not _slots.acquire(timeout=self._limits.seconds):
             raise LimitError("The server is reading other documents. Try again later.")
@@ -78,14 +78,14 @@ class Sandbox:
             _slots.release()
         if "error" in answer:
             if answer["error"]["kind"] == "memory":
-                self._stop()  # what is left of the child is not relied upon
+                self._stop()  # the child may be in an inconsistent state
             raise _error(answer["error"], self._limits)
         return answer["result"]
 
     def _ask(self, call: bytes, body: bytes) -> dict[str, Any]:
         until = time.monotonic() + self._limits.seconds
         if self._child is not None and self._child.poll() is not None:
-            self._stop()  # it was killed while it waited
+            self._stop()  # it was killed between two calls
         channel = self._socket or self._start()
         try:
             send(channel, Frame(call, body), until)
@@ -97,7 +97,7 @@ class Sandbox:
                     f"Reading the document took more than {self._limits.seconds:g} seconds."
                 ) from None
             frame = None
-        except BaseException:  # an answer may still come, which would belong to another call
+        except BaseException:  # the pending response must not be taken for that of the next call
             self._stop()
             raise
         if frame is None:
@@ -114,21 +114,24 @@ class Sandbox:
                 [*_COMMAND, str(limits.cpu_seconds), str(limits.megabytes)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                process_group=0,  # Ctrl-C is for the server, which ends it
+                process_group=0,  # Ctrl-C must only reach the server, which stops the child
                 env=environment | {"PYTHONPATH": os.pathsep.join([_ROOT, *filter(None, sys.path)])},
             )
         self._socket = ours
         return ours
 
     def _stop(self) -> int | None:
-        """End the child. Its exit status, negative for a signal, None if it had to be killed."""
+        """Stop the child.
+
+        Returns its exit status, negative for a signal, or None if it was killed.
+        """
         child, channel, self._child, self._socket = self._child, self._socket, None, None
         if channel is not None:
             channel.close()
         if child is None:
             return None
         try:
-            status: int | None = child.wait(0.5)  # it ends by itself when its socket is closed
+            status: int | None = child.wait(0.5)  # closing its socket makes it exit
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
@@ -148,12 +151,12 @@ def _error(error: dict[str, Any], limits: SandboxLimits) -> Exception:
 
 
 def _death(status: int | None, limits: SandboxLimits) -> LimitError:
-    """Why the child ended without an answer."""
+    """Return the error for a child that ended without a response."""
     if status == -signal.SIGXCPU:
         return LimitError(
             f"Reading the document took more than {limits.cpu_seconds} seconds of CPU time."
         )
-    # Libraries in Rust abort for want of memory, and the kernel kills.
+    # Out of memory, libraries in Rust abort, and the kernel sends SIGKILL.
     if status in (-signal.SIGABRT, -signal.SIGKILL):
         return _out_of_memory(limits)
     return LimitError("Reading the document failed, as it exceeds what the parser can handle.")

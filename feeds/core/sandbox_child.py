@@ -1,6 +1,6 @@
-"""The child process of `feeds.core.sandbox`, and how both speak to each other. Pure.
+"""The child process of `feeds.core.sandbox`, and the protocol between both. Pure.
 
-It imports what a call needs and nothing of Django, so that it starts in a tenth of a second.
+It imports only what a call needs, and not Django, so that it starts in a tenth of a second.
 """
 
 import importlib
@@ -23,20 +23,23 @@ _NICENESS = 10
 
 
 class Frame(NamedTuple):
-    """One message: JSON and, in a request, the document."""
+    """One message: JSON in `head`, and the document in `body` of a request."""
 
     head: bytes
     body: bytes = b""
 
 
 def send(channel: socket.socket, frame: Frame, until: float | None = None) -> None:
-    """Raises TimeoutError at `until`, a monotonic time."""
+    """Send a message. Raises TimeoutError at the monotonic time `until`."""
     channel.settimeout(_left(until))
     channel.sendall(_LENGTHS.pack(len(frame.head), len(frame.body)) + frame.head + frame.body)
 
 
 def receive(channel: socket.socket, until: float | None = None) -> Frame | None:
-    """The next message; None when the other side has closed. Raises TimeoutError at `until`."""
+    """Return the next message, or None if the other side has closed the connection.
+
+    Raises TimeoutError at the monotonic time `until`.
+    """
     start = _receive_exactly(channel, _LENGTHS.size, until)
     if start is None:
         return None
@@ -71,6 +74,7 @@ def _left(until: float | None) -> float | None:
 
 
 def main() -> None:
+    """Answer calls until the parent closes the socket, which is the standard input."""
     cpu_seconds, megabytes = map(int, sys.argv[1:3])
     _set_limits(megabytes)
     with socket.socket(fileno=os.dup(0)) as channel:
@@ -90,12 +94,12 @@ def _set_limits(megabytes: int) -> None:
     ):
         try:
             resource.setrlimit(kind, (limit, limit))
-        except (OSError, ValueError):  # macOS knows no limit of the address space
+        except (OSError, ValueError):  # macOS cannot limit the address space
             continue
 
 
 def _allow_cpu(seconds: int) -> None:
-    """Let the system end this process after so many more seconds of work."""
+    """Let the kernel kill this process after `seconds` more of CPU time."""
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     wanted = int(time.process_time()) + 1 + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (wanted, most))
@@ -114,7 +118,7 @@ def _answer(frame: Frame) -> dict[str, Any]:
         return _error("parse", str(error), error.alternates)
     except FeedError as error:
         return _error("parse", str(error))
-    except Exception:  # noqa: BLE001 - the parent logs it and says that it could not be read
+    except Exception:  # noqa: BLE001 - the parent logs it and reports a parse error
         return _error("crash", traceback.format_exc()[-_LONGEST_TRACE:])
 
 

@@ -1,4 +1,4 @@
-"""The curated topics of AI news, and which of them a text is about. Pure."""
+"""The curated topics of AI news, and a function that finds the topics of a text. Pure."""
 
 import re
 from collections import defaultdict
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic is met when one of its `patterns`, words in lower case, stands in the text."""
+    """A topic. A text is about it if it contains one of the `patterns`, words in lower case."""
 
     slug: str
     label: str
     patterns: tuple[str, ...]
 
 
-# A topic a line, and indented under it the words by which it is met.
+# One topic per line, followed by its patterns on indented lines.
 _TABLE = """
 openai: OpenAI
     openai, chatgpt, sam altman, gpt-4, gpt-4o, gpt-4.1, gpt-5, gpt-6, sora, dall-e, codex,
@@ -217,33 +217,34 @@ def _read_topic(lines: str) -> Topic:
 TOPICS = _read_table(_TABLE)
 LABELS: dict[str, str] = {topic.slug: topic.label for topic in TOPICS}
 
-# Latin letters only, so that names are found between Chinese and Japanese signs too.
+# Latin letters only, so that names are found between Chinese and Japanese characters too.
 _WORD = re.compile(r"[a-z0-9à-ɏ]+(?:[-.'+][a-z0-9à-ɏ]+)*")
 _MOST = 8
 
 
 def _index() -> dict[str, tuple[tuple[str, str], ...]]:
-    """First word of each pattern -> (slug, the pattern between spaces).
+    """Return {first word of a pattern: ((slug, pattern), ...)}.
 
-    Two spaces part the words, so that each word has its own on both sides to be counted.
+    The words of a pattern are separated by two spaces, so that each has spaces of its own on both
+    sides. Otherwise `str.count` would miss adjacent matches.
     """
-    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    index: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for topic in TOPICS:
         for pattern in topic.patterns:
             words = _WORD.findall(pattern)
-            found[words[0]].append((topic.slug, f" {'  '.join(words)} "))
-    return {word: tuple(entries) for word, entries in found.items()}
+            index[words[0]].append((topic.slug, f" {'  '.join(words)} "))
+    return {word: tuple(entries) for word, entries in index.items()}
 
 
-# A look-up by word costs the same whatever the number of patterns; an alternation does not.
+# Looking up words takes the same time for any number of patterns, unlike a regular expression.
 _BY_FIRST_WORD = _index()
 _ORDER = {topic.slug: number for number, topic in enumerate(TOPICS)}
 
 
 def match_topics(text: str, categories: Iterable[str] = ()) -> tuple[str, ...]:
-    """Slugs of the topics that `text` or one of the feed's `categories` names, at most 8.
+    """Return the slugs of at most 8 topics that `text` or `categories` mention.
 
-    Those met most often come first, those of the curated order's start before others.
+    The topics that are mentioned most often come first, ties in the curated order.
     """
     words = _WORD.findall("\n".join((text, *categories)).lower().replace("’", "'"))
     hits = _BY_FIRST_WORD.keys() & set(words)

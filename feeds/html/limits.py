@@ -1,10 +1,10 @@
-"""Bound what an HTML parser may be made to do with the markup of strangers. Pure.
+"""Limits the work of an HTML parser on untrusted markup. Pure.
 
-Three things cost an HTML5 parser more than linear time or memory: elements nested deeply (each
-new block looks through the open elements), formatting elements that are never closed (all of them
-are opened again in each block), and tags of many attributes (each is compared with the others).
-Short markup can do little harm and is left alone. Long markup is reduced to tags whose extent is
-beyond doubt, so that what is counted here is what the parser will find.
+Three things cost an HTML5 parser more than linear time or memory: deeply nested elements (each new
+block searches the open elements), formatting elements that are never closed (each block reopens all
+of them), and tags with many attributes (each is compared with the others). Short markup can do
+little harm and is not changed. Long markup is reduced to tags whose extent is unambiguous, so that
+this module counts the same elements as the parser.
 """
 
 import re
@@ -15,10 +15,10 @@ _FEW_TAGS = 2_000
 _MOST_TAGS = 100_000
 _DEEPEST = 400
 _MOST_REOPENED = 100_000
-"""Formatting elements that may be opened again in later blocks."""
+"""Maximum number of formatting elements that later blocks reopen."""
 _FEW_OPEN = 5
 _NOAHS_ARK = 40
-"""Formatting elements without attributes count three times at most for each of 13 names."""
+"""The parser keeps at most three equal formatting elements, of 13 names ("Noah's Ark clause")."""
 
 _FORMATTING_NAMES = "b big code em font i nobr s small strike strong tt u"
 _RAW_NAMES = "iframe noembed noframes noscript script style textarea title xmp"
@@ -36,14 +36,14 @@ _BLOCK_NAMES = (
     " section summary ul"
 )
 _FORMATTING = frozenset(["a", *_FORMATTING_NAMES.split()])
-# The parser reads no tags in these; what they hold is not shown either.
+# The parser reads no tags inside these, and their content is not shown.
 _RAW = frozenset(_RAW_NAMES.split())
-# Closed by the parser itself before they could nest, or empty.
+# Empty elements, and those that the parser closes before they could nest.
 _NOT_NESTED = frozenset(_NOT_NESTED_NAMES.split())
-# No end tag reaches across these.
+# No end tag closes an element outside of these.
 _BOUNDARIES = frozenset(_BOUNDARY_NAMES.split())
 _BLOCKS = _BOUNDARIES | frozenset(_BLOCK_NAMES.split())
-# Of links at most one is open at a time.
+# Links are left out, because at most one is open at a time.
 _FORMATTING_START = re.compile(rf"<(?:{_FORMATTING_NAMES.replace(' ', '|')})[\s/]", re.IGNORECASE)
 _ATTRIBUTE = r"""[\s/]*+[^\s"'<>/=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'<>=`]++))?+"""
 _TOKEN = re.compile(
@@ -55,7 +55,7 @@ _PLAINTEXT = "plaintext"
 
 
 def within_limits(html: str) -> str:
-    """`html`, reduced to simple tags where it is long, or shown as text where it costs too much."""
+    """Return `html`. Long markup is reduced to simple tags; too expensive markup becomes text."""
     tags = html.count("<")
     if len(html) <= _SHORT and tags <= _FEW_TAGS and _reopens_little(html, tags):
         return html
@@ -77,10 +77,10 @@ def _reopens_little(html: str, tags: int) -> bool:
 
 
 class _Reader:
-    """Writes simple markup and keeps account of what it leaves open.
+    """Writes simple markup and counts the elements that it leaves open.
 
-    The account errs on the side of too many: an end tag counts only where the parser, whatever
-    its state, would heed it too.
+    It never counts too few: an end tag closes an element only if the parser would do so in any
+    state.
     """
 
     def __init__(self) -> None:
@@ -93,21 +93,21 @@ class _Reader:
     def read(self, html: str) -> str:
         parts: list[str] = []
         at = 0
-        while not self.is_too_much and (found := _TOKEN.search(html, at)):
-            parts.append(html[at : found.start()])
-            at = found.end()
-            name = (found["name"] or "").lower()
-            if name in _RAW and not found["end"]:
+        while not self.is_too_much and (match := _TOKEN.search(html, at)):
+            parts.append(html[at : match.start()])
+            at = match.end()
+            name = (match["name"] or "").lower()
+            if name in _RAW and not match["end"]:
                 at = _end_of_raw(html, at, name)
-                parts.append(f"{found.group()}</iframe>" if name == "iframe" else "")
+                parts.append(f"{match.group()}</iframe>" if name == "iframe" else "")
             elif name and name not in _RAW and name != _PLAINTEXT:
-                parts.append(found.group())
-                self._account(name, is_end=bool(found["end"]))
-            elif found.group() == "<":
+                parts.append(match.group())
+                self._count(name, is_end=bool(match["end"]))
+            elif match.group() == "<":
                 parts.append("&lt;")
         return "".join(parts) + html[at:]
 
-    def _account(self, name: str, *, is_end: bool) -> None:
+    def _count(self, name: str, *, is_end: bool) -> None:
         if name in _BOUNDARIES:
             self._closable.clear()
         if is_end:
@@ -143,6 +143,6 @@ class _Reader:
 
 
 def _end_of_raw(html: str, at: int, name: str) -> int:
-    """Where the content of an element that holds no markup ends, with its end tag."""
-    found = re.compile(rf"</{name}[\s/>][^>]*+>?+|</{name}>", re.IGNORECASE).search(html, at)
-    return found.end() if found else len(html)
+    """Return the index after the end tag of an element whose content is raw text."""
+    match = re.compile(rf"</{name}[\s/>][^>]*+>?+|</{name}>", re.IGNORECASE).search(html, at)
+    return match.end() if match else len(html)

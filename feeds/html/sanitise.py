@@ -1,4 +1,4 @@
-"""Make the HTML of strangers safe to show, and turn it into plain text. Pure."""
+"""Sanitises untrusted HTML, and converts it to plain text. Pure."""
 
 import re
 from functools import lru_cache
@@ -21,7 +21,7 @@ _INLINE_NAMES = (
 _BLOCKS = frozenset(_BLOCK_NAMES.split())
 _INLINE = frozenset(_INLINE_NAMES.split())
 _TAGS = set((_BLOCKS | _INLINE) - {"iframe"} - {"main", "nav", "address"})
-# Their text is no text of the article; everything else that goes leaves its text behind.
+# These are removed with their text. Of other elements that are not allowed, the text stays.
 _DROPPED = {"script", "style", "noscript", "template", "title", "textarea", "select", "svg", "math"}
 _ATTRIBUTES: dict[str, set[str]] = {
     "*": {"title", "lang", "dir"},
@@ -59,12 +59,12 @@ _PLAYER = re.compile(
     r"|player\.vimeo\.com/video/(?P<vimeo>\d{1,20}))(?:[?#/].*)?\Z",
     re.IGNORECASE | re.DOTALL,
 )
-# Attributes are always quoted in what nh3 writes, and a quote in a value is escaped: these
-# patterns can neither end within a value nor begin in one that they need a quote of.
+# nh3 quotes all attributes and escapes quotes in values. So these patterns can neither end inside
+# a value nor begin inside one.
 _IMAGE = re.compile(r'<img((?: [\w-]+="[^"]*")*)>')
 _ATTRIBUTE = r'(?: [\w-]+="[^"]*")*'
-# What stands between the tags of a frame is no markup to a parser and is written as it came.
-# Other tags are matched whole, as "<iframe>" may stand in one of their values.
+# A parser treats the content of an iframe as raw text. Other tags are matched as a whole, because
+# one of their values may contain "<iframe>".
 _FRAME_OR_TAG = re.compile(
     rf"<iframe(?P<frame>{_ATTRIBUTE})>.*?(?:</iframe>|\Z)|</?[a-z][a-z0-9]*{_ATTRIBUTE}>", re.DOTALL
 )
@@ -73,7 +73,7 @@ _TAG = re.compile(rf"</?[a-z][a-z0-9]*{_ATTRIBUTE}>")
 _PIXEL = re.compile(r' (?:width|height)="\s*[01](?:px)?\s*"')
 _SOURCE = re.compile(r' src="([^"]+)"')
 _PARAGRAPHS = re.compile(r"\n\s*\n")
-# Only known tags: a title may well speak of `Vec<T>` or `a < b`.
+# Only known tags, because a title may contain `Vec<T>` or `a < b`.
 _TITLE_MARKUP = re.compile(
     r"</?(?:a|abbr|b|big|br|cite|code|del|div|em|font|h[1-6]|i|img|ins|kbd|mark|p|q|s|small"
     r"|span|strike|strong|sub|sup|tt|u|wbr)(?:\s[^<>]{0,1000})?/?>",
@@ -83,13 +83,15 @@ _SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff\ud800-\udfff]+")
 _LONGEST_TITLE = 500
 LONGEST_HTML = 2_000_000
+"""Maximum number of characters that are read."""
 
 
 def sanitise(html: str, base_url: str = "") -> str:
-    """`html` by allow-list: no script, style, handler or form; links absolute.
+    """Return `html` with only allowed elements and attributes, and with absolute links.
 
-    Links carry `rel="noopener noreferrer nofollow"`, images load lazily and without
-    referrer, tracking pixels are gone, frames show YouTube and Vimeo only, in a sandbox.
+    Scripts, styles, event handlers and forms are removed. Links get `rel="noopener noreferrer
+    nofollow"`, images load lazily and without a referrer, tracking pixels are removed, and frames
+    may show only YouTube and Vimeo, in a sandbox.
     """
     html = _bounded(html)
     if "<" not in html:
@@ -104,12 +106,12 @@ def sanitise(html: str, base_url: str = "") -> str:
 
 
 def _bounded(html: str) -> str:
-    """At most 2 million characters that UTF-8 can say, and what a parser can read in time."""
+    """Limit length and complexity, and remove characters that UTF-8 cannot encode."""
     return within_limits(html[:LONGEST_HTML].replace("\0", "").encode("utf-8", "ignore").decode())
 
 
 def _paragraphs(text: str) -> str:
-    """Plain text, which may hold entities, as HTML that keeps its paragraphs."""
+    """Convert plain text, which may contain entities, to HTML with its paragraphs."""
     text = escape(unescape(text).strip(), quote=False)
     if "\n" not in text:
         return text
@@ -131,21 +133,21 @@ def _cleaner(base_url: str, has_frames: bool) -> nh3.Cleaner:
     relative: Any = ("rewrite_with_base", base_url) if base_url else "deny"
     try:
         return nh3.Cleaner(**options, url_relative=relative)
-    except ValueError:  # the base is no address
+    except ValueError:  # the base URL is invalid
         return nh3.Cleaner(**options, url_relative="deny")
 
 
-def _keep_image(found: re.Match[str]) -> str:
-    attributes = found.group(1)
+def _keep_image(match: re.Match[str]) -> str:
+    attributes = match.group(1)
     if ' src="' not in attributes or len(_PIXEL.findall(attributes)) == 2:
         return ""
-    return found.group()
+    return match.group()
 
 
-def _keep_frame(found: re.Match[str]) -> str:
-    attributes = found["frame"]
+def _keep_frame(match: re.Match[str]) -> str:
+    attributes = match["frame"]
     if attributes is None:
-        return found.group()
+        return match.group()
     source = _SOURCE.search(attributes)
     player = _PLAYER.match(source.group(1)) if source else None
     if not source or not player:
@@ -154,14 +156,14 @@ def _keep_frame(found: re.Match[str]) -> str:
         address = f"https://www.youtube-nocookie.com/embed/{player['youtube']}"
     else:
         address = f"https://player.vimeo.com/video/{player['vimeo']}?dnt=1"
-    kept = attributes.replace(source.group(), f' src="{address}"', 1)
-    return f"<iframe{kept}></iframe>"
+    attributes = attributes.replace(source.group(), f' src="{address}"', 1)
+    return f"<iframe{attributes}></iframe>"
 
 
 def first_image(clean_html: str) -> str:
-    """The address of the first image in sanitised HTML, or ""."""
-    found = _IMAGE.search(clean_html)
-    source = _SOURCE.search(found.group(1)) if found else None
+    """Return the address of the first image in sanitised HTML, or ""."""
+    match = _IMAGE.search(clean_html)
+    source = _SOURCE.search(match.group(1)) if match else None
     return unescape(source.group(1)) if source else ""
 
 
@@ -173,7 +175,7 @@ def _text_cleaner() -> nh3.Cleaner:
 
 
 def to_text(html: str) -> str:
-    """The plain text of any HTML: blocks on lines of their own, entities resolved."""
+    """Return the plain text of any HTML, with one line per block and with entities resolved."""
     html = _bounded(html)
     if "<" in html:
         html = _text_cleaner().clean(html)
@@ -181,14 +183,14 @@ def to_text(html: str) -> str:
 
 
 def text_of_clean(html: str) -> str:
-    """The same of HTML that `sanitise` made, faster."""
+    """Do the same faster, for HTML that `sanitise` returned."""
     text = unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", html)))
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join([line for line in lines if line])
 
 
 def plain_title(markup: str) -> str:
-    """A title without markup, entities and line breaks, at most 500 characters."""
+    """Return a title without markup, entities and line breaks, of at most 500 characters."""
     if "<" in markup:
         markup = _TITLE_MARKUP.sub("", _SCRIPT.sub("", markup[:20_000]))
     if "&" in markup:

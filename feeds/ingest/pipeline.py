@@ -12,7 +12,7 @@ from feeds.coordination.announce import announce_news
 from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
 from feeds.core.errors import FeedError
 from feeds.core.sandbox import Sandbox
-from feeds.html.markup import beyond_text
+from feeds.html.markup import html_to_store
 from feeds.html.sanitise import to_text
 from feeds.ingest.fulltext import extract_full_text
 from feeds.ingest.outcome import Outcome
@@ -81,6 +81,6 @@ def complete_texts(item_ids: Iterable[int], sandbox: Sandbox, until: float = mat
         text = to_text(html)
         with transaction.atomic():
             body = ItemBody.objects.filter(pk=item.pk)
-            done += body.update(html=beyond_text(html, text), text=text, is_full_text=True)
+            done += body.update(html=html_to_store(html, text), text=text, is_full_text=True)
             bump_revision(CONTENT)
     return done

@@ -15,7 +15,7 @@ from feeds.coordination.revisions import CONTENT, bump_revision
 from feeds.core.bulk import adapt_time, insert_rows, to_json
 from feeds.core.ids import TAIL_BITS, TAIL_MASK, lowest_id, make_id
 from feeds.core.partitions import ensure_partitions
-from feeds.html.markup import beyond_text
+from feeds.html.markup import html_to_store
 from feeds.ingest.parse.types import CleanEntry
 from feeds.models import Item, ItemBody, ItemKey
 
@@ -316,7 +316,7 @@ class _Chunk:
         bodies = list(ItemBody.objects.filter(pk__in=list(entries), is_full_text=False))
         for body in bodies:
             entry = entries[body.pk]
-            body.html, body.text = beyond_text(entry.html, entry.text), entry.text
+            body.html, body.text = html_to_store(entry.html, entry.text), entry.text
             body.enclosures = _enclosures(entry)
         ItemBody.objects.bulk_update(bodies, ["html", "text", "enclosures"])
 
@@ -356,7 +356,7 @@ def _exists(pk: int) -> bool:
 
 def _body(pk: int, entry: CleanEntry) -> tuple[object, ...]:
     """Return the values of BODY_COLUMNS."""
-    html = beyond_text(entry.html, entry.text)
+    html = html_to_store(entry.html, entry.text)
     return (pk, html, entry.text, to_json(_enclosures(entry)), False)
 
 

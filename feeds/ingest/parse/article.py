@@ -1,6 +1,6 @@
-"""Find the article within a web page. Pure.
+"""Extracts the article from a web page. Pure.
 
-Pages of strangers are read in a sandbox, which imports this module alone.
+Untrusted pages are parsed in a sandbox process, which imports this module but no Django.
 """
 
 from typing import Any
@@ -13,7 +13,10 @@ from feeds.ingest.parse.encoding import to_utf8
 
 
 def article_of(body: bytes, content_type: str, url: str) -> str:
-    """The article within the bytes of a page, without menus, comments and advertising."""
+    """Return the article of a page as sanitised HTML, without menus, comments and advertising.
+
+    Raises ParseError if the page has no article.
+    """
     page = to_utf8(body, content_type)[0].decode("utf-8", "replace").replace("\0", "")
     html = sanitise(_extract(page, url), url)
     if not html:
@@ -22,7 +25,7 @@ def article_of(body: bytes, content_type: str, url: str) -> str:
 
 
 def _extract(page: str, url: str) -> str:
-    import trafilatura  # takes 0.4 s, and most readers never ask for whole articles
+    import trafilatura  # takes 0.4 s, and most sources need no full texts
 
     options: dict[str, Any] = {
         "output_format": "html",

@@ -1,4 +1,4 @@
-"""Read the dates of feeds: RFC 822 in all its mutilations, ISO 8601, Unix seconds. Pure."""
+"""Parses the dates of feeds: RFC 822 and its many misspellings, ISO 8601, Unix seconds. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -43,7 +43,7 @@ _LONGEST = 100
 
 
 def parse_date(text: str | None) -> datetime | None:
-    """The moment that `text` names, aware and in UTC; None when it names none."""
+    """Return the time that `text` stands for, aware and in UTC, or None if it can't be parsed."""
     text = (text or "").strip()[:_LONGEST]
     if len(text) < 4:
         return None
@@ -70,22 +70,22 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _from_numbers(text: str) -> datetime | None:
-    found = _NUMERIC.match(text)
-    if not found:
+    match = _NUMERIC.match(text)
+    if not match:
         return None
-    year, month, day, *clock = found.groups()
+    year, month, day, *clock = match.groups()
     return _moment(int(year), int(month), int(day or 1), *clock)
 
 
 def _from_words(text: str) -> datetime | None:
-    if found := _DAY_FIRST.search(text):
-        day, name, year, *clock = found.groups()
+    if match := _DAY_FIRST.search(text):
+        day, name, year, *clock = match.groups()
         return _moment(_full_year(year), _month(name), int(day), *clock)
-    if found := _MONTH_FIRST.search(text):
-        name, day, year, *clock = found.groups()
+    if match := _MONTH_FIRST.search(text):
+        name, day, year, *clock = match.groups()
         return _moment(int(year), _month(name), int(day), *clock)
-    if found := _C_TIME.search(text):
-        name, day, hour, minute, second, zone, year = found.groups()
+    if match := _C_TIME.search(text):
+        name, day, hour, minute, second, zone, year = match.groups()
         return _moment(int(year), _month(name), int(day), hour, minute, second, None, zone)
     return None
 
@@ -102,7 +102,7 @@ def _month(name: str) -> int:
 
 
 def _full_year(digits: str) -> int:
-    """Two digits as RFC 2822 4.3 reads them, but for 50-68, which no feed can mean."""
+    """Expand two digits as in RFC 2822, 4.3, except 50 to 68, which are this century in a feed."""
     year = int(digits)
     if year < 69:
         return 2000 + year
@@ -132,8 +132,8 @@ def _moment(
 def _zone(text: str | None) -> timezone:
     if not text:
         return UTC
-    if found := _OFFSET.search(text):
-        sign, hours, minutes = found.groups()
+    if match := _OFFSET.search(text):
+        sign, hours, minutes = match.groups()
         offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
         return timezone(-offset if sign == "-" else offset)
     return timezone(timedelta(hours=_ZONE_HOURS.get(text.strip().lower(), 0)))

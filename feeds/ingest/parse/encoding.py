@@ -1,4 +1,4 @@
-"""Turn the bytes of a document into clean UTF-8, whatever they claim to be. Pure."""
+"""Converts a document to valid UTF-8, whatever encoding it declares. Pure."""
 
 import codecs
 import re
@@ -10,7 +10,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# Without a BOM the first character, `<` or `{`, shows how wide the others are.
+# Without a BOM, the zero bytes around the first character, `<` or `{`, show the encoding.
 _WIDE_STARTS = (
     (re.compile(rb"[<{]\0\0\0"), "utf-32-le"),
     (re.compile(rb"\0\0\0[<{]"), "utf-32-be"),
@@ -19,17 +19,17 @@ _WIDE_STARTS = (
 )
 _HEADER_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]+)""", re.IGNORECASE)
-# These say their letters in ASCII bytes, so that they always look like good UTF-8.
+# These encodings use only ASCII bytes, so a document in them is always valid UTF-8 as well.
 _SEVEN_BIT = re.compile(r"iso-?2022|hz|utf-?7", re.IGNORECASE)
 _DETECTION_SAMPLE = 65536
 
 
 def to_utf8(body: bytes, content_type: str = "") -> tuple[bytes, str]:
-    """`body` as UTF-8 without a BOM, and a complaint in words (empty when all was well).
+    """Return `body` as UTF-8 without a BOM, and a sentence on a wrong encoding or "".
 
-    Order: BOM, wide characters, valid UTF-8, the header, the XML declaration,
-    detection. Valid UTF-8 wins over what is said about it, because hardly any
-    text in another encoding happens to be valid, and headers often lie.
+    The encoding is determined by, in this order: the BOM, wide characters, validity as UTF-8, the
+    header, the XML declaration, and detection. Validity comes before the declarations, because
+    text in another encoding is hardly ever valid UTF-8, and headers are often wrong.
     """
     for bom, name in _BOMS:
         if body.startswith(bom):
@@ -65,7 +65,7 @@ def _recode(body: bytes, name: str) -> tuple[bytes, str]:
 
 def _try_all(body: bytes, named: list[str]) -> tuple[bytes, str]:
     for name in named:
-        # Browsers read Latin-1 as Windows-1252, and so do those who write it.
+        # Browsers read Latin-1 as Windows-1252, and authors write it as such.
         known = "cp1252" if name.lower() in ("iso-8859-1", "latin-1", "us-ascii") else name
         try:
             return body.decode(known).encode("utf-8"), ""
@@ -81,12 +81,12 @@ def _detect(body: bytes, named: list[str]) -> tuple[bytes, str]:
         return _recode(body, "utf-8")
     best = from_bytes(body[:_DETECTION_SAMPLE]).best()
     name = best.encoding if best else "cp1252"
-    said = f"The declared encoding ({named[0]}) is wrong" if named else "No encoding is declared"
-    return _recode(body, name)[0], f"{said}; read as {name}."
+    problem = f"The declared encoding ({named[0]}) is wrong" if named else "No encoding is declared"
+    return _recode(body, name)[0], f"{problem}; read as {name}."
 
 
 def _is_mostly_utf8(body: bytes) -> bool:
-    """Whether only a few bytes break UTF-8: text pasted from elsewhere, or cut in the middle."""
+    """Return True if few bytes are invalid, as in UTF-8 with pasted or truncated text."""
     sample = body[:_DETECTION_SAMPLE]
     broken = sample.decode("utf-8", "replace").count("\ufffd")
     multibyte = sum(1 for byte in sample if byte >= 0xC2)

@@ -1,4 +1,4 @@
-"""Read a well-formed RSS, RDF or Atom document in one walk over its lxml tree. Pure."""
+"""Reads a well-formed RSS, RDF or Atom document in one pass over its lxml tree. Pure."""
 
 from collections.abc import Iterable
 from copy import deepcopy
@@ -50,16 +50,16 @@ _HTML = ("content:encoded", "content", "xhtml:body", "xhtml:div")
 _SUMMARY = ("description", "summary", "tagline", "media:description", "itunes:summary")
 _AUTHOR = ("dc:creator", "author", "itunes:author")
 _CATEGORIES = frozenset({"category", "dc:subject"})
-_MANY = frozenset(
+_REPEATED = frozenset(
     {"link", "enclosure", "media:content", "media:thumbnail", "media:group", "itunes:image"}
 )
 _names: dict[Any, str] = {}
 
 
 def read_tree(root: Any, has_bases: bool, budget: Budget) -> ParsedFeed | None:
-    """The feed under `root`, or None when its outermost element is that of no feed.
+    """Return the feed below `root`, or None if the root element isn't that of a feed.
 
-    `has_bases` says whether xml:base occurs, which is dear to look up.
+    `has_bases` tells whether xml:base occurs anywhere, because looking it up is expensive.
     """
     if _name(root.tag).startswith("?:"):
         _drop_namespace(root)
@@ -83,22 +83,22 @@ def _published(item: Any) -> datetime | None:
 
 
 def _drop_namespace(root: Any) -> None:
-    """Some invent a namespace for RSS itself, which has none."""
+    """Remove the namespace of the root from all elements. Some feeds invent one for RSS itself."""
     namespace = root.tag.rpartition("}")[0] + "}"
     for element in root.iter(etree.Element):
         element.tag = element.tag.removeprefix(namespace)
 
 
 def _name(tag: Any) -> str:
-    """`{namespace}Local` as `prefix:local`, the same for all spellings of a namespace."""
+    """Return `prefix:local` for `{namespace}Local`, whatever the spelling of the namespace."""
     known = _names.get(tag)
     if known is not None:
         return known
-    if not isinstance(tag, str):  # comments and instructions have a function there
+    if not isinstance(tag, str):  # the tag of a comment or an instruction is a function
         return "!"
     namespace, _, local = tag.rpartition("}")
     name = _PREFIXES.get(namespace.lstrip("{").lower(), "?:" if namespace else "") + local.lower()
-    if len(_names) < 2000:  # documents with invented names must not grow it for ever
+    if len(_names) < 2000:  # documents with invented names must not make it grow without limit
         _names[tag] = name
     return name
 
@@ -124,7 +124,7 @@ def _text(element: Any) -> str:
 
 
 def _markup(element: Any) -> str:
-    """The HTML that an element holds: escaped text, plain text or a child tree."""
+    """Return the HTML of an element, which may be escaped text, plain text or a child tree."""
     if len(element):
         return _inner_xml(element)
     text = (element.text or "").strip()
@@ -135,10 +135,10 @@ def _markup(element: Any) -> str:
 
 
 def _inner_xml(element: Any) -> str:
-    """The content of `element` as HTML without namespaces.
+    """Return the content of `element` as HTML without namespaces.
 
-    A copy is written, since the namespace of its parent clings to an element; one copy of the
-    whole, since each costs as much as a small document.
+    It serialises a copy, because lxml writes the namespaces of the parents. It makes one copy of
+    the whole element, because each copy costs as much as parsing a small document.
     """
     copy = deepcopy(element)
     for child in copy.iter(etree.Element):
@@ -146,83 +146,83 @@ def _inner_xml(element: Any) -> str:
     copy.tag = "x"
     copy.attrib.clear()
     etree.cleanup_namespaces(copy)
-    written: str = etree.tostring(copy, encoding="unicode", method="html", with_tail=False)
-    return written.removeprefix("<x>").removesuffix("</x>").strip()
+    serialised: str = etree.tostring(copy, encoding="unicode", method="html", with_tail=False)
+    return serialised.removeprefix("<x>").removesuffix("</x>").strip()
 
 
 def _read_entry(item: Any, has_bases: bool) -> Entry:
-    found: dict[str, Any] = {}
-    many: list[tuple[str, Any]] = []
+    children: dict[str, Any] = {}
+    repeated: list[tuple[str, Any]] = []
     categories: list[str] = []
     for child in item:
         name = _names.get(child.tag) or _name(child.tag)
         if name in _CATEGORIES:
             categories.append(child.get("label") or child.get("term") or _text(child))
-        elif name in _MANY:
-            many.append((name, child))
-        elif name not in found:
-            found[name] = child
-    return _make_entry(item, found, many, categories, has_bases)
+        elif name in _REPEATED:
+            repeated.append((name, child))
+        elif name not in children:
+            children[name] = child
+    return _make_entry(item, children, repeated, categories, has_bases)
 
 
 def _make_entry(
     item: Any,
-    found: dict[str, Any],
-    many: list[tuple[str, Any]],
+    children: dict[str, Any],
+    repeated: list[tuple[str, Any]],
     categories: list[str],
     has_bases: bool,
 ) -> Entry:
-    # The base may be set on the content alone, and must be read before the tree is changed.
-    base = _base_of(item, found) if has_bases else ""
-    links = [child for name, child in many if name == "link"]
-    media = list(_flat_media(many))
+    # xml:base may be set on the content element, and must be read before that is changed.
+    base = _base_of(item, children) if has_bases else ""
+    links = [child for name, child in repeated if name == "link"]
+    media = list(_flatten_media(repeated))
     return Entry(
-        guid=_guid(item, found),
-        link=_link(links, found),
-        title=_first_markup(found, ("title", "dc:title", "media:title", "itunes:title")),
-        author=_author(found),
-        html=_first_markup(found, _HTML),
-        summary_html=_first_markup(found, _SUMMARY) or _described(media),
-        published=_first_date(found, _PUBLISHED),
-        updated=_first_date(found, _UPDATED),
+        guid=_guid(item, children),
+        link=_link(links, children),
+        title=_first_markup(children, ("title", "dc:title", "media:title", "itunes:title")),
+        author=_author(children),
+        html=_first_markup(children, _HTML),
+        summary_html=_first_markup(children, _SUMMARY) or _media_description(media),
+        published=_first_date(children, _PUBLISHED),
+        updated=_first_date(children, _UPDATED),
         categories=tuple([name for name in categories if name]),
         enclosures=tuple(_enclosures(media, links)) if media or len(links) > 1 else (),
         image_url=_image(media) if media else "",
         base_url=base,
-        comments_url=_text(found["comments"]) if "comments" in found else "",
+        comments_url=_text(children["comments"]) if "comments" in children else "",
     )
 
 
-def _base_of(item: Any, found: dict[str, Any]) -> str:
+def _base_of(item: Any, children: dict[str, Any]) -> str:
     for name in _HTML:
-        if name in found:
-            return found[name].base or ""
+        if name in children:
+            return children[name].base or ""
     return item.base or ""
 
 
-def _first_markup(found: dict[str, Any], names: tuple[str, ...]) -> str:
+def _first_markup(children: dict[str, Any], names: tuple[str, ...]) -> str:
     for name in names:
-        if name in found and (markup := _markup(found[name])):
+        if name in children and (markup := _markup(children[name])):
             return markup
     return ""
 
 
-def _first_date(found: dict[str, Any], names: tuple[str, ...]) -> Any:
+def _first_date(children: dict[str, Any], names: tuple[str, ...]) -> Any:
     for name in names:
-        if name in found and (moment := parse_date(found[name].text)):
+        if name in children and (moment := parse_date(children[name].text)):
             return moment
     return None
 
 
-def _guid(item: Any, found: dict[str, Any]) -> str:
+def _guid(item: Any, children: dict[str, Any]) -> str:
     for name in ("guid", "id"):
-        if name in found and (text := _text(found[name])):
+        if name in children and (text := _text(children[name])):
             return text
     return (item.get(_RDF_ABOUT) or "").strip()
 
 
-def _link(links: list[Any], found: dict[str, Any]) -> str:
-    if "feedburner:origlink" in found and (original := _text(found["feedburner:origlink"])):
+def _link(links: list[Any], children: dict[str, Any]) -> str:
+    if "feedburner:origlink" in children and (original := _text(children["feedburner:origlink"])):
         return original
     for link in links:
         if text := _text(link):
@@ -230,26 +230,26 @@ def _link(links: list[Any], found: dict[str, Any]) -> str:
     for link in links:
         if link.get("href") and link.get("rel", "alternate") == "alternate":
             return str(link.get("href")).strip()
-    return _guid_as_link(found)
+    return _guid_as_link(children)
 
 
-def _guid_as_link(found: dict[str, Any]) -> str:
-    guid = found.get("guid")
+def _guid_as_link(children: dict[str, Any]) -> str:
+    guid = children.get("guid")
     if guid is None or guid.get("isPermaLink", guid.get("ispermalink", "true")) == "false":
         return ""
     text = _text(guid)
     return text if text.startswith(("http://", "https://")) else ""
 
 
-def _author(found: dict[str, Any]) -> str:
+def _author(children: dict[str, Any]) -> str:
     for name in _AUTHOR:
-        if name in found and (author := _person(found[name])):
+        if name in children and (author := _person(children[name])):
             return author
     return ""
 
 
 def _person(element: Any) -> str:
-    """Atom gives a name in an element of its own, RSS `mail@example.org (Name)`."""
+    """Return the name of a person. Atom has an element for it, RSS `mail@example.org (Name)`."""
     for child in element:
         if _name(child.tag).endswith("name"):
             return _text(child)
@@ -258,8 +258,8 @@ def _person(element: Any) -> str:
     return name.rstrip(") ") if bracket and "@" in mail and name.strip(") ") else text
 
 
-def _flat_media(many: list[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
-    for name, element in many:
+def _flatten_media(repeated: list[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
+    for name, element in repeated:
         if name == "media:group":
             yield from ((_name(child.tag), child) for child in element)
             continue
@@ -269,7 +269,7 @@ def _flat_media(many: list[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
             yield from ((_name(child.tag), child) for child in element)
 
 
-def _described(media: list[tuple[str, Any]]) -> str:
+def _media_description(media: list[tuple[str, Any]]) -> str:
     return next((_markup(el) for name, el in media if name == "media:description"), "")
 
 
@@ -304,45 +304,45 @@ def _image(media: list[tuple[str, Any]]) -> str:
 def _is_image(element: Any) -> bool:
     url = element.get("url") or ""
     kind = element.get("medium") or element.get("type") or ""
-    looks = url.partition("?")[0].lower().endswith((".jpg", ".jpeg", ".png", ".webp", ".gif"))
-    return bool(url) and (kind.startswith("image") or (not kind and looks))
+    has_suffix = url.partition("?")[0].lower().endswith((".jpg", ".jpeg", ".png", ".webp", ".gif"))
+    return bool(url) and (kind.startswith("image") or (not kind and has_suffix))
 
 
 def _read_feed(root: Any, channel: Any, kind: str) -> ParsedFeed:
-    found: dict[str, Any] = {}
+    children: dict[str, Any] = {}
     links: list[Any] = []
     for child in channel:
         name = _name(child.tag)
         if name == "link":
             links.append(child)
         else:
-            found.setdefault(name, child)
+            children.setdefault(name, child)
     return ParsedFeed(
         kind=kind,
-        title=_first_markup(found, ("title", "dc:title")),
+        title=_first_markup(children, ("title", "dc:title")),
         site_url=_link(links, {}),
-        description=_first_markup(found, ("description", "subtitle", "tagline")),
-        language=_language(root, channel, found),
-        ttl=_least_interval(found),
-        skip_hours=_skip_hours(found.get("skiphours")),
-        skip_days=_skip_days(found.get("skipdays")),
+        description=_first_markup(children, ("description", "subtitle", "tagline")),
+        language=_language(root, channel, children),
+        ttl=_min_interval(children),
+        skip_hours=_skip_hours(children.get("skiphours")),
+        skip_days=_skip_days(children.get("skipdays")),
     )
 
 
-def _language(root: Any, channel: Any, found: dict[str, Any]) -> str:
+def _language(root: Any, channel: Any, children: dict[str, Any]) -> str:
     for name in ("language", "dc:language"):
-        if name in found and (text := _text(found[name])):
+        if name in children and (text := _text(children[name])):
             return text
     return str(channel.get(_XML_LANG) or root.get(_XML_LANG) or "")
 
 
-def _least_interval(found: dict[str, Any]) -> int | None:
-    """Seconds, capped at a day so that a silly value cannot silence the source."""
-    if "ttl" in found and (minutes := _number(found["ttl"])):
+def _min_interval(children: dict[str, Any]) -> int | None:
+    """Return the requested seconds between polls, at most a day."""
+    if "ttl" in children and (minutes := _number(children["ttl"])):
         return min(minutes * 60, _DAY_SECONDS)
-    if "sy:updateperiod" in found:
-        period = _PERIODS.get(_text(found["sy:updateperiod"]).lower(), 3600)
-        frequency = _number(found.get("sy:updatefrequency")) or 1
+    if "sy:updateperiod" in children:
+        period = _PERIODS.get(_text(children["sy:updateperiod"]).lower(), 3600)
+        frequency = _number(children.get("sy:updatefrequency")) or 1
         return min(period // frequency, _DAY_SECONDS)
     return None
 

@@ -1,4 +1,4 @@
-"""Turn the bytes of a feed into entries: strictly and fast, else tolerantly. Pure."""
+"""Parses the bytes of a feed: with the fast strict parser, else with tolerant ones. Pure."""
 
 import re
 from dataclasses import replace
@@ -45,10 +45,11 @@ _LONGEST_DESCRIPTION = 5_000
 def parse_feed(
     body: bytes, content_type: str = "", url: str = "", budget: Budget | None = None
 ) -> ParsedFeed:
-    """The feed in `body`; ParseError when there is none, LimitError when it exceeds `budget`.
+    """Parse the feed in `body`.
 
-    `url` is where the document came from: alternates of a page are resolved by it.
-    The feed's own title and description are plain text; entries are as they came.
+    `url` is the address of the document, by which the alternates of a web page are resolved. The
+    title and the description of the feed are returned as plain text, the entries as they are
+    written. Raises ParseError if it is no feed, and LimitError if it exceeds `budget`.
     """
     budget = budget or Budget()
     text, complaint = to_utf8(body, content_type)
@@ -56,25 +57,25 @@ def parse_feed(
     if not text:
         raise ParseError("The document is empty.")
     document = Document(text, content_type, url, budget)
-    known = recognise(document)
-    feed = _bounded(known.read(document)) if known else _read_xml(text, url, budget)
-    complaints = [words for words in (complaint, feed.complaint, left_out(feed)) if words]
+    format = recognise(document)
+    feed = _limit_entries(format.read(document)) if format else _read_xml(text, url, budget)
+    complaints = [text for text in (complaint, feed.complaint, left_out(feed)) if text]
     return replace(
         feed,
-        kind=known.name if known else feed.kind,
+        kind=format.name if format else feed.kind,
         title=plain_title(feed.title),
         description=to_text(feed.description[:_LONGEST_DESCRIPTION]),
         complaint=" ".join(complaints),
     )
 
 
-def _bounded(feed: ParsedFeed) -> ParsedFeed:
+def _limit_entries(feed: ParsedFeed) -> ParsedFeed:
     entries = newest(feed.entries, attrgetter("published"))
     return replace(feed, entries=tuple(entries), total=max(feed.total, len(feed.entries)))
 
 
 def left_out(feed: ParsedFeed) -> str:
-    """How many entries were not read, "" where all were."""
+    """Return a sentence on entries that were not read, or "" if all were."""
     read = len(feed.entries)
     if feed.total <= read:
         return ""
@@ -83,43 +84,43 @@ def left_out(feed: ParsedFeed) -> str:
 
 def _read_xml(body: bytes, url: str, budget: Budget) -> ParsedFeed:
     plain = without_doctype(body)
-    root, trouble = _strict_tree(plain)
+    root, problem = _strict_tree(plain)
     feed = None if root is None else read_tree(root, b"xml:base" in plain, budget)
     if feed is not None and (feed.entries or not ENTRY_START.search(plain)):
         return feed
     _refuse_page(body, url)
-    why = _why_no_feed(root)
-    root = None  # it may be large, and a second one is built
-    saved = _save(plain, trouble, budget)
-    if saved is not None and (saved.entries or feed is None):
-        return saved
+    error = _why_no_feed(root)
+    root = None  # free its memory before another tree is built
+    recovered = _recover(plain, problem, budget)
+    if recovered is not None and (recovered.entries or feed is None):
+        return recovered
     if feed is not None:
         return feed
-    raise ParseError(why)
+    raise ParseError(error)
 
 
 def without_doctype(body: bytes) -> bytes:
-    """The document without its DOCTYPE; ParseError when that declares entities.
+    """Remove the DOCTYPE. Raises ParseError if it declares entities.
 
-    They are refused before any parser could expand them (billion laughs, XXE). Without a
-    DOCTYPE an undeclared `&nbsp;` is an error that can be repaired; with one, libxml2
-    takes it for declared elsewhere and loses it.
+    So no parser can expand them (billion laughs, XXE). Without a DOCTYPE, an undeclared `&nbsp;`
+    is an error that can be repaired. With one, libxml2 assumes that it is declared elsewhere, and
+    drops it.
     """
     plain = body.replace(b"\0", b"") if b"\0" in body[:4096] else body
     prologue = _PROLOGUE.match(plain)
     start = prologue.end() if prologue else 0
     if plain[start : start + 9].upper() != b"<!DOCTYPE":
         return body
-    found = _DOCTYPE.match(plain, start)
-    subset = (found["subset"] or b"") if found else plain[start:]
+    match = _DOCTYPE.match(plain, start)
+    subset = (match["subset"] or b"") if match else plain[start:]
     if b"<!ENTITY" in subset.upper():
         raise ParseError("The document declares XML entities, which are not allowed.")
-    # Without its keyword, one that does not end cannot set attributes of every element.
-    return plain[:start] + plain[found.end() if found else start + 9 :]
+    # An unterminated DOCTYPE loses its keyword, so that it can't declare default attributes.
+    return plain[:start] + plain[match.end() if match else start + 9 :]
 
 
 def _strict_tree(body: bytes) -> tuple[Any, str]:
-    """The tree of a well-formed document, or None and where it breaks."""
+    """Return the tree of a well-formed document, or None with the error of the parser."""
     check_xml(body)
     parser = safe_parser()
     try:
@@ -128,12 +129,12 @@ def _strict_tree(body: bytes) -> tuple[Any, str]:
         return None, str(error).partition("\n")[0].partition(" (<string>")[0]
 
 
-def _save(body: bytes, trouble: str, budget: Budget) -> ParsedFeed | None:
-    """What a repaired document, feedparser, and libxml2's recovery find, first come."""
+def _recover(body: bytes, problem: str, budget: Budget) -> ParsedFeed | None:
+    """Parse a broken document by, in this order: repairing it, feedparser, libxml2's recovery."""
     repaired = without_declaration(repair(body)).lstrip()
-    complaint = f"The XML is malformed ({trouble})." if trouble else "The XML is unusual."
+    complaint = f"The XML is malformed ({problem})." if problem else "The XML is unusual."
     has_bases = b"xml:base" in body
-    tree, still = _strict_tree(repaired)
+    tree, remaining = _strict_tree(repaired)
     feed = None if tree is None else read_tree(tree, has_bases, budget)
     if feed is not None and feed.entries:
         return replace(feed, complaint=f"{complaint} It was repaired.")
@@ -144,24 +145,25 @@ def _save(body: bytes, trouble: str, budget: Budget) -> ParsedFeed | None:
     if feed is None:
         return None
     count = feed.total
-    saved = f"{count} {'entry was' if count == 1 else 'entries were'} recovered."
-    return replace(feed, complaint=f"{complaint} {saved}" if still or trouble else "")
+    recovered = f"{count} {'entry was' if count == 1 else 'entries were'} recovered."
+    return replace(feed, complaint=f"{complaint} {recovered}" if remaining or problem else "")
 
 
 def _refuse_page(body: bytes, url: str) -> None:
-    """Say that a web page is one, and which feeds it names."""
+    """Raise ParseError, with the feeds that it links to, if the document is a web page."""
     start = _HTML_START.search(body[:2000])
     if not start or re.search(rb"<(?:rss|feed|rdf:rdf)[\s>]", body[: start.start()], re.I):
         return
     alternates = _alternates(body, url)
-    says = "to a feed; add the page to find it" if alternates else "to no feed"
-    raise ParseError(f"This is a web page, not a feed. It links {says}.", alternates)
+    target = "to a feed; add the page to find it" if alternates else "to no feed"
+    raise ParseError(f"This is a web page, not a feed. It links {target}.", alternates)
 
 
 def _alternates(body: bytes, url: str) -> tuple[str, ...]:
-    """The feeds that the links of a page name.
+    """Return the addresses of the feeds that a page links to.
 
-    The links alone are parsed: libxml2 takes minutes for a tag of very many attributes.
+    Only the link elements are parsed, because libxml2 takes minutes for a tag with very many
+    attributes.
     """
     links = [link for link in _LINK.findall(body[:_PAGE_HEAD]) if link][:_MOST_LINKS]
     parser = html.HTMLParser(encoding="utf-8", recover=True)
@@ -170,21 +172,21 @@ def _alternates(body: bytes, url: str) -> tuple[str, ...]:
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return ()
     types = media_types()
-    found: dict[str, None] = {}
+    feeds: dict[str, None] = {}
     for link in page.iter("link"):
         kind = link.get("type", "").partition(";")[0].strip().lower()
         if "alternate" in link.get("rel", "").lower().split() and kind in types:
-            _add_link(found, url, link.get("href", "").strip())
-    return tuple(found)
+            _add_link(feeds, url, link.get("href", "").strip())
+    return tuple(feeds)
 
 
-def _add_link(found: dict[str, None], url: str, href: str) -> None:
+def _add_link(feeds: dict[str, None], url: str, href: str) -> None:
     try:
         address = urljoin(url, href)
     except ValueError:
         return
     if href and address.startswith(("http://", "https://", "/")):
-        found[address] = None
+        feeds[address] = None
 
 
 def _why_no_feed(root: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a kind of feed declares. Pure."""
+"""The types by which a feed format is declared. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from feeds.ingest.parse.types import ParsedFeed
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a server sent: `text` in UTF-8 without leading blanks, never empty."""
+    """A document that a server sent. `text` is UTF-8 without leading blanks, and never empty."""
 
     text: bytes
     content_type: str = ""
@@ -18,6 +18,7 @@ class Document:
 
     @property
     def media_type(self) -> str:
+        """The content type in lower case, without parameters."""
         return self.content_type.partition(";")[0].strip().lower()
 
 
@@ -25,14 +26,14 @@ class Document:
 class FeedFormat:
     """A kind of feed.
 
-    `name` has at most 10 characters and is kept as the `kind` of a source. `media_types` maps the
-    types by which pages link such feeds to how much they are preferred in requests, up to 1.
-    `common_paths` are where a site without links may keep one.
+    `name` has at most 10 characters and is stored as the `kind` of a source. `media_types` maps the
+    types by which pages link to such feeds to their preference in requests, which is at most 1.
+    `common_paths` are paths where a site that links to no feed may have one.
 
-    `matches` says whether a document is of this kind. It is asked of every document that is
-    polled, so it must look at the type or the first bytes alone. `read` returns the feed, its
-    entries as they are written, or raises `ParseError` with a sentence for the reader. It calls
-    `document.budget.check()` for each entry, so that none can hold up a worker.
+    `matches` returns whether a document has this format. It is called for every polled document, so
+    it must check only the type or the first bytes. `read` returns the feed with its entries as they
+    are written, or raises `ParseError` with a sentence for readers. It must call
+    `document.budget.check()` for each entry, so that no document can block a worker.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The kinds of feeds. Pure.
+"""The registered feed formats. Pure.
 
-RSS, RDF and Atom are not listed: a document that no format recognises is taken for XML, as what
-is broken can still be read then (feeds.ingest.parse.feed).
+RSS, RDF and Atom are not registered. A document that no format matches is parsed as XML, which can
+repair broken documents (feeds.ingest.parse.feed).
 """
 
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ PAGE_TYPES = {"text/html": 0.7, "*/*": 0.5}
 
 
 def recognise(document: Document) -> FeedFormat | None:
-    """The first format that `document` matches; None for XML and for what is no feed."""
+    """Return the format of `document`, or None if it is XML or no feed."""
     return next((format for format in FORMATS if format.matches(document)), None)
 
 
 def media_types() -> dict[str, float]:
-    """The types of all formats, and how much each is preferred in requests."""
+    """Return the media types of all formats with their preference in requests."""
     types = dict(XML_TYPES)
     for format in FORMATS:
         types |= format.media_types
@@ -36,14 +36,14 @@ def media_types() -> dict[str, float]:
 
 
 def accept_header() -> str:
-    """The types that a request asks for, what is preferred most first (RFC 9110, 12.5.1)."""
+    """Return the Accept header of requests (RFC 9110, 12.5.1), the preferred types first."""
     types = media_types() | PAGE_TYPES
     ordered = sorted(types.items(), key=lambda pair: -pair[1])
     return ", ".join(name if value == 1 else f"{name};q={value:g}" for name, value in ordered)
 
 
 def common_paths() -> Iterator[str]:
-    """Where sites keep their feeds, the most usual first."""
+    """Yield the usual paths of feeds, the most common first."""
     yield from XML_PATHS
     for format in FORMATS:
         yield from format.common_paths

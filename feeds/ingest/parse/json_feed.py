@@ -1,4 +1,4 @@
-"""Read JSON Feed 1.0 and 1.1 (jsonfeed.org). Pure."""
+"""Parses JSON Feed 1.0 and 1.1 (jsonfeed.org). Pure."""
 
 import json
 from collections.abc import Iterable
@@ -14,7 +14,10 @@ from feeds.ingest.parse.types import Enclosure, Entry, ParsedFeed
 
 
 def read_json(body: bytes, budget: Budget) -> ParsedFeed:
-    """The feed in `body` (UTF-8). Whatever has the wrong type counts as missing."""
+    """Parse `body`, which is UTF-8. Values of the wrong type count as missing.
+
+    Raises ParseError if it is no JSON Feed, and LimitError if it exceeds `budget`.
+    """
     check_json(body)
     try:
         document = json.loads(body)
@@ -43,7 +46,7 @@ def _published(item: dict[str, Any]) -> datetime | None:
 
 
 def _string(values: dict[str, Any], *names: str) -> str:
-    """The first of `names` that holds text; a number is taken as its digits."""
+    """Return the first non-empty string of `names`, or "". A number is converted to a string."""
     for name in names:
         value = values.get(name)
         if isinstance(value, str) and value.strip():
@@ -54,7 +57,7 @@ def _string(values: dict[str, Any], *names: str) -> str:
 
 
 def _valid(text: str) -> str:
-    """Without the lone surrogates that JSON can escape, and no database can store."""
+    """Remove lone surrogates, which JSON can express but no database can store."""
     return text.encode("utf-8", "ignore").decode()
 
 

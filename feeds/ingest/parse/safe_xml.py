@@ -1,4 +1,4 @@
-"""The one way in which this app reads XML of strangers: no entities, no network. Pure."""
+"""The XML parser for all untrusted documents, without entities and network access. Pure."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from lxml import etree
 
 
 def safe_parser(*, recover: bool = False) -> Any:
-    """A parser of UTF-8; with `recover` one that makes what it can of broken XML."""
+    """Return a parser for UTF-8. With `recover` it continues after errors."""
     return etree.XMLParser(
         encoding="utf-8",
         recover=recover,

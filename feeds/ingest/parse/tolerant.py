@@ -1,4 +1,4 @@
-"""Save what can be saved of a document that a strict parser refuses. Pure."""
+"""Repairs and recovers documents that a strict parser rejects. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from feeds.core.errors import LimitError
-from feeds.ingest.parse.budget import MOST_TAGS, Budget, check_xml, newest
+from feeds.ingest.parse.budget import MAX_TAGS, Budget, check_xml, newest
 from feeds.ingest.parse.dates import parse_date
 from feeds.ingest.parse.safe_xml import safe_parser
 from feeds.ingest.parse.types import Enclosure, Entry, ParsedFeed
@@ -23,12 +23,12 @@ _AMPERSAND = re.compile(rb"&(?!#\d{1,7};|#x[0-9a-fA-F]{1,6};|(?:amp|lt|gt|quot|a
 _BAD_REFERENCE = re.compile(rb"&#(?:(\d{1,7})|x([0-9a-fA-F]{1,6}));")
 _CDATA_START, _CDATA_END = b"<![CDATA[", b"]]>"
 _DECLARATION = re.compile(rb"<\?xml[^>]{0,500}\?>", re.IGNORECASE)
-# feedparser's loose parser is slow, and slower than linear on hostile input. So it reads a few
-# entries at a time, and libxml2 recovers what has longer entries or takes more CPU seconds.
+# feedparser's loose parser is slow, and takes more than linear time on hostile input. So it gets a
+# few entries at a time. libxml2 recovers documents with longer entries, or that take too long.
 _CHUNK = 50_000
 _LONGEST_CHUNK = 200_000
 _MOST_EQUALS = 6_000
-"""In one chunk: its time grows with the square of the attributes of a tag."""
+"""Maximum per chunk. The time of a tag is quadratic in the number of its attributes."""
 _LARGEST = 3_000_000
 _SECONDS = 3.0
 _HEAD = 10_000
@@ -37,7 +37,7 @@ ENTRY_START = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 
 
 def repair(body: bytes) -> bytes:
-    """`body` without what most often breaks XML: control characters, HTML entities, bare &."""
+    """Remove what most often breaks XML: control characters, HTML entities and bare ampersands."""
     _check_references(body)
     first, *others = _CONTROLS.sub(b"", body).split(_CDATA_START)
     parts = [_repair_references(first)]
@@ -48,15 +48,15 @@ def repair(body: bytes) -> bytes:
 
 
 def _check_references(body: bytes) -> None:
-    """Raise LimitError for so many broken references that repair would multiply the size."""
+    """Raise LimitError if repairing broken references would multiply the size."""
     numeric = body.count(b"&#")
     known = sum(map(body.count, (b"&lt;", b"&gt;", b"&amp;", b"&quot;", b"&apos;"))) + numeric
-    if numeric > _MOST_NUMERIC or body.count(b"&") - known > MOST_TAGS:
+    if numeric > _MOST_NUMERIC or body.count(b"&") - known > MAX_TAGS:
         raise LimitError("The document has too many broken references to be repaired.")
 
 
 def without_declaration(body: bytes) -> bytes:
-    """The document without its XML declaration, which names an encoding it no longer has."""
+    """Remove the XML declaration, whose encoding is wrong after the conversion to UTF-8."""
     return _DECLARATION.sub(b"", body[:_HEAD], count=1) + body[_HEAD:]
 
 
@@ -64,22 +64,22 @@ def _repair_references(part: bytes) -> bytes:
     return _BAD_REFERENCE.sub(_allowed_reference, _AMPERSAND.sub(_named_reference, part))
 
 
-def _named_reference(found: re.Match[bytes]) -> bytes:
-    name = (found.group(1) or b"").decode("utf-8", "replace")
+def _named_reference(match: re.Match[bytes]) -> bytes:
+    name = (match.group(1) or b"").decode("utf-8", "replace")
     if name in html5:
         return html5[name].replace("&", "&amp;").replace("<", "&lt;").encode()
-    return b"&amp;" + (found.group(1) or b"")
+    return b"&amp;" + (match.group(1) or b"")
 
 
-def _allowed_reference(found: re.Match[bytes]) -> bytes:
-    number = int(found.group(1)) if found.group(1) else int(found.group(2), 16)
+def _allowed_reference(match: re.Match[bytes]) -> bytes:
+    number = int(match.group(1)) if match.group(1) else int(match.group(2), 16)
     is_control = number < 32 and number not in (9, 10, 13)
     is_character = number < 0xD800 or 0xDFFF < number < 0xFFFE or 0x10000 <= number <= 0x10FFFF
-    return b"" if is_control or not is_character else found.group(0)
+    return b"" if is_control or not is_character else match.group(0)
 
 
 def recover_tree(body: bytes) -> Any:
-    """What libxml2 can make of broken XML in linear time; None when nothing."""
+    """Return the tree that libxml2 recovers from broken XML in linear time, or None."""
     check_xml(body, recovers=True)
     parser = safe_parser(recover=True)
     try:
@@ -89,9 +89,9 @@ def recover_tree(body: bytes) -> Any:
 
 
 def read_tolerantly(body: bytes, budget: Budget | None = None) -> ParsedFeed | None:
-    """The feed as feedparser reads it, as far as it comes in time; None when it finds none.
+    """Parse by feedparser as many entries as the time limit allows, or return None.
 
-    `body` is UTF-8 and free of entity declarations, which feedparser would expand.
+    `body` must be UTF-8 without entity declarations, which feedparser would expand.
     """
     if len(body) > _LARGEST:
         return None
@@ -109,14 +109,14 @@ def read_tolerantly(body: bytes, budget: Budget | None = None) -> ParsedFeed | N
             break
     if not feeds:
         return None
-    found = [entry for feed in feeds for entry in feed.entries]
-    entries = newest(found, attrgetter("published"))
-    return replace(feeds[0], entries=tuple(entries), total=len(found))
+    all_entries = [entry for feed in feeds for entry in feed.entries]
+    entries = newest(all_entries, attrgetter("published"))
+    return replace(feeds[0], entries=tuple(entries), total=len(all_entries))
 
 
 def _chunks(body: bytes) -> Iterator[bytes]:
-    """The document in parts of some entries each, all with the head of the whole."""
-    starts = [found.start() for found in ENTRY_START.finditer(body)] if len(body) > _CHUNK else []
+    """Split the document into chunks of some entries. Each begins with the head of the feed."""
+    starts = [match.start() for match in ENTRY_START.finditer(body)] if len(body) > _CHUNK else []
     if not starts or starts[0] > _CHUNK:
         yield body
         return
@@ -132,27 +132,27 @@ def _read_chunk(body: bytes) -> ParsedFeed | None:
     import feedparser  # takes 60 ms, and most documents never need it
 
     try:
-        found = feedparser.parse(
-            BytesIO(body),  # a stream: bytes could be taken for the name of a file
+        parsed = feedparser.parse(
+            BytesIO(body),  # a stream, because bytes could be taken for a file name
             response_headers={"content-type": "application/xml; charset=utf-8"},
             sanitize_html=False,
             resolve_relative_uris=False,
         )
-    except Exception:  # noqa: BLE001 - it trips over hostile input in many ways
+    except Exception:  # noqa: BLE001 - hostile input makes it fail in many ways
         return None
-    if not found.entries and not found.get("version"):
+    if not parsed.entries and not parsed.get("version"):
         return None
-    return _to_feed(found)
+    return _to_feed(parsed)
 
 
-def _to_feed(found: Any) -> ParsedFeed:
+def _to_feed(parsed: Any) -> ParsedFeed:
     return ParsedFeed(
-        kind="atom" if str(found.get("version", "")).startswith("atom") else "rss",
-        title=_string(found.feed, "title"),
-        site_url=_string(found.feed, "link"),
-        description=_string(found.feed, "subtitle"),
-        language=_string(found.feed, "language"),
-        entries=tuple(_to_entry(entry) for entry in found.entries),
+        kind="atom" if str(parsed.get("version", "")).startswith("atom") else "rss",
+        title=_string(parsed.feed, "title"),
+        site_url=_string(parsed.feed, "link"),
+        description=_string(parsed.feed, "subtitle"),
+        language=_string(parsed.feed, "language"),
+        entries=tuple(_to_entry(entry) for entry in parsed.entries),
     )
 
 
@@ -180,8 +180,8 @@ def _to_entry(entry: Any) -> Entry:
 
 
 def _date(entry: Any, *names: str) -> datetime | None:
-    # feedparser's own look-up answers `published` for a missing `updated`, with a warning.
-    return next((found for name in names if (found := parse_date(dict.get(entry, name)))), None)
+    # `entry.get` returns `published` for a missing `updated`, with a warning.
+    return next((date for name in names if (date := parse_date(dict.get(entry, name)))), None)
 
 
 def _enclosures(entry: Any) -> list[Enclosure]:

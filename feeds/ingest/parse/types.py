@@ -1,4 +1,4 @@
-"""The values that flow between the steps of a poll after the fetch: parse -> clean -> store."""
+"""The values that the steps of a poll pass on: parse -> clean -> store."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,6 +6,8 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Enclosure:
+    """An attached file. `length` is in bytes."""
+
     url: str
     type: str = ""
     length: int | None = None
@@ -13,9 +15,9 @@ class Enclosure:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry as the document says it: nothing resolved, sanitised or clamped yet.
+    """One entry as it is in the document: not resolved, sanitised or shortened.
 
-    `published` is aware and in UTC, or None. `html` may be plain text.
+    `published` and `updated` are aware and in UTC, or None. `html` may be plain text.
     """
 
     guid: str = ""
@@ -35,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
-    """A whole document. `complaint` says in words what was odd; entries are what was saved."""
+    """A parsed document. `complaint` is a sentence on what was wrong with it, or ""."""
 
     kind: str
     title: str = ""
@@ -43,22 +45,23 @@ class ParsedFeed:
     description: str = ""
     language: str = ""
     ttl: int | None = None
-    """Least seconds between polls that the document asks for (ttl, sy:update*)."""
+    """The minimum number of seconds between polls that the document requests (ttl, sy:update*)."""
     skip_hours: frozenset[int] = frozenset()
     skip_days: frozenset[int] = frozenset()
-    """Weekdays, Monday is 0."""
+    """Weekdays as numbers; Monday is 0."""
     entries: tuple[Entry, ...] = ()
     total: int = 0
-    """Entries of the document; `entries` are the newest of them where there are too many."""
+    """The number of entries in the document. If there are too many, `entries` has the newest."""
     complaint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CleanEntry:
-    """One entry ready to be stored: links absolute, HTML sanitised, lengths bounded.
+    """One entry ready to be stored: with absolute links, sanitised HTML and limited lengths.
 
-    `key_hash`, `alt_hash`, `content_hash` are signed 64-bit (BLAKE2b).
-    `published` is None when the document had no usable date.
+    The hashes are signed 64-bit integers (BLAKE2b): `key_hash` of the guid or the link identifies
+    the entry, `alt_hash` is of link and title, and `content_hash` changes with the content.
+    `published` is None if the document has no usable date.
     """
 
     key_hash: int

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.html.markup import beyond_text, plain_html
+from feeds.html.markup import html_to_store, plain_html
 from feeds.html.sanitise import sanitise, text_of_clean
 
 
@@ -19,7 +19,7 @@ from feeds.html.sanitise import sanitise, text_of_clean
 )
 def test_html_that_says_no_more_than_its_text_is_not_kept(html: str) -> None:
     text = text_of_clean(html)
-    assert beyond_text(html, text) == ""
+    assert html_to_store(html, text) == ""
     assert text_of_clean(plain_html(text)) == text
 
 
@@ -35,14 +35,14 @@ def test_html_that_says_no_more_than_its_text_is_not_kept(html: str) -> None:
     ],
 )
 def test_all_other_html_is_kept(html: str) -> None:
-    assert beyond_text(html, text_of_clean(html)) == html
+    assert html_to_store(html, text_of_clean(html)) == html
 
 
 @given(st.text(alphabet=st.sampled_from("ab &;<>/p\n\"'é"), max_size=40))
 def test_nothing_is_lost_and_nothing_becomes_markup(raw: str) -> None:
     html = sanitise(raw)
     text = text_of_clean(html)
-    shown = beyond_text(html, text) or plain_html(text)
+    shown = html_to_store(html, text) or plain_html(text)
     assert text_of_clean(shown) == text
     framed = f"<div>{shown}</div>"
     assert sanitise(framed) == framed

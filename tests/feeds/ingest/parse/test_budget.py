@@ -13,7 +13,7 @@ import pytest
 
 from feeds.core.errors import FeedError, LimitError
 from feeds.ingest.clean.entries import clean_feed
-from feeds.ingest.parse.budget import MOST_ENTRIES, Budget, newest
+from feeds.ingest.parse.budget import MAX_ENTRIES, Budget, newest
 from feeds.ingest.parse.feed import parse_feed
 from feeds.ingest.parse.tolerant import read_tolerantly, recover_tree
 from feeds.ingest.parse.types import ParsedFeed
@@ -154,7 +154,7 @@ def test_the_newest_items_of_json_are_read() -> None:
 
 def test_a_chosen_entry_keeps_its_place_and_equal_dates_favour_the_first() -> None:
     later, sooner = NOW, NOW - timedelta(days=1)
-    entries = [("a", sooner), *[(str(n), later) for n in range(MOST_ENTRIES - 1)], ("z", sooner)]
+    entries = [("a", sooner), *[(str(n), later) for n in range(MAX_ENTRIES - 1)], ("z", sooner)]
 
     chosen = newest(entries, lambda entry: entry[1])
 
