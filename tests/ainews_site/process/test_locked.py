@@ -324,7 +324,7 @@ def test_a_held_write_lock_ends_nothing_and_loses_nothing(tmp_path: Path) -> Non
             once_locked.start()
             latest = hold_and_check(product, address, 13)
             assert wait_for(lambda: helper.call("counts")["items"] == 26), product.log()
-            assert wait_for(lambda: helper.call("waiting") == [0, 0])
+            assert wait_for(lambda: helper.call("waiting") == [0, 0], 150), product.log()
             counts = helper.call("counts")
             outlet.titles.append("third")
             helper.call("due")
