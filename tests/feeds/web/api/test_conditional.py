@@ -48,6 +48,10 @@ def status(api: httpx.Client, path: str, tag: str) -> int:
     return api.get(path, headers={"If-None-Match": tag}).status_code
 
 
+def content(answer: httpx.Response) -> dict[str, Any]:
+    return {name: value for name, value in answer.json().items() if name != "milliseconds"}
+
+
 @pytest.mark.parametrize("path", LISTS)
 def test_who_knows_the_answer_is_told_so_without_a_body(
     api: httpx.Client, reader: User, path: str
@@ -128,9 +132,30 @@ def test_news_and_what_is_done_to_them_change_the_tag(api: httpx.Client, reader:
         merge_stories(one, [other for other in others if other])
 
     for event in (come, group_new_items, correct, merge, lambda: delete_items([first])):
-        tags = {path: tag_of(api, path) for path in LISTS[:3]}
+        before = {path: api.get(path) for path in LISTS[:3]}
         event()
-        assert [status(api, *pair) for pair in tags.items()] == [200] * 3
+        for path, old in before.items():
+            new = api.get(path, headers={"If-None-Match": old.headers["ETag"]})
+            assert new.status_code == 304 or content(new) != content(old)
+            assert content(api.get(path)) == content(old if new.status_code == 304 else new)
+
+
+@pytest.mark.parametrize("path", [*LISTS, "/stories/ranked/"])
+def test_private_items_of_others_change_no_tag(api: httpx.Client, reader: User, path: str) -> None:
+    make_story(make_item(make_source(reader=reader)))
+    theirs = make_source("theirs", reader=make_user("other"))
+    first = make_item(theirs, "A model of their own")
+
+    def correct() -> None:
+        type(first).objects.filter(pk=first.pk).update(title="Corrected")
+        refresh_stories([first.story_id or first.pk])
+
+    events = [lambda: make_item(theirs, "Another model"), group_new_items, correct]
+    for event in (*events, lambda: delete_items([first])):
+        answer = api.get(path)
+        event()
+        again = api.get(path, headers={"If-None-Match": answer.headers["ETag"]})
+        assert (again.status_code, again.headers["ETag"]) == (304, answer.headers["ETag"])
 
 
 def test_sources_change_with_each_poll(api: httpx.Client, reader: User) -> None:
