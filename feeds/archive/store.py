@@ -18,7 +18,7 @@ from django.db import OperationalError, connection, models, transaction
 from accounts.models import User
 from ainews_site.infra import db_clock
 from feeds.archive.files import ArchiveError, Line, Manifest, read_lines, read_manifest, write_part
-from feeds.coordination.lease import Held, lasts, lease
+from feeds.coordination.lease import Held, duration, lease
 from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
 from feeds.core import partitions
 from feeds.core.ids import id_time, lowest_id
@@ -34,7 +34,7 @@ LONGEST_STORE = timedelta(minutes=15)
 """An item that changed this shortly before the file was written stays: its storing transaction may
 have committed after the file was read."""
 RENEWALS = 7.5
-"""Number of renewals during the time that a lease lasts."""
+"""Number of renewals while a lease lasts."""
 T = TypeVar("T")
 Report = Callable[[str], None]
 
@@ -79,7 +79,7 @@ def _renewing(lines: Iterable[Line], held: Held) -> Iterator[Line]:
     """Yield `lines` and renew the lease meanwhile, as writing a month may take longer than it."""
     renewed = time.monotonic()
     for line in lines:
-        if time.monotonic() - renewed > lasts().total_seconds() / RENEWALS:
+        if time.monotonic() - renewed > duration().total_seconds() / RENEWALS:
             _renew(held)
             renewed = time.monotonic()
         yield line

@@ -1,4 +1,4 @@
-"""Notifies the web processes through Redis, if configured, that the worker stored new items."""
+"""Notifies the web processes through Redis, if it is configured, that there are new items."""
 
 import asyncio
 import threading
@@ -12,30 +12,30 @@ GROUP = "news"
 EVENT = {"type": "news.came"}
 """The event carries no data: web processes query the database, so a lost or repeated event is
 harmless."""
-LONGEST = 2.0
+TIMEOUT = 2.0
 
-_telling: threading.Thread | None = None
+_thread: threading.Thread | None = None
 
 
 def announce_news() -> None:
     """Send the event in a thread, so that the worker never waits for Redis. Call after commit."""
-    global _telling
+    global _thread
     if settings.REDIS_URL:
-        _telling = threading.Thread(target=_tell, daemon=True)
-        _telling.start()
+        _thread = threading.Thread(target=_notify, daemon=True)
+        _thread.start()
 
 
-def wait_until_told() -> None:
-    """Wait for the event that is being sent, for a process that is about to exit."""
-    if _telling is not None:
-        _telling.join(LONGEST)
+def wait_until_announced() -> None:
+    """Wait until the event is sent. Call it before the process exits."""
+    if _thread is not None:
+        _thread.join(TIMEOUT)
 
 
-def _tell() -> None:
+def _notify() -> None:
     if circuit.current_problem():
         return
     try:
-        asyncio.run(asyncio.wait_for(_send(), LONGEST))
+        asyncio.run(asyncio.wait_for(_send(), TIMEOUT))
     except Exception as error:  # noqa: BLE001 - web processes also poll the database
         circuit.open(error)
 

@@ -1,7 +1,7 @@
-"""Named leases: exclusive rights that one process at a time holds, kept as rows of the database.
+"""Named leases: exclusive rights, stored in the database, that one process at a time holds.
 
-A lease runs out by itself, so a process that dies blocks the others for a limited time. Its token
-grows with every claim: a holder that was too slow finds that its token is outdated.
+A lease expires, so a process that dies blocks the others only for a limited time. Its token grows
+with every claim (a fencing token), so a holder that was too slow finds its own token outdated.
 """
 
 import os
@@ -17,15 +17,18 @@ from django.db.models import F, Q
 from ainews_site.infra import db_clock
 from feeds.models import Lease
 
-LONGEST = timedelta(minutes=10)
-"""Longest time that a lease lasts. It is far longer than a batch takes; after a process died, the
-next holder waits for so long at most."""
+MAX_DURATION = timedelta(minutes=10)
+"""Maximum duration of a lease: far longer than a batch takes, but others must wait for it if the
+holder dies."""
 _ME = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 class Held:
-    """A lease as its holder sees it. `was_mine` tells whether the same process held it before,
-    so that no other process can have written meanwhile."""
+    """A lease that the caller holds.
+
+    `was_mine` tells whether this process was the last holder too. If so, no other process can have
+    written in between.
+    """
 
     def __init__(self, name: str, was_mine: bool, token: int) -> None:
         self.name = name
@@ -33,18 +36,21 @@ class Held:
         self._token = token
 
     def renew(self) -> bool:
-        """Extend the lease. Returns False if another process has taken it over; then the caller
-        must write nothing more."""
+        """Extend the lease.
+
+        Returns False if another process has taken it over. Then the caller must not write anymore.
+        """
         mine = Lease.objects.filter(name=self.name, token=self._token, holder=me())
-        return mine.update(until=db_clock.exact_now() + lasts()) == 1
+        return mine.update(until=db_clock.exact_now() + duration()) == 1
 
 
-def lasts() -> timedelta:
-    return min(LONGEST, timedelta(seconds=settings.LEASE_SECONDS))
+def duration() -> timedelta:
+    """Return the duration of a lease."""
+    return min(MAX_DURATION, timedelta(seconds=settings.LEASE_SECONDS))
 
 
 def me() -> str:
-    """Return the name of this process as a holder. A forked process has a name of its own."""
+    """Return the name of this process as a holder. A fork has a different name."""
     return f"{_ME}:{os.getpid()}"
 
 
@@ -60,7 +66,7 @@ def lease(name: str) -> Iterator[Held | None]:
     free = Q(until__isnull=True) | Q(until__lt=now) | Q(holder=me())
     free |= Q(until__gt=now + db_clock.FURTHEST)
     claimed = Lease.objects.filter(free, name=name, token=row.token).update(
-        token=F("token") + 1, holder=me(), until=now + lasts()
+        token=F("token") + 1, holder=me(), until=now + duration()
     )
     if not claimed:
         yield None

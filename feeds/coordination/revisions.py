@@ -1,9 +1,9 @@
-"""Revision numbers that invalidate cached data when existing items or stories change.
+"""Revision numbers, which invalidate cached data when existing items or stories change.
 
-A cache entry is stored with the revision that was read before the entry was computed. New items
-need no revision: their ledger number shows them. A revision is a row that is written in the
-transaction of the change, so that no process can miss it. Corrections that an administrator
-makes write it just afterwards.
+A cached value is stored with the revision that was read before it was computed, as its validator.
+New items need no revision, because the newest ledger number shows them. A revision is a row that is
+written in the same transaction as the change, so no process can miss it. Corrections in the admin
+write it just after their transaction.
 """
 
 import secrets
@@ -14,12 +14,15 @@ from ainews_site.infra.db_router import reading_connection
 from feeds.models import ItemKey, Revision
 
 CONTENT, GROUPING = "content", "grouping"
-"""Items or stories that were corrected, or grouped; items that were taken out of their story,
-out of their source, or away."""
+"""CONTENT changes when items or stories are corrected or removed, GROUPING when items move between
+stories."""
 
 
 class News(NamedTuple):
-    """The newest ledger number, both revisions, and the cache version of one user."""
+    """The state that cached pages of one user depend on.
+
+    It has the newest ledger number, both revisions, and the cache version of the user.
+    """
 
     seq: int
     content: int
@@ -28,10 +31,10 @@ class News(NamedTuple):
 
 
 def bump_revision(*names: str) -> None:
-    """Give each named revision a new random number, so that no number is used twice.
+    """Set new random numbers for these revisions. No number is ever used twice.
 
-    Call it last in a transaction. The rows are written in a fixed order, GROUPING first as in
-    the grouping itself, so that two transactions cannot deadlock.
+    Call it last in a transaction. GROUPING is always locked before CONTENT. The grouping task locks
+    in that order, so any other order could deadlock.
     """
     Revision.objects.bulk_create(
         [Revision(name=name, number=secrets.randbits(62)) for name in sorted(names, reverse=True)],
@@ -42,9 +45,9 @@ def bump_revision(*names: str) -> None:
 
 
 def bump_revision_if_used(name: str, database: Any) -> None:
-    """Change a revision during a migration, if the database has the table and any items.
+    """Bump a revision during a migration, if the database has the table and any items.
 
-    An old database may not have the table yet, and a new one has no cached data.
+    An old database may not have the table yet, and a new one has nothing cached.
     """
     has_table = Revision._meta.db_table in database.introspection.table_names()
     if has_table and ItemKey.objects.using(database.alias).exists():
@@ -58,9 +61,9 @@ def latest_seq() -> int:
 
 
 def news_for(user: User) -> News:
-    """Return the current state for `user` with one query, because every page needs it.
+    """Return the current state for `user`, by one query, because every page needs it.
 
-    The cache version is read again: it may have changed since `user` was loaded.
+    The cache version is read again, because it may have changed since `user` was loaded.
     """
     number = "COALESCE((SELECT number FROM feeds_revision WHERE name = %s), 0)"
     with reading_connection().cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Find the feeds behind any address that a reader pastes, and show what is in them."""
+"""Finds the feeds of any address that a reader enters, with a preview of each."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Sequence
@@ -15,34 +15,35 @@ from feeds.ingest.parse.formats import common_paths
 from feeds.sources.address_rules import feed_addresses
 from feeds.sources.preview import Candidate
 
-MOST_ALTERNATES = 6
-LONGEST_SEARCH = 30.0
+MAX_ALTERNATES = 6
+SEARCH_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What lies behind `url`: the feed itself, or the feeds of a page, best first."""
+    """The feeds found for `url`: the feed itself, or the feeds of a page, best first."""
 
     url: str
     candidates: tuple[Candidate, ...]
 
 
 def discover(url: str, limits: Limits | None = None) -> Discovery:
-    """The feeds at or behind `url`; FeedError, in words, when there is none.
+    """Find the feeds of `url`.
 
-    What the address rules know comes first. The page itself is asked only if that is no feed.
+    Addresses from the address rules are tried first. The page itself is fetched only if none of
+    them is a feed. Raises FeedError, whose message is for readers, if no feed is found.
     """
     limits = limits or Limits.from_settings()
     url = complete_address(url)
     with Sandbox() as sandbox:
         known = feed_addresses(url)
-        if known and (found := asyncio.run(_in_time(_read_all(known, limits, sandbox)))):
-            return Discovery(url, found)
-        return Discovery(url, _look_at(url, limits, sandbox))
+        if known and (feeds := asyncio.run(_in_time(_read_all(known, limits, sandbox)))):
+            return Discovery(url, feeds)
+        return Discovery(url, _discover_on_page(url, limits, sandbox))
 
 
-def _look_at(url: str, limits: Limits, sandbox: Sandbox) -> tuple[Candidate, ...]:
-    """The feed at `url`, or the feeds of the page there."""
+def _discover_on_page(url: str, limits: Limits, sandbox: Sandbox) -> tuple[Candidate, ...]:
+    """Return the feed at `url`, or the feeds of the page at `url`."""
     result = fetch_one(url, limits)
     if result.error:
         raise FetchError(result.error)
@@ -56,23 +57,26 @@ def _look_at(url: str, limits: Limits, sandbox: Sandbox) -> tuple[Candidate, ...
 
 
 def complete_address(text: str) -> str:
-    """What a reader typed as an address: `feed:` dropped, `https://` added."""
+    """Return the canonical address of what a reader typed. Raises FetchError if it is none.
+
+    `feed:` is removed, and `https://` is added if there is no scheme.
+    """
     text = text.strip()
     for scheme in ("feed://", "feed:"):
         if text.lower().startswith(scheme):
             text = text[len(scheme) :]
     if "://" not in text:
         text = "https://" + text.lstrip("/")
-    found = canonical_url(text)
-    if not found or len(text.split()) > 1:
+    address = canonical_url(text)
+    if not address or len(text.split()) > 1:
         raise FetchError(f"{text[:200]!r} is not a web address.")
-    return found
+    return address
 
 
 async def _in_time(search: Awaitable[tuple[Candidate, ...]]) -> tuple[Candidate, ...]:
-    """What `search` finds; nothing if it takes too long, as a reader waits for it."""
+    """Return the result of `search`, or nothing if it takes longer than a reader should wait."""
     try:
-        async with asyncio.timeout(LONGEST_SEARCH):
+        async with asyncio.timeout(SEARCH_SECONDS):
             return await search
     except TimeoutError:
         return ()
@@ -81,10 +85,10 @@ async def _in_time(search: Awaitable[tuple[Candidate, ...]]) -> tuple[Candidate,
 async def _search(
     page: str, alternates: tuple[str, ...], limits: Limits, sandbox: Sandbox
 ) -> tuple[Candidate, ...]:
-    """The feeds that the page names, all of them, else the first at a common path."""
-    named = [urljoin(page, alternate) for alternate in alternates[:MOST_ALTERNATES]]
-    if found := await _read_all(named, limits, sandbox):
-        return found
+    """Return all feeds that the page links to, or else the first one at a common path."""
+    linked = [urljoin(page, alternate) for alternate in alternates[:MAX_ALTERNATES]]
+    if feeds := await _read_all(linked, limits, sandbox):
+        return feeds
     async with aclosing(_read_each(common_addresses(page), limits, sandbox)) as candidates:
         async for candidate in candidates:
             return (candidate,)
@@ -92,17 +96,17 @@ async def _search(
 
 
 async def _read_all(urls: Sequence[str], limits: Limits, sandbox: Sandbox) -> tuple[Candidate, ...]:
-    """The feeds among `urls`, in their order."""
-    found = {candidate.url: candidate async for candidate in _read_each(urls, limits, sandbox)}
-    return tuple(sorted(found.values(), key=lambda feed: _place(feed.url, urls)))
+    """Return the feeds among `urls`, in their order."""
+    by_url = {candidate.url: candidate async for candidate in _read_each(urls, limits, sandbox)}
+    return tuple(sorted(by_url.values(), key=lambda feed: _place(feed.url, urls)))
 
 
-def _place(url: str, named: Sequence[str]) -> int:
-    return named.index(url) if url in named else len(named)
+def _place(url: str, urls: Sequence[str]) -> int:
+    return urls.index(url) if url in urls else len(urls)
 
 
 def common_addresses(page: str) -> list[str]:
-    """Where a site's feed usually lies: below the page's folder, then at the root."""
+    """Return the usual addresses of a site's feed: in the folder of `page`, then at the root."""
     root = urljoin(page, "/")
     folder = page if page.endswith("/") else page.rpartition("/")[0] + "/"
     folders = [root] if len(urlsplit(folder).path) <= 1 else [folder.partition("?")[0], root]

@@ -1,4 +1,4 @@
-"""Read and write OPML 2.0 (opml.org/spec2), the lists of feeds that readers exchange. Pure."""
+"""Reads and writes OPML 2.0 (opml.org/spec2), a format for lists of feeds. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,19 +15,19 @@ from feeds.ingest.parse.feed import without_doctype
 from feeds.ingest.parse.safe_xml import safe_parser
 from feeds.ingest.parse.tolerant import repair, without_declaration
 
-_LONGEST_URL = 2048
-_LONGEST_TITLE = 300
-_LONGEST_FOLDER = 100
-_DEEPEST = 20
-_MOST_PROBLEMS = 5_000
-_MOST_ATTRIBUTES = 100
-"""Of one outline, beyond which the case of their names is not looked past."""
-_UNFIT_FOR_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_MAX_URL = 2048
+_MAX_TITLE = 300
+_MAX_FOLDER = 100
+_MAX_DEPTH = 20
+_MAX_PROBLEMS = 5_000
+_MAX_ATTRIBUTES = 100
+"""With more attributes than this on an outline, their names are matched case-sensitively."""
+_NOT_ALLOWED_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A feed of the list. `folder` is the path of folder names, outermost first."""
+    """A feed in the list. `folder` is the path of folder names, outermost first."""
 
     url: str
     title: str = ""
@@ -37,7 +37,7 @@ class Outline:
 
 @dataclass(frozen=True, slots=True)
 class Opml:
-    """A whole list. `problems` are (line of the list, why it cannot be followed)."""
+    """A whole list. `problems` are pairs of an address or name and why it cannot be followed."""
 
     outlines: tuple[Outline, ...]
     problems: tuple[tuple[str, str], ...] = ()
@@ -45,27 +45,27 @@ class Opml:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Opml":
-        """From what `read_values` returns."""
+        """Return the list from the values that `read_values` returns."""
         outlines = [
             Outline(url, title, site_url, tuple(folder))
             for url, title, site_url, folder in values["outlines"]
         ]
-        problems = [(line, why) for line, why in values["problems"]]
+        problems = [(line, reason) for line, reason in values["problems"]]
         return cls(tuple(outlines), tuple(problems), values["title"])
 
 
 def read_values(data: bytes) -> dict[str, Any]:
-    """What `read_opml` reads, as values of JSON: lists of strangers are read in a sandbox."""
+    """Call `read_opml` and return JSON values, because untrusted lists are parsed in a sandbox."""
     opml = read_opml(data)
-    outlines = [(one.url, one.title, one.site_url, one.folder) for one in opml.outlines]
+    outlines = [(feed.url, feed.title, feed.site_url, feed.folder) for feed in opml.outlines]
     return {"outlines": outlines, "problems": opml.problems, "title": opml.title}
 
 
 def read_opml(data: bytes) -> Opml:
-    """The feeds in `data`, each address once; ParseError when it is no OPML, LimitError when
-    reading it costs too much.
+    """Parse an OPML file. Each address is returned once.
 
-    Broken XML is read as far as it can be recovered.
+    Broken XML is read as far as it can be recovered. Raises ParseError if it is no OPML, and
+    LimitError if parsing exceeds a limit.
     """
     budget = Budget()
     body, _ = to_utf8(data)
@@ -81,13 +81,13 @@ def read_opml(data: bytes) -> Opml:
     for element, folder in _walk(root):
         _read_outline(element, folder, outlines, problems)
         budget.check()
-    if (more := len(problems) - _MOST_PROBLEMS) > 0:
-        problems[_MOST_PROBLEMS:] = [("", f"{more:,} more lines could not be imported.")]
+    if (more := len(problems) - _MAX_PROBLEMS) > 0:
+        problems[_MAX_PROBLEMS:] = [("", f"{more:,} more lines could not be imported.")]
     return Opml(tuple(outlines.values()), tuple(problems), _title(root))
 
 
 def _tree(body: bytes) -> tuple[Any, bool]:
-    """The root, and whether it had to be recovered."""
+    """Return the root element, and whether the XML is broken."""
     parser = safe_parser(recover=True)
     try:
         root = etree.fromstring(body, parser)
@@ -102,27 +102,30 @@ def _local(element: Any) -> str:
 
 def _title(root: Any) -> str:
     titles = (element for element in root.iter() if _local(element) == "title")
-    return (next((title.text for title in titles), "") or "").strip()[:_LONGEST_TITLE]
+    return (next((title.text for title in titles), "") or "").strip()[:_MAX_TITLE]
 
 
 def _walk(root: Any) -> Iterator[tuple[Any, tuple[str, ...]]]:
-    """Every outline with the path of its folders, without recursion: depth is the file's."""
+    """Yield each outline with the path of its folders.
+
+    It is not recursive, because the file determines the depth.
+    """
     waiting: list[tuple[Any, tuple[str, ...]]] = [(root, ())]
     while waiting:
         element, folder = waiting.pop()
         if _local(element) == "outline":
             yield element, folder
-            if not _address(element) and (name := _name(element)[:_LONGEST_FOLDER].strip()):
-                folder = (*folder, name)[:_DEEPEST]
+            if not _address(element) and (name := _name(element)[:_MAX_FOLDER].strip()):
+                folder = (*folder, name)[:_MAX_DEPTH]
         waiting.extend((child, folder) for child in reversed(element))
 
 
 def _attribute(element: Any, *names: str) -> str:
-    """The first of `names` that says something, whatever its case: `xmlURL` occurs."""
+    """Return the first non-empty attribute of `names`, in any case, such as `xmlURL`."""
     for name in names:
         if value := (element.get(name) or "").strip():
             return str(value)
-    if len(element.attrib) > _MOST_ATTRIBUTES:  # lxml takes quadratic time to list them
+    if len(element.attrib) > _MAX_ATTRIBUTES:  # lxml takes quadratic time to list them
         return ""
     lowered = {str(key).lower(): str(value).strip() for key, value in element.items()}
     return next((lowered[name.lower()] for name in names if lowered.get(name.lower())), "")
@@ -142,33 +145,33 @@ def _read_outline(
     outlines: dict[str, Outline],
     problems: list[tuple[str, str]],
 ) -> None:
-    written = _address(element)
-    if not written:
+    text = _address(element)
+    if not text:
         if not len(element):
             problems.append((_name(element)[:200] or "empty entry", "No feed address."))
         return
-    address = _usable(written)
+    address = _usable(text)
     if not address:
-        problems.append((written[:200], "Not a web address."))
+        problems.append((text[:200], "Not a web address."))
     elif address in outlines:
-        problems.append((written[:200], "Listed twice."))
+        problems.append((text[:200], "Listed twice."))
     else:
         site = _usable(_attribute(element, "htmlUrl"))
-        outlines[address] = Outline(address, _name(element)[:_LONGEST_TITLE], site, folder)
+        outlines[address] = Outline(address, _name(element)[:_MAX_TITLE], site, folder)
 
 
-def _usable(written: str) -> str:
-    """An address to fetch, untouched but for blanks and `feed:`; "" if it is none."""
-    written = written.strip()
-    if written[:5].lower() == "feed:":
-        rest = written[5:].lstrip("/")
-        written = rest if rest.lower().startswith(("http:", "https:")) else f"https://{rest}"
+def _usable(text: str) -> str:
+    """Return the address of a feed without blanks and `feed:`, or "" if it is invalid."""
+    text = text.strip()
+    if text[:5].lower() == "feed:":
+        rest = text[5:].lstrip("/")
+        text = rest if rest.lower().startswith(("http:", "https:")) else f"https://{rest}"
     try:
-        address = absolute_url(written)
+        address = absolute_url(text)
     except ValueError:
         return ""
-    found = re.match(r"(https?)://[^\s/?#]+[^\s]*\Z", address, re.IGNORECASE)
-    if not found or len(address) > _LONGEST_URL:
+    match = re.match(r"(https?)://[^\s/?#]+[^\s]*\Z", address, re.IGNORECASE)
+    if not match or len(address) > _MAX_URL:
         return ""
     scheme, rest = address.split("://", 1)
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
@@ -176,17 +179,17 @@ def _usable(written: str) -> str:
 
 
 def write_opml(title: str, outlines: Iterable[Outline]) -> bytes:
-    """An OPML 2.0 file of `outlines`, folders nested, in their order."""
+    """Return an OPML 2.0 file with `outlines` in their order and with nested folders."""
     root = etree.Element("opml", version="2.0")
     head = etree.SubElement(root, "head")
-    etree.SubElement(head, "title").text = _fit(title)
+    etree.SubElement(head, "title").text = _xml_text(title)
     folders: dict[tuple[str, ...], Any] = {(): etree.SubElement(root, "body")}
     for outline in outlines:
         parent = _folder_element(folders, outline.folder)
-        name = _fit(outline.title or outline.url)
-        values = {"type": "rss", "text": name, "title": name, "xmlUrl": _fit(outline.url)}
+        name = _xml_text(outline.title or outline.url)
+        values = {"type": "rss", "text": name, "title": name, "xmlUrl": _xml_text(outline.url)}
         if outline.site_url:
-            values["htmlUrl"] = _fit(outline.site_url)
+            values["htmlUrl"] = _xml_text(outline.site_url)
         etree.SubElement(parent, "outline", values)
     data: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True, pretty_print=True)
     return data
@@ -196,11 +199,11 @@ def _folder_element(folders: dict[tuple[str, ...], Any], path: Sequence[str]) ->
     for depth in range(1, len(path) + 1):
         key = tuple(path[:depth])
         if key not in folders:
-            name = _fit(key[-1])
+            name = _xml_text(key[-1])
             parent = folders[key[:-1]]
             folders[key] = etree.SubElement(parent, "outline", {"text": name, "title": name})
     return folders[tuple(path)]
 
 
-def _fit(text: str) -> str:
-    return _UNFIT_FOR_XML.sub("", text)
+def _xml_text(text: str) -> str:
+    return _NOT_ALLOWED_IN_XML.sub("", text)

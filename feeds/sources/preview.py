@@ -1,6 +1,6 @@
-"""What a reader sees of a feed before following it. Pure.
+"""Previews a feed before a reader follows it. Pure.
 
-Feeds of strangers are previewed in a sandbox, which imports this module alone.
+Untrusted feeds are parsed in a sandbox process, which imports this module but no Django.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class PreviewEntry:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A feed that answered and could be read. `complaint` says what was odd in it."""
+    """A feed that was read. `complaint` is a sentence on what was wrong with it, or ""."""
 
     url: str
     title: str
@@ -39,7 +39,7 @@ class Candidate:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Candidate":
-        """From what `preview` returns."""
+        """Return the candidate from the values that `preview` returns."""
         entries = [
             PreviewEntry(title, url, datetime.fromisoformat(published) if published else None)
             for title, url, published in values["entries"]
@@ -48,10 +48,10 @@ class Candidate:
 
 
 def preview(body: bytes, content_type: str, final_url: str, url: str) -> dict[str, Any]:
-    """A Candidate for the feed in `body`, as values of JSON.
+    """Parse the feed in `body`, and return the fields of a Candidate as JSON values.
 
-    `final_url` is where it came from, `url` what a source would be given. Raises ParseError when
-    it is no feed and LimitError when reading it costs too much.
+    `final_url` is the address after redirects, and `url` the one that a source would get. Raises
+    ParseError if it is no feed, and LimitError if parsing exceeds a limit.
     """
     budget = Budget()
     feed = parse_feed(body, content_type, final_url, budget)

@@ -1,4 +1,4 @@
-"""Follow sources and stop following them, one at a time or by OPML."""
+"""Subscribes readers to sources, one at a time or by OPML."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from feeds.models import Folder, Source, Subscription
 from feeds.sources.address_rules import feed_address
 from feeds.sources.opml import Opml, Outline, write_opml
 
-LARGEST_OPML = 10 * 1024 * 1024
-MOST_FEEDS = 10_000
-"""Feeds that one file may bring: all of them are polled from then on."""
-_AT_ONCE = 500
-"""Addresses looked up by one query."""
+MAX_OPML_BYTES = 10 * 1024 * 1024
+MAX_FEEDS = 10_000
+"""Maximum number of feeds in one file. All of them are polled from then on."""
+_BATCH = 500
+"""Number of addresses or ids in one query, because databases limit its parameters."""
 
 
 class SubscribeError(FeedError):
@@ -30,7 +30,10 @@ class SubscribeError(FeedError):
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """Addresses that were added and that were followed already; (line, why) of the rest."""
+    """The result of an import: the addresses that were added, and that were followed already.
+
+    `failed` are pairs of an address or name and why it could not be followed.
+    """
 
     added: tuple[str, ...]
     known: tuple[str, ...]
@@ -46,17 +49,16 @@ def add_source(
     folder: Folder | None = None,
     is_public: bool = False,
 ) -> Source:
-    """The source with this address, new or known, followed by `user`. A new one is due now.
+    """Return the source with this address, and subscribe `user` to it. A new source is due now.
 
-    `title` is the reader's own name for it, or that of the catalogue without a reader:
-    readers are strangers, and none names a source for all.
-
-    Raises FeedError, in words, for an address that must not be fetched.
+    `title` is the reader's own name for the source. Without a `user` it is the title of the source
+    itself, which readers cannot set, because others see it. Raises FeedError, whose message is for
+    readers, if the address must not be fetched.
     """
     address = checked_address(url)
-    named = title[:300] if user is None else ""
+    source_title = title[:300] if user is None else ""
     source, _ = Source.objects.get_or_create(
-        url=address, defaults={"title": named, "is_public": is_public}
+        url=address, defaults={"title": source_title, "is_public": is_public}
     )
     source = current_source(source)
     if user is not None:
@@ -65,9 +67,9 @@ def add_source(
 
 
 def checked_address(url: str) -> str:
-    """The canonical address of a feed, or of the best feed of a page that an address rule knows.
+    """Return the canonical address of a feed, or of the best feed of a page that a rule knows.
 
-    Raises FeedError for what is no address, or one that feeds are not fetched from.
+    Raises FeedError if it isn't an address, or if the guard blocks it.
     """
     address = feed_address(canonical_url(url.strip()))
     if not address or len(address) > 2048:
@@ -80,7 +82,10 @@ def checked_address(url: str) -> str:
 def subscribe(
     user: User, source: Source, folder: Folder | None = None, title: str = ""
 ) -> Subscription:
-    """Follow a source; one that rested since nobody did is polled again."""
+    """Subscribe `user` to a source.
+
+    A source that was paused for lack of readers is polled again.
+    """
     if folder is not None and folder.user_id != user.pk:
         raise SubscribeError("That folder isn't yours.")
     _check_quota(user, source)
@@ -91,13 +96,13 @@ def subscribe(
         subscription.folder = folder
         subscription.save(update_fields=["folder"])
     if source.status != Source.Status.ACTIVE and not source.is_public:
-        _wake([source.pk])
+        _resume([source.pk])
     user.bump_cache_version()
     return subscription
 
 
 def _check_quota(user: User, source: Source) -> None:
-    """Raises SubscribeError where one more source is too many."""
+    """Raise SubscribeError if one more source would exceed the quota."""
     lock_user(user)
     own = Subscription.objects.filter(user=user)
     if own.filter(source=source).exists():
@@ -107,45 +112,45 @@ def _check_quota(user: User, source: Source) -> None:
 
 
 def _own_title(title: str, source: Source) -> str:
-    """What a reader calls a source, "" where that is its name anyway."""
+    """Return the reader's name for a source, or "" if it is the title of the source anyway."""
     title = title.strip()[:300]
     return "" if title in (source.title, source.url) else title
 
 
 @transaction.atomic
 def unsubscribe(user: User, source: Source) -> None:
-    """Stop following. A source that nobody follows and that is not in the catalogue rests."""
+    """Unsubscribe `user`. A source outside the catalogue that has no readers left is paused."""
     Subscription.objects.filter(user=user, source=source).delete()
     private = Source.objects.filter(pk=source.pk, is_public=False, subscriptions__isnull=True)
     private.filter(status=Source.Status.ACTIVE).update(status=Source.Status.PAUSED)
     user.bump_cache_version()
 
 
-def _wake(pks: Iterable[int]) -> None:
-    """Batch by batch, as a database takes only so many values at once."""
+def _resume(pks: Iterable[int]) -> None:
+    """Poll paused sources again, in batches."""
     wanted = list(pks)
-    for start in range(0, len(wanted), _AT_ONCE):
-        resting = Source.objects.filter(
-            pk__in=wanted[start : start + _AT_ONCE], moved_to="", is_public=False
+    for start in range(0, len(wanted), _BATCH):
+        paused = Source.objects.filter(
+            pk__in=wanted[start : start + _BATCH], moved_to="", is_public=False
         ).exclude(status=Source.Status.ACTIVE)
-        resting.update(status=Source.Status.ACTIVE, next_poll_at=db_clock.now())
+        paused.update(status=Source.Status.ACTIVE, next_poll_at=db_clock.now())
 
 
 def import_opml(user: User, data: bytes) -> ImportReport:
-    """Follow all feeds of an OPML file, in its folders.
+    """Subscribe `user` to all feeds of an OPML file, in its folders.
 
-    Raises FeedError when it is none or too large; a line that cannot be followed is
-    reported and hinders no other.
+    A feed that cannot be followed is reported, and the others are imported. Raises FeedError if the
+    file is no OPML or too large.
     """
-    if len(data) > LARGEST_OPML:
+    if len(data) > MAX_OPML_BYTES:
         raise SubscribeError("The file is too large: the limit is 10 MiB.")
     with Sandbox() as sandbox:
         opml = Opml.of(sandbox.call("feeds.sources.opml:read_values", data))
     outlines: dict[str, Outline] = {}
     failed = list(opml.problems)
-    if (more := len(opml.outlines) - MOST_FEEDS) > 0:
-        failed.append(("", f"{more:,} feeds are over the limit of {MOST_FEEDS:,} per file."))
-    for outline in opml.outlines[:MOST_FEEDS]:
+    if (more := len(opml.outlines) - MAX_FEEDS) > 0:
+        failed.append(("", f"{more:,} feeds are over the limit of {MAX_FEEDS:,} per file."))
+    for outline in opml.outlines[:MAX_FEEDS]:
         try:
             address = checked_address(outline.url)
         except FeedError as error:
@@ -162,16 +167,19 @@ def import_opml(user: User, data: bytes) -> ImportReport:
 def _follow_all(
     user: User, outlines: dict[str, Outline]
 ) -> tuple[list[str], list[str], list[tuple[str, str]]]:
-    """The addresses that are new to the reader, those that were followed already, and what the
-    reader's quotas left out."""
+    """Create sources, folders and subscriptions for `outlines`, which are keyed by address.
+
+    Returns the addresses that were added, those that were followed already, and messages about
+    what the quotas left out.
+    """
     lock_user(user)
     followed = set(Subscription.objects.filter(user=user).values_list("source", flat=True))
-    found = _find_sources(list(outlines))
-    known = {url: None for url in outlines if url in found and found[url].pk in followed}
+    existing = _find_sources(list(outlines))
+    known = {url: None for url in outlines if url in existing and existing[url].pk in followed}
     new = [url for url in outlines if url not in known]
     added = new[: SOURCES.room(len(followed))]
-    sources = found | _made_sources([url for url in added if url not in found])
-    folders, lacking = _make_folders(user, {outlines[url].folder for url in added})
+    sources = existing | _create_sources([url for url in added if url not in existing])
+    folders, missing = _make_folders(user, {outlines[url].folder for url in added})
     Subscription.objects.bulk_create(
         [
             Subscription(
@@ -184,47 +192,51 @@ def _follow_all(
         ],
         ignore_conflicts=True,
     )
-    _wake(sources[url].pk for url in added)
+    _resume(sources[url].pk for url in added)
     user.bump_cache_version()
-    return added, list(known), _left_out(len(new) - len(added), lacking)
+    return added, list(known), _left_out(len(new) - len(added), missing)
 
 
 def _left_out(feeds: int, folders: int) -> list[tuple[str, str]]:
-    """What the quotas left out, in words."""
-    said = []
+    """Return messages about what the quotas left out. Each is paired with "" as its line."""
+    messages = []
     if feeds:
         were = "feed was" if feeds == 1 else "feeds were"
         most = SOURCES.in_words(SOURCES.most)
-        said.append(f"{feeds:,} {were} not imported: you can have {most} at most.")
+        messages.append(f"{feeds:,} {were} not imported: you can have {most} at most.")
     if folders:
         were, their = ("was", "Its") if folders == 1 else ("were", "Their")
         most = FOLDERS.in_words(FOLDERS.most)
-        said.append(
+        messages.append(
             f"{FOLDERS.in_words(folders)} {were} not created: you can have {most} at most."
             f" {their} feeds were imported."
         )
-    return [("", words) for words in said]
+    return [("", message) for message in messages]
 
 
-def _made_sources(urls: Sequence[str]) -> dict[str, Source]:
-    """{url: source} of new ones. Their titles come with the feed."""
+def _create_sources(urls: Sequence[str]) -> dict[str, Source]:
+    """Create sources, and return {url: source}. Their titles are set by the first poll."""
     Source.objects.bulk_create([Source(url=url) for url in urls], ignore_conflicts=True)
     return _find_sources(urls)
 
 
 def _find_sources(urls: Sequence[str]) -> dict[str, Source]:
-    found: dict[str, Source] = {}
-    for start in range(0, len(urls), _AT_ONCE):
-        some = Source.objects.filter(url__in=urls[start : start + _AT_ONCE])
-        found |= {source.url: current_source(source) for source in some}
-    return found
+    """Return {url: current source} of the addresses that have one."""
+    sources: dict[str, Source] = {}
+    for start in range(0, len(urls), _BATCH):
+        batch = Source.objects.filter(url__in=urls[start : start + _BATCH])
+        sources |= {source.url: current_source(source) for source in batch}
+    return sources
 
 
 def _make_folders(
     user: User, paths: set[tuple[str, ...]]
 ) -> tuple[dict[tuple[str, ...], int], int]:
-    """{path: folder id} with the folders on the way, level by level; and how many were not made,
-    as the quota was used up. A path without a folder of its own leads to the one around it."""
+    """Create the folders of `paths`, level by level.
+
+    Returns {path: folder id}, and how many folders the quota did not allow. A path whose folder was
+    not created has the id of its parent folder.
+    """
     wanted = {path[:depth] for path in paths for depth in range(1, len(path) + 1)}
     existing: dict[tuple[int | None, str], int] = {
         (parent, name): pk
@@ -232,38 +244,38 @@ def _make_folders(
             "pk", "parent_id", "name"
         )
     }
-    made: dict[tuple[str, ...], int] = {}
-    lacking = 0
+    by_path: dict[tuple[str, ...], int] = {}
+    not_created = 0
     for depth in range(1, max(map(len, wanted), default=0) + 1):
         level = {
-            path: (made.get(path[:-1]), path[-1][:100]) for path in wanted if len(path) == depth
+            path: (by_path.get(path[:-1]), path[-1][:100]) for path in wanted if len(path) == depth
         }
         missing = [
             Folder(user=user, parent_id=parent, name=name)
             for parent, name in sorted({*level.values()} - existing.keys(), key=str)
         ]
         room = FOLDERS.room(len(existing))
-        lacking += len(missing[room:])
+        not_created += len(missing[room:])
         for folder in Folder.objects.bulk_create(missing[:room]):
             existing[folder.parent_id, folder.name] = folder.pk
         for path, key in level.items():
             if pk := existing.get(key, key[0]):
-                made[path] = pk
-    return made, lacking
+                by_path[path] = pk
+    return by_path, not_created
 
 
 def export_opml(user: User) -> bytes:
-    """The reader's subscriptions with their folders as OPML 2.0."""
+    """Return the reader's subscriptions with their folders as an OPML 2.0 file."""
     folders = {folder.pk: folder for folder in Folder.objects.filter(user=user)}
     subscriptions = Subscription.objects.filter(user=user).select_related("source")
     outlines = [
         Outline(
-            url=one.source.url,
-            title=one.title or one.source.title or one.source.url,
-            site_url=one.source.site_url,
-            folder=_path(one.folder_id, folders),
+            url=subscription.source.url,
+            title=subscription.title or subscription.source.title or subscription.source.url,
+            site_url=subscription.source.site_url,
+            folder=_path(subscription.folder_id, folders),
         )
-        for one in subscriptions.order_by("source__title", "source__url")
+        for subscription in subscriptions.order_by("source__title", "source__url")
     ]
     return write_opml(f"Sources of {user.get_username()}", outlines)
 
@@ -278,14 +290,17 @@ def _path(folder_id: int | None, folders: dict[int, Folder]) -> tuple[str, ...]:
 
 @transaction.atomic
 def subscribe_all(user: User, sources: Sequence[Source]) -> int:
-    """Follow many sources, in folders named after their packs; how many were new."""
+    """Subscribe `user` to `sources`, in folders named after their packs.
+
+    Returns the number of new subscriptions.
+    """
     packs = sorted({source.pack for source in sources if source.pack})
     folders, _ = _make_folders(user, {(pack.title(),) for pack in packs})
     before = Subscription.objects.filter(user=user).count()
     Subscription.objects.bulk_create(
         [
-            Subscription(user=user, source=one, folder_id=folders.get((one.pack.title(),)))
-            for one in sources
+            Subscription(user=user, source=source, folder_id=folders.get((source.pack.title(),)))
+            for source in sources
         ],
         ignore_conflicts=True,
     )

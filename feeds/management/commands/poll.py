@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from feeds.coordination.announce import wait_until_told
+from feeds.coordination.announce import wait_until_announced
 from feeds.ingest.clean.links import canonical_url
 from feeds.ingest.outcome import Outcome
 from feeds.ingest.pipeline import ingest_sources
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             return self.stdout.write("No source is due. Use --all to poll regardless of schedule.")
         with tqdm(total=len(ids), unit="source", desc="Polling", leave=False, disable=None) as bar:
             report = ingest_sources(ids, on_result=lambda outcome: advance(bar, outcome))
-        wait_until_told()
+        wait_until_announced()
         if report.offline:
             return self.stdout.write(
                 "No feed can be reached. Check the network; polling resumes in 5 minutes."

@@ -1,4 +1,4 @@
-"""Where well-known sites keep the feeds of their pages, by address alone. Pure."""
+"""The registered address rules, which know the feeds of well-known sites by address. Pure."""
 
 from feeds.sources.address_rules import (
     arxiv,
@@ -33,7 +33,7 @@ RULES: tuple[AddressRule, ...] = (
 
 
 def feed_addresses(url: str) -> tuple[str, ...]:
-    """The feeds of the page at `url`, a canonical address, best first; none if no rule knows it."""
+    """Return the feeds of the page at the canonical address `url`, best first, by the rules."""
     address = split_address(url)
     if address is None or is_feed(address):
         return ()
@@ -44,5 +44,5 @@ def feed_addresses(url: str) -> tuple[str, ...]:
 
 
 def feed_address(url: str) -> str:
-    """The best feed of the page at `url`; `url` itself if no rule knows it."""
+    """Return the best feed of the page at `url`, or `url` itself if no rule knows it."""
     return next(iter(feed_addresses(url)), url)

@@ -12,7 +12,7 @@ _RESERVED = (
     " team topics trending users watching"
 )
 RESERVED = frozenset(_RESERVED.split())
-"""First segments that GitHub uses itself."""
+"""First path segments that are no names of users."""
 
 
 def feeds(address: Address) -> Sequence[str]:

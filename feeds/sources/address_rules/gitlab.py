@@ -1,4 +1,4 @@
-"""GitLab, on gitlab.com and on hosts that are called so: projects, groups and users."""
+"""GitLab, on gitlab.com and other hosts named gitlab: projects, groups and users."""
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from feeds.sources.address_rules.rule import Address, AddressRule
 
 RESERVED = frozenset({"admin", "dashboard", "explore", "help", "profile", "search", "users"})
-"""First segments that GitLab uses itself."""
+"""First path segments that are no names of users or groups."""
 
 
 def feeds(address: Address) -> Sequence[str]:
@@ -30,7 +30,7 @@ def feeds(address: Address) -> Sequence[str]:
 
 
 def _split(path: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the groups and the project, and what follows the "-"."""
+    """Return the names of the groups and the project, and the segments after the "-"."""
     if "-" not in path:
         return path, ()
     at = path.index("-")

@@ -1,4 +1,4 @@
-"""Hacker News: the front page from the site itself, all else from hnrss.org, a public service."""
+"""Hacker News: the front page from the site itself, other feeds from the service hnrss.org."""
 
 from collections.abc import Sequence
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""Mastodon: profiles and hashtags on known servers. Elsewhere a profile names its own feed."""
+"""Mastodon: profiles and hashtags on known servers. On others, profiles link to their feeds."""
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit

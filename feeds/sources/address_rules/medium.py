@@ -1,4 +1,7 @@
-"""Medium: authors, publications and topics; an article leads to the feed that it is part of."""
+"""Medium: authors, publications and topics.
+
+An article has the feed of its author or publication.
+"""
 
 from collections.abc import Sequence
 
@@ -10,7 +13,7 @@ _RESERVED = (
     " search topics verified-authors"
 )
 RESERVED = frozenset(_RESERVED.split())
-"""First segments that Medium uses itself."""
+"""First path segments that are no names of authors or publications."""
 
 
 def feeds(address: Address) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What an address rule declares. Pure."""
+"""The types by which an address rule is declared. Pure."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True)
 class Address:
-    """A canonical web address in its parts.
+    """The parts of a canonical web address.
 
-    `host` is without "www."; `path` holds the segments that are not empty, as they are written.
+    `host` is without "www.", and `path` has the non-empty segments, which are not decoded.
     """
 
     url: str
@@ -51,6 +51,7 @@ class AddressRule:
     examples: tuple[tuple[str, str], ...]
 
     def applies_to(self, host: str) -> bool:
+        """Return True if `host`, without "www.", matches one of `hosts`."""
         return self._pattern.match(host) is not None
 
     @cached_property
@@ -62,5 +63,5 @@ FEED_ENDINGS = (".atom", ".rss", ".xml", ".json", "/feed", "/rss")
 
 
 def is_feed(address: Address) -> bool:
-    """Whether the path already looks like that of a feed."""
+    """Return True if the path looks like that of a feed."""
     return ("/" + "/".join(address.path)).lower().endswith(FEED_ENDINGS)

@@ -1,4 +1,4 @@
-"""Substack: newsletters on its own domain. One on another domain names its own feed."""
+"""Substack: newsletters on its own domain. On other domains, newsletters link to their feeds."""
 
 from collections.abc import Sequence
 

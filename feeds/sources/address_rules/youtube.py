@@ -1,4 +1,4 @@
-"""YouTube: channels by id, playlists and users. A page of a handle (@name) names its own feed."""
+"""YouTube: channels by id, playlists and users. The page of a handle (@name) links to its feed."""
 
 from collections.abc import Sequence
 from urllib.parse import quote

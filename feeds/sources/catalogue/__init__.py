@@ -1,4 +1,4 @@
-"""The starter catalogue: sources in packs, as data that the admin pages can curate."""
+"""The starter catalogue: public sources in packs, which administrators can edit."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -13,11 +13,14 @@ from feeds.stories.grouping.edit import refresh_visibility
 
 FILE = Path(__file__).with_name("sources.json")
 _FILLED = ("title", "site_url", "topics", "language", "pack")
-"""What is filled in where it is blank; what a curator wrote is never overwritten."""
+"""Columns that are filled in if they are blank.
+
+Values of an administrator are never overwritten.
+"""
 
 
 def catalogue_entries() -> list[dict[str, Any]]:
-    """One dict a source: url, title, site_url, topics, language, weight, pack."""
+    """Return one dict for each source: url, title, site_url, topics, language, weight, pack."""
     packs: dict[str, list[dict[str, Any]]] = json.loads(FILE.read_text(encoding="utf-8"))
     return [
         {"language": "en", "weight": 1.0} | entry | {"pack": pack}
@@ -27,26 +30,28 @@ def catalogue_entries() -> list[dict[str, Any]]:
 
 
 def load_catalogue(entries: Iterable[dict[str, Any]] | None = None) -> int:
-    """Make the sources of the catalogue that are missing; how many those were."""
+    """Create the missing sources of the catalogue. Returns their number."""
     entries = list(catalogue_entries() if entries is None else entries)
     urls = [entry["url"] for entry in entries]
     known = {source.url: source for source in Source.objects.filter(url__in=urls)}
     new = [Source(**entry, is_public=True) for entry in entries if entry["url"] not in known]
     Source.objects.bulk_create(new)
-    joined = []
+    published = []
     for entry in entries:
         source = known.get(entry["url"])
-        if source and source.status != Source.Status.GONE:  # that one has moved, or ended
-            joined += [source.pk] if _fill(source, entry) else []
-    if joined:
-        refresh_visibility(joined)
+        if source and source.status != Source.Status.GONE:  # a source that is gone stays so
+            published += [source.pk] if _fill(source, entry) else []
+    if published:
+        refresh_visibility(published)
     bump_revision(CONTENT)
     return len(new)
 
 
 def _fill(source: Source, entry: dict[str, Any]) -> bool:
-    """A source that a reader added before the catalogue knew it joins its pack. True when it
-    becomes public."""
+    """Fill in blank columns of a source that existed before the catalogue had it.
+
+    The source joins its pack. Returns True if it becomes public by that.
+    """
     blank = {name: entry[name] for name in _FILLED if entry.get(name) and not getattr(source, name)}
     if "pack" in blank:
         blank["is_public"] = True
@@ -56,10 +61,10 @@ def _fill(source: Source, entry: dict[str, Any]) -> bool:
 
 
 def subscribe_to_packs(user: User, packs: Sequence[str] | None = None) -> int:
-    """Follow the sources of these packs, in folders of their names; how many were new.
+    """Subscribe `user` to the sources of these packs. Returns the number of new subscriptions.
 
-    Without packs: all of them, for a reader who follows nothing yet, so that what a
-    reader left does not come back.
+    Without `packs`, a user without subscriptions gets all packs. Others get none, so that sources
+    that they have left don't come back.
     """
     if packs is None and user.subscriptions.exists():
         return 0

@@ -24,7 +24,7 @@ from feeds.core.errors import FeedError
 from feeds.models import Folder, Source, Subscription
 from feeds.sources.discover import complete_address, discover
 from feeds.sources.subscriptions import (
-    LARGEST_OPML,
+    MAX_OPML_BYTES,
     ImportReport,
     add_source,
     export_opml,
@@ -289,7 +289,7 @@ def _import_upload(request: ReaderRequest) -> ImportReport:
     if upload is None:
         raise FeedError("Choose an OPML file first.")
     with one_at_a_time(request.user):
-        return import_opml(request.user, upload.read(LARGEST_OPML + 1))  # enough to be refused
+        return import_opml(request.user, upload.read(MAX_OPML_BYTES + 1))  # enough to be refused
 
 
 @contextmanager

@@ -136,7 +136,7 @@ def test_telling_delays_no_worker(server: Redis) -> None:
     started = time.monotonic()
     announce_news()
     assert time.monotonic() - started < 0.2
-    announce.wait_until_told()
+    announce.wait_until_announced()
     assert time.monotonic() - started < 4
     server.process.send_signal(signal.SIGCONT)
 

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from feeds.models import FetchLog, Folder, Source, Subscription
-from feeds.sources.subscriptions import LARGEST_OPML
+from feeds.sources.subscriptions import MAX_OPML_BYTES
 from tests.feeds.ingest.server import reply, serve
 from tests.make import make_item, make_source, make_user
 
@@ -250,7 +250,7 @@ def test_a_catalogue_source_is_followed_and_left_again(page: Client, reader: Use
 
 
 def test_a_file_too_large_for_opml_is_refused(page: Client) -> None:
-    large = SimpleUploadedFile("large.opml", b" " * (LARGEST_OPML + 1))
+    large = SimpleUploadedFile("large.opml", b" " * (MAX_OPML_BYTES + 1))
 
     report = page.post("/sources/import/", {"opml": large})
 
