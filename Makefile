@@ -5,7 +5,7 @@ NEWSROOM_PORT ?= 8765
 EVAL ?= ../shared
 # PORT, HOST and DATA come from the command line, the environment or .env.
 
-.PHONY: docs help run demo setup intelligence test test-full bench bench-intelligence bench-10m lint clean
+.PHONY: docs help run demo setup intelligence test test-full test-mutants bench bench-intelligence bench-10m lint clean
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make intelligence  install the embedding model, for EMBEDDINGS=onnx"
 	@echo "make test       lint, types and all tests that must pass"
 	@echo "make test-full  the same with the slow tests"
+	@echo "make test-mutants  change nine modules in small ways and list what no test notices (MODULES=)"
 	@echo "make bench      measure speed"
 	@echo "make bench-intelligence  measure stories, search, ranking, trends and digests (EVAL=)"
 	@echo "make bench-10m  measure ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
@@ -42,6 +43,10 @@ test:
 
 test-full:
 	@FULL=1 tests/run.sh
+
+test-mutants:
+	@tests/install.sh dev
+	@$(BIN)/python -m tests.mutants $(MODULES)
 
 bench:
 	@tests/install.sh dev

@@ -62,11 +62,13 @@ def test_an_original_that_the_reader_may_see_stays_one_wherever_it_is() -> None:
 @pytest.mark.django_db
 def test_the_state_of_items_is_that_of_this_reader(reader: User) -> None:
     other = make_user("other")
-    source = make_source(reader=reader)
+    source = make_source()
+    foreign = make_item(make_source("foreign"), seq=1)
     Subscription.objects.create(user=other, source=source, read_up_to=10**6)
+    elsewhere = make_source("elsewhere")
+    Subscription.objects.create(user=reader, source=elsewhere, read_up_to=10**6)
     marked, exact, after, unread, read = (make_item(source) for _ in range(5))
-    Subscription.objects.filter(user=reader).update(read_up_to=exact.seq)
-    foreign = make_item(make_source("foreign"))
+    Subscription.objects.create(user=reader, source=source, read_up_to=exact.seq)
     ItemState.objects.create(user=reader, item=marked, is_saved=True)
     ItemState.objects.create(user=reader, item=exact, is_opened=True)
     ItemState.objects.create(user=reader, item=unread, is_read=False)
@@ -112,6 +114,8 @@ def seen(hours: float, *, read_after: float | None = None, **fields: Any) -> Sim
         ([seen(5, copy_of=1)], True),
         ([seen(0, read_after=1, copy_of=1), seen(5, copy_of=1)], True),
         ([seen(5, copy_of=1, read_after=6), seen(5.5)], False),
+        # What the reader read is not unread, whatever the clocks of the two moments say.
+        ([seen(4, read_after=1)], False),
         ([], False),
     ],
 )
