@@ -273,7 +273,7 @@ def test_only_what_was_corrected_invalidates_caches() -> None:
         (entry(1), {}),
         (entry(1), {}),
         (entry(1, text="Corrected"), {}),
-        (entry(1, text="Corrected again"), {"revises": False}),
+        (entry(1, text="Corrected again"), {"bumps_revision": False}),
     ]:
         store(source, given, **options)
         revisions.append(content_revision())
