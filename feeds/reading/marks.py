@@ -26,7 +26,7 @@ def set_state(
     """Set the marks that are not None for these items. Return the ids of the changed items.
 
     Items that the reader cannot see are left out. `less` also hides. Marks other than `read` count
-    for the reader's taste, unless `tells` is False.
+    for the reader's taste, unless `counts_for_taste` is False.
     """
     given: dict[str, Any] = {
         "is_read": read,

@@ -108,7 +108,7 @@ def test_a_change_drops_what_is_cached_for_the_reader(reader: User, item: Item) 
         ({"read": True, "hidden": True}, True),
         ({"opened": True}, True),
         ({"less": True}, True),
-        ({"saved": True, "tells": False}, False),
+        ({"saved": True, "counts_for_taste": False}, False),
     ],
 )
 def test_what_says_something_of_taste_is_dated(
@@ -168,7 +168,7 @@ def test_only_what_the_reader_saved_stays_theirs_without_a_subscription(reader: 
 def test_a_state_is_set_for_all_items_or_for_none(
     reader: User, item: Item, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(User, "has_acted", fails)
+    monkeypatch.setattr(User, "bump_cache_version", fails)
 
     with pytest.raises(OSError, match="broken"):
         set_state(reader, [item.pk], read=True)
@@ -288,7 +288,7 @@ def test_a_mark_is_made_and_taken_back_whole(
     undo = mark_all_read(reader, None, item.seq)
     Subscription.objects.update(read_up_to=0 if act is mark_all_read else item.seq)
     before = (read_up_to(reader), MarkUndo.objects.count())
-    monkeypatch.setattr(User, "has_acted", fails)
+    monkeypatch.setattr(User, "bump_cache_version", fails)
 
     with pytest.raises(OSError, match="broken"):
         act(reader, *((None, item.seq) if act is mark_all_read else (undo.pk,)))
