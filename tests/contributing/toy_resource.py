@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feeds.models import Folder, Subscription
-from feeds.web.api.conditional import unless_same
+from feeds.web.api.conditional import etag_by_content
 from feeds.web.api.resource import ReaderView
 
 
@@ -18,7 +18,7 @@ class CountsSerializer(fields.Serializer[object]):
 
 class Counts(ReaderView):
     @extend_schema(summary="How many sources the reader follows", responses=CountsSerializer)
-    @unless_same
+    @etag_by_content
     def get(self, request: Request) -> Response:
         counts = {
             "sources": Subscription.objects.filter(user=self.reader).count(),

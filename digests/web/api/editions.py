@@ -16,7 +16,7 @@ from digests.editions.progress import progress_of
 from digests.editions.read import todays_digest
 from digests.editions.writing import request_digest, today_of
 from digests.models import Digest
-from feeds.web.api.conditional import unless_same
+from feeds.web.api.conditional import etag_by_content
 from feeds.web.api.pages import page, page_size, read_cursor
 from feeds.web.api.resource import CURSOR, LIMIT, ReaderView, paged
 
@@ -68,7 +68,7 @@ class DigestToday(DigestView):
     """The reader's digest or the site digest."""
 
     @extend_schema(summary="Latest digest", responses=DigestSerializer)
-    @unless_same
+    @etag_by_content
     def get(self, request: Request) -> Response:
         return Response(DigestSerializer(todays_digest(self.owner)).data)
 
@@ -98,7 +98,7 @@ class Digests(DigestView):
         parameters=[CURSOR, LIMIT],
         responses=paged(ListedDigestSerializer),
     )
-    @unless_same
+    @etag_by_content
     def get(self, request: Request) -> Response:
         limit, cursor = page_size(request), read_cursor(request, 1)
         editions = Digest.objects.of(self.owner)
@@ -123,7 +123,7 @@ class GlobalDigests(Digests):
 
 class OneDigest(DigestView):
     @extend_schema(summary="Digest of a day", responses=DigestSerializer)
-    @unless_same
+    @etag_by_content
     def get(self, request: Request, day: date) -> Response:
         digest = Digest.objects.of(self.owner).filter(date=day).first()
         if digest is None:

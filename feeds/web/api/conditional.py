@@ -1,8 +1,4 @@
-"""ETag and 304: a program that asks again mostly hears in one query that nothing has changed.
-
-A tag is made from the answer and from the reader's own cache version. Ledger numbers and revisions
-change with the private items of others: in a tag they would show each arrival to everybody.
-"""
+"""Conditional requests: ETags, and 304 responses for unchanged content."""
 
 import time
 from collections.abc import Callable, Collection
@@ -25,40 +21,35 @@ from feeds.coordination.revisions import news_for
 View = TypeVar("View", bound=APIView)
 Answer = Callable[Concatenate[View, Request, ...], HttpResponse]
 
-LONGEST = 3600
-"""Seconds after which a tag changes in any case, for what is left out of it."""
+MAX_AGE = 3600
+"""Seconds after which an ETag changes in any case, because not every change bumps a version: an
+item that leaves the unread horizon does not."""
 
 
-def unless_known(get: Answer[View]) -> Answer[View]:
-    """For lists that change with the reader's actions and with the news.
+def etag_by_version(get: Answer[View]) -> Answer[View]:
+    """Decorate a view whose response changes only with new items and the reader's actions.
 
-    The tag of the last answer is cached with the numbers that it depends on. They are read before
-    the work, so that a tag is never older than them: while they are the same, the work is not
-    done again. An answer that is older says no-store and gets no tag.
+    The ETag is computed from their versions before the view runs, so an unchanged response costs
+    one query. The response may be newer than its tag but never older. A view that answers from
+    older data must set "Cache-Control: no-store"; its response gets no tag.
     """
 
     @wraps(get)
     def answer(view: View, request: Request) -> HttpResponse:
         assert isinstance(request.user, User)
-        news = news_for(request.user)
-        validator, key = (*news, _hour()), f"api-tag-{_digest(*_what(request))}"
-        known = _fetch(key)
-        if known and known[0] == validator and (unchanged := _unchanged(request, known[1])):
+        tag = _tag(request, *news_for(request.user), int(time.time() / MAX_AGE))
+        if unchanged := _not_modified(request, tag):
             return unchanged
-        made = get(view, request)
-        if made.get("Cache-Control") == "no-store":
-            return made
-        assert isinstance(made, Response)
-        tag = _tag(request, news.version, _content(made.data, ("milliseconds",)))
-        _store(key, (validator, tag))
-        return _unchanged(request, tag) or _tagged(made, tag)
+        response = get(view, request)
+        is_stale = response.get("Cache-Control") == "no-store"
+        return response if is_stale else _tagged(response, tag)
 
     return answer
 
 
-def unless_same(get: Answer[View]) -> Answer[View]:
-    """For what changes with each poll: the work is done, and the same answer not sent again."""
-    return _unless_same(get, transient=())
+def etag_by_content(get: Answer[View]) -> Answer[View]:
+    """Decorate a view whose ETag is computed from its response. The view runs each time, but an
+    unchanged response is not sent again."""
 
 
 def unless_reordered(get: Answer[View]) -> Answer[View]:
@@ -72,8 +63,8 @@ def _unless_same(get: Answer[View], transient: Collection[str]) -> Answer[View]:
     def answer(view: View, request: Request, **named: Any) -> HttpResponse:
         response = get(view, request, **named)
         assert isinstance(response, Response)
-        tag = _tag(request, _content(response.data, transient))
-        return _unchanged(request, tag) or _tagged(response, tag)
+        tag = _tag(request, repr(response.data))
+        return _not_modified(request, tag) or _tagged(response, tag)
 
     return answer
 
@@ -112,11 +103,13 @@ def _store(key: str, entry: tuple[object, ...]) -> None:
 
 
 def _tag(request: Request, *parts: object) -> str:
-    """Weak: of the same meaning, if not the same to the byte."""
-    return "W/" + quote_etag(_digest(*_what(request), _hour(), *parts))
+    """A weak ETag, because the same content may be serialised to different bytes."""
+    identity = (request.user.pk, request.build_absolute_uri(), *parts)
+    return "W/" + quote_etag(blake2b(repr(identity).encode(), digest_size=12).hexdigest())
 
 
-def _unchanged(request: Request, tag: str) -> HttpResponse | None:
+def _not_modified(request: Request, tag: str) -> HttpResponse | None:
+    """The 304 response if the client has this version, else None."""
     unchanged = get_conditional_response(request._request, etag=tag)
     return _tagged(unchanged, tag) if unchanged else None
 

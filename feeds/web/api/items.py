@@ -1,4 +1,4 @@
-"""Items over REST: newest first, and one with its body."""
+"""REST API of items."""
 
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from feeds.reading.filters import Filters
 from feeds.reading.river import get_item, river
-from feeds.web.api.conditional import unless_known
+from feeds.web.api.conditional import etag_by_version
 from feeds.web.api.pages import flag, number, page, page_size, read_cursor
 from feeds.web.api.resource import CURSOR, LIMIT, TOPIC, ReaderView, or_404, paged, parameter
 
@@ -66,7 +66,7 @@ class Items(ReaderView):
         ],
         responses=paged(ItemSerializer),
     )
-    @unless_known
+    @etag_by_version
     def get(self, request: Request) -> Response:
         filters = Filters(
             folder_id=number(request, "folder"),

@@ -1,4 +1,4 @@
-"""The state of items over REST: read, saved, hidden, and all read at once."""
+"""REST API of marks: read, saved and hidden items, "mark all read" and undo."""
 
 from django.http import Http404
 from django.urls import path
@@ -55,11 +55,11 @@ class States(ReaderView):
         responses=ChangedSerializer,
     )
     def post(self, request: Request) -> Response:
-        wanted = validated(StatesSerializer(data=request.data))
-        ids = [pk for pk in wanted.pop("items") if 0 <= pk < 2**62]
-        if not wanted:
+        data = validated(StatesSerializer(data=request.data))
+        ids = [pk for pk in data.pop("items") if 0 <= pk < 2**62]
+        if not data:
             raise ValidationError("Set read, saved or hidden.")
-        changed = set_state(self.reader, ids, **wanted)
+        changed = set_state(self.reader, ids, **data)
         return Response({"changed": changed, "unknown": sorted(set(ids) - set(changed))})
 
 
@@ -70,8 +70,8 @@ class MarkRead(ReaderView):
         responses=MarkedSerializer,
     )
     def post(self, request: Request) -> Response:
-        wanted = validated(MarkReadSerializer(data=request.data))
-        undo = mark_all_read(self.reader, wanted["sources"], wanted["upto_seq"])
+        data = validated(MarkReadSerializer(data=request.data))
+        undo = mark_all_read(self.reader, data["sources"], data["upto_seq"])
         return Response({"undo": undo.pk})
 
 
@@ -82,8 +82,8 @@ class Undo(ReaderView):
         responses=NO_CONTENT,
     )
     def post(self, request: Request) -> Response:
-        wanted = validated(MarkedSerializer(data=request.data))
-        if not undo_mark(self.reader, wanted["undo"]):
+        data = validated(MarkedSerializer(data=request.data))
+        if not undo_mark(self.reader, data["undo"]):
             raise Http404("This can no longer be undone.")
         return Response(status=status.HTTP_204_NO_CONTENT)
 

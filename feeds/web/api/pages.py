@@ -1,4 +1,5 @@
-"""Cursor pagination: `{results, next}`, where `next` is an address or null."""
+"""Cursor pagination and the parsing of query parameters. Pages are `{results, next}`, where `next`
+is a URL or null."""
 
 import base64
 import binascii
@@ -10,17 +11,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 PAGE = 50
-MOST = 200
+MAX_PAGE = 200
 NO_CURSOR = "Invalid cursor. Use `next` of the previous page."
 
 
 def page_size(request: Request) -> int:
-    """`?limit=`, 50 by default, at most 200."""
-    return max(1, min(number(request, "limit") or PAGE, MOST))
+    """The parameter `limit`: PAGE by default, at most MOST."""
+    return max(1, min(number(request, "limit") or PAGE, MAX_PAGE))
 
 
 def number(request: Request, name: str) -> int | None:
-    """A whole number of the query; ValidationError, in words, for anything else."""
+    """Parse a whole number; None if it is missing. Raises ValidationError."""
     text = request.query_params.get(name)
     if text in (None, ""):
         return None
@@ -31,6 +32,7 @@ def number(request: Request, name: str) -> int | None:
 
 
 def flag(request: Request, name: str) -> bool:
+    """Parse a boolean, which is False by default. Raises ValidationError."""
     text = request.query_params.get(name, "").lower()
     if text not in ("", "0", "1", "true", "false"):
         raise ValidationError({name: "Must be 1 or 0."})
@@ -38,28 +40,29 @@ def flag(request: Request, name: str) -> bool:
 
 
 def read_cursor(request: Request, parts: int) -> tuple[int, ...] | None:
-    """The numbers that the cursor of the page before carries."""
+    """Decode the cursor, which has `parts` numbers; None on the first page. Raises
+    ValidationError."""
     text = request.query_params.get("cursor", "")
     if not text:
         return None
     try:
         values = base64.urlsafe_b64decode(text.encode()).decode().split(".")
-        found = tuple(int(value) for value in values)
+        numbers = tuple(int(value) for value in values)
     except (ValueError, binascii.Error):
-        found = ()
-    if len(found) != parts or any(not 0 <= value < 2**62 for value in found):
+        numbers = ()
+    if len(numbers) != parts or any(not 0 <= value < 2**62 for value in numbers):
         raise ValidationError({"cursor": NO_CURSOR})
-    return found
+    return numbers
 
 
 def page(request: Request, results: Any, cursor: tuple[int, ...] | None) -> Response:
-    """The answer; `cursor` is where the next page begins, None for the last."""
-    following = next_address(request, cursor) if cursor is not None else None
+    """Build the response. `cursor` is the start of the next page, None on the last page."""
+    following = next_url(request, cursor) if cursor is not None else None
     return Response({"next": following, "results": results})
 
 
-def next_address(request: Request, cursor: tuple[int, ...]) -> str:
-    """That of the page which begins at `cursor`."""
+def next_url(request: Request, cursor: tuple[int, ...]) -> str:
+    """The URL of the page that starts at `cursor`."""
     text = ".".join(map(str, cursor))
     code = base64.urlsafe_b64encode(text.encode()).decode()
     query = request.query_params.dict() | {"cursor": code}

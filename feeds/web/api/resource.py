@@ -1,4 +1,4 @@
-"""What the resources of the REST API share. Each is one module, listed in ainews_site/api.py."""
+"""What API resources share. Each resource is a module that is listed in ainews_site/api.py."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,8 +15,8 @@ from accounts.models import User
 T = TypeVar("T")
 
 
-def parameter(name: str, kind: Any, says: str) -> OpenApiParameter:
-    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=says)
+def parameter(name: str, kind: Any, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=description)
 
 
 CURSOR = parameter("cursor", OpenApiTypes.STR, "from `next` of the previous page")
@@ -26,6 +26,7 @@ NO_CONTENT = {204: None}
 
 
 def paged(serializer: type[Any]) -> Any:
+    """The OpenAPI schema of a page of results."""
     name = serializer.__name__.removesuffix("Serializer")
     return inline_serializer(
         f"{name}Page",
@@ -43,13 +44,13 @@ class ReaderView(APIView):
 
 
 def validated(serializer: Any) -> dict[str, Any]:
-    """The data of a request, or 400 with what is wrong by field."""
+    """Return the valid data. Otherwise the response is 400, with errors by field."""
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
 
 def or_404(find: Callable[[], T]) -> T:
-    """404 for what is not there, or not the reader's to see, or no possible id."""
+    """Call `find`. If it raises DoesNotExist, or if an id is too large, the response is 404."""
     try:
         return find()
     except (ObjectDoesNotExist, OverflowError):

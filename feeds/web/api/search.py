@@ -1,4 +1,4 @@
-"""The search over REST."""
+"""REST API of the search."""
 
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feeds.search.run import search_items
-from feeds.web.api.conditional import unless_known
+from feeds.web.api.conditional import etag_by_version
 from feeds.web.api.items import ItemSerializer
 from feeds.web.api.pages import number, page_size
 from feeds.web.api.resource import LIMIT, ReaderView, parameter
@@ -54,13 +54,13 @@ class Search(ReaderView):
         ],
         responses=SearchSerializer,
     )
-    @unless_known
+    @etag_by_version
     def get(self, request: Request) -> Response:
         text = request.query_params.get("q", "").strip()
         if not text:
             raise ValidationError({"q": "Enter what to search for."})
-        wanted = min(number(request, "page") or 1, 1000)
-        results = search_items(self.reader, text, page_size(request), wanted)
+        page = min(number(request, "page") or 1, 1000)
+        results = search_items(self.reader, text, page_size(request), page)
         response = Response(SearchSerializer(results).data)
         if not results.is_current:
             response.headers["Cache-Control"] = "no-store"

@@ -1,4 +1,4 @@
-"""Sources over REST: what the reader follows, and how much of it."""
+"""REST API of sources and subscriptions."""
 
 from django.db.models import QuerySet
 from django.http import Http404
@@ -17,8 +17,8 @@ from feeds.models import Folder, Source, Subscription
 from feeds.reading.feedback import LEVELS, weigh_source
 from feeds.reading.unread import unread_counts
 from feeds.sources.subscriptions import add_source, unsubscribe
-from feeds.web.api.conditional import unless_same
-from feeds.web.api.pages import flag, next_address, number, page_size, read_cursor
+from feeds.web.api.conditional import etag_by_content
+from feeds.web.api.pages import flag, next_url, number, page_size, read_cursor
 from feeds.web.api.resource import (
     CURSOR,
     LIMIT,
@@ -87,16 +87,16 @@ class Sources(ReaderView):
         ],
         responses=SourceSerializer(many=True),
     )
-    @unless_same
+    @etag_by_content
     def get(self, request: Request) -> Response:
         sources = Source.objects.visible_to(self.reader)
         if not flag(request, "all"):
             sources = sources.filter(subscriptions__user=self.reader)
         if number(request, "limit") is None:
-            found, following = list(sources), None
+            page, following = list(sources), None
         else:
-            found, following = _one_page(request, sources)
-        shown = with_subscriptions(self.reader, found)
+            page, following = _one_page(request, sources)
+        shown = with_subscriptions(self.reader, page)
         response = Response(SourceSerializer(shown, many=True).data)
         if following:
             response.headers["Link"] = f'<{following}>; rel="next"'
@@ -108,16 +108,14 @@ class Sources(ReaderView):
         responses={201: SourceSerializer},
     )
     def post(self, request: Request) -> Response:
-        wanted = validated(NewSourceSerializer(data=request.data))
+        data = validated(NewSourceSerializer(data=request.data))
         folder = None
-        if wanted["folder"] is not None:
-            folder = Folder.objects.filter(pk=wanted["folder"], user=self.reader).first()
+        if data["folder"] is not None:
+            folder = Folder.objects.filter(pk=data["folder"], user=self.reader).first()
             if folder is None:
                 raise ValidationError({"folder": "You have no folder with this id."})
         try:
-            source = add_source(
-                wanted["url"], user=self.reader, title=wanted["title"], folder=folder
-            )
+            source = add_source(data["url"], user=self.reader, title=data["title"], folder=folder)
         except FeedError as error:
             raise ValidationError({"url": str(error)}) from None
         (shown,) = with_subscriptions(self.reader, [source])
@@ -125,12 +123,12 @@ class Sources(ReaderView):
 
 
 def _one_page(request: Request, sources: QuerySet[Source]) -> tuple[list[Source], str | None]:
-    """A page of them by id, and the address of the next one."""
+    """Return a page of sources in the order of ids, and the URL of the next page."""
     limit, cursor = page_size(request), read_cursor(request, 1)
     after = sources.filter(pk__gt=cursor[0] if cursor else 0).order_by("pk")
-    found = list(after[: limit + 1])
-    more = len(found) > limit
-    return found[:limit], next_address(request, (found[limit - 1].pk,)) if more else None
+    page = list(after[: limit + 1])
+    more = len(page) > limit
+    return page[:limit], next_url(request, (page[limit - 1].pk,)) if more else None
 
 
 class OneSource(ReaderView):
@@ -162,8 +160,7 @@ class SourceLevel(ReaderView):
 
 
 def with_subscriptions(user: User, sources: list[Source]) -> list[Source]:
-    """The sources with what the reader has of them: `is_followed`, `folder_id`, `unread`,
-    `shown_title`."""
+    """Set `is_followed`, `folder_id`, `unread` and `shown_title` of sources for this reader."""
     rows = Subscription.objects.filter(user=user, source__in=sources)
     followed = {row.source_id: row for row in rows}
     unread = unread_counts(user) if sources else {}

@@ -1,4 +1,4 @@
-"""Stories over REST: the last to be told first, and one with its coverage."""
+"""REST API of stories."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from feeds.stories.coverage import settle_copies
 from feeds.stories.grouping.refresh import MAX_TOPICS
 from feeds.stories.life import Stage
 from feeds.stories.story_page import story_page
-from feeds.web.api.conditional import unless_known
+from feeds.web.api.conditional import etag_by_version
 from feeds.web.api.pages import NO_CURSOR, page, page_size, read_cursor
 from feeds.web.api.resource import CURSOR, LIMIT, TOPIC, ReaderView, or_404, paged, parameter
 
@@ -93,14 +93,14 @@ class Stories(ReaderView):
         ],
         responses=paged(StorySerializer),
     )
-    @unless_known
+    @etag_by_version
     def get(self, request: Request) -> Response:
         mine = Item.objects.subscribed_by(self.reader).filter(story=OuterRef("pk"))
         stories = Story.objects.select_related("lead")
         if topic := request.query_params.get("topic", ""):
             mine = mine.filter(topics__icontains=f'"{topic}"')
         if since := _moment(request, "since"):
-            # Private items of the reader may come that much later than the story's public ones.
+            # `last_at` covers public items only; the reader's private ones may be newer by REACH.
             stories = stories.filter(last_at__gte=since - REACH)
             mine = mine.filter(published_at__gte=since)
         stories = stories.filter(Exists(mine))
@@ -108,34 +108,36 @@ class Stories(ReaderView):
             last = _cursor_time(cursor[0])
             stories = stories.filter(Q(last_at__lt=last) | Q(last_at=last, pk__lt=cursor[1]))
         size = page_size(request)
-        found = list(stories.order_by("-last_at", "-pk")[:size])
-        shown = StorySerializer(self._entitled(found), many=True).data
-        return page(request, shown, _story_cursor(found[-1]) if len(found) == size else None)
+        stories_found = list(stories.order_by("-last_at", "-pk")[:size])
+        shown = StorySerializer(self._as_seen_by_reader(stories_found), many=True).data
+        return page(
+            request, shown, _story_cursor(stories_found[-1]) if len(stories_found) == size else None
+        )
 
-    def _entitled(self, stories: list[Story]) -> list[Story]:
-        """With the headline, counts, times and topics that the reader may see: some of a story
-        may be told by sources of others alone."""
+    def _as_seen_by_reader(self, stories: list[Story]) -> list[Story]:
+        """Replace headline, counts, times and topics by those of the items that the reader can
+        see. Stories without visible items are left out."""
         rows = Item.objects.visible_to(self.reader).covering(stories).order_by("pk")
-        seen: dict[int, list[Item]] = {}
+        visible: dict[int, list[Item]] = {}
         columns = ("pk", "story", "source", "title", "copy_of", "topics", "published_at")
-        told = list(rows.only(*columns))
-        settle_copies(told, Item.objects.visible_to(self.reader))
-        for item in told:
-            seen.setdefault(item.story_id or 0, []).append(item)
-        for one in stories:
-            items = seen.get(one.pk, [])
+        articles = list(rows.only(*columns))
+        settle_copies(articles, Item.objects.visible_to(self.reader))
+        for item in articles:
+            visible.setdefault(item.story_id or 0, []).append(item)
+        for story in stories:
+            items = visible.get(story.pk, [])
             if not items:
                 continue
-            lead = next((item for item in items if item.pk == one.lead_id), items[0])
-            one.shown_title = one.title if one.title_pinned else lead.title  # type: ignore[attr-defined]
-            one.item_count = len(items)
-            one.copy_count = sum(item.copy_of is not None for item in items)
-            one.source_count = len({i.source_id for i in items if i.copy_of is None}) or 1
-            one.shown_first = min(item.published_at for item in items)  # type: ignore[attr-defined]
-            one.shown_last = max(item.published_at for item in items)  # type: ignore[attr-defined]
+            lead = next((item for item in items if item.pk == story.lead_id), items[0])
+            story.shown_title = story.title if story.title_pinned else lead.title  # type: ignore[attr-defined]
+            story.item_count = len(items)
+            story.copy_count = sum(item.copy_of is not None for item in items)
+            story.source_count = len({i.source_id for i in items if i.copy_of is None}) or 1
+            story.shown_first = min(item.published_at for item in items)  # type: ignore[attr-defined]
+            story.shown_last = max(item.published_at for item in items)  # type: ignore[attr-defined]
             topics = Counter(topic for item in items for topic in item.topics)
-            one.topics = [topic for topic, _ in topics.most_common(MAX_TOPICS)]
-        return [one for one in stories if one.pk in seen]
+            story.topics = [topic for topic, _ in topics.most_common(MAX_TOPICS)]
+        return [story for story in stories if story.pk in visible]
 
 
 class OneStory(ReaderView):
@@ -145,11 +147,11 @@ class OneStory(ReaderView):
         responses=FullStorySerializer,
     )
     def get(self, request: Request, pk: int) -> Response:
-        shown = or_404(lambda: story_page(self.reader, pk))
-        if isinstance(shown, int):
-            target = shown
-            shown = or_404(lambda: story_page(self.reader, target))
-        return Response(FullStorySerializer(shown).data)
+        story = or_404(lambda: story_page(self.reader, pk))
+        if isinstance(story, int):
+            target = story
+            story = or_404(lambda: story_page(self.reader, target))
+        return Response(FullStorySerializer(story).data)
 
 
 def _story_cursor(story: Story) -> tuple[int, int]:

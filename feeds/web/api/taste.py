@@ -1,4 +1,4 @@
-"""A reader's taste over REST: feedback, topics, and all that the ranking knows."""
+"""REST API of feedback, levels of topics, and what the ranking has learned."""
 
 from django.http import Http404
 from django.urls import path
@@ -78,11 +78,11 @@ class Feedback(ReaderView):
         responses=AnsweredSerializer,
     )
     def post(self, request: Request) -> Response:
-        wanted = validated(FeedbackSerializer(data=request.data))
-        ids = wanted.pop("items")
-        if not wanted:
+        data = validated(FeedbackSerializer(data=request.data))
+        ids = data.pop("items")
+        if not data:
             raise ValidationError("Set opened or less.")
-        changed = set_state(self.reader, ids, **wanted)
+        changed = set_state(self.reader, ids, **data)
         return Response({"changed": changed, "unknown": sorted(set(ids) - set(changed))})
 
 

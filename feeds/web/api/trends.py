@@ -1,4 +1,4 @@
-"""The REST API of trends: those of the reader who asks, and the terms that they follow."""
+"""REST API of trends and followed terms."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ainews_site.infra import db_clock
 from feeds.models import TrendFollow
 from feeds.trends.board import trends_for
 from feeds.trends.follow import FollowError, follow, unfollow
-from feeds.web.api.conditional import unless_same
+from feeds.web.api.conditional import etag_by_content
 from feeds.web.api.pages import page_size
 from feeds.web.api.resource import LIMIT, NO_CONTENT, ReaderView
 
@@ -51,10 +51,10 @@ class Trends(ReaderView):
         parameters=[LIMIT],
         responses=inline_serializer("TrendList", {"results": TrendSerializer(many=True)}),
     )
-    @unless_same
+    @etag_by_content
     def get(self, request: Request) -> Response:
-        found = trends_for(self.reader, db_clock.now(), page_size(request))
-        return Response({"results": TrendSerializer(found, many=True).data})
+        trends = trends_for(self.reader, db_clock.now(), page_size(request))
+        return Response({"results": TrendSerializer(trends, many=True).data})
 
 
 class Follows(ReaderView):
@@ -63,7 +63,7 @@ class Follows(ReaderView):
         summary="Terms that the reader gets alerts for",
         responses=inline_serializer("FollowList", {"results": FollowSerializer(many=True)}),
     )
-    @unless_same
+    @etag_by_content
     def get(self, request: Request) -> Response:
         follows = TrendFollow.objects.filter(user=self.reader)
         return Response({"results": FollowSerializer(follows, many=True).data})
@@ -87,10 +87,10 @@ class Follows(ReaderView):
 class OneFollow(ReaderView):
     @extend_schema(summary="Stop following a term", responses=NO_CONTENT)
     def delete(self, request: Request, pk: int) -> Response:
-        found = TrendFollow.objects.filter(user=self.reader, pk=pk).first()
-        if found is None:
+        followed = TrendFollow.objects.filter(user=self.reader, pk=pk).first()
+        if followed is None:
             raise NotFound("You don't follow this term.")
-        unfollow(self.reader, found.term)
+        unfollow(self.reader, followed.term)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

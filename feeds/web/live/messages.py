@@ -1,18 +1,18 @@
-"""Read what a client sends over a socket, within limits. Pure."""
+"""Parse and rate-limit the messages of websocket clients. Pure."""
 
 import json
 import time
 from typing import Any
 
-LONGEST = 1_024
-"""Characters of one message; a client sends about twenty."""
+MAX_LENGTH = 1_024
+"""Longest message in characters. Our client sends about 20."""
 BURST, PER_SECOND = 20, 1.0
-"""Messages that a client may send at once, and how fast that allowance comes back."""
+"""Size of the token bucket in messages, and its refill rate."""
 HIGHEST_SEQ = 2**62
 
 
 def read_message(text: str) -> dict[str, Any]:
-    """The object that `text` holds; empty for anything else, which is ignored."""
+    """Parse a JSON object. Anything else gives {}, so that it is ignored."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
@@ -21,7 +21,7 @@ def read_message(text: str) -> dict[str, Any]:
 
 
 def read_seq(message: dict[str, Any]) -> int | None:
-    """The ledger number in a message; None unless it is one."""
+    """The `seq` of a message; None unless it is a valid ledger number."""
     seq = message.get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool):
         return None
@@ -29,7 +29,7 @@ def read_seq(message: dict[str, Any]) -> int | None:
 
 
 class Throttle:
-    """A token bucket: whether one more message may come now."""
+    """A token bucket that limits the messages of one client."""
 
     def __init__(self) -> None:
         self._left, self._at = float(BURST), time.monotonic()

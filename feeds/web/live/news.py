@@ -1,5 +1,5 @@
-# ruff: noqa: S608 - all of the SQL is our own, values are parameters
-"""What came after a ledger number, counted for one reader."""
+# ruff: noqa: S608 - the SQL is built from constants, values are parameters
+"""Count the items of a reader's sources that arrived after a ledger number."""
 
 from dataclasses import dataclass
 
@@ -7,30 +7,30 @@ from ainews_site.infra.db_router import reading_connection, signed_lsn
 from feeds.models import Item
 from feeds.models.reading import Subscription
 
-MOST = 1_000
-"""Items that are counted: nobody wants to know how many more there are."""
+MAX_COUNTED = 1_000
+"""Limit of counted items."""
 WINDOW = 20_000
-"""Arrivals that are looked at, of all sources."""
+"""Latest arrivals, of all sources, that are searched for the reader's items."""
 RECENT = 2_000
-"""Arrivals, of all sources, among which the newest of a reader's own is looked for."""
+"""Latest arrivals, of all sources, that are searched for the reader's newest item."""
 STEP = 1_000
-"""Where nothing of their own is among those, readers learn how many arrivals there were to
-this precision. The ledger counts the private sources of others too."""
+"""Rounding of ledger numbers that are not of the reader's own items. The ledger includes private
+sources of others, and exact numbers would reveal their activity."""
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """`seq` is the newest ledger number of the reader's sources; `items` and `stories` are what
-    came since, or, where it `has_more`, the least that came.
+    """New items of a reader.
 
-    `position` is how far the primary had come: the page that takes the news in hands it
-    on, and is not read from a replica that lacks them. Empty without replicas.
+    `seq` is the newest ledger number of their sources. `items` and `stories` are counts; if
+    `has_more`, they are lower bounds. `lsn` is the signed LSN of the primary, "" without
+    replicas: a page sends it with its next request, so that no lagging replica answers it.
     """
 
     seq: int
     items: int
     stories: int
-    position: str = ""
+    lsn: str = ""
     has_more: bool = False
 
     def as_event(self) -> dict[str, int | str]:
@@ -41,25 +41,27 @@ class News:
             "stories": self.stories,
         }
         event |= {"more": True} if self.has_more else {}
-        return event | ({"position": self.position} if self.position else {})
+        return event | ({"position": self.lsn} if self.lsn else {})
 
 
 def reader_seq(user_id: int) -> int:
-    """The newest ledger number that this reader may know of: see `_newest`."""
+    """The newest ledger number that this reader may know, see `_newest`."""
     return _newest(user_id)[0]
 
 
 def news_since(user_id: int, seq: int) -> News:
-    """Items beyond `seq` of the sources that this reader subscribes to: `MOST` of them at most,
-    and of the last `WINDOW` arrivals alone, as a client may say any `seq`."""
+    """Count the items after `seq` of the reader's sources.
+
+    Counts at most MOST items among the last WINDOW arrivals, because clients may send any `seq`.
+    """
     newest, latest = _newest(user_id)
     start = max(seq, _rounded(latest - WINDOW))
     mine = Subscription.objects.filter(user_id=user_id).values("source")
     arrived = Item.objects.filter(seq__gt=start, seq__lte=latest, source__in=mine).order_by()
-    stories = list(arrived.values_list("story", flat=True)[: MOST + 1])
-    has_more = start > seq or len(stories) > MOST
-    counted = stories[:MOST]
-    # The position comes last: what was counted lies before it.
+    stories = list(arrived.values_list("story", flat=True)[: MAX_COUNTED + 1])
+    has_more = start > seq or len(stories) > MAX_COUNTED
+    counted = stories[:MAX_COUNTED]
+    # The LSN is read last, so that it includes everything that was counted.
     return News(newest, len(counted), len({*counted} - {None}), signed_lsn(), has_more)
 
 
@@ -68,14 +70,14 @@ def _rounded(seq: int) -> int:
 
 
 def _newest(user_id: int) -> tuple[int, int]:
-    """The newest ledger number of the reader's sources, and of all.
+    """Return the newest ledger numbers of the reader's sources and of all sources.
 
-    Where none of theirs is among the last arrivals, the first number is that of an older one: it
-    stands for the same set of items. So it does not tell when a source of others has news.
+    If none of the reader's items is among the RECENT arrivals, the first number is a rounded lower
+    bound of these arrivals, which stands for the same set of items.
     """
     newest = "(SELECT COALESCE(max(seq), 0) AS seq FROM feeds_itemkey)"
     start = f"(newest.seq - {RECENT}) / {STEP} * {STEP}"
-    # The + keeps a planner from reading all keys of each source.
+    # The unary + stops the planner from using the index on source_id.
     own = (
         f"SELECT k.seq FROM feeds_itemkey k WHERE k.seq > {start} AND +k.source_id IN"
         " (SELECT source_id FROM feeds_subscription WHERE user_id = %s)"

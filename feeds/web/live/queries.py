@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
 THREADS = 4
-"""Each holds a database connection while it runs a query."""
+"""Number of threads. Each uses a database connection while it runs a query."""
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -22,8 +22,8 @@ _threads = ThreadPoolExecutor(THREADS, "live")
 async def in_thread(
     query: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Result:
-    """The result of `query`. Its thread's connection is given back afterwards, as after a
-    request: a broken one is not used again."""
+    """Run `query` in one of the threads and return its result. The connection is closed as after
+    a request, so that a broken one is not used again."""
 
     def run() -> Result:
         close_old_connections()

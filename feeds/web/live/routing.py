@@ -1,4 +1,4 @@
-"""Addresses of the live socket."""
+"""The websocket route of live updates."""
 
 from typing import Any
 

@@ -21,7 +21,7 @@ from accounts.models import User
 from feeds.web.live.queries import in_thread
 
 PAUSE = 2.0
-"""Seconds between two checks; a socket ends within five after its session did."""
+"""Seconds between two checks. A socket closes within five seconds after its session ended."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,25 +45,25 @@ class OpenSession:
         return constant_time_compare(self.auth_hash, user.get_session_auth_hash())
 
 
-def ended(sessions: Collection[OpenSession]) -> list[OpenSession]:
-    """Those of `sessions` that no request would be let in with any more."""
+def find_ended(sessions: Collection[OpenSession]) -> list[OpenSession]:
+    """Return the sessions that are no longer valid for requests."""
     ids = {session.user_id for session in sessions}
     users = User.objects.filter(pk__in=ids, is_active=True).only("password").in_bulk()
     store = import_module(settings.SESSION_ENGINE).SessionStore.get_model_class()
-    kept = store.objects.filter(session_key__in={session.key for session in sessions})
-    keys = set(kept.filter(expire_date__gt=timezone.now()).values_list("session_key", flat=True))
-    return [one for one in sessions if not one.is_valid(users.get(one.user_id), keys)]
+    rows = store.objects.filter(session_key__in={session.key for session in sessions})
+    keys = set(rows.filter(expire_date__gt=timezone.now()).values_list("session_key", flat=True))
+    return [s for s in sessions if not s.is_valid(users.get(s.user_id), keys)]
 
 
 class SessionWatcher:
-    """Calls `end` of each watched session that has ended."""
+    """Checks all watched sessions, and calls their `end` functions when they have ended."""
 
     def __init__(self) -> None:
         self._ends: dict[OpenSession, Callable[[], Awaitable[None]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def count(self, user_id: int) -> int:
-        """How many sockets this reader has open in this process."""
+        """The number of open sockets of a reader in this process."""
         return sum(session.user_id == user_id for session in self._ends)
 
     @contextmanager
@@ -77,18 +77,18 @@ class SessionWatcher:
             self._ends.pop(session, None)
 
     async def _run(self) -> None:
-        """Until the last session is gone."""
+        """Check the sessions until none is left."""
         while self._ends:
             await asyncio.sleep(PAUSE)
             try:
                 await self._check()
-            except Error as error:  # a database that is away sends no news either
+            except Error as error:  # sockets get no news either while the database is down
                 logger.warning("session_check_failed reason=%s", error)
             except Exception:
                 logger.exception("session_check_failed")
 
     async def _check(self) -> None:
-        for session in await in_thread(ended, tuple(self._ends)):
+        for session in await in_thread(find_ended, tuple(self._ends)):
             if end := self._ends.pop(session, None):
                 await end()
 

@@ -1,4 +1,4 @@
-"""The base of all sockets: for signed-in readers, as long as they are, and within limits."""
+"""The base class of all websockets. They need a signed-in reader and have limits."""
 
 import asyncio
 import json
@@ -9,35 +9,39 @@ from typing import Any
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error
 
-from feeds.web.live.messages import LONGEST, Throttle, read_message
+from feeds.web.live.messages import MAX_LENGTH, Throttle, read_message
 from feeds.web.live.sessions import OpenSession, session_watcher
 
 MAX_SOCKETS = 50
-"""Of one reader in one web process: as many tabs as anybody has open."""
+"""Open sockets of one reader per web process."""
 SIGNED_OUT, TOO_MANY = 4401, 4429
 BAD_DATA, TOO_BIG, FAILED, TRY_LATER = 4400, 4413, 4500, 4503
-"""Close codes after the statuses of HTTP: daphne lets an application use those from 3000 on."""
+"""Close codes: 4000 plus the HTTP status. Applications may use codes from 3000 on."""
 
 logger = logging.getLogger(__name__)
 
 
 class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """A subclass implements `serve`, which runs until the client leaves; the socket closes when
-    it returns. `receive_message` gets the objects that the client sends."""
+    """A websocket of a reader.
+
+    A subclass implements `serve`, which runs until the client disconnects; when it returns, the
+    socket is closed. `receive_message` is called with each JSON object that the client sends.
+    """
 
     channel_layer_alias = ""
-    """None: one watcher a process listens for all, and a Redis that goes ends no socket."""
+    """No channel layer: one watcher per process listens for all sockets, so that they survive a
+    failure of Redis."""
     task: asyncio.Task[None] | None = None
     is_over = False
 
     async def prepare(self) -> None:
-        """Query what must be known before the socket is accepted."""
+        """Run queries before the socket is accepted. The default does nothing."""
 
     async def serve(self) -> None:
         raise NotImplementedError
 
     async def receive_message(self, message: dict[str, Any]) -> None:
-        """Nothing is expected from the client by default."""
+        """Handle a message of the client. The default ignores it."""
 
     async def connect(self) -> None:
         user = self.scope["user"]
@@ -60,8 +64,8 @@ class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self._stop()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Channels visits the one thread of all sockets before each message. Reading one needs
-        no database, so a client that floods its socket delays nobody."""
+        """Handle client messages directly. Channels would use the shared database thread for each
+        message, so a client that floods its socket would delay all others."""
         if message["type"] == "websocket.receive":
             await self.websocket_receive(message)
         else:
@@ -72,7 +76,7 @@ class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         if text_data is None:
             await self.end(BAD_DATA)
-        elif len(text_data) > LONGEST:
+        elif len(text_data) > MAX_LENGTH:
             await self.end(TOO_BIG)
         elif not self.throttle.allows():
             await self.end(TOO_MANY)
@@ -84,14 +88,14 @@ class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.send(text_data=json.dumps(event))
 
     async def end(self, code: int | None = None) -> None:
-        """Close the socket from this side; nothing is read or sent any more."""
+        """Close the socket. Messages are ignored from now on."""
         if not self.is_over:
             self.is_over = True
             await self._stop()
             await self.close(code=code)
 
     async def _run(self, session: OpenSession) -> None:
-        """An error must not leave a socket open that tells nothing: its client opens another."""
+        """Run `serve`, and close the socket after an error so that the client reconnects."""
         code = None
         with session_watcher.watch(session, lambda: self.end(SIGNED_OUT)):
             try:

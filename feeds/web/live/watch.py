@@ -1,10 +1,9 @@
-"""One watcher a web process: knows of new items soon, while somebody listens.
+"""The watcher of a web process: detects new items and wakes the sockets.
 
-The worker's events wake it where there is a Redis. Without one, or while it is away, it asks
-the database each second: SQLite's `data_version` changes when another process commits, and
-costs no disk; only then is the ledger asked. Other databases are asked for the ledger's newest
-number. What came is counted from what each reader saw last, so whoever wakes it, and however
-often, nothing is told twice or left out.
+With Redis, events of the worker wake it. Without Redis, or while it is down, the watcher polls the
+database each second. On SQLite it polls `PRAGMA data_version`, which changes when another process
+commits and needs no disk access, and queries the ledger only then. Sockets count from the seq that
+their client has seen, so extra or missing wake-ups neither repeat nor lose items.
 """
 
 import asyncio
@@ -27,15 +26,15 @@ from feeds.trends.alerts import latest_alert
 
 PAUSE = 1.0
 SAFETY = 15.0
-"""Seconds after which it asks all the same: an event may be lost with a Redis that restarts."""
+"""Seconds after which the ledger is queried without an event, which a restart of Redis may lose."""
 RETRY = 5.0
-"""Seconds before it listens again after that broke off."""
+"""Seconds before it connects to Redis again after a failure."""
 
 logger = logging.getLogger(__name__)
 
 
 class Watcher:
-    """Wakes its listeners, one event each, when the ledger or the alerts have grown."""
+    """Sets the events of all listeners when there are new items or alerts."""
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Event] = set()
@@ -45,7 +44,7 @@ class Watcher:
 
     @contextmanager
     def listen(self, event: asyncio.Event | None = None) -> Iterator[asyncio.Event]:
-        """An event that is set at each change; the watching ends with the last listener."""
+        """Register an event that is set at each change. Watching ends with the last listener."""
         event = event or asyncio.Event()
         self._listeners.add(event)
         if self._task is None or self._task.done():
@@ -63,50 +62,50 @@ class Watcher:
         while True:
             if settings.REDIS_URL and time.monotonic() >= retry_at:
                 if not await sync_to_async(circuit.current_problem)():
-                    await self._hear()
+                    await self._listen_to_redis()
                 retry_at = time.monotonic() + RETRY
-            await self._look(self._has_changed)
+            await self._notify_if(self._has_changed)
             await asyncio.sleep(PAUSE)
 
-    async def _hear(self) -> None:
-        """Look at each event, until Redis goes."""
+    async def _listen_to_redis(self) -> None:
+        """Check at each event of the worker, until Redis fails."""
         layer, channel = get_channel_layer(), f"watcher.{uuid4().hex}"
-        hearing: asyncio.Task[Any] | None = None
+        receiving: asyncio.Task[Any] | None = None
         try:
             while not circuit.problem:
-                # Each time, as one that restarts forgets who listens.
+                # Subscribe each time, because a restarted Redis has lost the subscription.
                 await layer.group_add(GROUP, channel)
-                await self._look(self._has_grown)
-                hearing = hearing or asyncio.create_task(layer.receive(channel))
-                await asyncio.wait({hearing}, timeout=SAFETY)
-                if hearing.done():
-                    hearing.result()
-                    hearing = None
-        except Exception as error:  # noqa: BLE001 - whatever it is, the database is asked then
+                await self._notify_if(self._has_grown)
+                receiving = receiving or asyncio.create_task(layer.receive(channel))
+                await asyncio.wait({receiving}, timeout=SAFETY)
+                if receiving.done():
+                    receiving.result()
+                    receiving = None
+        except Exception as error:  # noqa: BLE001 - after any error the database is polled
             logger.info("live_events_lost reason=%s", error)
         finally:
-            await self._hear_no_more(layer, channel, hearing)
+            await self._stop_listening(layer, channel, receiving)
 
-    async def _hear_no_more(self, layer: Any, channel: str, hearing: Any) -> None:
-        if hearing is not None:
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
-        with suppress(Exception):  # if it cannot be told, it forgets by itself
+    async def _stop_listening(self, layer: Any, channel: str, receiving: Any) -> None:
+        if receiving is not None:
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
+        with suppress(Exception):  # otherwise the subscription expires by itself
             await asyncio.wait_for(layer.group_discard(GROUP, channel), PAUSE)
 
-    async def _look(self, is_new: Callable[[], bool]) -> None:
+    async def _notify_if(self, is_new: Callable[[], bool]) -> None:
         try:
             if await sync_to_async(is_new)():
                 for event in self._listeners:
                     event.set()
-        except Error:  # a database that is away for a moment comes back, its connection does not
-            await sync_to_async(self._give_up)()
-        except Exception:  # nobody would watch any more
+        except Error:  # the connection is broken even if the database comes back
+            await sync_to_async(self._reset_connection)()
+        except Exception:  # the task must go on
             logger.exception("live_look_failed")
 
-    def _give_up(self) -> None:
-        self._version = None  # what came meanwhile is looked for at the next try
-        connection.close()  # of this thread: `connection` is another one in each
+    def _reset_connection(self) -> None:
+        self._version = None  # so that the next try queries the ledger
+        connection.close()  # the connection of this thread
 
     def _has_changed(self) -> bool:
         is_still = connection.vendor == "sqlite" and not self._version_changed()
@@ -120,8 +119,7 @@ class Watcher:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA data_version")
             row = cursor.fetchone()
-        # The number says something only beside an earlier one of the same connection, and
-        # Channels closes that of this thread now and then.
+        # Values are comparable only within one connection, and Channels closes connections.
         before, self._version = self._version, (connection.connection, int(row[0]))
         return self._version != before
 

@@ -1,4 +1,4 @@
-"""What the reading pages share: filters from the address, chips, the rail of sources."""
+"""What the reading pages share: filters from the query string, and the list of sources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from feeds.web.live.news import reader_seq
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One choice of a filter: where it leads and whether it is on."""
+    """A filter link: its label, query string, whether it is selected, and a count."""
 
     label: str
     query: str
@@ -30,14 +30,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A folder of the rail with its sources."""
+    """A folder of the sidebar with its sources. `folder` is None for sources without a folder."""
 
     folder: Link | None
     sources: tuple[Link, ...]
 
 
 def read_filters(request: HttpRequest) -> Filters:
-    """What the address asks for; nonsense in it narrows nothing."""
+    """Read the filters from the query string. Invalid values are ignored."""
     get = request.GET
     topic = get.get("topic", "")
     return Filters(
@@ -54,12 +54,12 @@ def read_number(text: str | None) -> int | None:
 
 
 def can_mark_all(filters: Filters) -> bool:
-    """A mark is a source's: what is shown by topic, or because it is saved, has none."""
+    """Whether "mark all read" applies: it works by source, so not for topics and saved items."""
     return not (filters.topic or filters.saved)
 
 
 def query_of(filters: Filters, **changes: object) -> str:
-    """The filters as the query of an address, `?` included; empty for none."""
+    """The query string of the filters with `changes`, starting with "?"."""
     values: dict[str, object] = {
         "folder": filters.folder_id,
         "source": filters.source_id,
@@ -72,16 +72,16 @@ def query_of(filters: Filters, **changes: object) -> str:
 
 
 def rail_groups(user: User, filters: Filters) -> list[Group]:
-    """The reader's folders and sources with what is unread, for the rail of the river."""
+    """The reader's folders and sources with unread counts, for the sidebar of the river."""
     followed = followed_sources(user)
     unread = unread_counts(user)
     names = dict(Folder.objects.filter(user=user).order_by("name").values_list("pk", "name"))
     groups = []
     for folder_id, name in [*names.items(), (None, "")]:
-        inside = [one for one in followed.values() if one.folder_id == folder_id]
+        inside = [source for source in followed.values() if source.folder_id == folder_id]
         if not inside:
             continue
-        links = tuple(_source_link(one, unread, filters) for one in _sorted(inside))
+        links = tuple(_source_link(source, unread, filters) for source in _sorted(inside))
         total = sum(link.count for link in links)
         folder = folder_id and Link(
             name,
@@ -94,27 +94,27 @@ def rail_groups(user: User, filters: Filters) -> list[Group]:
 
 
 def _sorted(followed: Sequence[Followed]) -> list[Followed]:
-    return sorted(followed, key=lambda one: one.title.lower())
+    return sorted(followed, key=lambda source: source.title.lower())
 
 
-def _source_link(one: Followed, unread: dict[int, int], filters: Filters) -> Link:
-    query = query_of(Filters(unread=filters.unread), source=one.source_id)
-    is_on = filters.source_id == one.source_id
-    return Link(one.title, query, is_on, unread.get(one.source_id, 0))
+def _source_link(source: Followed, unread: dict[int, int], filters: Filters) -> Link:
+    query = query_of(Filters(unread=filters.unread), source=source.source_id)
+    is_on = filters.source_id == source.source_id
+    return Link(source.title, query, is_on, unread.get(source.source_id, 0))
 
 
-def sources_meant(user: User, filters: Filters) -> list[int] | None:
-    """The ids of the sources that the filters leave; None for all."""
+def selected_sources(user: User, filters: Filters) -> list[int] | None:
+    """The ids of the sources that the filters select; None for all."""
     if filters.source_id is None and filters.folder_id is None:
         return None
     return list(followed_sources(user, folder_id=filters.folder_id, source_id=filters.source_id))
 
 
 def heading(user: User, filters: Filters, default: str) -> str:
-    """What the list shows, in words."""
+    """The heading of a filtered list."""
     if filters.source_id is not None:
         followed = followed_sources(user, source_id=filters.source_id)
-        return next((one.title for one in followed.values()), default)
+        return next((source.title for source in followed.values()), default)
     if filters.folder_id is not None and folders_below(user, filters.folder_id):
         return Folder.objects.get(pk=filters.folder_id).name
     if filters.saved:
@@ -123,12 +123,12 @@ def heading(user: User, filters: Filters, default: str) -> str:
 
 
 def page_seq(user: User) -> int:
-    """The newest arrival that a reader's page knows of: what comes later is new to it."""
+    """The newest seq that a page includes. Later items are new to the page."""
     return reader_seq(user.pk)
 
 
 def back(request: HttpRequest, default: str) -> HttpResponseRedirect:
-    """To the page that the form names, if it is ours."""
+    """Redirect to the page that the form names as `next`, if it is on this site."""
     target = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
         target = default
@@ -140,5 +140,5 @@ def is_htmx(request: HttpRequest) -> bool:
 
 
 def not_found(request: HttpRequest, pk: int) -> HttpResponse:
-    """The page of what has no such id here; what was archived says so."""
+    """The 404 page for an id. It says if the item was archived."""
     return render(request, "404.html", {"missing": why_missing(pk)}, status=404)

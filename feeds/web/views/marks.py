@@ -1,4 +1,4 @@
-"""What readers do with items and stories; works as a plain form and by htmx."""
+"""Forms that mark items and stories. They work with and without htmx."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -19,7 +19,7 @@ from feeds.web.views.common import (
     query_of,
     read_filters,
     read_number,
-    sources_meant,
+    selected_sources,
 )
 
 _STATES = ("read", "saved", "hidden", "less")
@@ -28,16 +28,16 @@ _STATES = ("read", "saved", "hidden", "less")
 @login_required
 @require_POST
 def item_state(request: ReaderRequest, pk: int) -> HttpResponse:
-    """Set `read`, `saved` or `hidden` to 1 or 0. By htmx, the item's buttons come back."""
+    """Set `read`, `saved` or `hidden` of an item to 1 or 0. htmx gets the item's new buttons."""
     if not set_state(request.user, [pk], **_wanted(request)):
         raise Http404("Item not found.")
     if not is_htmx(request):
         return back(request, reverse("river"))
     try:
         item = get_item(request.user, pk)
-    except Item.DoesNotExist:  # not saved any more, and its source is not followed
+    except Item.DoesNotExist:  # it was unsaved, and its source is no longer followed
         return HttpResponse()
-    # The form leads back to the page that it stands on, not to this address.
+    # The new form must lead back to the page that shows it, not to this URL.
     context = {"item": item, "next": request.POST.get("next", "")}
     return render(request, "feeds/actions.html", context)
 
@@ -45,8 +45,10 @@ def item_state(request: ReaderRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
-    """The same for all that the reader sees of a story; saved is its lead alone, and what tells
-    of their taste. `less` asks for less like it."""
+    """Set the marks of all visible items of a story. `less` means "less like this".
+
+    Saving concerns the lead only, and only the lead's mark counts for the reader's taste.
+    """
     story = Story.objects.filter(pk__in=[pk] if pk < 1 << 63 else []).first()
     items = Item.objects.visible_to(request.user).filter(story=story).exclude(story=None)
     ids = list(items.order_by("pk").values_list("pk", flat=True))
@@ -54,7 +56,7 @@ def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
         raise Http404("Story not found.")
     lead = story.lead_id if story.lead_id in ids else ids[0]
     if "less" in request.POST:
-        return _less(request, story, lead or ids[0], ids)
+        return _dislike(request, story, lead or ids[0], ids)
     wanted = _wanted(request)
     if wanted.get("saved"):
         set_state(request.user, [lead or ids[0]], saved=True)
@@ -65,8 +67,8 @@ def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
     return HttpResponse(status=204) if is_htmx(request) else back(request, reverse("stories"))
 
 
-def _less(request: ReaderRequest, story: Story, lead: int, ids: list[int]) -> HttpResponse:
-    """Less like this, or not any more. By htmx, what takes the row's place comes back."""
+def _dislike(request: ReaderRequest, story: Story, lead: int, ids: list[int]) -> HttpResponse:
+    """Set or undo "less like this". htmx gets the fragment that replaces the story's row."""
     wanted = request.POST["less"] == "1"
     dislike_story(request.user, lead, ids, wanted)
     if not is_htmx(request):
@@ -89,12 +91,12 @@ def _wanted(request: ReaderRequest) -> dict[str, bool]:
 @login_required
 @require_POST
 def mark_read(request: ReaderRequest) -> HttpResponse:
-    """Everything that the page showed, or would have further down; can be taken back."""
+    """Mark everything as read that the list had when the page was loaded. Can be undone."""
     filters = read_filters(request)
     if not can_mark_all(filters):
         return HttpResponseBadRequest("Only sources and folders can be marked as read.")
     upto = read_number(request.POST.get("seq")) or 0
-    undo = mark_all_read(request.user, sources_meant(request.user, filters), upto)
+    undo = mark_all_read(request.user, selected_sources(request.user, filters), upto)
     return redirect(reverse("river") + query_of(filters, undo=undo.pk))
 
 

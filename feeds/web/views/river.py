@@ -1,4 +1,4 @@
-"""The river: every item, newest first; and one item to read."""
+"""The page of the river (all items, newest first) and the page of one item."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -49,9 +49,9 @@ def river_page(request: ReaderRequest) -> HttpResponse:
 
 
 def _chips(filters: Filters) -> list[Link]:
-    neither = not (filters.unread or filters.saved)
+    is_unfiltered = not (filters.unread or filters.saved)
     return [
-        Link("All", query_of(filters, unread=0, saved=0), neither),
+        Link("All", query_of(filters, unread=0, saved=0), is_unfiltered),
         Link("Unread", query_of(filters, unread=1, saved=0), filters.unread),
         Link("Saved", query_of(filters, unread=0, saved=1), filters.saved),
     ]
@@ -65,17 +65,17 @@ def _undo(request: ReaderRequest) -> MarkUndo | None:
 @login_required
 @require_safe
 def item(request: ReaderRequest, pk: int) -> HttpResponse:
-    """Opening an item reads it. Where that cannot be written now, it is shown all the same."""
+    """Show an item and mark it as read. It is shown even if the mark cannot be written."""
     try:
-        found = get_item(request.user, pk)
+        shown_item = get_item(request.user, pk)
     except Item.DoesNotExist:
         return not_found(request, pk)
-    is_seen = found.is_read and found.is_opened  # type: ignore[attr-defined]
+    is_seen = shown_item.is_read and shown_item.is_opened  # type: ignore[attr-defined]
     if request.method == "GET" and not is_seen:
         is_marked = try_to_write(
             lambda: set_state(request.user, [pk], read=True, opened=True),
             key=("opened", request.user.pk, pk),
         )
-        found.is_read = is_marked or found.is_read  # type: ignore[attr-defined]
+        shown_item.is_read = is_marked or shown_item.is_read  # type: ignore[attr-defined]
     newer, older = neighbours(request.user, pk)
-    return render(request, "feeds/item.html", {"item": found, "newer": newer, "older": older})
+    return render(request, "feeds/item.html", {"item": shown_item, "newer": newer, "older": older})

@@ -1,4 +1,4 @@
-"""The pages on which a reader adds, watches and arranges their sources."""
+"""The pages of sources: list, add, detail with actions, OPML import and export."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,19 +35,19 @@ from feeds.sources.subscriptions import (
 
 LOG_LINES = 50
 SOONEST_AGAIN = timedelta(minutes=1)
-"""Nobody may make us knock at a publisher's door more often than that."""
+"""Least time between two fetches of a source on request, to protect publishers."""
 FETCH_WAIT = timedelta(minutes=2)
-"""How long after a source became due its page expects the fetch and updates itself."""
+"""How long the page of a due source reloads itself to show the result of the fetch."""
 PATH = " / "
 PAGE = 200
 MAX_REPORTED = 200
-"""Lines of each kind that the report of an import shows."""
+"""Lines that the report of an import shows, for each kind of result."""
 MAX_OF_CATALOGUE = 1_000
 Status = Source.Status
 
 
 class SettingsForm(forms.Form):
-    """What a reader may set for themselves alone."""
+    """The settings of a subscription, which concern one reader only."""
 
     title = forms.CharField(label="Custom name", required=False, max_length=300)
     folder_path = forms.CharField(
@@ -61,7 +61,7 @@ class SettingsForm(forms.Form):
 @login_required
 @require_safe
 def sources(request: ReaderRequest) -> HttpResponse:
-    """All that this reader follows, and what else the catalogue has."""
+    """List the sources that the reader follows, and other public sources."""
     paths = folder_paths(request.user)
     followed = Subscription.objects.filter(user=request.user)
     paginator = Paginator(_in_order(followed, paths), PAGE)
@@ -70,7 +70,7 @@ def sources(request: ReaderRequest) -> HttpResponse:
     others = Source.objects.filter(is_public=True).exclude(subscriptions__user=request.user)
     bad = Q(source__status=Status.GONE) | Q(source__status=Status.ACTIVE, source__failures__gt=0)
     context = {
-        "rows": [(one, paths.get(one.folder_id or 0, "")) for one in map(by_pk.get, shown) if one],
+        "rows": [(row, paths.get(row.folder_id or 0, "")) for row in map(by_pk.get, shown) if row],
         "shown": shown,
         "others": others.order_by("pack", "title")[:MAX_OF_CATALOGUE],
         "failing": followed.filter(bad).count(),
@@ -79,7 +79,7 @@ def sources(request: ReaderRequest) -> HttpResponse:
 
 
 def _in_order(followed: QuerySet[Subscription], paths: dict[int, str]) -> list[int]:
-    """The ids of subscriptions by folder and name."""
+    """The ids of subscriptions, sorted by folder and name."""
     columns = ("pk", "folder_id", "title", "source__title", "source__url")
     named = [
         (paths.get(folder or 0, "").lower(), (own or title or url).lower(), pk)
@@ -91,10 +91,10 @@ def _in_order(followed: QuerySet[Subscription], paths: dict[int, str]) -> list[i
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def source_add(request: ReaderRequest) -> HttpResponse:
-    """Paste an address, look at what is there, confirm."""
+    """Add a source in two steps: enter a URL, then choose one of the feeds found there."""
     url = request.POST.get("url", "")
     if request.method == "POST" and request.POST.get("step") == "confirm":
-        return _follow_found(request, url)
+        return _add_confirmed(request, url)
     context: dict[str, object] = {
         "url": url or request.GET.get("url", ""),
         "folders": _folder_names(request.user),
@@ -102,15 +102,16 @@ def source_add(request: ReaderRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             with one_at_a_time(request.user):
-                found = discover(url)
+                discovered = discover(url)
         except FeedError as error:
             return render(request, "sources/add.html", context | {"error": str(error)})
-        followed = _followed_by_url(request.user, [one.url for one in found.candidates])
-        context["found"] = [(one, followed.get(one.url)) for one in found.candidates]
+        feeds = discovered.candidates
+        followed = _followed_by_url(request.user, [feed.url for feed in feeds])
+        context["found"] = [(feed, followed.get(feed.url)) for feed in feeds]
     return render(request, "sources/add.html", context)
 
 
-def _follow_found(request: ReaderRequest, url: str) -> HttpResponse:
+def _add_confirmed(request: ReaderRequest, url: str) -> HttpResponse:
     try:
         folder = folder_at(request.user, request.POST.get("folder", ""))
         source = add_source(complete_address(url), user=request.user, folder=folder)
@@ -124,34 +125,34 @@ def _follow_found(request: ReaderRequest, url: str) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def source(request: ReaderRequest, pk: int) -> HttpResponse:
-    """One source: its health, its fetch log, what the reader may do; a POST does it."""
-    found = get_object_or_404(Source.objects.visible_to(request.user), pk=pk)
+    """Show a source with its health and fetch log. A POST runs one of _ACTIONS."""
+    source = get_object_or_404(Source.objects.visible_to(request.user), pk=pk)
     if request.method == "POST":
-        return _act(request, found)
-    return _detail(request, found)
+        return _run_action(request, source)
+    return _detail(request, source)
 
 
 def _detail(
-    request: ReaderRequest, found: Source, form: SettingsForm | None = None
+    request: ReaderRequest, source: Source, form: SettingsForm | None = None
 ) -> HttpResponse:
-    subscription = Subscription.objects.filter(user=request.user, source=found).first()
+    subscription = Subscription.objects.filter(user=request.user, source=source).first()
     context = {
-        "source": found,
+        "source": source,
         "subscription": subscription,
         "form": form or SettingsForm(initial=_settings_of(subscription)),
         "folders": _folder_names(request.user),
-        "may_manage": may_manage(request.user, found),
-        "is_fetching": _is_fetching(found, db_clock.now()),
-        "fetches": found.fetches.order_by("-id")[:LOG_LINES],
-        "items": found.items.newest_first().only("id", "title", "published_at", "source")[:10],
+        "may_manage": may_manage(request.user, source),
+        "is_fetching": _is_fetching(source, db_clock.now()),
+        "fetches": source.fetches.order_by("-id")[:LOG_LINES],
+        "items": source.items.newest_first().only("id", "title", "published_at", "source")[:10],
     }
     return render(request, "sources/detail.html", context, status=422 if form else 200)
 
 
-def _is_fetching(found: Source, now: datetime) -> bool:
-    """Whether a worker should be polling the source now. Without one the page stops asking."""
-    is_due = now - FETCH_WAIT < found.next_poll_at <= now
-    return found.status == Status.ACTIVE and is_due
+def _is_fetching(source: Source, now: datetime) -> bool:
+    """Whether a worker should be fetching the source now. The page reloads itself only then."""
+    is_due = now - FETCH_WAIT < source.next_poll_at <= now
+    return source.status == Status.ACTIVE and is_due
 
 
 def _settings_of(subscription: Subscription | None) -> dict[str, str]:
@@ -161,26 +162,27 @@ def _settings_of(subscription: Subscription | None) -> dict[str, str]:
     return {"title": subscription.title, "folder_path": paths.get(subscription.folder_id or 0, "")}
 
 
-def may_manage(user: User, found: Source) -> bool:
-    """A source is shared: only staff, or who alone follows it, change it for everyone."""
+def may_manage(user: User, source: Source) -> bool:
+    """Whether the user may change the source for all readers: staff, and the only follower of a
+    private source."""
     if user.is_staff:
         return True
-    readers = found.subscriptions.values_list("user_id", flat=True)[:2]
-    return not found.is_public and list(readers) == [user.pk]
+    readers = source.subscriptions.values_list("user_id", flat=True)[:2]
+    return not source.is_public and list(readers) == [user.pk]
 
 
-def _act(request: ReaderRequest, found: Source) -> HttpResponse:
+def _run_action(request: ReaderRequest, source: Source) -> HttpResponse:
     action = _ACTIONS.get(request.POST.get("action", ""))
     if action is None:
         raise Http404("Unknown action.")
-    return action(request, found)
+    return action(request, source)
 
 
-def _save_settings(request: ReaderRequest, found: Source) -> HttpResponse:
-    subscription = get_object_or_404(Subscription, user=request.user, source=found)
+def _save_settings(request: ReaderRequest, source: Source) -> HttpResponse:
+    subscription = get_object_or_404(Subscription, user=request.user, source=source)
     form = SettingsForm(request.POST)
     if not form.is_valid():
-        return _detail(request, found, form)
+        return _detail(request, source, form)
     try:
         with transaction.atomic():
             subscription.folder = folder_at(request.user, form.cleaned_data["folder_path"])
@@ -189,60 +191,60 @@ def _save_settings(request: ReaderRequest, found: Source) -> HttpResponse:
             request.user.bump_cache_version()
     except FeedError as error:
         form.add_error("folder_path", str(error))
-        return _detail(request, found, form)
-    return _say(request, found, "Saved.")
+        return _detail(request, source, form)
+    return _show_message(request, source, "Saved.")
 
 
-def _fetch_now(request: ReaderRequest, found: Source) -> HttpResponse:
-    """Make it due; the worker takes it within seconds, under all the usual manners."""
-    get_object_or_404(Subscription, user=request.user, source=found)
+def _fetch_now(request: ReaderRequest, source: Source) -> HttpResponse:
+    """Make the source due, so that a worker fetches it within seconds, with the usual limits."""
+    get_object_or_404(Subscription, user=request.user, source=source)
     now = db_clock.now()
-    if found.status != Status.ACTIVE:
-        return _say(request, found, f"This source is {found.status}. Resume it first.")
-    if found.last_fetched_at and now - found.last_fetched_at < SOONEST_AGAIN:
-        return _say(request, found, "This source was fetched less than a minute ago.")
-    Source.objects.filter(pk=found.pk, next_poll_at__gt=now).update(next_poll_at=now)
-    return redirect("source", pk=found.pk)
+    if source.status != Status.ACTIVE:
+        return _show_message(request, source, f"This source is {source.status}. Resume it first.")
+    if source.last_fetched_at and now - source.last_fetched_at < SOONEST_AGAIN:
+        return _show_message(request, source, "This source was fetched less than a minute ago.")
+    Source.objects.filter(pk=source.pk, next_poll_at__gt=now).update(next_poll_at=now)
+    return redirect("source", pk=source.pk)
 
 
-def _pause(request: ReaderRequest, found: Source) -> HttpResponse:
-    _change_for_all(request.user, found, status=Status.PAUSED)
-    return _say(request, found, "Paused.")
+def _pause(request: ReaderRequest, source: Source) -> HttpResponse:
+    _change_for_all(request.user, source, status=Status.PAUSED)
+    return _show_message(request, source, "Paused.")
 
 
-def _resume(request: ReaderRequest, found: Source) -> HttpResponse:
-    _change_for_all(request.user, found, status=Status.ACTIVE, next_poll_at=db_clock.now())
-    return _say(request, found, "Resumed.")
+def _resume(request: ReaderRequest, source: Source) -> HttpResponse:
+    _change_for_all(request.user, source, status=Status.ACTIVE, next_poll_at=db_clock.now())
+    return _show_message(request, source, "Resumed.")
 
 
-def _full_text_on(request: ReaderRequest, found: Source) -> HttpResponse:
-    _change_for_all(request.user, found, full_text=True)
-    return _say(request, found, "Full text is on for new articles.")
+def _full_text_on(request: ReaderRequest, source: Source) -> HttpResponse:
+    _change_for_all(request.user, source, full_text=True)
+    return _show_message(request, source, "Full text is on for new articles.")
 
 
-def _full_text_off(request: ReaderRequest, found: Source) -> HttpResponse:
-    _change_for_all(request.user, found, full_text=False)
-    return _say(request, found, "Full text is off for new articles.")
+def _full_text_off(request: ReaderRequest, source: Source) -> HttpResponse:
+    _change_for_all(request.user, source, full_text=False)
+    return _show_message(request, source, "Full text is off for new articles.")
 
 
-def _change_for_all(user: User, found: Source, **changes: object) -> None:
-    if not may_manage(user, found):
+def _change_for_all(user: User, source: Source, **changes: object) -> None:
+    if not may_manage(user, source):
         raise PermissionDenied("Other readers follow this source too, so only staff can change it.")
-    Source.objects.filter(pk=found.pk).update(**changes)
+    Source.objects.filter(pk=source.pk).update(**changes)
 
 
-def _follow(request: ReaderRequest, found: Source) -> HttpResponse:
+def _follow(request: ReaderRequest, source: Source) -> HttpResponse:
     try:
-        subscribe(request.user, found)
+        subscribe(request.user, source)
     except FeedError as error:
         messages.error(request, str(error))
-        return redirect("source", pk=found.pk)
-    return _say(request, found, f"You're now following {found}.")
+        return redirect("source", pk=source.pk)
+    return _show_message(request, source, f"You're now following {source}.")
 
 
-def _unsubscribe(request: ReaderRequest, found: Source) -> HttpResponse:
-    unsubscribe(request.user, found)
-    messages.success(request, f"You no longer follow {found}.")
+def _unsubscribe(request: ReaderRequest, source: Source) -> HttpResponse:
+    unsubscribe(request.user, source)
+    messages.success(request, f"You no longer follow {source}.")
     return redirect("sources")
 
 
@@ -258,15 +260,15 @@ _ACTIONS: dict[str, Callable[[ReaderRequest, Source], HttpResponse]] = {
 }
 
 
-def _say(request: ReaderRequest, found: Source, words: str) -> HttpResponse:
-    messages.info(request, words)
-    return redirect("source", pk=found.pk)
+def _show_message(request: ReaderRequest, source: Source, message: str) -> HttpResponse:
+    messages.info(request, message)
+    return redirect("source", pk=source.pk)
 
 
 @login_required
 @require_POST
 def opml_import(request: ReaderRequest) -> HttpResponse:
-    """Follow what an OPML file lists, and report on every line that could not be."""
+    """Follow the feeds of an OPML file, and report those that could not be followed."""
     try:
         report = _import_upload(request)
         context: dict[str, object] = {"report": report, "lists": _shown_lists(report)}
@@ -276,7 +278,7 @@ def opml_import(request: ReaderRequest) -> HttpResponse:
 
 
 def _shown_lists(report: ImportReport) -> dict[str, tuple[Sequence[object], int]]:
-    """The first lines of each kind, and how many more there are."""
+    """{kind of result: (first lines, number of further lines)}"""
     lists = {"added": report.added, "known": report.known, "failed": report.failed}
     return {
         name: (lines[:MAX_REPORTED], max(0, len(lines) - MAX_REPORTED))
@@ -289,14 +291,16 @@ def _import_upload(request: ReaderRequest) -> ImportReport:
     if upload is None:
         raise FeedError("Choose an OPML file first.")
     with one_at_a_time(request.user):
-        return import_opml(request.user, upload.read(MAX_OPML_BYTES + 1))  # enough to be refused
+        return import_opml(
+            request.user, upload.read(LARGEST_OPML + 1)
+        )  # one byte more than allowed
 
 
 @contextmanager
 def one_at_a_time(user: User) -> Iterator[None]:
-    """Reading documents of strangers takes CPU and memory, so each reader has one read at a time.
+    """Let each reader parse one document at a time, because parsing takes CPU and memory.
 
-    Raises FeedError while another request of the same reader is at it.
+    Raises FeedError while another request of the same reader is parsing.
     """
     with machine_lock(f"documents-{user.pk}") as is_mine:
         if not is_mine:
@@ -312,7 +316,7 @@ def opml_export(request: ReaderRequest) -> HttpResponse:
 
 
 def folder_paths(user: User) -> dict[int, str]:
-    """Each of the reader's folders with its path, `Labs / Europe`, in one query."""
+    """{folder id: path such as "Labs / Europe"} of the reader's folders, in one query."""
     folders = {folder.pk: folder for folder in Folder.objects.filter(user=user)}
     return {pk: _path_of(folder, folders) for pk, folder in folders.items()}
 
@@ -331,8 +335,10 @@ def _folder_names(user: User) -> list[str]:
 
 
 def folder_at(user: User, path: str) -> Folder | None:
-    """The folder at `path`, made where there is none; None for no path. A name may hold a
-    slash of its own, so what is there is looked for as it is shown."""
+    """Return the folder at `path`, which is created if needed; None for an empty path.
+
+    Folder names may contain slashes, so existing folders are compared by their shown path.
+    """
     for pk, shown in folder_paths(user).items():
         if shown == path.strip():
             return Folder.objects.get(pk=pk)
@@ -349,10 +355,10 @@ def folder_at(user: User, path: str) -> Folder | None:
 
 
 def _folder_in(user: User, parent: Folder | None, name: str) -> Folder:
-    """The one of this name, made where there is none. Raises FeedError beyond the quota."""
-    found = Folder.objects.filter(user=user, parent=parent, name=name).first()
-    if found is not None:
-        return found
+    """Get or create a folder. Raises FeedError if the quota is exceeded."""
+    folder = Folder.objects.filter(user=user, parent=parent, name=name).first()
+    if folder is not None:
+        return folder
     lock_user(user)
     if problem := FOLDERS.problem(Folder.objects.filter(user=user).count()):
         raise FeedError(problem)
@@ -360,4 +366,5 @@ def _folder_in(user: User, parent: Folder | None, name: str) -> Folder:
 
 
 def _followed_by_url(user: User, urls: list[str]) -> dict[str, Source]:
-    return {one.url: one for one in Source.objects.subscribed_by(user).filter(url__in=urls)}
+    followed = Source.objects.subscribed_by(user).filter(url__in=urls)
+    return {source.url: source for source in followed}

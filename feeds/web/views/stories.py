@@ -1,4 +1,4 @@
-"""The home page: the reader's stories, ranked, by day; and one story with its coverage."""
+"""The front page and the page of one story."""
 
 from collections import Counter
 from typing import Any
@@ -52,13 +52,13 @@ def stories(request: ReaderRequest) -> HttpResponse:
 
 
 def _unread_only(sections: list[Section]) -> list[Section]:
-    kept = [Section(one.title, [s for s in one.stories if s.unread]) for one in sections]
-    return [section for section in kept if section.stories]
+    unread = [Section(s.title, [story for story in s.stories if story.unread]) for s in sections]
+    return [section for section in unread if section.stories]
 
 
 def _chips(sections: list[Section], filters: Any) -> list[Link]:
-    """The topics of what is shown, the most frequent first; the chosen one always."""
-    counts = Counter(t for section in sections for one in section.stories for t in one.topics)
+    """Filter links for the most frequent topics of the page, and for the selected topic."""
+    counts = Counter(t for section in sections for s in section.stories for t in s.topics)
     topics = [topic for topic, _ in counts.most_common(MAX_CHIPS) if topic in LABELS]
     if filters.topic and filters.topic not in topics:
         topics.insert(0, filters.topic)
@@ -98,7 +98,7 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
     except Story.DoesNotExist:
         return not_found(request, pk)
     if isinstance(page, int):
-        return redirect("story", pk=page)  # for now: a split may take it back
+        return redirect("story", pk=page)  # temporary, because a split may undo the merge
     if request.method == "GET" and not page.is_opened:
         try_to_write(
             lambda: set_state(request.user, [page.lead.pk], opened=True),

@@ -1,4 +1,4 @@
-"""The page of a reader's taste, and the small posts by which they change it."""
+"""The page of a reader's taste, and the forms that change it."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -44,10 +44,10 @@ def taste_export(request: ReaderRequest) -> HttpResponse:
 @login_required
 @require_POST
 def taste_forget(request: ReaderRequest) -> HttpResponse:
-    """All of it, where the box was ticked that says so; or the one item that is named."""
+    """Delete one item from the taste, or everything if the checkbox "all" is ticked."""
     if item := request.POST.get("item", ""):
-        found = item.isascii() and item.isdigit() and len(item) < 19
-        if not (found and forget_item(request.user, int(item))):
+        is_id = item.isascii() and item.isdigit() and len(item) < 19
+        if not (is_id and forget_item(request.user, int(item))):
             raise Http404("This item isn't part of your taste.")
     elif request.POST.get("all") == "1":
         forget_taste(request.user)
@@ -89,6 +89,6 @@ def story_follow(request: ReaderRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def item_opened(request: ReaderRequest, pk: int) -> HttpResponse:
-    """Said by the page when a link leads out of it; what does not arrive is no loss."""
+    """Record that a link to an article was clicked. Pages send this without waiting for it."""
     set_state(request.user, [pk], opened=True)
     return HttpResponse(status=204)

@@ -1,4 +1,4 @@
-"""The page of trends, a term's own page, and following one."""
+"""The page of trends, the page of one term, and the forms that follow terms."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -16,12 +16,12 @@ from feeds.trends.page import term_page
 from feeds.trends.types import Trend
 from feeds.web.views.common import Link, back
 
-MOST = 30
+MAX_TRENDS = 30
 SORTS = {
-    "": ("Strongest", lambda one: -one.score),
-    "rise": ("Fastest rising", lambda one: -(one.stories + 1) / (one.before + 1)),
-    "stories": ("Most stories", lambda one: -one.stories),
-    "name": ("By name", lambda one: one.label.casefold()),
+    "": ("Strongest", lambda trend: -trend.score),
+    "rise": ("Fastest rising", lambda trend: -(trend.stories + 1) / (trend.before + 1)),
+    "stories": ("Most stories", lambda trend: -trend.stories),
+    "name": ("By name", lambda trend: trend.label.casefold()),
 }
 
 
@@ -31,12 +31,12 @@ def trends(request: ReaderRequest) -> HttpResponse:
     now = db_clock.now()
     sort = request.GET.get("sort", "")
     sort = sort if sort in SORTS else ""
-    found: list[Trend] = sorted(trends_for(request.user, now, MOST), key=SORTS[sort][1])
+    shown: list[Trend] = sorted(trends_for(request.user, now, MAX_TRENDS), key=SORTS[sort][1])
     follows = list(TrendFollow.objects.filter(user=request.user))
     context = {
-        "trends": found,
+        "trends": shown,
         "follows": follows,
-        "followed": {one.term for one in follows},
+        "followed": {followed.term for followed in follows},
         "alerts": following.alerts_for(request.user, now),
         "sorts": [
             Link(label, f"?sort={name}" if name else "?", name == sort)

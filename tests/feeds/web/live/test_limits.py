@@ -14,7 +14,7 @@ from django.test import Client
 from accounts.models import User
 from feeds.models import Source
 from feeds.web.live import messages
-from feeds.web.live.messages import BURST, LONGEST, Throttle, read_message, read_seq
+from feeds.web.live.messages import BURST, MAX_LENGTH, Throttle, read_message, read_seq
 from feeds.web.live.queries import in_thread
 from feeds.web.live.socket import BAD_DATA, TOO_BIG, TOO_MANY
 from feeds.web.live.watch import Watcher
@@ -38,8 +38,8 @@ NONSENSE = [
     '{"seq": NaN}',
     '{"seq": ' + "9" * 900 + "}",
     '{"seq": null}',
-    "[" * LONGEST,
-    '{"a":' * (LONGEST // 5),
+    "[" * MAX_LENGTH,
+    '{"a":' * (MAX_LENGTH // 5),
 ]
 
 
@@ -67,7 +67,7 @@ async def close_of(socket: WebsocketCommunicator) -> Any:
 
 @pytest.mark.parametrize("text", NONSENSE)
 def test_nonsense_is_no_message(text: str) -> None:
-    assert len(text) <= LONGEST
+    assert len(text) <= MAX_LENGTH
     assert read_seq(read_message(text)) is None
 
 
@@ -107,7 +107,7 @@ async def test_nonsense_counts_as_messages() -> None:
 
 async def test_what_is_too_long_or_binary_ends_the_socket() -> None:
     socket, _ = await opened()
-    await socket.send_to(text_data="x" * (LONGEST + 1))
+    await socket.send_to(text_data="x" * (MAX_LENGTH + 1))
     assert await close_of(socket) == TOO_BIG
 
     browser = await sync_to_async(lambda: Client())()
@@ -162,7 +162,7 @@ def test_a_watcher_that_failed_looks_for_what_came_meanwhile() -> None:
     assert not watcher._has_changed()
     make_item(make_source())
 
-    watcher._give_up()
+    watcher._reset_connection()
 
     assert watcher._has_changed()
 

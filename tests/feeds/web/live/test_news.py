@@ -9,7 +9,7 @@ from feeds.models import Item, ItemKey, Source
 from feeds.reading.marks import mark_all_read
 from feeds.reading.unread import unread_counts
 from feeds.web.live import news
-from feeds.web.live.news import MOST, news_since, reader_seq
+from feeds.web.live.news import MAX_COUNTED, news_since, reader_seq
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -37,16 +37,16 @@ def fill(source: Source, count: int) -> None:
 
 def test_items_are_counted_up_to_a_limit() -> None:
     user = make_user()
-    fill(make_source(reader=user), MOST)
+    fill(make_source(reader=user), MAX_COUNTED)
 
     with CaptureQueriesContext(connection) as queries:
         counted = news_since(user.pk, 0)
-    assert (counted.items, counted.stories, counted.has_more) == (MOST, 1, True)
+    assert (counted.items, counted.stories, counted.has_more) == (MAX_COUNTED, 1, True)
     assert counted.as_event()["more"] is True
-    assert len(queries) == 2 and f"LIMIT {MOST + 1}" in queries[-1]["sql"]
+    assert len(queries) == 2 and f"LIMIT {MAX_COUNTED + 1}" in queries[-1]["sql"]
 
-    counted = news_since(user.pk, counted.seq - MOST)
-    assert (counted.items, counted.has_more) == (MOST, False)
+    counted = news_since(user.pk, counted.seq - MAX_COUNTED)
+    assert (counted.items, counted.has_more) == (MAX_COUNTED, False)
     assert "more" not in counted.as_event()
 
 

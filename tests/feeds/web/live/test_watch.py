@@ -152,8 +152,8 @@ async def test_a_connection_that_broke_is_given_up() -> None:
 
     with watcher.listen() as event:
         watcher._task.cancel()  # we look ourselves
-        await watcher._look(breaks)
-        await watcher._look(lambda: watcher._has_grown() or True)
-        await sync_to_async(watcher._give_up)()
+        await watcher._notify_if(breaks)
+        await watcher._notify_if(lambda: watcher._has_grown() or True)
+        await sync_to_async(watcher._reset_connection)()
 
     assert event.is_set()
