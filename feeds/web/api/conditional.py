@@ -1,4 +1,8 @@
-"""Conditional requests: ETags, and 304 responses for unchanged content."""
+"""Conditional requests: ETags, and 304 responses for unchanged content.
+
+ETags are hashes of the response and of the reader's own cache version. They must not contain
+ledger numbers and revisions, which change with private items of others and would reveal them.
+"""
 
 import time
 from collections.abc import Callable, Collection
@@ -22,55 +26,67 @@ View = TypeVar("View", bound=APIView)
 Answer = Callable[Concatenate[View, Request, ...], HttpResponse]
 
 MAX_AGE = 3600
-"""Seconds after which an ETag changes in any case, because not every change bumps a version: an
-item that leaves the unread horizon does not."""
+"""Seconds after which a tag changes in any case, because it leaves some changes out: an item that
+leaves the unread horizon changes no version."""
 
 
 def etag_by_version(get: Answer[View]) -> Answer[View]:
     """Decorate a view whose response changes only with new items and the reader's actions.
 
-    The ETag is computed from their versions before the view runs, so an unchanged response costs
-    one query. The response may be newer than its tag but never older. A view that answers from
-    older data must set "Cache-Control: no-store"; its response gets no tag.
+    The ETag is a hash of the response. It is cached with the versions that the response depends
+    on, so while they are the same an unchanged response is not computed again. The versions are
+    read before the view runs, so a tag is never older than them. A view that answers from older
+    data must set "Cache-Control: no-store"; its response gets no tag.
     """
 
     @wraps(get)
     def answer(view: View, request: Request) -> HttpResponse:
         assert isinstance(request.user, User)
-        tag = _tag(request, *news_for(request.user), int(time.time() / MAX_AGE))
-        if unchanged := _not_modified(request, tag):
+        news = news_for(request.user)
+        validator, key = (*news, _hour()), f"api-tag-{_digest(*_request_identity(request))}"
+        cached_tag = _fetch(key)
+        if (
+            cached_tag
+            and cached_tag[0] == validator
+            and (unchanged := _not_modified(request, cached_tag[1]))
+        ):
             return unchanged
         response = get(view, request)
-        is_stale = response.get("Cache-Control") == "no-store"
-        return response if is_stale else _tagged(response, tag)
+        if response.get("Cache-Control") == "no-store":
+            return response
+        assert isinstance(response, Response)
+        tag = _tag(request, news.version, _content(response.data, ("milliseconds",)))
+        _store(key, (validator, tag))
+        return _not_modified(request, tag) or _tagged(response, tag)
 
     return answer
 
 
 def etag_by_content(get: Answer[View]) -> Answer[View]:
-    """Decorate a view whose ETag is computed from its response. The view runs each time, but an
+    """Decorate a view whose ETag is a hash of its response. The view runs each time, but an
     unchanged response is not sent again."""
+    return _etag_without(get, transient=())
 
 
-def unless_reordered(get: Answer[View]) -> Answer[View]:
-    """The same for rankings, whose scores change with time: without a change of the order, a new
-    score is sent after an hour."""
-    return _unless_same(get, transient=("score", "terms"))
+def etag_by_order(get: Answer[View]) -> Answer[View]:
+    """Like `etag_by_content` for rankings, whose scores change all the time. Scores are left out of
+    the hash: if the order stays the same, new scores are sent after an hour."""
+    return _etag_without(get, transient=("score", "terms"))
 
 
-def _unless_same(get: Answer[View], transient: Collection[str]) -> Answer[View]:
+def _etag_without(get: Answer[View], transient: Collection[str]) -> Answer[View]:
     @wraps(get)
     def answer(view: View, request: Request, **named: Any) -> HttpResponse:
         response = get(view, request, **named)
         assert isinstance(response, Response)
-        tag = _tag(request, repr(response.data))
+        tag = _tag(request, _content(response.data, transient))
         return _not_modified(request, tag) or _tagged(response, tag)
 
     return answer
 
 
 def _content(data: Any, transient: Collection[str]) -> str:
-    """An object or a list of objects without the fields that change with each request."""
+    """Text of an object or a list of objects, without the `transient` fields."""
     if isinstance(data, list):
         return repr([_content(row, transient) for row in data])
     if isinstance(data, dict):
@@ -79,10 +95,10 @@ def _content(data: Any, transient: Collection[str]) -> str:
 
 
 def _hour() -> int:
-    return int(time.time() / LONGEST)
+    return int(time.time() / MAX_AGE)
 
 
-def _what(request: Request) -> tuple[object, ...]:
+def _request_identity(request: Request) -> tuple[object, ...]:
     return request.user.pk, request.build_absolute_uri()
 
 
@@ -99,17 +115,15 @@ def _fetch(key: str) -> Any:
 
 def _store(key: str, entry: tuple[object, ...]) -> None:
     with suppress(CacheUnavailable):
-        with_cache(lambda cache: cache.set(key, entry, LONGEST))
+        with_cache(lambda cache: cache.set(key, entry, MAX_AGE))
 
 
 def _tag(request: Request, *parts: object) -> str:
     """A weak ETag, because the same content may be serialised to different bytes."""
-    identity = (request.user.pk, request.build_absolute_uri(), *parts)
-    return "W/" + quote_etag(blake2b(repr(identity).encode(), digest_size=12).hexdigest())
+    return "W/" + quote_etag(_digest(*_request_identity(request), _hour(), *parts))
 
 
 def _not_modified(request: Request, tag: str) -> HttpResponse | None:
-    """The 304 response if the client has this version, else None."""
     unchanged = get_conditional_response(request._request, etag=tag)
     return _tagged(unchanged, tag) if unchanged else None
 

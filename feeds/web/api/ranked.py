@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from feeds.reading.feedback import follow_story
 from feeds.reading.front_page import MAX_STORIES, ranked_stories
-from feeds.web.api.conditional import etag_by_version
+from feeds.web.api.conditional import etag_by_order
 from feeds.web.api.pages import number
 from feeds.web.api.resource import LIMIT, NO_CONTENT, TOPIC, ReaderView
 
@@ -39,7 +39,7 @@ class Ranked(ReaderView):
         parameters=[TOPIC, LIMIT],
         responses=RankedSerializer(many=True),
     )
-    @etag_by_version
+    @etag_by_order
     def get(self, request: Request) -> Response:
         topic = request.query_params.get("topic", "")
         most = max(1, min(number(request, "limit") or MAX_STORIES // 2, MAX_STORIES))

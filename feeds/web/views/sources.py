@@ -292,7 +292,7 @@ def _import_upload(request: ReaderRequest) -> ImportReport:
         raise FeedError("Choose an OPML file first.")
     with one_at_a_time(request.user):
         return import_opml(
-            request.user, upload.read(LARGEST_OPML + 1)
+            request.user, upload.read(MAX_OPML_BYTES + 1)
         )  # one byte more than allowed
 
 
