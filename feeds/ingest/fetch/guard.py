@@ -15,6 +15,7 @@ from feeds.ingest.fetch.special_networks import (
 )
 
 PORTS = frozenset({80, 443, 8080, 8443})
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class Guard:
         bracketed = f"[{host}]" if ":" in host else host
         if host in self.hosts or f"{bracketed}:{port}" in self.hosts:
             return True
-        if host == "localhost" and not address:
-            address = "127.0.0.1"
+        if not address and (host == "localhost" or is_below_localhost(host)):
+            address = LOOPBACK
         try:
             parsed = ipaddress.ip_address(address or host)
         except ValueError:
@@ -107,3 +108,8 @@ def is_literal(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_below_localhost(host: str) -> bool:
+    """Whether `host` is a name such as pylon.localhost, which means this machine (RFC 6761)."""
+    return host.lower().rstrip(".").endswith(".localhost")

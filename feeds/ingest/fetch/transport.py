@@ -19,7 +19,7 @@ import httpx
 
 from feeds.core import http_headers as response_headers
 from feeds.core.errors import FetchError, UnansweredError
-from feeds.ingest.fetch.guard import Guard, is_literal
+from feeds.ingest.fetch.guard import LOOPBACK, Guard, is_below_localhost, is_literal
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -64,7 +64,14 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 async def resolve(host: str, port: int, resolver: ThreadPoolExecutor) -> list[str]:
-    """Return the addresses of `host` in the order of the system. Raises FetchError."""
+    """Return the addresses of `host` in the order of the system. Raises FetchError.
+
+    Names below localhost are not looked up: they mean this machine wherever they are asked for
+    (RFC 6761, 6.3), and not all systems know them. The guard decides about their address as
+    about any other.
+    """
+    if is_below_localhost(host):
+        return [LOOPBACK]
     look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
         entries = await asyncio.get_running_loop().run_in_executor(resolver, look_up)

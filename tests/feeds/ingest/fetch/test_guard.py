@@ -318,6 +318,34 @@ def test_an_allowed_host_is_connected_to(names: Names) -> None:
     assert backend.made == [("10.1.2.3", 9000)]
 
 
+@pytest.mark.parametrize("host", ["pylon.localhost", "a.b.LOCALHOST", "pylon.localhost."])
+def test_a_name_below_localhost_is_this_machine_and_blocked(names: Names, host: str) -> None:
+    names.addresses[host] = [PUBLIC]  # whatever a resolver says
+    backend = Connections()
+
+    assert "private address" in connect(host, 80, Guard(), backend)
+    assert (backend.made, names.asked) == ([], [])
+
+
+def test_a_name_below_localhost_is_connected_to_where_loopback_is_allowed(names: Names) -> None:
+    backend = Connections()
+    guard = Guard.of(["127.0.0.1"], [8765])
+
+    assert connect("pylon.localhost", 8765, guard, backend) == ""
+    assert (backend.made, names.asked) == ([("127.0.0.1", 8765)], [])
+    assert guard.is_allowed("pylon.localhost", 8765)
+    assert not Guard.of(["10.0.0.0/8"]).is_allowed("pylon.localhost", 8765)
+
+
+@pytest.mark.parametrize("host", ["notlocalhost", "localhost.example", "localhost"])
+def test_other_names_are_looked_up(names: Names, host: str) -> None:
+    names.addresses[host] = [PUBLIC]
+    backend = Connections()
+
+    assert connect(host, 80, Guard(), backend) == ""
+    assert names.asked == [host]
+
+
 def test_no_test_reaches_beyond_this_machine() -> None:
     with socket.socket() as outside, pytest.raises(OutsideError):
         outside.connect((PUBLIC, 80))
