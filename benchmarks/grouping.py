@@ -202,7 +202,7 @@ def measure_newsroom() -> None:
     from feeds.demo.edition import make_edition
     from feeds.stories.grouping.tokenizer import make_document
 
-    articles = sorted((a for a in make_edition(NOW) if a.is_written), key=lambda a: a.published)
+    articles = sorted(make_edition(NOW), key=lambda article: article.published)
     outlets = {name: n for n, name in enumerate(sorted({a.outlet for a in articles}))}
     texts = {
         pk: text_for(a.versions[0].title, " ".join(a.versions[0].paragraphs)[:SUMMARY])
@@ -215,7 +215,7 @@ def measure_newsroom() -> None:
             outlets[article.outlet],
             article.versions[0].title,
             " ".join(article.versions[0].paragraphs)[:SUMMARY],
-            article.path,
+            f"/{article.outlet}{article.path}",
         )
         for pk, article in enumerate(articles, 1)
     ]

@@ -5,14 +5,14 @@ from typing import Any
 from feeds.demo.outlets import OUTLETS
 
 
-def catalogue_entries(base_url: str) -> list[dict[str, Any]]:
-    """One dict a feed: url, title, site_url, topics, language, weight, pack."""
-    base = base_url.rstrip("/")
+def catalogue_entries(port: int) -> list[dict[str, Any]]:
+    """One dict a feed of the newsroom on `port`: url, title, site_url, topics, language, weight,
+    pack."""
     return [
         {
-            "url": base + outlet.listed_path,
+            "url": outlet.site(port) + outlet.listed_path,
             "title": outlet.name,
-            "site_url": base + outlet.site_path,
+            "site_url": outlet.site(port) + outlet.site_path,
             "topics": list(outlet.topics),
             "language": outlet.language,
             "weight": outlet.weight,

@@ -2,16 +2,14 @@
 
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from feeds.demo.outlets import OUTLETS
 from feeds.demo.script import Revision, Telling, read_script
 
 DAYS = 30
-LIVE_INTERVAL = timedelta(seconds=20)
-LOOKING_BACK = "back-page"
+LIVE_INTERVAL = timedelta(seconds=40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +29,11 @@ class Article:
     slug: str
     story: str
     versions: tuple[Version, ...]
-    is_written: bool = True
-    """False for the columns that look back, which are made from older headlines."""
 
     @property
     def path(self) -> str:
-        return f"/{self.outlet}/{self.slug}"
+        """Where it is on the outlet's own site."""
+        return f"/{self.slug}"
 
     @property
     def published(self) -> datetime:
@@ -51,17 +48,13 @@ class Article:
 def make_edition(
     start: datetime, seed: int = 1, interval: timedelta = LIVE_INTERVAL
 ) -> tuple[Article, ...]:
-    """The newsroom's whole calendar: 30 days before `start`, and what appears after it.
-
-    The same `start` and `seed` give the same articles. Once the held-back pieces are out,
-    a column looks back at older stories, so that something new appears for hours.
+    """What is written by hand: the 30 days before `start`, and what was held back to appear
+    after it, a piece each `interval`. The same `start` and `seed` give the same articles.
     """
     rng = random.Random(seed)
     script = read_script()
     slots = _live_slots(script, start, interval, rng)
-    written = [_article(telling, start, slots, rng) for telling in script]
-    after = max([start, *slots.values()])
-    return tuple(written) + tuple(_columns(written, start, after, interval, rng))
+    return tuple(_article(telling, start, slots, rng) for telling in script)
 
 
 def _live_slots(
@@ -100,27 +93,6 @@ def _moment(when: str, base: datetime | None, start: datetime, rng: random.Rando
 
 def _version(revision: Revision, since: datetime) -> Version:
     return Version(since.replace(microsecond=0), revision.title, tuple(revision.paragraphs))
-
-
-def _columns(
-    written: list[Article],
-    start: datetime,
-    after: datetime,
-    interval: timedelta,
-    rng: random.Random,
-) -> Iterator[Article]:
-    names = {outlet.slug: outlet.name for outlet in OUTLETS}
-    old_ones = [article for article in written if article.published < start - timedelta(days=1)]
-    for n, old in enumerate(rng.sample(old_ones, len(old_ones)), 1):
-        title, days = old.versions[0].title, (start - old.published).days
-        text = f"{names[old.outlet]} ran this headline {_days_ago(days)}: “{title}”."
-        version = _version(Revision("", f"Looking back: {title}", [text]), after + interval * n)
-        slug = f"looking-back-{slugify(title)}-{n}"
-        yield Article(LOOKING_BACK, slug, old.story, (version,), is_written=False)
-
-
-def _days_ago(days: int) -> str:
-    return "yesterday" if days == 1 else f"{days} days ago"
 
 
 def slugify(title: str) -> str:

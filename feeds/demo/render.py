@@ -7,6 +7,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from html import escape
 from itertools import groupby
+from zlib import crc32
 
 from feeds.demo.edition import Article, Version
 from feeds.demo.outlets import OUTLETS, SAMPLE_NOTICE, Outlet
@@ -17,6 +18,13 @@ CONTENT_TYPES = {
     "atom": "application/atom+xml; charset=utf-8",
     "json": "application/feed+json; charset=utf-8",
 }
+ICON_PATH = "/icon.svg"
+STYLE = (
+    ":root{color-scheme:light dark}body{max-width:38rem;margin:2rem auto;padding:0 1rem;"
+    "font:1.05rem/1.6 Georgia,serif}header{border-bottom:3px solid;padding-bottom:.5rem;"
+    "font-size:1.3rem}header a{color:inherit;text-decoration:none}h1{line-height:1.2}"
+    "small,footer{opacity:.7}footer{margin-top:3rem}li{margin:.4rem 0}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class Shown:
     @property
     def guid(self) -> str:
         """The same at every start and port, so that a second visit repeats nothing."""
-        return f"{GUID_PREFIX}{self.article.path}"
+        return f"{GUID_PREFIX}/{self.article.outlet}{self.article.path}"
 
     @property
     def html(self) -> str:
@@ -129,10 +137,12 @@ def _json_item(outlet: Outlet, base: str, one: Shown) -> dict[str, object]:
     }
 
 
-def render_home(outlet: Outlet, base: str, shown: Sequence[Shown]) -> str:
-    """The outlet's front page, which names its feed."""
+def render_home(outlet: Outlet, shown: Sequence[Shown]) -> str:
+    """The outlet's own front page, which names its feed."""
     rows = "".join(
-        f'<li><a href="{one.article.path}">{escape(one.version.title)}</a></li>' for one in shown
+        f'<li><a href="{one.article.path}">{escape(one.version.title)}</a> '
+        f"<small>{one.article.published:%d %B, %H:%M}</small></li>"
+        for one in shown
     )
     kind = CONTENT_TYPES[outlet.format].partition(";")[0]
     link = (
@@ -144,32 +154,70 @@ def render_home(outlet: Outlet, base: str, shown: Sequence[Shown]) -> str:
 
 def render_article(outlet: Outlet, one: Shown) -> str:
     """The page behind an item's link, with the whole text."""
-    stamp = f"{one.article.published:%d %B %Y, %H:%M} UTC"
+    published = f"{one.article.published:%d %B %Y, %H:%M} UTC"
     changed = one.version.since != one.article.published
     note = f" · corrected {one.version.since:%d %B %Y, %H:%M} UTC" if changed else ""
     title = escape(one.version.title)
     body = (
-        f"<article><h1>{title}</h1><p><time>{stamp}</time>{note}</p>{one.html}</article>"
-        f'<p><a href="{outlet.site_path}">More from {escape(outlet.name)}</a></p>'
+        f"<article><h1>{title}</h1><p><small><time>{published}</time>{note}</small></p>"
+        f'{one.html}</article><p><a href="{outlet.site_path}">'
+        f"More from {escape(outlet.name)}</a></p>"
     )
     return _page(outlet, one.version.title, body)
 
 
-def _page(outlet: Outlet, title: str, body: str, head: str = "") -> str:
+def render_icon(outlet: Outlet) -> str:
+    """The outlet's initial on a colour of its own."""
+    initial = outlet.name.removeprefix("The ")[0]
     return (
-        f'<!doctype html><html lang="{outlet.language}"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title>{head}</head><body>"
-        f"<header><b>{escape(outlet.name)}</b></header><main>{body}</main>"
-        f"<footer><small>{SAMPLE_NOTICE}. No company, person or product here is real."
-        "</small></footer></body></html>"
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+        f'<rect width="32" height="32" rx="7" fill="hsl({_hue(outlet)} 45% 38%)"/>'
+        '<text x="16" y="23" font-family="serif" font-size="20" text-anchor="middle" '
+        f'fill="#fff">{initial}</text></svg>'
     )
 
 
-def render_opml(base: str) -> str:
+def _hue(outlet: Outlet) -> int:
+    return crc32(outlet.slug.encode()) % 360
+
+
+def render_front_page(port: int) -> str:
+    """The page of the newsroom itself: its outlets."""
+    rows = "".join(
+        f'<li><a href="{outlet.site(port)}/">{escape(outlet.name)}</a>: {escape(outlet.voice)}</li>'
+        for outlet in OUTLETS
+    )
+    body = (
+        f'<h1>{SAMPLE_NOTICE}</h1><ul>{rows}</ul><p><a href="/opml.xml">All feeds as OPML</a></p>'
+    )
+    return _document("en", SAMPLE_NOTICE, "", f"<main>{body}</main>")
+
+
+def _page(outlet: Outlet, title: str, body: str, head: str = "") -> str:
+    link = f'<link rel="icon" href="{ICON_PATH}" type="image/svg+xml">{head}'
+    colour = f'style="border-color:hsl({_hue(outlet)} 45% 45%)"'
+    text = (
+        f'<header {colour}><a href="{outlet.site_path}"><b>{escape(outlet.name)}</b></a></header>'
+        f"<main>{body}</main><footer><small>{SAMPLE_NOTICE}. No company, person or product here "
+        "is real.</small></footer>"
+    )
+    return _document(outlet.language, title, link, text)
+
+
+def _document(language: str, title: str, head: str, body: str) -> str:
+    return (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title>{head}<style>{STYLE}</style></head>"
+        f"<body>{body}</body></html>"
+    )
+
+
+def render_opml(port: int) -> str:
     """All feeds, in a folder for each pack."""
     folders = "".join(
         f'<outline text="{pack}" title="{pack}">\n'
-        + "".join(_outline(outlet, base) for outlet in group)
+        + "".join(_outline(outlet, port) for outlet in group)
         + "</outline>\n"
         for pack, group in groupby(sorted(OUTLETS, key=lambda o: o.pack), key=lambda o: o.pack)
     )
@@ -179,8 +227,8 @@ def render_opml(base: str) -> str:
     )
 
 
-def _outline(outlet: Outlet, base: str) -> str:
-    name = escape(outlet.name)
+def _outline(outlet: Outlet, port: int) -> str:
+    name, base = escape(outlet.name), outlet.site(port)
     return (
         f'<outline type="rss" text="{name}" title="{name}" '
         f'xmlUrl="{base}{outlet.listed_path}" htmlUrl="{base}{outlet.site_path}"/>\n'

@@ -1,4 +1,8 @@
-"""Serves the sample newsroom over real HTTP: feeds, pages, and feeds that misbehave."""
+"""Serves the sample newsroom over real HTTP: feeds, pages, and feeds that misbehave.
+
+Each outlet has a host of its own, such as pylon.localhost. The address of the server itself
+lists the outlets, and redirects the addresses that feeds and articles had in earlier releases.
+"""
 
 import hashlib
 import time
@@ -10,19 +14,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
-from feeds.demo.edition import LIVE_INTERVAL, make_edition
-from feeds.demo.outlets import OUTLETS, SAMPLE_NOTICE, Outlet
+from feeds.demo.edition import LIVE_INTERVAL
+from feeds.demo.outlets import OUTLETS, Outlet
+from feeds.demo.published import Published
 from feeds.demo.render import (
     CONTENT_TYPES,
-    Shown,
+    ICON_PATH,
     render_article,
     render_feed,
+    render_front_page,
     render_home,
+    render_icon,
     render_opml,
 )
 
 HTML = "text/html; charset=utf-8"
 SLOW_SECONDS = 3.0
+ON_HOME_PAGE = 40
+BY_SLUG = {outlet.slug: outlet for outlet in OUTLETS}
+OPENED = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a feed without articles has changed."""
 
 
 class Newsroom:
@@ -41,17 +52,18 @@ class Newsroom:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.clock = clock
-        self.articles = make_edition(clock(), seed, interval)
-        self._by_path = {article.path: article for article in self.articles}
-        self._outlets = {outlet.slug: outlet for outlet in OUTLETS}
         self._server = _Server((host, port), self)
-        self.base_url = f"http://{host}:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.base_url = f"http://{host}:{self.port}"
+        self.published = Published(clock(), seed, interval)
 
     def start(self) -> "Newsroom":
         Thread(target=self.serve_forever, name="newsroom", daemon=True).start()
         return self
 
     def serve_forever(self) -> None:
+        """Requests that come too early wait."""
+        self.published.prepare(self.clock())
         self._server.serve_forever(poll_interval=0.05)
 
     def close(self) -> None:
@@ -67,24 +79,6 @@ class Newsroom:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def shown(self, outlet: Outlet) -> list[Shown]:
-        """What the outlet has published by now, newest first."""
-        now = self.clock()
-        seen = (
-            Shown(article, version)
-            for article in self.articles
-            if article.outlet == outlet.slug and (version := article.seen_at(now))
-        )
-        return sorted(seen, key=lambda one: one.article.published, reverse=True)
-
-    def outlet_at(self, path: str) -> Outlet | None:
-        return self._outlets.get(path.split("/")[1])
-
-    def article_at(self, path: str) -> Shown | None:
-        article = self._by_path.get(path)
-        version = article and article.seen_at(self.clock())
-        return Shown(article, version) if article and version else None
 
 
 class _Server(ThreadingHTTPServer):
@@ -104,27 +98,43 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
-        newsroom, path = self.server.newsroom, urlsplit(self.path).path
-        outlet = newsroom.outlet_at(path)
-        shown = newsroom.article_at(path)
-        if path == "/opml.xml":
-            self._answer(render_opml(newsroom.base_url), "text/x-opml; charset=utf-8")
-        elif path == "/":
-            self._answer(_front_page(), HTML)
-        elif outlet is None:
-            self._fail(HTTPStatus.NOT_FOUND)
-        elif shown is not None:
-            self._answer(render_article(outlet, shown), HTML)
+        path, outlet = urlsplit(self.path).path, outlet_of(self.headers.get("Host", ""))
+        if outlet is None:
+            self._newsroom(path)
         elif path == outlet.site_path:
-            self._answer(render_home(outlet, newsroom.base_url, newsroom.shown(outlet)), HTML)
+            shown = self.server.newsroom.published.shown(outlet, self.server.newsroom.clock())
+            self._answer(render_home(outlet, shown[:ON_HOME_PAGE]), HTML)
         elif path == outlet.feed_path:
             self._feed(outlet)
         elif path == outlet.listed_path:
-            self._redirect(newsroom.base_url + outlet.feed_path)
+            self._redirect(outlet.site(self.server.newsroom.port) + outlet.feed_path)
+        elif path == ICON_PATH:
+            self._answer(render_icon(outlet), "image/svg+xml")
+        else:
+            self._article(outlet, path)
+
+    do_HEAD = do_GET
+
+    def _newsroom(self, path: str) -> None:
+        """What the server answers under its own name."""
+        port = self.server.newsroom.port
+        slug, _, rest = path.removeprefix("/").partition("/")
+        if path == "/":
+            self._answer(render_front_page(port), HTML)
+        elif path == "/opml.xml":
+            self._answer(render_opml(port), "text/x-opml; charset=utf-8")
+        elif slug in BY_SLUG:
+            self._redirect(f"{BY_SLUG[slug].site(port)}/{rest}")
         else:
             self._fail(HTTPStatus.NOT_FOUND)
 
-    do_HEAD = do_GET
+    def _article(self, outlet: Outlet, path: str) -> None:
+        newsroom = self.server.newsroom
+        shown = newsroom.published.at(outlet, path, newsroom.clock())
+        if shown is None:
+            self._fail(HTTPStatus.NOT_FOUND)
+        else:
+            self._answer(render_article(outlet, shown), HTML)
 
     def _feed(self, outlet: Outlet) -> None:
         if outlet.oddity == "dead":
@@ -132,11 +142,9 @@ class _Handler(BaseHTTPRequestHandler):
         if outlet.oddity == "slow":
             time.sleep(SLOW_SECONDS)
         newsroom = self.server.newsroom
-        shown = newsroom.shown(outlet)
-        changed = max(
-            (one.version.since for one in shown), default=datetime(2026, 1, 1, tzinfo=UTC)
-        )
-        text = render_feed(outlet, newsroom.base_url, shown, changed)
+        shown = newsroom.published.shown(outlet, newsroom.clock())
+        changed = max((article.version.since for article in shown), default=OPENED)
+        text = render_feed(outlet, outlet.site(newsroom.port), shown, changed)
         if outlet.oddity == "broken":
             text = _break(text)
         self._answer(text, CONTENT_TYPES[outlet.format], changed)
@@ -187,13 +195,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: the reader's terminal belongs to the reader's own log."""
 
 
-def _front_page() -> str:
-    rows = "".join(f'<li><a href="{o.site_path}">{o.name}</a>: {o.voice}</li>' for o in OUTLETS)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{SAMPLE_NOTICE}'
-        f'</title></head><body><h1>{SAMPLE_NOTICE}</h1><ul>{rows}</ul><p><a href="/opml.xml">'
-        "All feeds as OPML</a></p></body></html>"
-    )
+def outlet_of(host: str) -> Outlet | None:
+    """The outlet whose name a request was sent to."""
+    name = host.partition(":")[0].lower().rstrip(".")
+    slug, _, domain = name.partition(".")
+    return BY_SLUG.get(slug) if domain == "localhost" else None
 
 
 def _break(text: str) -> str:

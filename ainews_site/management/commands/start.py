@@ -69,19 +69,18 @@ class Command(BaseCommand):
         mark_ready(settings.DATA, settings.BASE_DIR)
         user = first_reader()
         newsroom = [newsroom_child(newsroom_port)] if demo else []
-        address = f"http://127.0.0.1:{newsroom_port}" if demo else ""
         self.last_poll = time.monotonic()
         self.polling = threading.Thread()
         run(
             lambda: self.ready(user, demo),
             self.tick_demo if demo else lambda: None,
             newsroom,
-            prepare=lambda: self.prepare(user, address),
+            prepare=lambda: self.prepare(user, newsroom_port if demo else None),
         )
 
-    def prepare(self, user: User, newsroom: str) -> None:
+    def prepare(self, user: User, newsroom_port: int | None) -> None:
         """While the web server starts."""
-        load_sources(user, newsroom)
+        load_sources(user, newsroom_port)
         ensure_schedules()
 
     def ready(self, user: User, demo: bool) -> None:
@@ -93,7 +92,7 @@ class Command(BaseCommand):
         report(f"Running. Press Ctrl-C to stop. Other commands: {manage_command()} COMMAND")
 
     def tick_demo(self) -> None:
-        """The sample newsroom publishes every 20 s; one should see it arrive. In a thread
+        """The sample newsroom publishes often; one should see it arrive. In a thread
         of its own: a slow outlet must not keep the watch from looking."""
         if time.monotonic() - self.last_poll < DEMO_PAUSE or self.polling.is_alive():
             return
@@ -151,17 +150,17 @@ def newsroom_child(port: int) -> Child:
     return Child("newsroom", [sys.executable, manage, "demo_newsroom", "--port", str(port)])
 
 
-def load_sources(user: User, newsroom: str) -> None:
+def load_sources(user: User, newsroom_port: int | None) -> None:
     """The starter catalogue, or the sample outlets; subscribed to on the first start alone."""
-    if newsroom:
-        return _load_sample(user, newsroom)
+    if newsroom_port is not None:
+        return _load_sample(user, newsroom_port)
     load_catalogue()
     if not user.subscriptions.exists():
         subscribe_to_packs(user)
 
 
-def _load_sample(user: User, newsroom: str) -> None:
-    for entry in catalogue_entries(newsroom):
+def _load_sample(user: User, newsroom_port: int) -> None:
+    for entry in catalogue_entries(newsroom_port):
         source, _ = Source.objects.get_or_create(
             url=entry["url"], defaults=entry | {"is_public": True}
         )

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         newsroom = self._open(port, host, seed)
         try:
             if labels is not None:
-                count = write_labels(labels, newsroom.articles, newsroom.base_url)
+                count = write_labels(labels, newsroom.published.edition, newsroom.port)
                 self.stdout.write(f"{count} items written to {labels}")
             else:
                 self._serve(newsroom)

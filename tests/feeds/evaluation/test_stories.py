@@ -57,7 +57,7 @@ def test_real_headlines_are_grouped_better_by_their_meaning() -> None:
 
 def test_the_sample_newsroom_is_grouped_with_few_false_merges(tmp_path: Path) -> None:
     labels = tmp_path / "labels.tsv"
-    write_labels(labels, make_edition(NOW), "http://127.0.0.1:1")
+    write_labels(labels, make_edition(NOW), 8765)
 
     found = evaluate(labels)
 
@@ -67,7 +67,7 @@ def test_the_sample_newsroom_is_grouped_with_few_false_merges(tmp_path: Path) ->
 
 def test_the_order_of_the_lines_does_not_matter(tmp_path: Path) -> None:
     labels, turned = tmp_path / "labels.tsv", tmp_path / "turned.tsv"
-    write_labels(labels, make_edition(NOW), "http://127.0.0.1:1")
+    write_labels(labels, make_edition(NOW), 8765)
     head, *lines = labels.read_text().splitlines()
     turned.write_text("\n".join([head, *reversed(lines)]))
 

@@ -1,0 +1,147 @@
+"""The companies and people of the stream. The same seed gives the same cast."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+from feeds.demo.grammar import dice
+
+STREAM = Path(__file__).parent / "data" / "stream"
+COMPANIES = {"lab": 61, "chips": 29, "cloud": 31, "robots": 37, "tools": 53, "apps": 47}
+"""How many companies of each kind there are: primes, so that a plot that takes turns among kinds
+happens to all of them."""
+_WITH_SUFFIX = 0.3
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """`family` is what its product is called, whatever the version."""
+
+    name: str
+    kind: str
+    makes: str
+    town: str
+    boss: str
+    family: str
+    outlet: str = ""
+
+    def facts(self, role: str, version: str) -> dict[str, str]:
+        """What is known of it as `co` or as `rival`."""
+        product = f"{self.family} {version}"
+        if role == "rival":
+            return {"rival": self.name, "rival_product": product}
+        known = {"co": self.name, "makes": self.makes, "town": self.town, "boss": self.boss}
+        return known | {"family": self.family, "product": product}
+
+
+OWN_FEED = (
+    Company("Quillmark", "lab", "language models", "Oster Bay", "Ilse Varnholt", "Heron", "quillmark"),
+    Company("Velloria", "lab", "language models", "Port Isolde", "Mirek Tollemache", "Saffrin", "velloria"),
+    Company("Brackwater", "lab", "open models", "Calder", "Noor Underhay", "Otterling", "brackwater"),
+    Company("Ferrowick", "chips", "accelerators", "Halvern", "Astrid Thole", "Kestrane", "ferrowick"),
+    Company("Nimbrel", "cloud", "rented computing", "Halvern", "Joost Lomond", "Fjord", "nimbrel"),
+    Company("Corvane", "robots", "warehouse robots", "Tarn", "Priya Dravic", "Ambler", "corvane"),
+    Company("Gristmill Foundation", "tools", "an inference engine", "Calder", "Wanda Oakenshaw", "Gristmill", "gristmill"),
+    Company("Weftwork Foundation", "tools", "an agent framework", "Vesmark", "Elio Marchbanks", "Weftwork", "weftwork"),
+)  # fmt: skip
+"""Companies whose announcements are a feed of the sample newsroom."""
+
+
+class Cast:
+    """Companies by kind, and names of people and towns."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        lists = read_cast()
+        rng = dice(f"cast/{seed}")
+        self._names = _company_names(rng)
+        self._families = rng.sample(lists["family"], len(lists["family"]))
+        self.companies = {
+            kind: self._make_all(kind, number, rng) for kind, number in COMPANIES.items()
+        }
+
+    def company(self, kind: str, plot: str, turn: int) -> Company:
+        """The company of a kind to which a plot happens at its `turn`: all of them in a row."""
+        return deal(f"{self.seed}/{kind}/{plot}", self.companies[kind], turn)
+
+    def rival(self, company: Company, rng: Random) -> Company:
+        """Another company of the same kind."""
+        others = [other for other in self.companies[company.kind] if other.name != company.name]
+        return rng.choice(others)
+
+    def newcomer(self, kind: str, number: int) -> Company:
+        """A company that no other news is about."""
+        rng = dice(f"newcomer/{self.seed}/{number}")
+        name = self._names[number % len(self._names)]
+        family = self._families[number % len(self._families)]
+        return _company(name, kind, family, rng)
+
+    def _make_all(self, kind: str, number: int, rng: Random) -> list[Company]:
+        """Those with a feed of their own are in the news twice as often."""
+        known = [company for company in OWN_FEED if company.kind == kind] * 2
+        return known + [self._make(kind, rng) for _ in range(number - len(known))]
+
+    def _make(self, kind: str, rng: Random) -> Company:
+        name = self._names.pop()
+        if rng.random() < _WITH_SUFFIX:
+            name = f"{name} {rng.choice(read_cast()[f'suffix.{kind}'])}"
+        return _company(name, kind, self._families.pop(), rng)
+
+
+def _company(name: str, kind: str, family: str, rng: Random) -> Company:
+    makes, town = rng.choice(read_cast()[f"makes.{kind}"]), rng.choice(read_cast()["town"])
+    return Company(name, kind, makes, town, person(rng), family)
+
+
+def _company_names(rng: Random) -> list[str]:
+    """Coined names, and four times as many that sound like those of villages."""
+    lists = read_cast()
+    built = [start + end for start in lists["start"] for end in lists["end"]]
+    names = lists["coined"] + rng.sample(built, 4 * len(lists["coined"]))
+    return rng.sample(names, len(names))
+
+
+def person(rng: Random) -> str:
+    lists = read_cast()
+    return f"{rng.choice(lists['given'])} {rng.choice(lists['surname'])}"
+
+
+def deal(key: str, cards: Sequence[T], number: int) -> T:
+    """Card `number` of an endless row, in which each comes again after all others."""
+    return cards[_order(key, len(cards))[number % len(cards)]]
+
+
+def turn_of(key: str, cards: Sequence[T], number: int) -> int:
+    """How often cards equal to the one that is dealt at `number` were dealt before."""
+    cycle, place = divmod(number, len(cards))
+    order = _order(key, len(cards))
+    equal = [cards[other] is cards[order[place]] for other in order]
+    return cycle * sum(equal) + sum(equal[:place])
+
+
+@cache
+def read_cast() -> dict[str, list[str]]:
+    """The lists of data/stream/cast.txt: words, or alternatives between bars."""
+    lists: dict[str, list[str]] = {}
+    name = ""
+    for line in (STREAM / "cast.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("== "):
+            name = line.removeprefix("== ")
+            lists[name] = []
+        elif name:
+            parts = line.split(" | ") if _is_of_phrases(name) else line.split()
+            lists[name] += [part.strip() for part in parts if part.strip()]
+    return lists
+
+
+def _is_of_phrases(name: str) -> bool:
+    return name == "town" or name.startswith(("makes.", "suffix."))
+
+
+@cache
+def _order(key: str, size: int) -> list[int]:
+    return dice(key).sample(range(size), size)

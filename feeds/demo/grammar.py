@@ -1,0 +1,111 @@
+"""Writes text from patterns: `{name}` is a fact of the event, `[this|that]` a choice of words."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from random import Random
+from zlib import crc32
+
+_SLOT = re.compile(r"\{([^{}]+)\}|\[([^\[\]]+)\]")
+_RANGE = re.compile(r"(\d+)\.\.(\d+)(?:/(\d+))?")
+_DECIMAL_RANGE = re.compile(r"(\d+\.\d)\.\.(\d+\.\d)")
+_SENTENCE = re.compile(r"(?:^|(?<=[.!?] )|(?<=[A-Z] - )|(?<=: \"))\W?[a-z]")
+_AN = re.compile(r"(?:[aeio]|u(?!ni|se)|8|11\b|18\b)", re.IGNORECASE)
+
+
+def dice(key: str) -> Random:
+    """The same key gives the same numbers. Seeding with a text takes seven times as long."""
+    return Random(crc32(key.encode()))
+
+
+class Facts(Mapping[str, str]):
+    """The facts of one event, each drawn when it is first asked for.
+
+    The same `key` gives the same facts, in whatever order they are asked for. `given` are facts
+    that are known already, `definitions` the alternatives of others, and `people` draws a person
+    for any other name. `NAME` is `name` in capitals, `name_last` a person's surname.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        given: Mapping[str, str],
+        definitions: Mapping[str, str],
+        people: Callable[[Random], str],
+    ) -> None:
+        self.key = key
+        self._known = dict(given)
+        self._definitions = definitions
+        self._people = people
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._known:
+            self._known[name] = self._draw(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def _draw(self, name: str) -> str:
+        if name.isupper():
+            return self[name.lower()].upper()
+        rng = dice(f"{self.key}/{name}")
+        if name in self._definitions:
+            choice = rng.choice(self._definitions[name].split(" | "))
+            return expand(_number(choice.strip(), rng), self, rng)
+        if name.endswith("_last"):
+            return self[name.removesuffix("_last")].partition(" ")[2]
+        return self._people(rng)
+
+    def but(self, **known: str) -> "Facts":
+        """The same facts, apart from those that are given."""
+        return Facts(self.key, self._known | known, self._definitions, self._people)
+
+    def other(self, name: str) -> str:
+        """Another value that a fact might have had."""
+        for number in range(20):
+            facts = Facts(f"{self.key}/{number}", {}, self._definitions, self._people)
+            if facts[name] != self[name]:
+                break
+        return facts[name]
+
+
+def expand(pattern: str, facts: Mapping[str, str], rng: Random) -> str:
+    """The text of a pattern."""
+
+    def fill(match: re.Match[str]) -> str:
+        name, choices = str(match[1] or ""), str(match[2] or "")
+        if choices:
+            return rng.choice(choices.split("|"))
+        if name.startswith("a "):
+            return with_article(facts[name.removeprefix("a ")])
+        return facts[name]
+
+    return _SLOT.sub(fill, pattern)
+
+
+def sentences(pattern: str, facts: Mapping[str, str], rng: Random) -> str:
+    """The same as a text of its own, whose sentences begin with a capital."""
+    text = expand(pattern, facts, rng).replace("s's ", "s' ")
+    return _SENTENCE.sub(lambda match: match[0].upper(), text)
+
+
+def slots(pattern: str) -> set[str]:
+    """The names of the facts in a pattern."""
+    return {name for name, _ in _SLOT.findall(pattern) if name}
+
+
+def with_article(noun: str) -> str:
+    return f"{'an' if _AN.match(noun) else 'a'} {noun}"
+
+
+def _number(choice: str, rng: Random) -> str:
+    """`20..480/10` is a number of the range in steps of ten; other text stays as it is."""
+    if found := _RANGE.fullmatch(choice):
+        low, high, step = int(found[1]), int(found[2]), int(found[3] or 1)
+        return f"{rng.randrange(low, high + 1, step):,}"
+    if found := _DECIMAL_RANGE.fullmatch(choice):
+        return f"{rng.uniform(float(found[1]), float(found[2])):.1f}"
+    return choice

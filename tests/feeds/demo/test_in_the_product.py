@@ -1,0 +1,48 @@
+"""The sample newsroom, read by the product as `make demo` does."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import LazySettings
+from django.utils import timezone
+
+from feeds.demo import catalogue_entries
+from feeds.demo.server import Newsroom
+from feeds.ingest.pipeline import take_in
+from feeds.models import Item, Source, Story
+from feeds.trends.board import public_trends
+from feeds.trends.update import update_trends
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_first_poll_brings_stories_of_many_hosts_and_a_trend(settings: LazySettings) -> None:
+    with Newsroom() as newsroom:
+        settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]
+        settings.FETCH_PORTS = [str(newsroom.port)]
+        for entry in catalogue_entries(newsroom.port):
+            Source.objects.create(is_public=True, **entry)
+        report = take_in(Source.objects.values_list("pk", flat=True))
+        update_trends()
+
+    hosts = {urlsplit(url).hostname for url in Item.objects.values_list("url", flat=True)}
+    wide = Story.objects.filter(source_count__gte=3)
+    trends = public_trends(timezone.now())
+    assert report.new > 2_000
+    assert len(hosts) >= 28
+    assert all(host and host.endswith(".localhost") for host in hosts)
+    assert wide.count() > 100
+    assert trends
+    assert all(trend.sources >= 3 and trend.stories >= 3 for trend in trends)
+
+
+def test_without_leave_to_fetch_from_loopback_nothing_is_fetched(settings: LazySettings) -> None:
+    settings.FETCH_ALLOW_PRIVATE, settings.FETCH_PORTS = [], ["8765"]
+    entry = catalogue_entries(8765)[0]
+    source = Source.objects.create(is_public=True, **entry)
+
+    take_in([source.pk])
+
+    source.refresh_from_db()
+    assert "private address" in source.error
+    assert not Item.objects.exists()
