@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from feeds.demo import catalogue_entries
 from feeds.demo.server import Newsroom
-from feeds.ingest.pipeline import take_in
+from feeds.ingest.pipeline import ingest_sources
 from feeds.models import Item, Source, Story
 from feeds.trends.board import public_trends
 from feeds.trends.update import update_trends
@@ -22,7 +22,7 @@ def test_a_first_poll_brings_stories_of_many_hosts_and_a_trend(settings: LazySet
         settings.FETCH_PORTS = [str(newsroom.port)]
         for entry in catalogue_entries(newsroom.port):
             Source.objects.create(is_public=True, **entry)
-        report = take_in(Source.objects.values_list("pk", flat=True))
+        report = ingest_sources(Source.objects.values_list("pk", flat=True))
         update_trends()
 
     hosts = {urlsplit(url).hostname for url in Item.objects.values_list("url", flat=True)}
@@ -41,7 +41,7 @@ def test_without_leave_to_fetch_from_loopback_nothing_is_fetched(settings: LazyS
     entry = catalogue_entries(8765)[0]
     source = Source.objects.create(is_public=True, **entry)
 
-    take_in([source.pk])
+    ingest_sources([source.pk])
 
     source.refresh_from_db()
     assert "private address" in source.error
