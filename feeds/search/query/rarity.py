@@ -8,10 +8,10 @@ from feeds.search.query.types import Sample
 
 T = TypeVar("T")
 
-FEW = 50
+FEW = 20
 """A word that is in fewer items of the sample is counted in all items: so few say little of how
 rare it is."""
-MOST_COUNTED = 5_000
+MOST_COUNTED = 2_000
 """Items at which that count stops."""
 
 

@@ -21,7 +21,7 @@ from accounts.types import ReaderRequest
 from ainews_site.infra import db_clock
 from ainews_site.infra.machine_lock import machine_lock
 from feeds.core.errors import FeedError
-from feeds.models import Folder, Source, Subscription
+from feeds.models import FetchLog, Folder, Source, Subscription
 from feeds.sources.discover import complete_address, discover
 from feeds.sources.subscriptions import (
     MAX_OPML_BYTES,
@@ -143,10 +143,19 @@ def _detail(
         "folders": _folder_names(request.user),
         "may_manage": may_manage(request.user, source),
         "is_fetching": _is_fetching(source, db_clock.now()),
-        "fetches": source.fetches.order_by("-id")[:LOG_LINES],
+        "fetches": _fetches(request.user, source, subscription)[:LOG_LINES],
         "items": source.items.newest_first().only("id", "title", "published_at", "source")[:10],
     }
     return render(request, "sources/detail.html", context, status=422 if form else 200)
+
+
+def _fetches(user: User, source: Source, subscription: Subscription | None) -> QuerySet[FetchLog]:
+    """The fetch log, newest first. Of a private source a reader sees what was fetched since they
+    follow it: earlier lines would show when others began to."""
+    fetches = source.fetches.order_by("-id")
+    if subscription is None or source.is_public or user.is_staff:
+        return fetches
+    return fetches.filter(at__gte=subscription.created_at)
 
 
 def _is_fetching(source: Source, now: datetime) -> bool:

@@ -210,6 +210,14 @@ def test_bad_parameters_are_said(api: Client, path: str) -> None:
     assert get(api, path, 400)
 
 
+def test_a_merged_story_answers_as_the_other_without_a_redirect_to_cache(
+    api: Client, reader: User
+) -> None:
+    story = make_story(make_item(make_source(reader=reader)))
+    StoryRedirect.objects.create(old_id=5, story=story)
+    assert get(api, "/stories/5/", 200)["id"] == story.pk
+
+
 def test_ids_beyond_all_bounds_are_not_there(api: Client) -> None:
     for kind in ("items", "stories", "sources"):
         get(api, f"/{kind}/{10**30}/", 404)

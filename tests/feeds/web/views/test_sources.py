@@ -130,6 +130,23 @@ def test_who_alone_follows_a_source_pauses_and_resumes_it(page: Client, reader: 
     assert source.status == "active"
 
 
+def test_a_newcomer_sees_no_fetch_of_a_private_source_from_before(
+    page: Client, reader: User
+) -> None:
+    private = make_source("private", reader=make_user("other"))
+    public = make_source("public", is_public=True)
+    for source in (private, public):
+        FetchLog.objects.create(
+            source=source, error="Early failure", at=timezone.now() - timedelta(hours=1)
+        )
+        Subscription.objects.create(user=reader, source=source)
+    FetchLog.objects.create(source=private, error="Late failure")
+
+    assert "Early failure" in text(page, f"/sources/{public.pk}/")
+    seen = text(page, f"/sources/{private.pk}/")
+    assert "Late failure" in seen and "Early failure" not in seen
+
+
 @pytest.mark.parametrize("action", ["pause", "resume", "full_text_on", "full_text_off"])
 def test_a_shared_source_is_changed_by_staff_alone(page: Client, reader: User, action: str) -> None:
     shared = make_source("shared", reader=reader)
