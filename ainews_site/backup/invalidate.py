@@ -1,4 +1,4 @@
-"""Gives a database that came from elsewhere numbers of its own, for what was kept in a cache."""
+"""Invalidates every cached value after a restore or a database migration."""
 
 from django.db import transaction
 
@@ -7,11 +7,11 @@ from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
 
 
 def invalidate_caches() -> None:
-    """Other revisions and versions than any that came with the rows.
+    """Set new revisions and cache versions, which differ from all that came with the rows.
 
-    A cache outlives the database that it was filled from, and the ledger counts on from where
-    the rows were: with the same revisions and versions, what was kept of other items would be
-    taken for what is here.
+    A cache may outlive the database that it was filled from, and ledger numbers continue from the
+    restored ones. With the same revisions and versions, cached values of other items would be used
+    for the items of this database.
     """
     with transaction.atomic():
         bump_revision(CONTENT, GROUPING)

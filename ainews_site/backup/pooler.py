@@ -1,21 +1,24 @@
-"""Keeps what works on a session of its own from a pooler such as PgBouncer.
+"""Refuses to run backups, restores and migrations through a pooler such as PgBouncer.
 
-In transaction mode what a session sets stays with a connection that others get next: pg_dump
-sets the search path, a move writes without waiting for the disk.
+They change settings of their session: pg_dump sets the search path, and a migration turns off
+synchronous commits. In transaction mode, other clients of the pooler would get that session next.
 """
 
 from typing import Any
 
 
 class PooledError(Exception):
-    """There is a pooler, in a sentence."""
+    """The connection goes through a pooler. The message is a sentence for the operator."""
 
 
 def refuse_pooler(connection: Any, what: str, option: str) -> None:
-    """Raises PooledError where psycopg's `connection`, which `option` named, is a pooler's: it
-    tells another number of the process than the server does."""
-    found = connection.execute("SELECT pg_backend_pid()").fetchone()
-    if found[0] != connection.info.backend_pid:
+    """Raise PooledError if the psycopg `connection` goes through a pooler.
+
+    If the backend PID of the connection differs from pg_backend_pid(), a pooler is in between.
+    `what` names the operation, and `option` the setting or option with the address.
+    """
+    (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    if pid != connection.info.backend_pid:
         raise PooledError(
             f"{option} is the address of a connection pooler such as PgBouncer. Settings that"
             f" {what} makes for its session would affect others. Use the address of PostgreSQL"

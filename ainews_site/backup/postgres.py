@@ -1,4 +1,4 @@
-"""Back-ups of PostgreSQL, by its own pg_dump and pg_restore."""
+"""Backs up and restores PostgreSQL by pg_dump and pg_restore."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from ainews_site.backup.pooler import PooledError, refuse_pooler
 from ainews_site.backup.row_counts import COUNTED, BackupError, counts
 
 REPLACED = "ainews_replaced"
-"""The schema that keeps what a restore replaces, until it is done."""
+"""The schema to which a restore moves the old tables until it is done."""
 
 
 def _refuse_pooler(what: str) -> None:
@@ -24,7 +24,7 @@ def _refuse_pooler(what: str) -> None:
 
 
 def dump_postgres(path: Path) -> dict[str, int]:
-    """What a snapshot holds, that pg_dump and our counts share."""
+    """Dump the database to `path`. Returns the row counts of the same snapshot."""
     _refuse_pooler("a backup")
     with connection.cursor() as cursor:
         cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -35,16 +35,16 @@ def dump_postgres(path: Path) -> dict[str, int]:
             rows = counts()
         finally:
             cursor.execute("ROLLBACK")
-    listed = _run("pg_restore", "--list", str(path), connects=False)
-    if missing := [table for table in COUNTED if f"TABLE public {table} " not in listed]:
+    contents = _run("pg_restore", "--list", str(path), connects=False)
+    if missing := [table for table in COUNTED if f"TABLE public {table} " not in contents]:
         raise BackupError(f"The copy lacks {missing[0]}. Check the disk.")
     return rows
 
 
 def restore_postgres(path: Path) -> None:
-    """Beside what is there, which goes only when all is restored."""
+    """Restore the database from `path`. The old tables are dropped only after a success."""
     _refuse_pooler("a restore")
-    _end_former_restore()
+    _finish_interrupted_restore()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"ALTER SCHEMA public RENAME TO {REPLACED}")
         cursor.execute("CREATE SCHEMA public")
@@ -58,38 +58,44 @@ def restore_postgres(path: Path) -> None:
             *("--schema=public", f"--dbname={connection.settings_dict['NAME']}", str(path)),
         )
     except BackupError as error:
-        _put_back()
+        _undo()
         raise BackupError(f"Nothing was restored: {error}") from error
     with connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA {REPLACED} CASCADE")
         cursor.execute("ANALYZE")
 
 
-def _put_back() -> None:
+def _undo() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"ALTER EXTENSION unaccent SET SCHEMA {REPLACED}")
         cursor.execute("DROP SCHEMA public CASCADE")
         cursor.execute(f"ALTER SCHEMA {REPLACED} RENAME TO public")
 
 
-def _end_former_restore() -> None:
-    """One that was killed left what it was replacing: all was restored by then, or nothing."""
+def _finish_interrupted_restore() -> None:
+    """Finish or undo a restore that was killed and left the old tables behind.
+
+    Since pg_restore runs in one transaction, either all tables were restored or none.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regnamespace(%s), to_regclass('public.feeds_item')", [REPLACED])
-        replaced, restored = cursor.fetchone()
-        if replaced and restored:
+        old_schema, restored_table = cursor.fetchone()
+        if old_schema and restored_table:
             cursor.execute(f"DROP SCHEMA {REPLACED} CASCADE")
-        elif replaced:
-            _put_back()
+        elif old_schema:
+            _undo()
 
 
 def _run(name: str, *arguments: str, connects: bool = True) -> str:
-    """One of PostgreSQL's programs; what it printed. The password is in no command line."""
-    given: dict[str, Any] = connection.settings_dict
+    """Run a program of PostgreSQL and return its output.
+
+    The connection is passed by environment variables, so that no command line has the password.
+    """
+    config: dict[str, Any] = connection.settings_dict
     names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
-    env = {key: str(given[value]) for key, value in names.items() if given.get(value)}
+    env = {key: str(config[value]) for key, value in names.items() if config.get(value)}
     if connects and name == "pg_dump":
-        env["PGDATABASE"] = str(given["NAME"])
+        env["PGDATABASE"] = str(config["NAME"])
     done = subprocess.run(  # noqa: S603 - our own arguments
         [_program(name), *arguments], env=os.environ | env, capture_output=True, text=True
     )
@@ -99,9 +105,9 @@ def _run(name: str, *arguments: str, connects: bool = True) -> str:
 
 
 def _program(name: str) -> str:
-    """Of the newest version that is installed: an older one refuses a newer server."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=_version)
-    program = str(found[-1]) if found else shutil.which(name)
+    """Return the path of the newest installed version, because old ones reject newer servers."""
+    paths = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=_version)
+    program = str(paths[-1]) if paths else shutil.which(name)
     if program is None:
         raise BackupError(f"{name} is not installed. On Debian: apt install postgresql-client.")
     return program

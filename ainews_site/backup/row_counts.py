@@ -1,4 +1,4 @@
-"""What a back-up is measured by, and the way to say that there is none."""
+"""Row counts that verify a backup, and BackupError."""
 
 from django.db import connection
 
@@ -6,10 +6,11 @@ COUNTED = ("accounts_user", "feeds_source", "feeds_item", "feeds_itembody", "fee
 
 
 class BackupError(Exception):
-    """What went wrong, and what to do, in a sentence."""
+    """A backup or a restore failed. The message is a sentence for the operator."""
 
 
 def counts() -> dict[str, int]:
+    """Return the numbers of rows of the tables in COUNTED."""
     return {table: count(table) for table in COUNTED}
 
 

@@ -1,7 +1,7 @@
-"""Back-ups of the whole database, checked when made and before they are used.
+"""Backups of the whole database, which are verified when they are made and before a restore.
 
-SQLite by its online back-up, PostgreSQL by pg_dump: both are of one moment, and nobody waits.
-Beside each lies a manifest with its SHA-256 and what must be in it.
+SQLite is backed up by its online backup API, PostgreSQL by pg_dump. Both copy a consistent state
+and block nobody. Beside each backup is a manifest with its SHA-256, row counts and migrations.
 """
 
 import json
@@ -22,13 +22,18 @@ from ainews_site.backup.row_counts import COUNTED, BackupError, count, counts
 
 SUFFIXES = {"sqlite": ".sqlite3", "postgresql": ".dump"}
 PAGES = 4_096
-"""Of SQLite that are copied at a time; whoever writes gets a turn in between."""
+"""Number of pages that SQLite copies at a time. Writers get a turn in between."""
 PAUSE = 0.01
+"""Seconds."""
 
 
 @dataclass(slots=True)
 class Manifest:
-    """`rows` are those of the largest tables, by name."""
+    """The content of a manifest.
+
+    `kind` is the vendor of the database, `size` is in bytes, `rows` are row counts by table, and
+    `migrations` the applied migrations.
+    """
 
     kind: str
     made_at: str
@@ -39,30 +44,34 @@ class Manifest:
 
 
 def make_backup(folder: Path, *, keep: int = 0) -> Path:
-    """A new back-up in `folder`, and only the newest `keep` of them, if given; its path."""
+    """Make a backup in `folder` and return its path.
+
+    If `keep` is given, only the newest `keep` backups stay. Raises BackupError.
+    """
     kind, made_at = connection.vendor, datetime.now(UTC)
     path = folder / f"ainews-{made_at:%Y%m%dT%H%M%SZ}{SUFFIXES[kind]}"
-    half = path.with_suffix(".half")
+    partial = path.with_suffix(".half")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        rows = (_dump_sqlite if kind == "sqlite" else dump_postgres)(half)
+        rows = (_dump_sqlite if kind == "sqlite" else dump_postgres)(partial)
         manifest = Manifest(
-            kind, made_at.isoformat(), half.stat().st_size, _hash(half), rows, _migrations()
+            kind, made_at.isoformat(), partial.stat().st_size, _hash(partial), rows, _migrations()
         )
-        _sync(half)
-        half.replace(path)
-        half.write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
-        half.replace(manifest_of(path))
+        _sync(partial)
+        partial.replace(path)
+        partial.write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
+        partial.replace(manifest_of(path))
     except (OSError, sqlite3.Error) as error:
-        raise BackupError(f"No backup was made: {_words(error, folder)}") from error
+        raise BackupError(f"No backup was made: {_explain(error, folder)}") from error
     finally:
-        half.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
     if keep:
         _drop_old(folder, path.suffix, keep)
     return path
 
 
 def manifest_of(path: Path) -> Path:
+    """Return the path of the manifest of the backup at `path`."""
     return path.with_suffix(path.suffix + ".json")
 
 
@@ -73,7 +82,7 @@ def _drop_old(folder: Path, suffix: str, keep: int) -> None:
 
 
 def read_backup(path: Path) -> Manifest:
-    """Raises BackupError unless the file is what was written."""
+    """Return the manifest of a backup. Raises BackupError if the file is missing or has changed."""
     if not path.is_file():
         raise BackupError(f"File not found: {path}.")
     try:
@@ -90,7 +99,10 @@ def read_backup(path: Path) -> Manifest:
 
 
 def usable_backup(path: Path) -> Manifest:
-    """Raises BackupError unless this program can restore it here; changes nothing."""
+    """Return the manifest of a backup that can be restored to this database.
+
+    Raises BackupError if it can't. Changes nothing.
+    """
     manifest = read_backup(path)
     if manifest.kind != connection.vendor:
         raise BackupError(
@@ -102,34 +114,37 @@ def usable_backup(path: Path) -> Manifest:
     if manifest.kind == "sqlite":
         try:
             with closing(_open(path)) as database:
-                _checked(database)
+                _verify(database)
         except sqlite3.Error as error:
             raise BackupError(f"{path} is damaged ({error}); use another backup.") from error
     return manifest
 
 
 def restore_backup(path: Path, manifest: Manifest, *, replace: bool = False) -> None:
-    """Put a usable back-up in the place of the database, which must be empty or to be replaced."""
-    if not replace and (there := _what_is_there()):
+    """Restore a backup that `usable_backup` accepted.
+
+    Raises BackupError if the database is not empty and `replace` is False.
+    """
+    if not replace and (content := _describe_content()):
         raise BackupError(
-            f"The database has {there}. Use --replace to replace them; a backup of them is made"
+            f"The database has {content}. Use --replace to replace them; a backup of them is made"
             " first."
         )
     try:
         (_restore_sqlite if manifest.kind == "sqlite" else restore_postgres)(path)
     except (OSError, sqlite3.Error) as error:
-        raise BackupError(f"Nothing was restored: {_words(error, path.parent)}") from error
-    if (found := counts()) != manifest.rows:
+        raise BackupError(f"Nothing was restored: {_explain(error, path.parent)}") from error
+    if (rows := counts()) != manifest.rows:
         raise BackupError(
-            f"The restored row counts {found} differ from those of the backup {manifest.rows}."
+            f"The restored row counts {rows} differ from those of the backup {manifest.rows}."
         )
 
 
-def _what_is_there() -> str:
-    """In words; "" where nothing is, or nothing but what every new database has."""
-    named = {"feeds_item": "item", "feeds_source": "source", "accounts_user": "user"}
-    tables = set(connection.introspection.table_names()) & set(named)
-    rows = [(count(table), name) for table, name in named.items() if table in tables]
+def _describe_content() -> str:
+    """Return what the database contains, such as "3 items", or "" if it is empty or new."""
+    nouns = {"feeds_item": "item", "feeds_source": "source", "accounts_user": "user"}
+    tables = set(connection.introspection.table_names()) & set(nouns)
+    rows = [(count(table), name) for table, name in nouns.items() if table in tables]
     return ", ".join(f"{n:,} {name}{'s' * (n != 1)}" for n, name in rows if n)
 
 
@@ -145,19 +160,20 @@ def _dump_sqlite(path: Path) -> dict[str, int]:
     path.unlink(missing_ok=True)
     with closing(_open(_database())) as source, closing(_open(path)) as target:
         source.backup(target, pages=PAGES, sleep=PAUSE)
-        target.execute("PRAGMA journal_mode = DELETE")  # one file, that needs no other
-        return _checked(target)
+        target.execute("PRAGMA journal_mode = DELETE")  # a single file, without -wal and -shm
+        return _verify(target)
 
 
-def _checked(database: sqlite3.Connection) -> dict[str, int]:
-    if (said := database.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
-        raise BackupError(f"The copy is damaged ({said}). Run manage.py doctor.")
+def _verify(database: sqlite3.Connection) -> dict[str, int]:
+    """Return the row counts. Raises BackupError if the file is damaged."""
+    if (result := database.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
+        raise BackupError(f"The copy is damaged ({result}). Run manage.py doctor.")
     rows = "SELECT count(*) FROM"
     return {table: database.execute(f"{rows} {table}").fetchone()[0] for table in COUNTED}
 
 
 def _restore_sqlite(path: Path) -> None:
-    """Into the file as it lies there: who has it open sees the new rows from then on."""
+    """Restore into the existing file, so that processes that have it open see the new rows."""
     with closing(_open(path)) as source:
         connection.close()
         with closing(_open(_database())) as target:
@@ -172,9 +188,12 @@ def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=30)
 
 
-def keep_what_is_there(folder: Path) -> Path | None:
-    """Before it is replaced: a back-up of it, or the file itself when it is too damaged for one;
-    None when there is nothing."""
+def save_replaced(folder: Path) -> Path | None:
+    """Save the database before it is replaced.
+
+    Returns the path of a backup, or of the moved file if it is too damaged for a backup. Returns
+    None if there is no database.
+    """
     if is_damaged():
         return _set_aside(folder)
     if "feeds_itemstate" not in connection.introspection.table_names():
@@ -183,13 +202,13 @@ def keep_what_is_there(folder: Path) -> Path | None:
 
 
 def is_damaged() -> bool:
-    """Whether the file is no sound database; PostgreSQL itself sees to its own."""
+    """Return True if the SQLite file is damaged. PostgreSQL checks its own files."""
     if connection.vendor != "sqlite" or not _database().is_file():
         return False
     try:
         with closing(_open(_database())) as database:
             return bool(database.execute("PRAGMA quick_check").fetchone()[0] != "ok")
-    except sqlite3.OperationalError:  # locked, or not ours to read
+    except sqlite3.OperationalError:  # locked, or without permission
         return False
     except sqlite3.DatabaseError:
         return True
@@ -198,12 +217,12 @@ def is_damaged() -> bool:
 def _set_aside(folder: Path) -> Path:
     connection.close()
     folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / f"damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite3"
+    moved = folder / f"damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite3"
     for suffix in ("-wal", "-shm", ""):
         file = _database().with_name(_database().name + suffix)
         if file.exists():
-            shutil.move(file, kept.with_name(kept.name + suffix))
-    return kept
+            shutil.move(file, moved.with_name(moved.name + suffix))
+    return moved
 
 
 def _hash(path: Path) -> str:
@@ -216,8 +235,9 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _words(error: Exception, folder: Path) -> str:
-    said = str(error)
-    if "No space left" in said or "disk is full" in said:
+def _explain(error: Exception, folder: Path) -> str:
+    """Return a sentence on an error of the file system or of SQLite."""
+    message = str(error)
+    if "No space left" in message or "disk is full" in message:
         return f"the disk of {folder} is full. Free some space."
-    return f"{said}."
+    return f"{message}."

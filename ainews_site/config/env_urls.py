@@ -1,5 +1,8 @@
-"""What may be wrong with the addresses among the settings. Pure; none is shown, as one may have
-a password in it."""
+"""Validates addresses in the settings. Pure.
+
+Problems are phrases that follow the name of the setting. They do not quote the address, because it
+may contain a password.
+"""
 
 from urllib.parse import urlsplit
 
@@ -9,7 +12,7 @@ MAIL_SCHEMES = ("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemai
 
 
 def site_problem(url: str) -> str:
-    """Of the address under which the world knows the site; empty where there is none."""
+    """Return the problem of SITE_URL, or ""."""
     try:
         parts = urlsplit(url)
         is_site = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -21,7 +24,7 @@ def site_problem(url: str) -> str:
 
 
 def mail_problem(url: str) -> str:
-    """Of the address of the mail server; empty where there is none."""
+    """Return the problem of the address of the mail server, or ""."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -33,8 +36,7 @@ def mail_problem(url: str) -> str:
 
 
 def redis_problem(url: str) -> str:
-    """What is wrong with it, after its name; "" for nothing. It is not shown, as it has a
-    password."""
+    """Return the problem of REDIS_URL, or ""."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -53,6 +55,6 @@ def redis_problem(url: str) -> str:
 
 
 def redis_place(url: str) -> str:
-    """Where it is, without the password."""
+    """Return host and port, or the path of the socket, without the password."""
     parts = urlsplit(url)
     return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or REDIS_PORT}"

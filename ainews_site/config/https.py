@@ -1,4 +1,4 @@
-"""What follows for Django from SITE_URL beginning with https. Pure."""
+"""The Django settings that depend on whether SITE_URL begins with https. Pure."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,8 +13,11 @@ def https_settings(
     hsts_seconds: int = HSTS_SECONDS,
     hsts_subdomains: bool = False,
 ) -> dict[str, Any]:
-    """Secure cookies, HSTS, and the redirect to HTTPS. The redirect needs a proxy that says by
-    which scheme a request came: without one, each page would be redirected for ever."""
+    """Return the settings for secure cookies, HSTS, and the redirect to HTTPS.
+
+    The redirect needs a proxy that sends the scheme of each request. Without it, every request
+    would look like HTTP and be redirected in a loop.
+    """
     site = urlsplit(site_url)
     is_https = site.scheme == "https"
     return {
@@ -24,11 +27,11 @@ def https_settings(
         "CSRF_COOKIE_SECURE": is_https,
         "SECURE_SSL_REDIRECT": is_https and has_proxy,
         "SECURE_SSL_HOST": site.netloc or None,
-        # The watchdog and probes ask for it on the machine itself.
+        # The supervisor and probes request it by HTTP on the machine itself.
         "SECURE_REDIRECT_EXEMPT": [r"^health(/ready)?$"],
         "SECURE_HSTS_SECONDS": hsts_seconds if is_https else 0,
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": hsts_subdomains,
-        # Names below that of the site, and browsers' preload lists, are the operator's decision:
-        # they may be names of other servers, without HTTPS.
+        # HSTS for subdomains and preload lists are for the operator to decide, because other
+        # servers of the domain may have no HTTPS.
         "SILENCED_SYSTEM_CHECKS": ["security.W005", "security.W021"],
     }

@@ -1,4 +1,4 @@
-"""How large this machine is, and what settings suit its size. Pure, but for measure()."""
+"""Measures this machine, and derives default settings from its size. Pure, except measure()."""
 
 import os
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from pathlib import Path
 
 GIB = 2**30
 LIMITS = Path("/sys/fs/cgroup")
-"""Where a container's limits stand: version 2's files, and version 1's in folders of their own."""
-FETCHES_A_CPU = 25
-FEWEST_FETCHES, MOST_FETCHES = 20, 100
-CPUS_A_WORKER, MEMORY_A_WORKER = 2, 2 * GIB
-MOST_WORKERS = 16
+"""The folder with the limits of a container, by control groups of version 2 or 1."""
+FETCHES_PER_CPU = 25
+MIN_FETCHES, MAX_FETCHES = 20, 100
+CPUS_PER_WORKER, MEMORY_PER_WORKER = 2, 2 * GIB
+MAX_WORKERS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """CPUs that we may use, as a fraction where a container has a part of one, and bytes."""
+    """The available CPUs, which may be a fraction in a container, and memory in bytes."""
 
     cpus: float
     memory: int
@@ -31,21 +31,25 @@ class Sizes:
 
 
 def sizes_for(machine: Machine, *, sqlite: bool) -> Sizes:
-    """One worker for each two CPUs and each 2 GiB; 25 fetches a CPU, from 20 to 100, and a
-    batch that keeps all of them busy. SQLite has one writer: a second worker would wait."""
-    workers = int(min(machine.cpus // CPUS_A_WORKER, machine.memory // MEMORY_A_WORKER))
-    fetches = min(max(int(machine.cpus * FETCHES_A_CPU), FEWEST_FETCHES), MOST_FETCHES)
+    """Return default settings for `machine`.
+
+    There is one worker for each two CPUs and each 2 GiB, but only one with SQLite, because a second
+    would wait for the write lock. There are 25 concurrent fetches per CPU, from 20 to 100, and a
+    batch has as many sources.
+    """
+    workers = int(min(machine.cpus // CPUS_PER_WORKER, machine.memory // MEMORY_PER_WORKER))
+    fetches = min(max(int(machine.cpus * FETCHES_PER_CPU), MIN_FETCHES), MAX_FETCHES)
     if machine.memory < GIB:
-        fetches = FEWEST_FETCHES
+        fetches = MIN_FETCHES
     return Sizes(
-        workers=1 if sqlite else min(max(workers, 1), MOST_WORKERS),
+        workers=1 if sqlite else min(max(workers, 1), MAX_WORKERS),
         fetch_concurrency=fetches,
         poll_batch=fetches,
     )
 
 
 def measure(limits: Path = LIMITS) -> Machine:
-    """This machine, or the part of it that its container is given."""
+    """Return the size of this machine, or of the part that its container may use."""
     return Machine(
         min(_cpus(), cpu_limit(limits) or _cpus()),
         min(_memory(), memory_limit(limits) or _memory()),
@@ -53,17 +57,17 @@ def measure(limits: Path = LIMITS) -> Machine:
 
 
 def cpu_limit(limits: Path) -> float | None:
-    """CPUs that a control group grants; None for no limit."""
+    """Return the number of CPUs that a control group allows, or None without a limit."""
     quota, _, period = _read(limits / "cpu.max").partition(" ")
     if not quota:
         quota = _read(limits / "cpu" / "cpu.cfs_quota_us")
         period = _read(limits / "cpu" / "cpu.cfs_period_us")
-    granted, of = _number(quota), _number(period)
-    return granted / of if granted and of else None
+    quota_us, period_us = _number(quota), _number(period)
+    return quota_us / period_us if quota_us and period_us else None
 
 
 def memory_limit(limits: Path) -> int | None:
-    """Bytes that a control group grants; None for no limit."""
+    """Return the number of bytes that a control group allows, or None without a limit."""
     old = limits / "memory" / "memory.limit_in_bytes"
     return _number(_read(limits / "memory.max") or _read(old))
 
@@ -77,7 +81,7 @@ def _cpus() -> int:
 def _memory() -> int:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):  # not known here: take it for a small one
+    except (ValueError, OSError):  # unknown on this system, so assume a small machine
         return GIB
 
 
@@ -89,5 +93,5 @@ def _read(file: Path) -> str:
 
 
 def _number(text: str) -> int | None:
-    """A positive number; `max` and -1 mean no limit."""
+    """Return a positive number, or None. `max` and -1 mean that there is no limit."""
     return int(text) if text.isdigit() and int(text) > 0 else None

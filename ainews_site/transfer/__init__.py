@@ -1,1 +1,1 @@
-"""Moves everything from SQLite to PostgreSQL, and back."""
+"""Migrates all data from SQLite to PostgreSQL, and back."""

@@ -1,4 +1,4 @@
-"""What the two commands of a move share: their addresses, and what they say."""
+"""The base class of migrate_to_postgres and migrate_to_sqlite: options and messages."""
 
 import sqlite3
 import warnings
@@ -23,11 +23,13 @@ _NAMES = {"sqlite3": "SQLite", "postgresql": "PostgreSQL"}
 
 
 class TransferCommand(BaseCommand):
+    """Migrates a database of the engine `origin` to one of the engine `goal`."""
+
     goal: ClassVar[str]
     goal_example: ClassVar[str]
     origin: ClassVar[str]
     origin_option: str
-    """What gave the address of the source."""
+    """The setting or option that gave the address of the source."""
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -60,7 +62,7 @@ class TransferCommand(BaseCommand):
         except (TransferError, PooledError) as error:
             raise CommandError(str(error)) from None
         except (Error, sqlite3.Error, psycopg.Error) as error:
-            raise CommandError(self._explained(error, origin, goal)) from error
+            raise CommandError(self._explain(error, origin, goal)) from error
         spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in transfer.seconds.items())
         self.stdout.write(f"Done: {spent}.")
         self.stdout.write(
@@ -68,31 +70,35 @@ class TransferCommand(BaseCommand):
             " The source was not changed; keep it until you are satisfied."
         )
 
-    def _explained(self, error: Exception, origin: dict[str, Any], goal: dict[str, Any]) -> str:
+    def _explain(self, error: Exception, origin: dict[str, Any], goal: dict[str, Any]) -> str:
         is_of_source = isinstance(error, sqlite3.Error) == origin["ENGINE"].endswith("sqlite3")
         database, option = (origin, self.origin_option) if is_of_source else (goal, "--to")
-        said = in_words(error, database, option) or " ".join(str(error).split())
-        end = "" if said.endswith((".", "?")) else "."
-        return f"{said}{end} The source was not changed. Run the same command again to resume."
+        message = in_words(error, database, option) or " ".join(str(error).split())
+        end = "" if message.endswith((".", "?")) else "."
+        return f"{message}{end} The source was not changed. Run the same command again to resume."
 
 
 def _database(url: str, engine: str, option: str) -> dict[str, Any]:
-    given = _read(url)
-    kind = given.get("ENGINE", "").rpartition(".")[2]
-    named = f"{option} (used because --from is missing)" if option == "DATABASE_URL" else option
+    """Return the entry for settings.DATABASES.
+
+    Raises CommandError if `url` is for another engine.
+    """
+    config = _parse(url)
+    kind = config.get("ENGINE", "").rpartition(".")[2]
+    name = f"{option} (used because --from is missing)" if option == "DATABASE_URL" else option
     if kind in _NAMES and kind != engine:
         other = "postgres" if (kind == "postgresql") == (option == "--to") else "sqlite"
         raise CommandError(
-            f"{named} is a {_NAMES[kind]} URL, not a {_NAMES[engine]} URL. For the opposite"
+            f"{name} is a {_NAMES[kind]} URL, not a {_NAMES[engine]} URL. For the opposite"
             f" direction use manage.py migrate_to_{other}."
         )
-    if kind != engine or not given.get("NAME"):
-        raise CommandError(f"{named} is not a {_NAMES[engine]} URL; see --help.")
-    return given
+    if kind != engine or not config.get("NAME"):
+        raise CommandError(f"{name} is not a {_NAMES[engine]} URL; see --help.")
+    return config
 
 
-def _read(url: str) -> dict[str, Any]:
-    """As in settings.DATABASES; empty for what is no address, of which we say so ourselves."""
+def _parse(url: str) -> dict[str, Any]:
+    """Return the entry for settings.DATABASES, or {} if `url` is invalid."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -106,7 +112,7 @@ def _exists(name: str) -> bool:
 
 
 def _make_default(goal: dict[str, Any]) -> None:
-    """All of the program works on the default database: for this command that is the target."""
+    """Make the target Django's default database, which all of the program works on."""
     if goal["ENGINE"].endswith("sqlite3"):
         goal = goal | {"OPTIONS": _SQLITE_OPTIONS}
     connections["default"].close()

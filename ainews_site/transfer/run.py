@@ -1,5 +1,7 @@
-"""The move itself: copy, compare, make indexes and the search; each step goes on where it was
-when the process was killed."""
+"""Runs a migration: copies and compares rows, then creates indexes and the search index.
+
+If the process is killed, the next run resumes each step where it was.
+"""
 
 import sqlite3
 import sys
@@ -22,19 +24,21 @@ from feeds.search.postgres import index as postgres_index
 from feeds.search.sqlite import index as sqlite_index
 
 CHUNK = 5_000
-"""Rows a transaction: what a kill undoes."""
-SHOWN = 0.5
+"""Number of rows in a transaction, which a kill undoes."""
+REDRAW_SECONDS = 0.5
 _TRIES = 2
 
 
 class TransferError(Exception):
-    """Why nothing can be moved, in a sentence that says what to do."""
+    """The migration is impossible or failed. The message is a sentence for the operator."""
 
 
 @dataclass
 class Transfer:
-    """Moves what lies in the database of `origin` to that of `goal`, which Django must know as
-    its default one. Both are as in settings.DATABASES."""
+    """Migrates the database `origin` to `goal`. Both are entries as in settings.DATABASES.
+
+    `goal` must be Django's default database. `seconds` has the duration of each step.
+    """
 
     origin: dict[str, Any]
     goal: dict[str, Any]
@@ -46,12 +50,12 @@ class Transfer:
         try:
             self._check_source(source)
             version = source.version()
-            target = self._prepared()
+            target = self._prepare_target()
             try:
                 self._move(source, target)
             finally:
                 target.close()
-            source.commit()  # what was read until now was of the beginning
+            source.commit()  # end the snapshot, to see later changes
             if source.version() != version:
                 self.report(
                     "The source changed during the migration. The target lacks those changes."
@@ -78,13 +82,13 @@ class Transfer:
                 f"The source was made by a newer version: {'.'.join(newer[0])} is unknown."
             )
 
-    def _prepared(self) -> Side:
-        """The target with all tables, and either empty or of an unfinished move of this source."""
+    def _prepare_target(self) -> Side:
+        """Return the target with all tables. It is empty or has an unfinished migration."""
         target = open_side(self.goal, is_source=False)
         try:
-            begun = target.noted("begun")
+            begun = target.read_note("begun")
             if begun is None:
-                self._refuse_what_is_used(target)
+                self._check_target_is_empty(target)
         finally:
             target.commit()
             target.close()
@@ -99,8 +103,8 @@ class Transfer:
             self.report("Resuming where the last run stopped.")
         return open_side(self.goal, is_source=False)
 
-    def _refuse_what_is_used(self, target: Side) -> None:
-        """Rows that every new database has do not count."""
+    def _check_target_is_empty(self, target: Side) -> None:
+        """Raise TransferError if the target has rows that a new database does not have."""
         own = {"django_content_type", "auth_permission", "django_q_schedule", "feeds_lease"}
         for table in tables():
             if table.name in own or not target.has(table.name):
@@ -118,36 +122,37 @@ class Transfer:
         return f"{place}{config['NAME']}"
 
     def _move(self, source: Side, target: Side) -> None:
-        if target.noted("begun") is None:
+        if target.read_note("begun") is None:
             self._clear(target)
         wanted = tables()
-        if target.noted("copied") is None:
+        if target.read_note("copied") is None:
             self._timed("copying", lambda: self._copy_all(source, target, wanted))
-            target.note("copied", True)
-        if target.noted("compared") is None:
+            target.write_note("copied", True)
+        if target.read_note("compared") is None:
             self._timed("comparing", lambda: self._compare_all(source, target, wanted))
-            target.note("compared", True)
-        self._timed("indexes", lambda: self._put_on(target))
+            target.write_note("compared", True)
+        self._timed("indexes", lambda: self._recreate_indexes(target))
         target.set_sequences()
-        if said := target.dangling():
-            raise TransferError(f"The source is damaged: {said}")
+        if problem := target.dangling_references():
+            raise TransferError(f"The source is damaged: {problem}")
         target.commit()
-        self._timed("search", lambda: self._make_search(target))
-        invalidate_caches()  # the source may be worked on with for a while yet
-        target.forget()
+        self._timed("search", lambda: self._build_search(target))
+        invalidate_caches()  # both databases may share a cache
+        target.drop_notes()
 
     def _clear(self, target: Side) -> None:
-        """Nothing but the tables: what is in the way of fast writing is noted and dropped."""
+        """Empty the tables, and drop indexes and references. How to recreate those is noted."""
         with connection.cursor() as cursor, transaction.atomic():
             if connection.vendor == "postgresql":
                 postgres_index.make_empty(cursor)
         if connection.vendor == "sqlite":
             sqlite_index.drop_index(connection)
         connection.close()
-        remake = target.take_off()
+        remake = target.drop_indexes()
         for table in tables():
             target.empty(table)
-        target.note("begun", {"source": self._name(self.origin), "remake": remake})  # commits all
+        begun = {"source": self._name(self.origin), "remake": remake}
+        target.write_note("begun", begun)  # commits all
 
     def _copy_all(self, source: Side, target: Side, wanted: list[Table]) -> None:
         if target.vendor == "postgresql":
@@ -162,8 +167,8 @@ class Transfer:
 
     def _copy(self, source: Side, target: Side, table: Table, progress: "Progress") -> None:
         after = target.last_key(table)
-        if there := target.count(table):
-            progress.skip(there)
+        if copied := target.count(table):
+            progress.skip(copied)
         for rows in _chunks(source, table, after):
             target.write(table, rows)
             target.commit()
@@ -181,16 +186,16 @@ class Transfer:
                         f"{table.name} differs: {ours[0]} rows in the source, {theirs[0]} in the"
                         " target, or different contents. Stop AI News and run this again."
                     )
-                # The source was written to between a run that was killed and this one.
+                # The source changed between a run that was killed and this one.
                 target.empty(table)
                 target.commit()
                 self._copy(source, target, table, Progress(lambda _: None, 0))
         progress.end(f"Compared {progress.done // 2:,} rows: counts and contents are the same")
 
-    def _put_on(self, target: Side) -> None:
-        remake = target.noted("remake")
+    def _recreate_indexes(self, target: Side) -> None:
+        remake = target.read_note("remake")
         if remake is None:
-            remake = target.noted("begun")["remake"]
+            remake = target.read_note("begun")["remake"]
         while remake:
             try:
                 target.run(remake[0])
@@ -200,16 +205,16 @@ class Transfer:
                     " on it, repair it, and start with an empty target."
                 ) from error
             remake = remake[1:]
-            target.note("remake", remake)  # commits both
+            target.write_note("remake", remake)  # commits both
 
-    def _make_search(self, target: Side) -> None:
+    def _build_search(self, target: Side) -> None:
         if target.vendor == "postgresql":
-            done = set(target.noted("searchable") or [])
+            done = set(target.read_note("searchable") or [])
             spans = [span for span in partitions.spans() if span.name not in done]
             progress = Progress(self.report, len(spans))
             for span in postgres_index.rebuild_many(spans):
                 done.add(span.name)
-                target.note("searchable", sorted(done))
+                target.write_note("searchable", sorted(done))
                 progress.step(1, span.name)
             progress.end("")
             with transaction.atomic(), connection.cursor() as cursor:
@@ -232,7 +237,7 @@ def _chunks(side: Side, table: Table, after: Any) -> Iterator[list[Any]]:
 
 
 def _sum(side: Side, table: Table, progress: "Progress") -> tuple[int, int]:
-    """(rows, fingerprint) of a table."""
+    """Return (number of rows, fingerprint) of a table."""
     count = total = 0
     for rows in _chunks(side, table, "" if table.has_text_key else -(1 << 63)):
         count += len(rows)
@@ -242,7 +247,7 @@ def _sum(side: Side, table: Table, progress: "Progress") -> tuple[int, int]:
 
 
 class Progress:
-    """A line that says how far it is; on a terminal it is written over."""
+    """Shows the progress of a step. On a terminal, it is a line that is updated in place."""
 
     def __init__(self, report: Callable[[str], None], total: int) -> None:
         self.report, self.total, self.done, self.skipped = report, total, 0, 0
@@ -255,7 +260,7 @@ class Progress:
     def step(self, count: int, name: str) -> None:
         self.done += count
         now = time.monotonic()
-        if now < self.shown + SHOWN or not self.is_terminal:
+        if now < self.shown + REDRAW_SECONDS or not self.is_terminal:
             return
         self.shown = now
         share = (self.done + self.skipped) / max(self.total, 1)

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - all of the SQL is our own, values are parameters
-"""The two databases of a move, each by its own driver: what is read and written of whole tables."""
+"""Reads and writes whole tables of both databases, by their drivers rather than by Django."""
 
 import json
 import re
@@ -18,16 +18,16 @@ from ainews_site.backup.pooler import refuse_pooler
 from ainews_site.transfer.tables import Table
 
 NOTES = "ainews_transfer"
-"""The target's table of how far the move is; dropped at its end."""
+"""The table in the target that records the progress. It is dropped at the end."""
 Row = Sequence[Any]
 
 
 class Side:
-    """A database of the move. A source is only read, all of it as it is at the beginning."""
+    """One of the two databases. The source is only read, in the state of the beginning."""
 
     vendor: ClassVar[str]
-    mark: ClassVar[str]
-    """How a parameter is written."""
+    placeholder: ClassVar[str]
+    """The placeholder of a parameter in SQL."""
     connection: Any
 
     def rows(self, statement: str, *values: object) -> list[Row]:
@@ -37,7 +37,7 @@ class Side:
         self._execute(statement, values)
 
     def _execute(self, statement: str, values: Sequence[object]) -> Any:
-        # With values, even none, psycopg takes each % for a mark.
+        # If psycopg gets values, even an empty list, it takes each % for a placeholder.
         return self.connection.execute(statement, *((values,) if values else ()))
 
     def commit(self) -> None:
@@ -59,14 +59,15 @@ class Side:
         return int(self.rows(f'SELECT count(*) FROM "{table.name}"')[0][0])
 
     def last_key(self, table: Table) -> Any:
-        found = self.rows(f'SELECT max({self.key(table)}) FROM "{table.name}"')[0][0]
-        return found if found is not None else ("" if table.has_text_key else -(1 << 63))
+        """Return the greatest key, or a value below all keys if the table is empty."""
+        key = self.rows(f'SELECT max({self.key(table)}) FROM "{table.name}"')[0][0]
+        return key if key is not None else ("" if table.has_text_key else -(1 << 63))
 
     def chunk(self, table: Table, after: Any, count: int) -> list[Row]:
-        """Rows in the order of the key, as plain values."""
+        """Return up to `count` rows with a key above `after`, ordered by key, as plain values."""
         key = self.key(table)
         return self.rows(
-            f'SELECT {self.columns(table)} FROM "{table.name}" WHERE {key} > {self.mark}'
+            f'SELECT {self.columns(table)} FROM "{table.name}" WHERE {key} > {self.placeholder}'
             f" ORDER BY {key} LIMIT {count}",
             after,
         )
@@ -77,43 +78,47 @@ class Side:
     def empty(self, table: Table) -> None:
         self.run(f'DELETE FROM "{table.name}"')
 
-    def take_off(self) -> list[str]:
-        """Drop indexes and references, which would slow the writing; what makes them again."""
+    def drop_indexes(self) -> list[str]:
+        """Drop indexes and references, which slow down writes.
+
+        Returns the statements that recreate them.
+        """
         raise NotImplementedError
 
     def set_sequences(self) -> None:
-        """So that the next row gets a number of its own."""
+        """Set the sequences, so that the next row gets a new id."""
 
     def version(self) -> int:
-        """Another number as soon as somebody else has written, where the database tells it."""
+        """Return a number that changes when another connection writes; constant on PostgreSQL."""
         return 0
 
-    def dangling(self) -> str:
-        """What refers to a row that is not there; "" for nothing."""
+    def dangling_references(self) -> str:
+        """Return a sentence on references to missing rows, or ""."""
         return ""
 
-    def note(self, name: str, value: Any) -> None:
+    def write_note(self, name: str, value: Any) -> None:
         if not self.has(NOTES):
             self.run(f"CREATE TABLE {NOTES} (name text PRIMARY KEY, value text NOT NULL)")
-        self.run(f"DELETE FROM {NOTES} WHERE name = {self.mark}", name)
-        self.run(f"INSERT INTO {NOTES} VALUES ({self.mark}, {self.mark})", name, json.dumps(value))
+        values = f"VALUES ({self.placeholder}, {self.placeholder})"
+        self.run(f"DELETE FROM {NOTES} WHERE name = {self.placeholder}", name)
+        self.run(f"INSERT INTO {NOTES} {values}", name, json.dumps(value))
         self.commit()
 
-    def noted(self, name: str) -> Any:
+    def read_note(self, name: str) -> Any:
         if not self.has(NOTES):
             self.commit()
             return None
-        found = self.rows(f"SELECT value FROM {NOTES} WHERE name = {self.mark}", name)
-        self.commit()  # or SQLite would hold what was read against what Django writes
-        return json.loads(found[0][0]) if found else None
+        notes = self.rows(f"SELECT value FROM {NOTES} WHERE name = {self.placeholder}", name)
+        self.commit()  # end the read transaction, which could conflict with Django's writes
+        return json.loads(notes[0][0]) if notes else None
 
-    def forget(self) -> None:
+    def drop_notes(self) -> None:
         self.run(f"DROP TABLE {NOTES}")
         self.commit()
 
 
 class Sqlite(Side):
-    vendor, mark = "sqlite", "?"
+    vendor, placeholder = "sqlite", "?"
 
     def __init__(self, config: dict[str, Any], *, is_source: bool) -> None:
         path = Path(config["NAME"])
@@ -141,36 +146,36 @@ class Sqlite(Side):
         return ", ".join(f'"{column}"' for column in table.columns)
 
     def write(self, table: Table, rows: Iterable[Row]) -> None:
-        marks = ", ".join("?" * len(table.columns))
+        placeholders = ", ".join("?" * len(table.columns))
         self.connection.executemany(
-            f'INSERT INTO "{table.name}" ({self.columns(table)}) VALUES ({marks})', rows
+            f'INSERT INTO "{table.name}" ({self.columns(table)}) VALUES ({placeholders})', rows
         )
 
-    def take_off(self) -> list[str]:
-        found = self.rows(
+    def drop_indexes(self) -> list[str]:
+        indexes = self.rows(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
         )
-        for name, _ in found:
+        for name, _ in indexes:
             self.run(f'DROP INDEX "{name}"')
-        return [definition for _, definition in found]
+        return [definition for _, definition in indexes]
 
-    def dangling(self) -> str:
-        found = self.rows("PRAGMA foreign_key_check")
-        return f"{len(found)} rows refer to missing rows, the first in {found[0]}." if found else ""
+    def dangling_references(self) -> str:
+        rows = self.rows("PRAGMA foreign_key_check")
+        return f"{len(rows)} rows refer to missing rows, the first in {rows[0]}." if rows else ""
 
 
 class Postgres(Side):
-    vendor, mark = "postgresql", "%s"
+    vendor, placeholder = "postgresql", "%s"
 
     def __init__(self, config: dict[str, Any], *, is_source: bool) -> None:
-        given = {
+        parameters = {
             "dbname": config["NAME"],
             "user": config.get("USER"),
             "password": config.get("PASSWORD"),
             "host": config.get("HOST"),
             "port": config.get("PORT"),
         } | {k: v for k, v in config.get("OPTIONS", {}).items() if isinstance(v, str)}
-        self.connection = psycopg.connect(**{k: v for k, v in given.items() if v})
+        self.connection = psycopg.connect(**{k: v for k, v in parameters.items() if v})
         refuse_pooler(self.connection, "a migration", "--from" if is_source else "--to")
         self.run("SET timezone = 'UTC'")
         if is_source:
@@ -186,19 +191,19 @@ class Postgres(Side):
         return self.rows("SELECT to_regclass(%s)", table)[0][0] is not None
 
     def key(self, table: Table) -> str:
-        # In the order of SQLite, whatever the language of the database.
+        # Order as SQLite does, whatever the collation of the database.
         return f'"{table.key}"' + (' COLLATE "C"' if table.has_text_key else "")
 
     def columns(self, table: Table) -> str:
-        written = {
+        expressions = {
             "time": "regexp_replace(to_char({0}, 'YYYY-MM-DD HH24:MI:SS.US'), '[.]000000$', '')",
             "date": "{0}::text",
             "json": "{0}::text",
             "bool": "{0}::int",
             "plain": "{0}",
         }
-        named = zip(table.columns, table.kinds, strict=True)
-        return ", ".join(written[kind].format(f'"{column}"') for column, kind in named)
+        columns = zip(table.columns, table.kinds, strict=True)
+        return ", ".join(expressions[kind].format(f'"{column}"') for column, kind in columns)
 
     def write(self, table: Table, rows: Iterable[Row]) -> None:
         names = ", ".join(f'"{column}"' for column in table.columns)
@@ -211,9 +216,9 @@ class Postgres(Side):
     def empty(self, table: Table) -> None:
         self.run(f'TRUNCATE "{table.name}"')
 
-    def take_off(self) -> list[str]:
+    def drop_indexes(self) -> list[str]:
         remake: list[str] = []
-        # References first: they need the unique indexes of what they refer to.
+        # References are dropped first, because they need the unique indexes of the other tables.
         for table, name, definition in self.rows(
             "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(c.oid)"
             " FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid"
@@ -249,7 +254,7 @@ class Postgres(Side):
 
 
 def _decoded(raw: bytes) -> str:
-    """PostgreSQL keeps no NUL, nor what is no UTF-8."""
+    """Decode text without NUL and invalid UTF-8, which PostgreSQL cannot store."""
     return raw.decode("utf-8", "replace").replace("\0", "")
 
 
@@ -258,7 +263,7 @@ _ESCAPED = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def _line(row: Row) -> str:
-    """A row in COPY's text format."""
+    """Return a row in the text format of COPY."""
     return "\t".join([_text(value) for value in row]) + "\n"
 
 
@@ -272,8 +277,8 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _escape(found: re.Match[str]) -> str:
-    return _ESCAPED[found[0]]
+def _escape(match: re.Match[str]) -> str:
+    return _ESCAPED[match[0]]
 
 
 def open_side(config: dict[str, Any], *, is_source: bool) -> Sqlite | Postgres:

@@ -1,6 +1,7 @@
-"""Which tables move, and how their values are written alike on both sides.
+"""The tables to migrate, and fingerprints of their rows.
 
-A plain value is what SQLite stores: times as text in UTC, truth as 0 or 1, JSON as text.
+Both databases return plain values, which are as SQLite stores them: times as text in UTC, booleans
+as 0 or 1, JSON as text.
 """
 
 import json
@@ -12,15 +13,18 @@ from typing import Any
 from django.apps import apps
 
 LARGE = ("feeds_story", "feeds_itemkey", "feeds_item", "feeds_itembody", "feeds_itemstate")
-"""These come last, so that what is wrong with the small ones shows early."""
+"""Large tables are copied last, so that problems of the small ones show early."""
 _KINDS = {"DateTimeField": "time", "DateField": "date", "JSONField": "json", "BooleanField": "bool"}
 _WHOLE = 1 << 128
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`key` is the primary key; `kinds` says of each column "time", "date", "json", "bool" or
-    "plain"."""
+    """A table to migrate.
+
+    `key` is the column of the primary key. `kinds` has "time", "date", "json", "bool" or "plain"
+    for each column.
+    """
 
     name: str
     key: str
@@ -40,20 +44,20 @@ _TEXT_KEYS = {"django_session", "django_q_task", "feeds_lease", "feeds_revision"
 
 
 def tables() -> list[Table]:
-    """All tables of the models; those of Django's own migrations belong to each database."""
-    found: dict[str, Table] = {}
+    """Return all tables of models. The record of migrations is not copied."""
+    by_name: dict[str, Table] = {}
     for model in apps.get_models(include_auto_created=True):
         meta = model._meta
         if not meta.managed or meta.proxy or meta.pk is None:
             continue
         fields = meta.concrete_fields
-        found[meta.db_table] = Table(
+        by_name[meta.db_table] = Table(
             meta.db_table,
             str(meta.pk.column),
             tuple(str(field.column) for field in fields),
             tuple(_KINDS.get(field.get_internal_type(), "plain") for field in fields),
         )
-    return sorted(found.values(), key=_place)
+    return sorted(by_name.values(), key=_place)
 
 
 def _place(table: Table) -> tuple[int, str]:
@@ -61,7 +65,10 @@ def _place(table: Table) -> tuple[int, str]:
 
 
 def fingerprint(table: Table, rows: Sequence[Sequence[Any]]) -> int:
-    """A number for what rows hold, whatever their order: those of the parts of a table add up."""
+    """Return a hash of rows that does not depend on their order.
+
+    The hash of a table is the sum of those of its parts, modulo 2**128.
+    """
     documents = [n for n, kind in enumerate(table.kinds) if kind == "json"]
     total = 0
     for row in rows:
@@ -71,6 +78,6 @@ def fingerprint(table: Table, rows: Sequence[Sequence[Any]]) -> int:
                 if row[n] is not None:
                     # The databases write numbers, spaces and keys of a document differently.
                     row[n] = json.dumps(json.loads(row[n], parse_int=float), sort_keys=True)
-        written = repr(tuple(row)).encode("utf-8", "surrogatepass")
-        total += int.from_bytes(blake2b(written, digest_size=16).digest())
+        encoded = repr(tuple(row)).encode("utf-8", "surrogatepass")
+        total += int.from_bytes(blake2b(encoded, digest_size=16).digest())
     return total % _WHOLE

@@ -10,7 +10,7 @@ from django.db import Error
 
 from ainews_site.backup.invalidate import invalidate_caches
 from ainews_site.backup.row_counts import BackupError
-from ainews_site.backup.sqlite import is_damaged, keep_what_is_there, restore_backup, usable_backup
+from ainews_site.backup.sqlite import is_damaged, restore_backup, save_replaced, usable_backup
 from ainews_site.infra.schema import problem_in_words
 
 
@@ -33,11 +33,11 @@ class Command(BaseCommand):
             manifest = usable_backup(path)  # before anything is touched
             if not replace and is_damaged():
                 raise CommandError(
-                    "The database is damaged. Use --replace to replace it; its file is kept beside"
+                    "The database is damaged. Use --replace to replace it; its file is saved beside"
                     " the backups."
                 )
-            if replace and (kept := keep_what_is_there(folder / "replaced")):
-                self.stdout.write(f"The previous database was saved as {kept}.")
+            if replace and (saved := save_replaced(folder / "replaced")):
+                self.stdout.write(f"The previous database was saved as {saved}.")
             restore_backup(path, manifest, replace=replace)
         except BackupError as error:
             raise CommandError(str(error)) from error
