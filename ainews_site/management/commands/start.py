@@ -35,6 +35,7 @@ from feeds.ingest.pipeline import ingest_sources
 from feeds.models import Item, Source, TrendBoard
 from feeds.sources.catalogue import load_catalogue, subscribe_to_packs
 from feeds.sources.subscriptions import subscribe
+from feeds.stories.grouping.repair import repair_backfill
 from feeds.trends.update import update_trends
 
 DEMO_PAUSE = 20.0
@@ -87,6 +88,8 @@ class Command(BaseCommand):
         """Nothing here ends what runs already: a locked database is locked for a while only."""
         attempt(lambda: print_link(user))
         attempt(lambda: first_poll(demo))
+        if demo:
+            attempt(group_backfill)
         attempt(find_trends)
         attempt(lambda: write_digest(user))
         report(f"Running. Press Ctrl-C to stop. Other commands: {manage_command()} COMMAND")
@@ -198,6 +201,12 @@ def poll(*urls: str) -> None:
     manage = str(settings.BASE_DIR / "manage.py")
     command, env = [sys.executable, manage, "poll", *urls], os.environ | for_child()
     subprocess.run(command, env=env, check=False)  # noqa: S603 - our own
+
+
+def group_backfill() -> None:
+    """The sample newsroom has two weeks of news when it is read first."""
+    if not TrendBoard.objects.exists():
+        repair_backfill()
 
 
 def find_trends() -> None:

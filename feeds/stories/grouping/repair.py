@@ -15,7 +15,7 @@ from django.db.models import Q
 from ainews_site.infra import db_clock
 from feeds.ai.embed.provider import is_chosen
 from feeds.coordination.lease import Held
-from feeds.core.ids import lowest_id
+from feeds.core.ids import id_time, lowest_id
 from feeds.models import Item
 from feeds.stories.grouping.audience import Audience, all_audiences
 from feeds.stories.grouping.continuity import continue_stories
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REPAIRED = timedelta(seconds=WINDOW)
+STEP = REPAIRED / 2
+"""Time between two windows of a backfill."""
 
 
 def repair_stories(now: datetime | None = None) -> int:
@@ -56,6 +58,24 @@ def repair_stories(now: datetime | None = None) -> int:
         return _Repair(now, held).run()
 
 
+def repair_backfill(now: datetime | None = None) -> int:
+    """Regroup all items window by window, the oldest first. Return how many changed their story.
+
+    The hourly repair reaches back one window. A first poll brings the items of many windows, feed
+    by feed, and online grouping joins stories then that have little in common.
+    """
+    now = now or db_clock.now()
+    group_new_items(now=now)
+    first = Item.objects.order_by("pk").values_list("pk", flat=True).first()
+    end = id_time(first) + REPAIRED if first else now
+    moved = 0
+    while end < now:
+        with grouping_lease() as held:
+            moved += _Repair(end, held, is_past=True).run() if held else 0
+        end += STEP
+    return moved + repair_stories(now)
+
+
 def _encode_recent(now: datetime) -> None:
     """Embed the items of the window that have no vector of the current model.
 
@@ -67,11 +87,16 @@ def _encode_recent(now: datetime) -> None:
 
 
 class _Repair:
-    """One repair of the items of the window. `_current` is {item id: current story id}."""
+    """One repair of the items of the window that ends at `now`. `is_past` leaves out later items.
 
-    def __init__(self, now: datetime, held: Held) -> None:
+    `_current` is {item id: current story id}.
+    """
+
+    def __init__(self, now: datetime, held: Held, *, is_past: bool = False) -> None:
         self._held = held
         items = Item.objects.filter(pk__gte=lowest_id(now - REPAIRED)).exclude(story=None)
+        if is_past:
+            items = items.filter(pk__lt=lowest_id(now))
         columns = (*COLUMNS, "story_id", "story_pinned", "source__is_public")
         rows = list(items.values_list(*columns))
         self._public = [document_of(row) for row in rows if row[-1]]

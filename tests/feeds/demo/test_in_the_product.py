@@ -8,8 +8,10 @@ from django.utils import timezone
 
 from feeds.demo import catalogue_entries
 from feeds.demo.server import Newsroom
+from feeds.evaluation.stories import b_cubed
 from feeds.ingest.pipeline import ingest_sources
 from feeds.models import Item, Source, Story
+from feeds.stories.grouping.repair import repair_backfill
 from feeds.trends.board import public_trends
 from feeds.trends.update import update_trends
 
@@ -23,15 +25,19 @@ def test_a_first_poll_brings_stories_of_many_hosts_and_a_trend(settings: LazySet
         for entry in catalogue_entries(newsroom.port):
             Source.objects.create(is_public=True, **entry)
         report = ingest_sources(Source.objects.values_list("pk", flat=True))
+        repair_backfill()
         update_trends()
 
-    hosts = {urlsplit(url).hostname for url in Item.objects.values_list("url", flat=True)}
+    urls, stories = zip(*Item.objects.values_list("url", "story"), strict=True)
+    events = [urlsplit(url).path.split("/")[1] for url in urls]  # of the stream; else the slug
+    hosts = {urlsplit(url).hostname for url in urls}
     wide = Story.objects.filter(source_count__gte=3)
     trends = public_trends(timezone.now())
     assert report.new > 2_000
     assert len(hosts) >= 28
     assert all(host and host.endswith(".localhost") for host in hosts)
     assert wide.count() > 100
+    assert b_cubed(events, stories).precision > 0.7
     assert trends
     assert all(trend.sources >= 3 and trend.stories >= 3 for trend in trends)
 

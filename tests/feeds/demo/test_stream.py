@@ -12,7 +12,7 @@ from feeds.demo.grammar import slots
 from feeds.demo.outlets import OUTLETS
 from feeds.demo.plots import EVERY_STYLE, Plot, Report, read_book
 from feeds.demo.published import Published
-from feeds.demo.stream import A_DAY, DELAYS, SAGA_SLOTS, Stream, stream_of
+from feeds.demo.stream import A_DAY, CACHED_DAYS, DELAYS, SAGA_SLOTS, Stream, stream_of
 from feeds.evaluation.stories import evaluate
 from feeds.stories.grouping.tokenizer import make_document
 from tests.feeds.demo.test_newsroom import REAL_NAMES
@@ -156,12 +156,13 @@ def test_a_saga_is_under_way_at_any_hour() -> None:
         assert len(parts) >= len(SAGA_SLOTS)
 
 
-def test_generation_is_bounded_in_time_and_memory() -> None:
+def test_a_bounded_number_of_days_is_kept() -> None:
     stream = Stream(3)
-    for day in range(TODAY, TODAY + 30):
-        stream._cached(day)
+    for day in (TODAY, TODAY + 1, TODAY):
+        stream.of_day(day)
 
-    assert stream._cached.cache_info().currsize <= 20
+    cache = stream._cached.cache_info()
+    assert (cache.currsize, cache.maxsize, cache.hits) == (2, CACHED_DAYS, 1)
 
 
 def test_nothing_real_is_named(week: list[Article]) -> None:
