@@ -47,9 +47,12 @@ def too_many(request: HttpRequest, error: TooMany) -> HttpResponse:
     if request.path_info.startswith("/api/"):
         response = JsonResponse({"detail": str(error)}, status=429)
     else:
-        context = {"title": "Please wait", "says": str(error), "back": request.path}
+        context = {"title": "Please wait", "says": str(error), "back": request.get_full_path()}
         page = render_to_string("refused.html", context)
         response = HttpResponse(page, status=429)
     response.headers["Retry-After"] = str(error.wait)
     response.headers["Cache-Control"] = "no-store"
+    response.refusal = error  # type: ignore[attr-defined]
+    # There may be many, and they are no failures of the site.
+    response._has_been_logged = True  # type: ignore[attr-defined]
     return response

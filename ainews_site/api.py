@@ -4,9 +4,15 @@ A resource is one module with its serializers, its views and their addresses, `u
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.costly import caller_of, slots
 
 RESOURCES = (
     "feeds.web.api.sources",
@@ -23,9 +29,19 @@ RESOURCES = (
 )
 
 
+class Schema(SpectacularAPIView):
+    """The description of the API, which anybody may read."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with slots.taken(caller_of(request._request)):
+            response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+            return response
+
+
 def addresses(resources: Iterable[str]) -> list[URLPattern | URLResolver]:
     return [
-        path("schema/", SpectacularAPIView.as_view(), name="api_schema"),
+        path("schema/", Schema.as_view(), name="api_schema"),
         *(path("", include(resource)) for resource in resources),
     ]
 

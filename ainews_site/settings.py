@@ -38,6 +38,7 @@ env = environ.Env(
     CSRF_TRUSTED_ORIGINS=(list, []),
     TIME_ZONE=(str, "UTC"),
     ASK_HOURLY=(int, 20),
+    COSTLY_AT_ONCE=(int, 1),
     SITE_URL=(str, ""),
     TRUSTED_PROXIES=(list, []),
     HSTS_SECONDS=(int, HSTS_SECONDS),
@@ -146,6 +147,7 @@ MIDDLEWARE = [
     "ainews_site.text_checks.TextCheckMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "accounts.refusals.RefusalMiddleware",
     "ainews_site.unavailable.DatabaseErrorMiddleware",
     "accounts.middleware.TooManyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -420,6 +422,7 @@ FETCH_FROM = env("FETCH_FROM")
 FETCH_PORTS = env("FETCH_PORTS")
 LEASE_SECONDS = env("LEASE_SECONDS")
 ASK_HOURLY = env("ASK_HOURLY")
+COSTLY_AT_ONCE = env("COSTLY_AT_ONCE")
 LLM_CACHE_DAYS = env("LLM_CACHE_DAYS")
 LLM_CONCURRENCY = max(1, env("LLM_CONCURRENCY"))
 LLM_CONNECT_TIMEOUT = env("LLM_CONNECT_TIMEOUT")

@@ -120,6 +120,7 @@ def _environment(data: Path, url: str) -> dict[str, str]:
         "DATABASE_REPLICA_URLS": "",
         "DJANGO_SETTINGS_MODULE": "ainews_site.settings",
         "LOG_LEVEL": "WARNING",
+        "COSTLY_AT_ONCE": "0",
     }
 
 

@@ -67,7 +67,8 @@ class Ask(ReaderView):
     def get(self, request: Request) -> Response:
         """Sentences quoted from the sources, or the model's answer if it was asked before."""
         text = _question(request.query_params)
-        return Response(AskedSerializer(answer_of(self.reader, text)).data)
+        with self.slot():
+            return Response(AskedSerializer(answer_of(self.reader, text)).data)
 
     @extend_schema(
         summary="Ask the language model",
@@ -76,7 +77,9 @@ class Ask(ReaderView):
     )
     def post(self, request: Request) -> Response:
         """Returns 202 while a worker asks the model; GET the same question again."""
-        asked = ask_model(self.reader, _question(request.data))
+        question = _question(request.data)
+        with self.slot():
+            asked = ask_model(self.reader, question)
         code = status.HTTP_202_ACCEPTED if asked.is_waiting else status.HTTP_200_OK
         return Response(AskedSerializer(asked).data, code)
 

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.costly import costly
 from accounts.types import ReaderRequest
 from digests.ask.answers import QuestionState, answer_of, ask_model, clean_question, question_state
 from digests.models import Question
@@ -15,6 +16,7 @@ from digests.models import Question
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@costly
 def ask(request: ReaderRequest) -> HttpResponse:
     """Show the extractive answer at once. A POST asks the model; the page then polls ask_state."""
     parameters = request.POST if request.method == "POST" else request.GET
@@ -32,6 +34,7 @@ def ask(request: ReaderRequest) -> HttpResponse:
 
 @login_required
 @require_safe
+@costly
 def ask_state(request: ReaderRequest, pk: int) -> HttpResponse:
     """Render the current state of a question, for a page that waits for the model."""
     question = get_object_or_404(Question, pk=pk, user=request.user)

@@ -43,8 +43,9 @@ class Ranked(ReaderView):
     def get(self, request: Request) -> Response:
         topic = request.query_params.get("topic", "")
         most = max(1, min(number(request, "limit") or MAX_STORIES // 2, MAX_STORIES))
-        ranked = ranked_stories(self.reader, topic=topic, most=most)
-        return Response(RankedSerializer(ranked, many=True).data)
+        with self.slot():
+            ranked = ranked_stories(self.reader, topic=topic, most=most)
+            return Response(RankedSerializer(ranked, many=True).data)
 
 
 class FollowedStoryView(ReaderView):

@@ -1,6 +1,7 @@
 """What API resources share. Each resource is a module that is listed in ainews_site/api.py."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -10,6 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers as fields
 from rest_framework.views import APIView
 
+from accounts.costly import caller_of, slots
 from accounts.models import User
 
 T = TypeVar("T")
@@ -41,6 +43,10 @@ class ReaderView(APIView):
     def reader(self) -> User:
         assert isinstance(self.request.user, User)
         return self.request.user
+
+    def slot(self) -> AbstractContextManager[None]:
+        # For what takes a CPU for a moment: the reader has a limited number of slots.
+        return slots.taken(caller_of(self.request._request))
 
 
 def validated(serializer: Any) -> dict[str, Any]:

@@ -60,8 +60,9 @@ class Search(ReaderView):
         if not text:
             raise ValidationError({"q": "Enter what to search for."})
         page = min(number(request, "page") or 1, 1000)
-        results = search_items(self.reader, text, page_size(request), page)
-        response = Response(SearchSerializer(results).data)
+        with self.slot():
+            results = search_items(self.reader, text, page_size(request), page)
+            response = Response(SearchSerializer(results).data)
         if not results.is_current:
             response.headers["Cache-Control"] = "no-store"
         return response

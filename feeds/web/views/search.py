@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.costly import costly
 from accounts.types import ReaderRequest
 from feeds.search.query.function_words import is_question
 from feeds.search.run import search_items
@@ -15,6 +16,7 @@ from feeds.web.views.common import read_number
 
 @login_required
 @require_safe
+@costly
 def search(request: ReaderRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     page = min(read_number(request.GET.get("page")) or 1, 100)

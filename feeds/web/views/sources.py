@@ -15,11 +15,15 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.buckets import Buckets
+from accounts.costly import TooManyAtOnce
+from accounts.limits import TooMany
 from accounts.models import User
 from accounts.quotas import FOLDERS, lock_user
 from accounts.types import ReaderRequest
 from ainews_site.infra import db_clock
 from ainews_site.infra.machine_lock import machine_lock
+from ainews_site.infra.process_state import resets_process_state
 from feeds.core.errors import FeedError
 from feeds.models import FetchLog, Folder, Source, Subscription
 from feeds.sources.discover import complete_address, discover
@@ -44,6 +48,9 @@ MAX_REPORTED = 200
 """Lines that the report of an import shows, for each kind of result."""
 MAX_OF_CATALOGUE = 1_000
 Status = Source.Status
+previews = Buckets(burst=5, per_second=0.2, what="previews and imports")
+"""Of one reader, in one process. Each starts a process that reads the document."""
+resets_process_state(previews.clear)
 
 
 class SettingsForm(forms.Form):
@@ -309,11 +316,18 @@ def _import_upload(request: ReaderRequest) -> ImportReport:
 def one_at_a_time(user: User) -> Iterator[None]:
     """Let each reader parse one document at a time, because parsing takes CPU and memory.
 
-    Raises FeedError while another request of the same reader is parsing.
+    Raises TooManyAtOnce while another request of the same reader is parsing, and when a reader
+    goes on for long.
     """
     with machine_lock(f"documents-{user.pk}") as is_mine:
         if not is_mine:
-            raise FeedError("Your previous request is still running. Try again when it is done.")
+            raise TooManyAtOnce(
+                "Your previous request is still running. Try again when it is done."
+            )
+        try:
+            previews.take(user.pk)
+        except TooMany as error:
+            raise TooManyAtOnce(str(error), error.wait) from None
         yield
 
 

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.costly import costly
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write, write_unseen
 from feeds.core.topics import LABELS
@@ -24,6 +25,7 @@ MAX_CHIPS = 7
 
 @login_required
 @require_safe
+@costly
 def stories(request: ReaderRequest) -> HttpResponse:
     seq = page_seq(request.user)
     filters = read_filters(request)

@@ -1,0 +1,153 @@
+"""Keep the costly requests of one reader from slowing down everybody's pages.
+
+Searches, questions and ranked stories use a CPU for a moment. A reader has COSTLY_AT_ONCE slots for
+them on each machine. A request that gets none waits briefly. Few may wait, as they take threads
+from other readers; the rest is answered 429 at once. A reader who goes on for long gets a share of
+the time: after a burst, each request starts a little later.
+
+A slot is a lock that ends with its process, so a process that is killed leaves none taken. It needs
+no query. Each process counts the burst on its own.
+"""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+
+from accounts.limits import TooMany
+from accounts.signin_guard import client_network
+from ainews_site.infra.machine_lock import machine_lock
+from ainews_site.infra.process_state import resets_process_state
+
+P = ParamSpec("P")
+AnyRequest = TypeVar("AnyRequest", bound=Any)
+Response = TypeVar("Response")
+
+SHARE = 0.25
+BURST = 3.0
+"""After so many seconds of costly requests, a reader gets that share of the time."""
+PATIENCE, POLL = 2.0, 0.05
+"""Seconds that a request waits for a slot or for its share, and between two attempts."""
+MOST_WAITING = 2
+"""Requests that wait for a slot in one process, of all readers: gunicorn has four threads."""
+MOST_CALLERS = 10_000
+
+_AHEAD = BURST * (1 / SHARE - 1)
+"""Seconds by which a reader may be ahead of their share."""
+
+logger = logging.getLogger(__name__)
+
+
+class TooManyAtOnce(TooMany):
+    """The reader has enough costly requests running and waiting. A client that repeats this one at
+    once is refused by accounts.refusals."""
+
+    def __init__(self, message: str = "", wait: float = 1) -> None:
+        super().__init__(wait, "of your requests run at once")
+        if message:
+            self.args = (message,)
+
+
+class Slots:
+    """The slots of all callers, as `caller_of` names them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        self._waiting = 0
+        self._paid: OrderedDict[str, float] = OrderedDict()
+
+    @contextmanager
+    def taken(self, caller: str) -> Iterator[None]:
+        """Hold a slot of the caller. Raises TooManyAtOnce."""
+        if settings.COSTLY_AT_ONCE < 1:
+            yield
+            return
+        with ExitStack() as stack:
+            if not _take(caller, stack):
+                self._wait(caller, stack)
+            time.sleep(self._pause(caller))
+            started = time.monotonic()
+            try:
+                yield
+            finally:
+                self._charge(caller, started)
+
+    def _wait(self, caller: str, stack: ExitStack) -> None:
+        with self._lock:
+            if self._waiting >= MOST_WAITING:
+                raise TooManyAtOnce
+            self._waiting += 1
+        try:
+            until = time.monotonic() + PATIENCE
+            while not _take(caller, stack):
+                if time.monotonic() > until:
+                    raise TooManyAtOnce
+                time.sleep(POLL)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _pause(self, caller: str) -> float:
+        """Seconds until a caller who is too far ahead may go on."""
+        with self._lock:
+            wait = self._paid.get(caller, 0) - time.monotonic() - _AHEAD
+        return min(max(wait, 0), PATIENCE)
+
+    def _charge(self, caller: str, started: float) -> None:
+        """Count the time since `started`. At `_paid` the caller's share has made up for it."""
+        with self._lock:
+            before = max(self._paid.pop(caller, 0), started)
+            self._paid[caller] = before + (time.monotonic() - started) / SHARE
+            if len(self._paid) > MOST_CALLERS:
+                self._paid.popitem(last=False)
+
+
+def _take(caller: str, stack: ExitStack) -> bool:
+    """Whether one of the slots was free; `stack` frees it."""
+    for number in range(settings.COSTLY_AT_ONCE):
+        lock = machine_lock(f"costly-{caller}-{number}")
+        try:
+            is_mine = lock.__enter__()
+        except OSError as error:  # a full disk must not end reading
+            logger.warning("costly_slot_failed reason=%s", error)
+            return True
+        stack.push(lock)
+        if is_mine:
+            return True
+    return False
+
+
+slots = Slots()
+resets_process_state(slots.clear)
+
+
+def caller_of(request: HttpRequest) -> str:
+    """The reader, or the address of somebody who is not signed in. Part of the name of a file."""
+    if request.user.is_authenticated:
+        return str(request.user.pk)
+    address = salted_hmac("accounts.costly", client_network(request), algorithm="sha256")
+    return f"address-{address.hexdigest()[:32]}"
+
+
+def costly(
+    view: Callable[Concatenate[AnyRequest, P], Response],
+) -> Callable[Concatenate[AnyRequest, P], Response]:
+    """A view that runs in one of the caller's slots."""
+
+    @wraps(view)
+    def limited(request: AnyRequest, /, *args: P.args, **kwargs: P.kwargs) -> Response:
+        with slots.taken(caller_of(request)):
+            return view(request, *args, **kwargs)
+
+    return limited
