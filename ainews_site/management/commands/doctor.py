@@ -29,7 +29,7 @@ from digests.channels.outbox import count_overdue
 from digests.models import Channel, Writing
 from feeds.ai.embed.errors import EmbeddingError
 from feeds.ai.embed.provider import chosen_provider, is_chosen
-from feeds.ai.language.look import problem as language_problem
+from feeds.ai.language.probe import problem as language_problem
 from feeds.core.ids import lowest_id
 from feeds.core.partitions import missing_partitions, rows_in_default, spans
 from feeds.models import FetchLog, Source

@@ -1,1 +1,1 @@
-"""Talk to any OpenAI-compatible language model: `complete.complete` and `embeddings.embed`."""
+"""Client of OpenAI-compatible language models: `complete.complete` and `embeddings.embed`."""

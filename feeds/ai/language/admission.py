@@ -1,8 +1,8 @@
-"""Who may call now: budget, circuit breaker and number of calls, shared by all processes.
+"""Limits of calls to language models: budget, circuit breaker and concurrency.
 
-They are rows, so that they hold with any number of machines and without Redis. A call is let in,
-with the most that it may cost set aside, and accounted for when it has ended, each in one short
-transaction that holds the row of the month.
+They are stored in the database, so that all processes and machines share them without Redis. A
+call is admitted with its maximum cost reserved, and settled when it has ended. Each is one short
+transaction that locks the row of the month.
 """
 
 import logging
@@ -15,29 +15,29 @@ from django.db.models import F, Sum
 
 from ainews_site.infra import db_clock
 from feeds.ai.language.errors import (
-    BudgetSpentError,
+    BudgetExceededError,
     LanguageModelError,
-    ModelAwayError,
     ModelBusyError,
+    ModelUnavailableError,
 )
 from feeds.ai.language.prices import DOLLAR, cost_of
 from feeds.ai.language.types import Usage
 from feeds.models import LanguageCall, LanguageMonth, LanguageServer, LanguageUse
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_FAILURES = 3
-"""One after another; then the server is left alone."""
-PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=10)
-"""The first pause, doubled after each failed trial."""
+"""Consecutive failures that open the circuit of a server."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=10)
+"""How long the circuit stays open: the first time, doubled after each failed trial, and at most."""
 WARN_AT = 0.8
 LOST_AFTER = 5
-"""A call that lasts so many times LLM_TIMEOUT was lost with its process."""
+"""A call that has not ended after so many times LLM_TIMEOUT was lost with its process."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A call that somebody wants to make, with its tokens as they are estimated at most."""
+class CallRequest:
+    """A call to admit, with the estimated maximum of its tokens."""
 
     server: LanguageServer
     model: str
@@ -47,84 +47,93 @@ class Wanted:
 
     @property
     def cost(self) -> int:
+        """The maximum cost in billionths of a dollar."""
         return cost_of(self.model, self.tokens_in, self.tokens_out, settings.LLM_PRICES)
 
 
-def admit(wanted: Wanted) -> LanguageCall:
-    """Let a call in. Raises BudgetSpentError, ModelBusyError, ModelAwayError, each in words."""
+def admit(request: CallRequest) -> LanguageCall:
+    """Admit a call and reserve its cost.
+
+    Raises BudgetExceededError, ModelBusyError (concurrency), ModelUnavailableError (open circuit).
+    """
     now = db_clock.exact_now()
     with transaction.atomic():
-        month = _hold(now.date())
+        month = _lock_month(now.date())
         _account_for_lost(now)
-        server = LanguageServer.objects.get(pk=wanted.server.pk)
+        server = LanguageServer.objects.get(pk=request.server.pk)
         _check_circuit(server, now)
-        under_way = LanguageCall.objects.all()
-        if under_way.filter(server=server).count() >= settings.LLM_CONCURRENCY:
+        running = LanguageCall.objects.all()
+        if running.filter(server=server).count() >= settings.LLM_CONCURRENCY:
             raise ModelBusyError(
                 f"{settings.LLM_CONCURRENCY} calls to {server} are already running."
             )
-        _check_budget(month, wanted)
-        if server.open_until:  # its pause is over: this call alone tries it
+        _check_budget(month, request)
+        if server.open_until:  # the pause is over: only this call may try
             server.open_until = now + _pause(server.failures)
             server.save(update_fields=["open_until"])
         return LanguageCall.objects.create(
             server=server,
-            model=wanted.model,
-            purpose=wanted.purpose,
+            model=request.model,
+            purpose=request.purpose,
             started_at=now,
             until=now + timedelta(seconds=settings.LLM_TIMEOUT * LOST_AFTER),
-            tokens_in=wanted.tokens_in,
-            tokens_out=wanted.tokens_out,
-            cost=wanted.cost,
+            tokens_in=request.tokens_in,
+            tokens_out=request.tokens_out,
+            cost=request.cost,
         )
 
 
 def settle(call: LanguageCall, usage: Usage, *, has_failed: bool) -> None:
-    """Account for a call that has ended."""
+    """Replace the reservation of a call that has ended by its actual cost."""
     with transaction.atomic():
-        month = _hold(call.started_at.date())
+        month = _lock_month(call.started_at.date())
         if LanguageCall.objects.filter(pk=call.pk).delete()[0]:
-            _enter(call, usage, has_failed)
+            _record_use(call, usage, has_failed)
             _warn_once(month)
 
 
-def at_most(call: LanguageCall) -> Usage:
-    """What was set aside for it: the estimate of a call of which nothing more is known."""
+def reserved_usage(call: LanguageCall) -> Usage:
+    """The usage that was reserved for a call, for calls whose actual usage is unknown."""
     return Usage(call.tokens_in, call.tokens_out, is_estimated=True)
 
 
-def succeeded(server: LanguageServer) -> None:
-    known = LanguageServer.objects.filter(pk=server.pk).exclude(failures=0, open_until=None)
-    known.update(failures=0, open_until=None, problem="")
+def record_success(server: LanguageServer) -> None:
+    """Close the circuit of a server."""
+    rows = LanguageServer.objects.filter(pk=server.pk).exclude(failures=0, open_until=None)
+    rows.update(failures=0, open_until=None, problem="")
 
 
-def failed(server: LanguageServer, error: LanguageModelError, pause: float = 0.0) -> None:
-    """Count a failure; the third in a row, or one with a `pause` in seconds, opens the circuit."""
+def record_failure(server: LanguageServer, error: LanguageModelError, pause: float = 0.0) -> None:
+    """Count a failure of a server.
+
+    The circuit opens after MAX_FAILURES in a row, or at once if `pause` (seconds) is given.
+    """
     now = db_clock.exact_now()
     with transaction.atomic():
-        held = LanguageServer.objects.select_for_update().get(pk=server.pk)
-        held.failures += 1
-        held.problem = str(error)[:600]
+        row = LanguageServer.objects.select_for_update().get(pk=server.pk)
+        row.failures += 1
+        row.problem = str(error)[:600]
         if pause:
-            held.open_until = now + min(timedelta(seconds=pause), LONGEST_PAUSE)
-        elif held.failures >= MAX_FAILURES:
-            held.open_until = now + _pause(held.failures)
-        held.save(update_fields=["failures", "problem", "open_until"])
+            row.open_until = now + min(timedelta(seconds=pause), LONGEST_PAUSE)
+        elif row.failures >= MAX_FAILURES:
+            row.open_until = now + _pause(row.failures)
+        row.save(update_fields=["failures", "problem", "open_until"])
 
 
-def spent(day: date) -> int:
-    """What the month of `day` has cost, in billionths of a dollar."""
-    found = LanguageMonth.objects.filter(month=day.replace(day=1)).first()
-    return found.cost if found else 0
+def cost_of_month(day: date) -> int:
+    """The cost of the month of `day` so far, in billionths of a dollar."""
+    month = LanguageMonth.objects.filter(month=day.replace(day=1)).first()
+    return month.cost if month else 0
 
 
 def share_spent(day: date) -> float:
-    """Of the month's budget; 0 where there is none."""
+    """The share of the month's budget that is spent; 0 without a budget."""
     budget = settings.LLM_MONTHLY_BUDGET * DOLLAR
-    return spent(day) / budget if budget else 0.0
+    return cost_of_month(day) / budget if budget else 0.0
 
 
-def _hold(day: date) -> LanguageMonth:
+def _lock_month(day: date) -> LanguageMonth:
+    """Lock the row of the month of `day`, which serialises all admissions."""
     first = day.replace(day=1)
     LanguageMonth.objects.get_or_create(month=first)
     return LanguageMonth.objects.select_for_update().get(month=first)
@@ -133,34 +142,34 @@ def _hold(day: date) -> LanguageMonth:
 def _check_circuit(server: LanguageServer, now: datetime) -> None:
     if server.open_until and now < server.open_until < now + db_clock.FURTHEST:
         seconds = (server.open_until - now).total_seconds()
-        raise ModelAwayError(f"{server} is paused for {seconds:.0f} s: {server.problem}")
+        raise ModelUnavailableError(f"{server} is paused for {seconds:.0f} s: {server.problem}")
 
 
-def _check_budget(month: LanguageMonth, wanted: Wanted) -> None:
+def _check_budget(month: LanguageMonth, request: CallRequest) -> None:
     budget = settings.LLM_MONTHLY_BUDGET * DOLLAR
     if not budget:
         return
-    set_aside = LanguageCall.objects.aggregate(cost=Sum("cost"))["cost"] or 0
-    if month.cost + set_aside + wanted.cost > budget:
-        raise BudgetSpentError(
+    reserved = LanguageCall.objects.aggregate(cost=Sum("cost"))["cost"] or 0
+    if month.cost + reserved + request.cost > budget:
+        raise BudgetExceededError(
             f"The month's budget of ${settings.LLM_MONTHLY_BUDGET:.2f} is used up: "
-            f"${month.cost / DOLLAR:.2f} spent, ${set_aside / DOLLAR:.2f} reserved."
+            f"${month.cost / DOLLAR:.2f} spent, ${reserved / DOLLAR:.2f} reserved."
         )
 
 
 def _pause(failures: int) -> timedelta:
     doublings: int = max(0, min(failures - MAX_FAILURES, 10))
-    return min(PAUSE * (1 << doublings), LONGEST_PAUSE)
+    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 
 def _account_for_lost(now: datetime) -> None:
-    """Calls of processes that died: nobody knows, so what was set aside counts as spent."""
+    """Settle the calls of processes that died: their reservations count as spent."""
     for call in LanguageCall.objects.filter(until__lt=now):
-        _enter(call, at_most(call), has_failed=True)
+        _record_use(call, reserved_usage(call), has_failed=True)
         call.delete()
 
 
-def _enter(call: LanguageCall, used: Usage, has_failed: bool) -> None:
+def _record_use(call: LanguageCall, used: Usage, has_failed: bool) -> None:
     cost = cost_of(call.model, used.tokens_in, used.tokens_out, settings.LLM_PRICES)
     day = call.started_at.date()
     row, _ = LanguageUse.objects.get_or_create(day=day, model=call.model, purpose=call.purpose)
@@ -182,7 +191,7 @@ def _warn_once(month: LanguageMonth) -> None:
         return
     unwarned = LanguageMonth.objects.filter(pk=month.pk, warned_at=None)
     if unwarned.update(warned_at=db_clock.now()):
-        log.warning(
+        logger.warning(
             "language_budget_nearly_spent month=%s share=%.0f%% budget=$%.2f",
             month,
             share * 100,

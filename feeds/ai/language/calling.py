@@ -1,4 +1,4 @@
-"""Make one call as it should be made: let in, tried again where that may help, accounted for."""
+"""Make one call to a language model: admit it, retry it if that may help, settle it."""
 
 import logging
 import random
@@ -8,98 +8,102 @@ from typing import TypeVar
 
 from feeds.ai.language.admission import (
     LONGEST_PAUSE,
-    Wanted,
+    CallRequest,
     admit,
-    at_most,
-    failed,
+    record_failure,
+    record_success,
+    reserved_usage,
     settle,
-    succeeded,
 )
 from feeds.ai.language.errors import (
     LanguageModelError,
-    ModelAwayError,
     ModelBusyError,
     ModelRefusedError,
+    ModelUnavailableError,
 )
 from feeds.ai.language.types import Usage
 from feeds.models import LanguageCall
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 FIRST_PAUSE = 0.5
-LONGEST_WAIT = 20.0
-"""Seconds that a server may ask to wait; for longer it is left alone."""
-LOOKS_AGAIN = 0.5
-_NEEDS_A_PERSON = (401, 403, 404, 429)
-"""Key, rights, name or quota: no other call will fare better for a while."""
+MAX_RETRY_DELAY = 20.0
+"""Longest delay in seconds that a server may ask for. If it asks for more, its circuit opens."""
+POLL_INTERVAL = 0.5
+"""Seconds between attempts to be admitted."""
+_PERSISTENT = (401, 403, 404, 429)
+"""Status codes for a wrong key, missing rights, a wrong name or an exhausted quota. Other calls
+would fail too, so the circuit opens at once."""
 T = TypeVar("T")
 Ask = Callable[[], tuple[T, Usage]]
 
 
-def call(wanted: Wanted, ask: Ask[T], patience: float) -> T:
-    """What `ask` gives, besides its usage. Raises LanguageModelError.
+def call(request: CallRequest, ask: Ask[T], patience: float) -> T:
+    """Run `ask`, which returns (result, usage), and return the result. Raises LanguageModelError.
 
-    Waits `patience` seconds for a place among LLM_CONCURRENCY.
+    Waits up to `patience` seconds to be admitted among LLM_CONCURRENCY calls.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        place = _wait_for_place(wanted, patience)
+        admitted = _wait_for_admission(request, patience)
         try:
-            return _ask(wanted, place, ask)
-        except ModelAwayError as error:
-            pause = _pause(attempt, error)
-            is_trial = place.server.open_until is not None  # one call, and nobody comes after it
-            is_last = attempt == ATTEMPTS or is_trial or pause > LONGEST_WAIT
-            if is_last or not error.is_brief:
-                failed(wanted.server, error, error.retry_after or 0.0)
+            return _run(request, admitted, ask)
+        except ModelUnavailableError as error:
+            pause = _retry_delay(attempt, error)
+            is_trial = (
+                admitted.server.open_until is not None
+            )  # a trial of an open circuit is not retried
+            is_last = attempt == ATTEMPTS or is_trial or pause > MAX_RETRY_DELAY
+            if is_last or not error.failed_fast:
+                record_failure(request.server, error, error.retry_after or 0.0)
                 raise
-            log.info("language_call_repeated seconds=%.1f reason=%s", pause, error)
+            logger.info("language_call_repeated seconds=%.1f reason=%s", pause, error)
             time.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _ask(wanted: Wanted, place: LanguageCall, ask: Ask[T]) -> T:
-    usage, has_failed = at_most(place), True
+def _run(request: CallRequest, admitted: LanguageCall, ask: Ask[T]) -> T:
+    usage, has_failed = reserved_usage(admitted), True
     try:
-        found, usage = ask()
+        result, usage = ask()
         has_failed = False
-        succeeded(wanted.server)
-        return found
-    except ModelAwayError as error:
+        record_success(request.server)
+        return result
+    except ModelUnavailableError as error:
         usage = usage if error.may_cost else Usage(0, 0)
         raise
     except ModelRefusedError as error:
         usage = Usage(0, 0)
-        if error.status in _NEEDS_A_PERSON:
-            failed(wanted.server, error, LONGEST_PAUSE.total_seconds())
+        if error.status in _PERSISTENT:
+            record_failure(request.server, error, LONGEST_PAUSE.total_seconds())
         else:
-            succeeded(wanted.server)  # it is there, and may be asked in a simpler way
+            record_success(request.server)  # the server works; the caller may try a simpler request
         raise
     except LanguageModelError:
-        succeeded(wanted.server)  # it answers, if not as was wished
+        record_success(request.server)  # the server works, although the reply is not usable
         raise
     finally:
-        settle(place, usage, has_failed=has_failed)
-        log.info(
+        settle(admitted, usage, has_failed=has_failed)
+        logger.info(
             "language_called model=%s purpose=%s tokens_in=%s tokens_out=%s failed=%s",
-            *(wanted.model, wanted.purpose, usage.tokens_in, usage.tokens_out, has_failed),
+            *(request.model, request.purpose, usage.tokens_in, usage.tokens_out, has_failed),
         )
 
 
-def _wait_for_place(wanted: Wanted, patience: float) -> LanguageCall:
+def _wait_for_admission(request: CallRequest, patience: float) -> LanguageCall:
     until = time.monotonic() + patience
     while True:
         try:
-            return admit(wanted)
+            return admit(request)
         except ModelBusyError:
             if time.monotonic() >= until:
                 raise
-        time.sleep(LOOKS_AGAIN * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+        time.sleep(POLL_INTERVAL * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not cryptography
 
 
-def _pause(attempt: int, error: ModelAwayError) -> float:
-    """What the server asks for, else twice as long each time; a little more by chance, so
-    that those who failed together do not come back together."""
+def _retry_delay(attempt: int, error: ModelUnavailableError) -> float:
+    """The delay before a retry: as the server asks, or else exponential backoff. With jitter, so
+    that calls that failed together are not retried together."""
     if error.retry_after is not None:
-        return error.retry_after + random.uniform(0, FIRST_PAUSE)  # noqa: S311 - no secret
-    return FIRST_PAUSE * (1 << attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        return error.retry_after + random.uniform(0, FIRST_PAUSE)  # noqa: S311 - jitter, not cryptography
+    return FIRST_PAUSE * (1 << attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography

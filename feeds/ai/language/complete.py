@@ -1,6 +1,6 @@
-"""Ask the language model for an object of a given form, wherever it may be and whatever fails.
+"""Ask the language model for a JSON object that fits a schema.
 
-For the worker: a page must not wait for it.
+Only workers call this, because it is slow: pages must not wait for it.
 """
 
 import json
@@ -13,17 +13,17 @@ from hashlib import blake2b
 from django.conf import settings
 
 from ainews_site.infra import db_clock
-from feeds.ai.language.admission import Wanted
+from feeds.ai.language.admission import CallRequest
 from feeds.ai.language.calling import call
-from feeds.ai.language.errors import BadReplyError, ModelOffError, ModelRefusedError
+from feeds.ai.language.errors import BadReplyError, ModelNotConfiguredError, ModelRefusedError
 from feeds.ai.language.prices import estimate_tokens
 from feeds.ai.language.reply import read_object
-from feeds.ai.language.request import JSON_SCHEMA, body_for, lacking, without_bounds
-from feeds.ai.language.servers import endpoint, remember_lacks, server_of
+from feeds.ai.language.request import JSON_SCHEMA, body_for, missing_feature, without_bounds
+from feeds.ai.language.servers import endpoint, server_of, store_lacks
 from feeds.ai.language.types import Completion, Message, Reply, Schema, Usage
 from feeds.models import LanguageReply, LanguageServer
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def is_configured() -> bool:
@@ -39,26 +39,26 @@ def complete(
     max_tokens: int = 600,
     patience: float | None = None,
 ) -> Completion:
-    """The model's answer to `messages`, as an object that fits `schema`.
+    """Return the model's reply to `messages` as an object that fits `schema`.
 
-    `purpose` (at most 30 characters) is what the ledger calls it; `version` is the prompt's, by
-    which an answer is found again for LLM_CACHE_DAYS. Waits `patience` seconds, LLM_TIMEOUT by
-    default, for a place among LLM_CONCURRENCY. Raises LanguageModelError in words. Must be
-    called outside of transactions.
+    Replies are cached for LLM_CACHE_DAYS by messages, schema and `version`, the version of the
+    prompt. `purpose` (at most 30 characters) groups the costs in the admin. Waits up to `patience`
+    seconds (default LLM_TIMEOUT) to be admitted among LLM_CONCURRENCY calls. Raises
+    LanguageModelError. Must be called outside of a transaction.
     """
     if not settings.LLM_MODEL:
-        raise ModelOffError("No language model is configured: LLM_MODEL is empty.")
+        raise ModelNotConfiguredError("No language model is configured: LLM_MODEL is empty.")
     key = _key(messages, schema, version)
-    if kept := _kept(key):
-        return Completion(kept.data, kept.model, is_cached=True)
-    waits = settings.LLM_TIMEOUT if patience is None else patience
-    data = _ask(messages, schema, purpose, max_tokens, waits)
-    _keep(key, data)
+    if cached := _cached_reply(key):
+        return Completion(cached.data, cached.model, is_cached=True)
+    seconds = settings.LLM_TIMEOUT if patience is None else patience
+    data = _ask(messages, schema, purpose, max_tokens, seconds)
+    _cache(key, data)
     return Completion(data, settings.LLM_MODEL, is_cached=False)
 
 
 def forget_old_replies() -> int:
-    """Drop those that are too old to be given again; how many."""
+    """Delete expired replies. Return how many."""
     oldest = db_clock.now() - timedelta(days=settings.LLM_CACHE_DAYS)
     return LanguageReply.objects.filter(created_at__lt=oldest).delete()[0]
 
@@ -66,27 +66,27 @@ def forget_old_replies() -> int:
 def _ask(
     messages: Sequence[Message], schema: Schema, purpose: str, max_tokens: int, patience: float
 ) -> dict[str, object]:
-    """Ask in the best way that the server is known to understand, then in simpler ones."""
+    """Ask with the most features that the server supports, and with fewer if it rejects one."""
     model, server = settings.LLM_MODEL, server_of(settings.LLM_MODEL)
-    wanted = Wanted(server, model, purpose, _tokens(messages, schema), max_tokens)
+    request = CallRequest(server, model, purpose, _tokens(messages, schema), max_tokens)
     known = set(server.lacks)
     lacks = set(known)
     while True:
         body = body_for(model, messages, schema, max_tokens, lacks)
         try:
-            reply = call(wanted, partial(_chat, body, wanted.tokens_in), patience)
-            found = _read(reply, schema)
+            reply = call(request, partial(_chat, body, request.tokens_in), patience)
+            answer = _read(reply, schema)
         except ModelRefusedError as error:
-            lack = lacking(error, schema, lacks)
+            lack = missing_feature(error, schema, lacks)
             if not lack:
                 raise
         except BadReplyError as error:
-            if JSON_SCHEMA in lacks or error.was_cut or not error.text:
+            if JSON_SCHEMA in lacks or error.is_truncated or not error.text:
                 raise
-            lack = JSON_SCHEMA  # some servers take no notice of the form without a word
+            lack = JSON_SCHEMA  # some servers silently ignore the schema
         else:
-            _remember(server, lacks - known)
-            return found
+            _store_lacks(server, lacks - known)
+            return answer
         lacks.add(lack)
 
 
@@ -101,39 +101,40 @@ def _read(reply: Reply, schema: Schema) -> dict[str, object]:
     try:
         return read_object(reply.text, without_bounds(schema))
     except BadReplyError:
-        if reply.was_cut:
+        if reply.is_truncated:
             raise BadReplyError(
                 "The language model's reply was cut off because it was too long.",
                 text=reply.text,
-                was_cut=True,
+                is_truncated=True,
             ) from None
         raise
 
 
-def _remember(server: LanguageServer, lacks: set[str]) -> None:
+def _store_lacks(server: LanguageServer, lacks: set[str]) -> None:
     if lacks:
-        remember_lacks(server, lacks)
-        log.warning("language_server_lacks server=%s lacks=%s", server, ",".join(sorted(lacks)))
+        store_lacks(server, lacks)
+        logger.warning("language_server_lacks server=%s lacks=%s", server, ",".join(sorted(lacks)))
 
 
 def _tokens(messages: Sequence[Message], schema: Schema) -> int:
-    """What is read at most: the form may be told in words."""
-    said = sum(estimate_tokens(message["content"]) + 8 for message in messages)
-    return said + estimate_tokens(json.dumps(dict(schema)))
+    """Estimate the input tokens. The schema counts, because it may be sent in the prompt."""
+    tokens = sum(estimate_tokens(message["content"]) + 8 for message in messages)
+    return tokens + estimate_tokens(json.dumps(dict(schema)))
 
 
 def _key(messages: Sequence[Message], schema: Schema, version: str) -> str:
-    asked = [settings.LLM_MODEL, version, dict(schema), [dict(one) for one in messages]]
-    written = json.dumps(asked, sort_keys=True, ensure_ascii=False)
-    return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+    """Hash of everything that the reply depends on."""
+    parts = [settings.LLM_MODEL, version, dict(schema), [dict(message) for message in messages]]
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 
-def _kept(key: str) -> LanguageReply | None:
+def _cached_reply(key: str) -> LanguageReply | None:
     oldest = db_clock.now() - timedelta(days=settings.LLM_CACHE_DAYS)
     return LanguageReply.objects.filter(key=key, created_at__gt=oldest).first()
 
 
-def _keep(key: str, data: dict[str, object]) -> None:
+def _cache(key: str, data: dict[str, object]) -> None:
     if settings.LLM_CACHE_DAYS > 0:
         LanguageReply.objects.update_or_create(
             key=key,

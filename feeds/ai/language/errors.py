@@ -1,69 +1,76 @@
-"""What can go wrong with a language model, each said in a sentence for the log.
+"""Exceptions of language models. Their messages are for logs and operators.
 
 LanguageModelError
-├── ModelOffError       none is configured
-├── ModelAwayError      it cannot be reached, is too slow, or fails
-├── ModelBusyError      it, or this installation, has too many calls at a time
-├── ModelRefusedError   what was asked will never be answered: key, name, request
-├── BadReplyError       what came is no usable answer
-└── BudgetSpentError    the month's money is spent
+├── ModelNotConfiguredError  no model is configured
+├── ModelUnavailableError    the server cannot be reached, is too slow, or fails
+│   └── ModelBusyError       the server or this installation has too many calls
+├── ModelRefusedError        the server rejected the request: key, model name or content
+├── BadReplyError            the reply is not usable
+└── BudgetExceededError      the budget of the month is spent
 """
 
 from feeds.core.errors import FeedError
 
 
 class LanguageModelError(FeedError):
-    """Root. Whoever catches it does without the model. `may_cost`: the server may have worked,
-    and charge for it."""
+    """Base class. Callers that catch it go on without the model.
+
+    `may_cost`: the server may charge for the call.
+    """
 
     may_cost = False
 
 
-class ModelOffError(LanguageModelError):
+class ModelNotConfiguredError(LanguageModelError):
     """LLM_MODEL is empty."""
 
 
-class ModelAwayError(LanguageModelError):
-    """No answer. `is_brief`: it failed at once, so that asking again costs little time."""
+class ModelUnavailableError(LanguageModelError):
+    """There was no reply.
+
+    `failed_fast`: the call failed at once, so a retry takes little time. `retry_after` is in
+    seconds, if the server asked for it.
+    """
 
     def __init__(
         self,
         message: str,
         *,
-        is_brief: bool = False,
+        failed_fast: bool = False,
         may_cost: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.is_brief = is_brief
+        self.failed_fast = failed_fast
         self.may_cost = may_cost
         self.retry_after = retry_after
 
 
-class ModelBusyError(ModelAwayError):
-    """429, or no room among LLM_CONCURRENCY calls."""
+class ModelBusyError(ModelUnavailableError):
+    """The server answered 429, or LLM_CONCURRENCY calls are running."""
 
 
 class ModelRefusedError(LanguageModelError):
-    """A 4xx status: the same again would be refused again. `said` is the server's own text."""
+    """The server answered with a 4xx status, so a retry would fail too. `server_message` is the
+    text of the response."""
 
-    def __init__(self, message: str, *, status: int, said: str = "") -> None:
+    def __init__(self, message: str, *, status: int, server_message: str = "") -> None:
         super().__init__(message)
         self.status = status
-        self.said = said
+        self.server_message = server_message
 
 
 class BadReplyError(LanguageModelError):
-    """Not JSON, or not what was asked for. `text` is what came; `was_cut` that it ended in the
-    middle."""
+    """The reply is not JSON or does not fit the schema. `text` is the reply; `is_truncated` is
+    whether the token limit cut it off."""
 
     may_cost = True
 
-    def __init__(self, message: str, *, text: str = "", was_cut: bool = False) -> None:
+    def __init__(self, message: str, *, text: str = "", is_truncated: bool = False) -> None:
         super().__init__(message)
         self.text = text
-        self.was_cut = was_cut
+        self.is_truncated = is_truncated
 
 
-class BudgetSpentError(LanguageModelError):
-    """LLM_MONTHLY_BUDGET leaves no room for this call."""
+class BudgetExceededError(LanguageModelError):
+    """The call could exceed LLM_MONTHLY_BUDGET."""

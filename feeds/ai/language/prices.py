@@ -1,4 +1,4 @@
-"""What calls cost. In billionths of a dollar, so that a token costs a whole number. Pure."""
+"""Prices and token estimates. Costs are integers in billionths of a dollar. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -9,16 +9,17 @@ _MILLION = 1_000_000
 
 
 class Price(NamedTuple):
-    """Dollars for a million tokens."""
+    """Dollars per million input (`read`) and output (`written`) tokens."""
 
     read: float
     written: float
 
 
 def read_prices(entries: Iterable[str]) -> dict[str, Price]:
-    """`gpt-4o-mini=0.15/0.60` of each; one price alone is for what is read, as embeddings have it.
+    """Parse entries such as `gpt-4o-mini=0.15/0.60`: {model: price}.
 
-    Raises ValueError with the entry that is none.
+    A single price is that of input, which is all that embeddings have. Raises ValueError with the
+    entry that is not valid.
     """
     prices = {}
     for entry in entries:
@@ -35,13 +36,13 @@ def read_prices(entries: Iterable[str]) -> dict[str, Price]:
 
 
 def cost_of(model: str, tokens_in: int, tokens_out: int, prices: Mapping[str, Price]) -> int:
-    """Billionths of a dollar, rounded up; nothing for a model without a price."""
+    """The cost in billionths of a dollar, rounded up; 0 for a model without a price."""
     price = prices.get(model, Price(0, 0))
     dollars = (tokens_in * price.read + tokens_out * price.written) / _MILLION
     return math.ceil(round(dollars * DOLLAR, 3))
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens a text has: one for four Latin characters, one for each other."""
+    """Estimate the tokens of a text: one per four Latin characters, one per other character."""
     latin = sum(character < "\u0250" for character in text)
     return latin // 4 + (len(text) - latin) + 1

@@ -1,4 +1,4 @@
-"""What is sent, by what the server can do: structured output, names of parameters. Pure."""
+"""Build requests with the features that a server supports: structured output, parameters. Pure."""
 
 import json
 import re
@@ -15,25 +15,26 @@ BOUNDS, JSON_SCHEMA, JSON_OBJECT, MAX_TOKENS, TEMPERATURE = (
     "max_tokens",
     "temperature",
 )
-"""What a server may lack, from the best kind of structured output down."""
+"""Features that a server may lack; first the kinds of structured output, the best first."""
 _BOUNDS = ("maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum")
-"""They keep a small model from going on for ever; OpenAI's strict mode does not know all."""
-_CANNOT_UNDERSTAND = (400, 415, 422, 501)
-_ABOUT_FORM = re.compile(r"response.?format|json|schema|grammar|structured", re.IGNORECASE)
+"""Keywords that limit sizes. They keep small models from writing without end, but OpenAI's strict
+mode does not support all of them."""
+_UNSUPPORTED = (400, 415, 422, 501)
+_ABOUT_FORMAT = re.compile(r"response.?format|json|schema|grammar|structured", re.IGNORECASE)
 _ABOUT_ELSE = re.compile(r"context|too long|too large|tokens? limit|not found|api.?key|quota", re.I)
 
 
 def body_for(
     model: str, messages: Sequence[Message], schema: Schema, tokens: int, lacks: Collection[str]
 ) -> dict[str, Any]:
-    """A chat completion that asks for JSON in the best way that the server is known to have."""
-    form = _form(schema, lacks)
+    """Build the body of a chat completion that asks for JSON, without the features in `lacks`."""
+    form = _response_format(schema, lacks)
     body: dict[str, Any] = {
         "model": model,
-        "messages": _told_the_form(messages, schema)
+        "messages": _with_schema_in_prompt(messages, schema)
         if JSON_SCHEMA in lacks
-        else [dict(one) for one in messages],
-        # Newer models of OpenAI know the longer name alone, most other servers the shorter.
+        else [dict(message) for message in messages],
+        # Newer models of OpenAI accept only the longer name, most other servers only the shorter.
         ("max_completion_tokens" if MAX_TOKENS in lacks else "max_tokens"): tokens,
     }
     if form:
@@ -43,29 +44,31 @@ def body_for(
     return body
 
 
-def _form(schema: Schema, lacks: Collection[str]) -> dict[str, Any] | None:
+def _response_format(schema: Schema, lacks: Collection[str]) -> dict[str, Any] | None:
     if JSON_SCHEMA not in lacks:
-        held = without_bounds(schema) if BOUNDS in lacks else schema
-        named = {"name": "answer", "strict": True, "schema": dict(held)}
+        sent = without_bounds(schema) if BOUNDS in lacks else schema
+        named = {"name": "answer", "strict": True, "schema": dict(sent)}
         return {"type": "json_schema", "json_schema": named}
     return None if JSON_OBJECT in lacks else {"type": "json_object"}
 
 
-def _told_the_form(messages: Sequence[Message], schema: Schema) -> list[dict[str, str]]:
-    """The schema in words, for servers that do not hold the model to it."""
-    said = f"Answer with one JSON object alone, of this JSON schema: {json.dumps(dict(schema))}"
-    first, *rest = [dict(one) for one in messages]
+def _with_schema_in_prompt(messages: Sequence[Message], schema: Schema) -> list[dict[str, str]]:
+    """Add the schema to the prompt, for servers without structured output."""
+    instruction = (
+        f"Answer with one JSON object alone, of this JSON schema: {json.dumps(dict(schema))}"
+    )
+    first, *rest = [dict(message) for message in messages]
     if first["role"] == "system":
-        return [first | {"content": f"{first['content']}\n\n{said}"}, *rest]
-    return [{"role": "system", "content": said}, first, *rest]
+        return [first | {"content": f"{first['content']}\n\n{instruction}"}, *rest]
+    return [{"role": "system", "content": instruction}, first, *rest]
 
 
 def without_bounds(schema: Schema) -> Schema:
-    """The same form, of any length."""
+    """Return the schema without limits of size."""
 
     def strip(part: Any) -> Any:
         if isinstance(part, list):
-            return [strip(one) for one in part]
+            return [strip(element) for element in part]
         if not isinstance(part, dict):
             return part
         return {key: strip(value) for key, value in part.items() if key not in _BOUNDS}
@@ -74,14 +77,15 @@ def without_bounds(schema: Schema) -> Schema:
     return stripped
 
 
-def lacking(error: ModelRefusedError, schema: Schema, lacks: Collection[str]) -> str:
-    """What the server seems to lack, by its refusal; empty where asking otherwise is no use."""
-    if error.status not in _CANNOT_UNDERSTAND:
+def missing_feature(error: ModelRefusedError, schema: Schema, lacks: Collection[str]) -> str:
+    """Return the feature that the server seems to lack, by its error message. Returns "" if a
+    simpler request would fail too."""
+    if error.status not in _UNSUPPORTED:
         return ""
     for name in (MAX_TOKENS, TEMPERATURE):
-        if name not in lacks and re.search(rf"\b{name}\b", error.said):
+        if name not in lacks and re.search(rf"\b{name}\b", error.server_message):
             return name
-    if _ABOUT_ELSE.search(error.said) and not _ABOUT_FORM.search(error.said):
+    if _ABOUT_ELSE.search(error.server_message) and not _ABOUT_FORMAT.search(error.server_message):
         return ""
     forms: tuple[str, ...] = (JSON_SCHEMA, JSON_OBJECT)
     if without_bounds(schema) != schema and JSON_SCHEMA not in lacks:

@@ -1,4 +1,4 @@
-"""What is known of a model's server: where it is, and what it cannot do."""
+"""The configured server of a language model, and the features that it lacks."""
 
 from datetime import timedelta
 
@@ -9,8 +9,8 @@ from ainews_site.infra import db_clock
 from feeds.ai.language.types import Endpoint
 from feeds.models import LanguageServer
 
-FORGOTTEN_AFTER = timedelta(days=7)
-"""Then the server, which may be a newer one, is tried with everything again."""
+LACKS_EXPIRE_AFTER = timedelta(days=7)
+"""After this time all features are tried again, because the server may have been updated."""
 
 
 def endpoint() -> Endpoint:
@@ -23,17 +23,19 @@ def endpoint() -> Endpoint:
 
 
 def server_of(model: str) -> LanguageServer:
-    """Its row, made at the first call."""
-    server, _ = LanguageServer.objects.get_or_create(name=f"{model} at {endpoint().place}"[:600])
-    if server.lacks_since and server.lacks_since < db_clock.now() - FORGOTTEN_AFTER:
+    """Get or create the row of the configured server and this model."""
+    server, _ = LanguageServer.objects.get_or_create(
+        name=f"{model} at {endpoint().display_url}"[:600]
+    )
+    if server.lacks_since and server.lacks_since < db_clock.now() - LACKS_EXPIRE_AFTER:
         server.lacks, server.lacks_since = [], None
         server.save(update_fields=["lacks", "lacks_since"])
     return server
 
 
-def remember_lacks(server: LanguageServer, lacks: set[str]) -> None:
-    """Keep what the server has refused, as soon as it has answered without."""
+def store_lacks(server: LanguageServer, lacks: set[str]) -> None:
+    """Store the features that a server rejected, after it has answered a request without them."""
     with transaction.atomic():
-        held = LanguageServer.objects.select_for_update().get(pk=server.pk)
-        held.lacks, held.lacks_since = sorted({*held.lacks, *lacks}), db_clock.now()
-        held.save(update_fields=["lacks", "lacks_since"])
+        row = LanguageServer.objects.select_for_update().get(pk=server.pk)
+        row.lacks, row.lacks_since = sorted({*row.lacks, *lacks}), db_clock.now()
+        row.save(update_fields=["lacks", "lacks_since"])

@@ -1,4 +1,4 @@
-"""What passes between the steps of a call. Pure."""
+"""Values that the steps of a call exchange. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where models answer. Times in seconds."""
+    """A server. Timeouts are in seconds."""
 
     base_url: str
     key: str = field(repr=False)
@@ -21,8 +21,8 @@ class Endpoint:
     timeout: float
 
     @property
-    def place(self) -> str:
-        """The address without a password."""
+    def display_url(self) -> str:
+        """The URL without user name and password."""
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
@@ -36,16 +36,17 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model wrote. `usage` is None where the server does not say."""
+    """The text of a model. `usage` is None if the server does not report it. `is_truncated` is
+    whether the token limit cut the text off."""
 
     text: str
     usage: Usage | None
-    was_cut: bool = False
+    is_truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """`data` fits the schema that was asked for."""
+    """The result of `complete`. `data` fits the schema."""
 
     data: dict[str, Any]
     model: str

@@ -1,7 +1,7 @@
-"""The one place that speaks to a model's server, over the `openai` client.
+"""HTTP calls to a model's server, with the `openai` client. No other module makes them.
 
-Each call has a limit of time as a whole, so that a server which sends a byte now and then is
-left as soon as one which is silent, and a limit of size.
+Each call has a time limit as a whole, so that a server that sends single bytes cannot block it,
+and a size limit.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ import openai
 from feeds.ai.language.errors import (
     BadReplyError,
     LanguageModelError,
-    ModelAwayError,
     ModelBusyError,
     ModelRefusedError,
+    ModelUnavailableError,
 )
 from feeds.ai.language.types import Endpoint, Reply, Usage
 from feeds.core.http_headers import retry_after
@@ -26,19 +26,19 @@ T = TypeVar("T")
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_VECTOR_BYTES = 64 * 1024 * 1024
-MAX_COMPLAINT = 16 * 1024
-_SAID = 300
+MAX_ERROR_BYTES = 16 * 1024
+_MAX_MESSAGE = 300
 _BUSY, _TIMED_OUT = 429, 408
 
 
 class _Status(openai.OpenAIError):
-    """A status that is no success, with the beginning of what the server said."""
+    """An error status, with the message of the server."""
 
     def __init__(self, status: int, wait: float | None, body: bytes) -> None:
         super().__init__(str(status))
         self.status = status
         self.wait = wait
-        self.said = _complaint(body)
+        self.server_message = _error_message(body)
 
 
 class _TooLarge(Exception):
@@ -46,9 +46,9 @@ class _TooLarge(Exception):
 
 
 def chat(endpoint: Endpoint, body: dict[str, Any]) -> Reply:
-    """One chat completion. Must not be called where an event loop runs.
+    """Make a chat completion. Must not be called while an event loop runs in this thread.
 
-    Raises ModelAwayError, ModelBusyError, ModelRefusedError, BadReplyError.
+    Raises ModelUnavailableError, ModelBusyError, ModelRefusedError, BadReplyError.
     """
 
     async def ask(client: openai.AsyncOpenAI) -> bytes:
@@ -61,7 +61,7 @@ def chat(endpoint: Endpoint, body: dict[str, Any]) -> Reply:
 def embed(
     endpoint: Endpoint, texts: Sequence[str], model: str
 ) -> tuple[list[list[float]], Usage | None]:
-    """A vector for each text, in their order. Raises as `chat` does."""
+    """Return a vector for each text, in their order. Raises the same exceptions as `chat`."""
 
     async def ask(client: openai.AsyncOpenAI) -> bytes:
         create = client.embeddings.with_streaming_response.create
@@ -73,7 +73,7 @@ def embed(
 
 
 def models(endpoint: Endpoint) -> list[str]:
-    """The names that the server lists. Raises as `chat` does."""
+    """Return the names of the server's models. Raises the same exceptions as `chat`."""
 
     async def ask(client: openai.AsyncOpenAI) -> bytes:
         async with client.models.with_streaming_response.list() as response:
@@ -87,21 +87,21 @@ def _run(endpoint: Endpoint, ask: Callable[[openai.AsyncOpenAI], Awaitable[T]]) 
     try:
         return asyncio.run(_ask(endpoint, ask))
     except _Status as error:
-        raise _in_words(endpoint, error) from None
+        raise _status_error(endpoint, error) from None
     except _TooLarge:
         raise BadReplyError(f"{_name(endpoint)} sent a reply without an end.") from None
     except (TimeoutError, openai.APITimeoutError) as error:
         raise _too_slow(endpoint, error) from None
     except openai.APIConnectionError as error:
-        said = _clean(str(error.__cause__ or error))
-        raise ModelAwayError(
-            f"{_name(endpoint)} cannot be reached ({said}).", is_brief=True
+        details = _clean(str(error.__cause__ or error))
+        raise ModelUnavailableError(
+            f"{_name(endpoint)} cannot be reached ({details}).", failed_fast=True
         ) from None
-    except Exception as error:  # noqa: BLE001 - what breaks a body off is not wrapped by openai
-        said = _clean(f"{type(error).__name__}: {error}")
-        raise ModelAwayError(
-            f"{_name(endpoint)} closed the connection during its reply ({said}).",
-            is_brief=True,
+    except Exception as error:  # noqa: BLE001 - openai does not wrap errors while reading
+        details = _clean(f"{type(error).__name__}: {error}")
+        raise ModelUnavailableError(
+            f"{_name(endpoint)} closed the connection during its reply ({details}).",
+            failed_fast=True,
             may_cost=True,
         ) from None
 
@@ -111,7 +111,7 @@ async def _ask(endpoint: Endpoint, ask: Callable[[openai.AsyncOpenAI], Awaitable
         async with openai.AsyncOpenAI(
             base_url=endpoint.base_url,
             api_key=endpoint.key or "none",
-            max_retries=0,  # ours know of the budget, the circuit and the time
+            max_retries=0,  # feeds.ai.language.calling retries, within budget and circuit
             timeout=openai.Timeout(endpoint.timeout, connect=endpoint.connect_timeout),
             http_client=openai.DefaultAsyncHttpxClient(event_hooks={"response": [_check_status]}),
         ) as client:
@@ -119,16 +119,16 @@ async def _ask(endpoint: Endpoint, ask: Callable[[openai.AsyncOpenAI], Awaitable
 
 
 async def _check_status(response: Any) -> None:
-    """Before openai reads the whole of an error, however long it is."""
+    """Read the start of an error response, because openai would read all of it."""
     if response.status_code < 400:
         return
     body = b""
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) >= MAX_COMPLAINT:
+        if len(body) >= MAX_ERROR_BYTES:
             break
     wait = retry_after(response.headers, datetime.now(UTC))
-    raise _Status(response.status_code, wait, body[:MAX_COMPLAINT])
+    raise _Status(response.status_code, wait, body[:MAX_ERROR_BYTES])
 
 
 async def _read(response: Any, most: int) -> bytes:
@@ -142,46 +142,50 @@ async def _read(response: Any, most: int) -> bytes:
 
 
 def _name(endpoint: Endpoint) -> str:
-    return f"The language model at {endpoint.place}"
+    return f"The language model at {endpoint.display_url}"
 
 
-def _in_words(endpoint: Endpoint, error: _Status) -> LanguageModelError:
-    told = error.said.replace(endpoint.key, "…") if endpoint.key else error.said
-    name, said = _name(endpoint), f" It says: {told}" if told else ""
+def _status_error(endpoint: Endpoint, error: _Status) -> LanguageModelError:
+    """Turn an error status into an exception with a message for the operator. The API key is
+    removed from the server's message."""
+    message = (
+        error.server_message.replace(endpoint.key, "…") if endpoint.key else error.server_message
+    )
+    name, details = _name(endpoint), f" It says: {message}" if message else ""
     status = error.status
-    if status == _BUSY and "quota" not in error.said:
+    if status == _BUSY and "quota" not in error.server_message:
         return ModelBusyError(
-            f"{name} is overloaded (429).{said}", is_brief=True, retry_after=error.wait
+            f"{name} is overloaded (429).{details}", failed_fast=True, retry_after=error.wait
         )
     if (status >= 500 and status != 501) or status == _TIMED_OUT:
-        return ModelAwayError(
-            f"{name} failed ({status}).{said}", is_brief=True, retry_after=error.wait
+        return ModelUnavailableError(
+            f"{name} failed ({status}).{details}", failed_fast=True, retry_after=error.wait
         )
-    what = {
+    reason = {
         401: "rejected the key (401): check OPENAI_API_KEY.",
-        403: f"denied access (403): check OPENAI_API_KEY.{said}",
-        404: f"was not found (404): check OPENAI_BASE_URL and the model's name.{said}",
-        429: f"has no quota left for this account (429).{said}",
-    }.get(status, f"rejected the request ({status}).{said}")
-    return ModelRefusedError(f"{name} {what}", status=status, said=error.said)
+        403: f"denied access (403): check OPENAI_API_KEY.{details}",
+        404: f"was not found (404): check OPENAI_BASE_URL and the model's name.{details}",
+        429: f"has no quota left for this account (429).{details}",
+    }.get(status, f"rejected the request ({status}).{details}")
+    return ModelRefusedError(f"{name} {reason}", status=status, server_message=error.server_message)
 
 
-def _too_slow(endpoint: Endpoint, error: BaseException) -> ModelAwayError:
+def _too_slow(endpoint: Endpoint, error: BaseException) -> ModelUnavailableError:
     if type(error.__cause__).__name__ == "ConnectTimeout":
         seconds = f"{endpoint.connect_timeout:g} s"
-        return ModelAwayError(f"{_name(endpoint)} could not be reached in {seconds}.")
-    said = f"{_name(endpoint)} did not answer in {endpoint.timeout:g} s."
-    return ModelAwayError(said, may_cost=True)
+        return ModelUnavailableError(f"{_name(endpoint)} could not be reached in {seconds}.")
+    message = f"{_name(endpoint)} did not answer in {endpoint.timeout:g} s."
+    return ModelUnavailableError(message, may_cost=True)
 
 
 def _document(endpoint: Endpoint, body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        document = None
+    if not isinstance(document, dict):
         raise BadReplyError(f"{_name(endpoint)} did not reply with a JSON object.")
-    return found
+    return document
 
 
 def _reply(endpoint: Endpoint, document: dict[str, Any]) -> Reply:
@@ -189,7 +193,7 @@ def _reply(endpoint: Endpoint, document: dict[str, Any]) -> Reply:
         choice = document["choices"][0]
         message = choice["message"]
         content = message.get("content") or ""
-        if isinstance(content, list):  # as parts, by some servers
+        if isinstance(content, list):  # some servers send parts
             content = "".join(str(part.get("text", "")) for part in content)
     except (KeyError, IndexError, TypeError, AttributeError):
         raise BadReplyError(f"{_name(endpoint)} did not reply with a chat completion.") from None
@@ -208,7 +212,7 @@ def _usage(document: dict[str, Any]) -> Usage | None:
 
 
 def _vectors(endpoint: Endpoint, document: dict[str, Any], count: int) -> list[list[float]]:
-    """By their `index`, which servers may give in any order."""
+    """The vectors in the order of their `index`."""
     try:
         rows = {row.get("index", n): row["embedding"] for n, row in enumerate(document["data"])}
         vectors = [[float(number) for number in rows[n]] for n in range(count)]
@@ -219,13 +223,13 @@ def _vectors(endpoint: Endpoint, document: dict[str, Any], count: int) -> list[l
     return vectors
 
 
-def _complaint(body: bytes) -> str:
-    """The message in an error, as the various servers wrap it."""
+def _error_message(body: bytes) -> str:
+    """Extract the message from an error body. Servers use different formats."""
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         return _clean(body.decode(errors="replace"))
-    error = found.get("error", found) if isinstance(found, dict) else found
+    error = document.get("error", document) if isinstance(document, dict) else document
     if isinstance(error, dict):
         parts = (error.get("message") or error.get("detail"), error.get("code"), error.get("param"))
         return _clean(" ".join(str(part) for part in parts if part))
@@ -233,4 +237,4 @@ def _complaint(body: bytes) -> str:
 
 
 def _clean(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_SAID]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_MAX_MESSAGE]

@@ -28,7 +28,7 @@ SLACK = 0.5
 """Seconds by which a page may be slower than usual on a machine with much to do."""
 MAKE = f"""
 from accounts.models import ApiToken, SigninToken
-from digests.editions.writing import write_at_once, today_of
+from digests.editions.writing import write_synchronously, today_of
 from feeds.models import Item
 from feeds.stories.grouping.group import group_new_items
 from tests.make import make_item, make_source, make_user
@@ -37,8 +37,8 @@ sources = [make_source(f"outlet{{n}}", reader=user, status="paused") for n in ra
 items = [make_item(sources[n % 3], f"Subject {{n}} differs from all", text="Words. " * 40)
          for n in range(24)]
 group_new_items()
-write_at_once(user, today_of(user))
-write_at_once(None, today_of(None))
+write_synchronously(user, today_of(user))
+write_synchronously(None, today_of(None))
 story = Item.objects.get(pk=items[0].pk).story_id
 print(ApiToken.issue(user, "test"), SigninToken.issue(user), story, *[item.pk for item in items])
 """

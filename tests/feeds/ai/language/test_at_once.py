@@ -17,7 +17,7 @@ import sys, threading, django
 django.setup()
 from django.db import connection
 from feeds.ai.language.complete import complete
-from feeds.ai.language.errors import BudgetSpentError
+from feeds.ai.language.errors import BudgetExceededError
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
 outcomes = []
 
@@ -26,7 +26,7 @@ def one(n):
         asked = [{"role": "user", "content": f"question {sys.argv[1]} {n}"}]
         complete(asked, SCHEMA, "test", version="1", max_tokens=100, patience=60)
         outcomes.append("answered")
-    except BudgetSpentError:
+    except BudgetExceededError:
         outcomes.append("no money")
     finally:
         connection.close()

@@ -11,12 +11,12 @@ from feeds.ai.language import calling
 from feeds.ai.language.complete import complete, forget_old_replies
 from feeds.ai.language.errors import (
     BadReplyError,
-    BudgetSpentError,
+    BudgetExceededError,
     LanguageModelError,
-    ModelAwayError,
     ModelBusyError,
-    ModelOffError,
+    ModelNotConfiguredError,
     ModelRefusedError,
+    ModelUnavailableError,
 )
 from feeds.ai.language.prices import Price
 from feeds.models import (
@@ -59,7 +59,7 @@ def ask(question: str = "Is it?", **more: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calling, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(calling, "LOOKS_AGAIN", 0.01)
+    monkeypatch.setattr(calling, "POLL_INTERVAL", 0.01)
 
 
 def test_an_answer_of_the_form_comes_back(llm: ModelServer) -> None:
@@ -74,7 +74,7 @@ def test_an_answer_of_the_form_comes_back(llm: ModelServer) -> None:
 def test_without_a_model_nothing_is_asked(settings: Any) -> None:
     settings.LLM_MODEL = ""
 
-    with pytest.raises(ModelOffError, match="LLM_MODEL is empty"):
+    with pytest.raises(ModelNotConfiguredError, match="LLM_MODEL is empty"):
         ask()
 
 
@@ -133,7 +133,7 @@ def test_a_slow_server_is_left_in_time_and_not_asked_twice(
     llm.will(act)
     started = time.monotonic()
 
-    with pytest.raises(ModelAwayError, match=r"did not answer in 1\.5 s"):
+    with pytest.raises(ModelUnavailableError, match=r"did not answer in 1\.5 s"):
         ask()
 
     assert time.monotonic() - started < 3.5
@@ -156,7 +156,7 @@ def test_what_passes_is_tried_again(llm: ModelServer, act: Any) -> None:
 def test_what_does_not_pass_is_given_up_in_words(llm: ModelServer, act: Any) -> None:
     llm.will(act)
 
-    with pytest.raises(ModelAwayError, match=llm.url):
+    with pytest.raises(ModelUnavailableError, match=llm.url):
         ask()
 
     assert len(llm.asked) == calling.ATTEMPTS
@@ -175,7 +175,7 @@ def test_a_server_that_names_a_long_time_is_left_alone_for_it(llm: ModelServer) 
 
     with pytest.raises(ModelBusyError, match="is overloaded"):
         ask()
-    with pytest.raises(ModelAwayError, match=r"paused for (300|299) s"):
+    with pytest.raises(ModelUnavailableError, match=r"paused for (300|299) s"):
         ask()
 
     assert len(llm.asked) == 1
@@ -234,7 +234,7 @@ def test_a_server_without_an_address_is_said_to_be_away(settings: Any) -> None:
     settings.LLM_MODEL, settings.OPENAI_BASE_URL = MODEL, "http://user:pw@127.0.0.1:9/v1"
 
     with pytest.raises(
-        ModelAwayError, match=r"http://127\.0\.0\.1:9/v1 cannot be reached"
+        ModelUnavailableError, match=r"http://127\.0\.0\.1:9/v1 cannot be reached"
     ) as caught:
         ask()
 
@@ -318,10 +318,10 @@ def test_after_three_failures_it_is_left_alone_then_tried_by_one(
     settings.LLM_TIMEOUT = 0.5
     llm.will(is_slow(4, says(YES)))
     for n in range(3):
-        with pytest.raises(ModelAwayError, match="did not answer"):
+        with pytest.raises(ModelUnavailableError, match="did not answer"):
             ask(str(n))
 
-    with pytest.raises(ModelAwayError, match="paused for"):
+    with pytest.raises(ModelUnavailableError, match="paused for"):
         ask()
     asked = len(llm.asked)
     LanguageServer.objects.update(open_until=timezone.now() - timedelta(seconds=1))
@@ -336,7 +336,7 @@ def test_after_three_failures_it_is_left_alone_then_tried_by_one(
 def is_left_alone(llm: ModelServer) -> None:
     llm.will(fails(503))
     for n in range(3):
-        with pytest.raises(ModelAwayError, match="failed"):
+        with pytest.raises(ModelUnavailableError, match="failed"):
             ask(str(n))
     LanguageServer.objects.update(open_until=timezone.now() - timedelta(seconds=1))
 
@@ -344,7 +344,7 @@ def is_left_alone(llm: ModelServer) -> None:
 def test_each_failed_trial_doubles_the_pause(llm: ModelServer) -> None:
     is_left_alone(llm)
 
-    with pytest.raises(ModelAwayError, match="failed"):
+    with pytest.raises(ModelUnavailableError, match="failed"):
         ask()
 
     server = LanguageServer.objects.get()
@@ -435,7 +435,7 @@ def test_money_that_is_spent_stops_the_calls_and_is_warned_of_once(
     assert "budget_nearly_spent" not in caplog.text
 
     ask("two", max_tokens=100)
-    with pytest.raises(BudgetSpentError, match=r"budget of \$0\.00 is used up"):
+    with pytest.raises(BudgetExceededError, match=r"budget of \$0\.00 is used up"):
         ask("three", max_tokens=400)
 
     assert len(llm.asked) == 2

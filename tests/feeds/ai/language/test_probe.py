@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from feeds.ai.language.look import problem
 from feeds.ai.language.prices import DOLLAR, Price
+from feeds.ai.language.probe import problem
 from feeds.models import LanguageMonth, LanguageServer
 from tests.model_server import MODEL, ModelServer
 
