@@ -23,10 +23,10 @@ def main() -> None:
     except Error as error:
         from ainews_site.infra.schema import problem_in_words
 
-        said = problem_in_words(error)
-        if not said or "--traceback" in sys.argv:
+        problem = problem_in_words(error)
+        if not problem or "--traceback" in sys.argv:
             raise
-        raise SystemExit(said) from None
+        raise SystemExit(problem) from None
 
 
 if __name__ == "__main__":

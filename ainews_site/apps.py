@@ -1,4 +1,4 @@
-"""The site itself: settings, serving, checks."""
+"""The app of the site itself: settings, processes, checks, commands."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""ASGI entry point (daphne): pages over HTTP, small events over /ws/."""
+"""The ASGI entry point, for daphne: pages over HTTP, and live updates over WebSockets."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""System checks: what is configured wrongly, in a sentence each."""
+"""System checks of the configuration."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -11,7 +11,7 @@ from ainews_site.queue.config import LONGEST_HIDDEN, clusters, longest_hold
 
 @register("ainews")
 def check_queue(**_: Any) -> list[CheckMessage]:
-    """A message that is handed out again before its task has ended runs the task twice."""
+    """Check that no message is redelivered while its task may still run."""
     return [
         message
         for name, cluster in clusters(settings.Q_CLUSTER).items()
@@ -21,19 +21,21 @@ def check_queue(**_: Any) -> list[CheckMessage]:
 
 def _check_cluster(name: str, cluster: dict[str, Any]) -> list[CheckMessage]:
     if cluster["workers"] < 1:
-        said = f"WORKERS must be at least 1, not {cluster['workers']}."
-        return [Error(said, id="ainews.E004")]
+        message = f"WORKERS must be at least 1, not {cluster['workers']}."
+        return [Error(message, id="ainews.E004")]
     hold, retry = longest_hold(cluster), cluster["retry"]
     if retry <= hold:
-        said = (
+        message = (
             f"The queue {name} redelivers a message after {retry} s, but its task may wait and "
             f"run for {hold} s, so it would run twice."
         )
         hint = f"Set retry above {hold} in Q_CLUSTER, or timeout ({cluster['timeout']}) lower."
-        return [Error(said, hint=hint, id="ainews.E001")]
+        return [Error(message, hint=hint, id="ainews.E001")]
     if "sqs" in cluster and retry > LONGEST_HIDDEN:
-        said = f"SQS hides a message for 12 hours at most, so retry of {name} can't be {retry} s."
-        return [Error(said, id="ainews.E003")]
+        message = (
+            f"SQS hides a message for 12 hours at most, so retry of {name} can't be {retry} s."
+        )
+        return [Error(message, id="ainews.E003")]
     return []
 
 
@@ -72,24 +74,24 @@ def check_port(**_: Any) -> list[CheckMessage]:
 
 @register("ainews")
 def check_mail(**_: Any) -> list[CheckMessage]:
-    """A server without a sender or an address of the site sends nothing."""
+    """Check that everything that e-mail needs is configured."""
     if not settings.EMAIL_URL:
         return []
-    lacking = [name for name in ("EMAIL_FROM", "SITE_URL") if not getattr(settings, name)]
-    said = "EMAIL_URL is set but {} is not, so digests can't be sent by e-mail."
+    missing = [name for name in ("EMAIL_FROM", "SITE_URL") if not getattr(settings, name)]
+    message = "EMAIL_URL is set but {} is not, so digests can't be sent by e-mail."
     hint = (
         "EMAIL_FROM is the sender. SITE_URL, such as https://news.example.org, is in each e-mail."
     )
-    return [Warning(said.format(name), hint=hint, id="ainews.W002") for name in lacking]
+    return [Warning(message.format(name), hint=hint, id="ainews.W002") for name in missing]
 
 
 @register("ainews")
 def check_https(**_: Any) -> list[CheckMessage]:
     if not settings.SITE_URL.startswith("https:") or settings.TRUSTED_PROXIES:
         return []
-    said = (
-        "SITE_URL is https, but TRUSTED_PROXIES is empty: which requests came by HTTPS is not"
-        " known, so that nothing is redirected to it."
+    message = (
+        "SITE_URL is https, but TRUSTED_PROXIES is empty, so the site can't tell which requests"
+        " came by HTTP, and doesn't redirect them."
     )
     hint = "Name the proxy in TRUSTED_PROXIES: 127.0.0.1,::1 for one on this machine."
-    return [Warning(said, hint=hint, id="ainews.W003")]
+    return [Warning(message, hint=hint, id="ainews.W003")]

@@ -1,11 +1,11 @@
-"""Refuse request bodies that are too large before Daphne has read them.
+"""Rejects request bodies that are too large before Daphne has read them.
 
-Daphne reads a whole body before it calls the application. This module refuses a body when its
-headers announce too many bytes, or when too many have been received.
+Daphne reads a whole body before it calls the application. This module rejects a body if its
+headers announce too many bytes, or as soon as too many have arrived.
 
 It relies on two undocumented details of Daphne and Twisted: Daphne looks up `WebRequest` for each
 connection, and a channel knows the path of its request. `tests/ainews_site/test_request_limits.py`
-fails when a release changes either.
+fails if a release changes either.
 """
 
 import json
@@ -19,12 +19,12 @@ from django.db import connections
 from django.http import HttpRequest
 from twisted.internet.threads import deferToThread
 
-from ainews_site.request_limits import API_PATH, FORM, limit_for, refusal_words
+from ainews_site.request_limits import API_PATH, FORM, limit_for, refusal_message
 
-MOST_DROPPED = 256 * 1024
+MAX_DISCARDED = 256 * 1024
 LINGER = 2.0
-"""Bytes and seconds for which a client may go on sending after the refusal. If the connection were
-closed at once, the client would not receive the refusal."""
+"""How many bytes and seconds a client may go on sending after the response 413. If the connection
+were closed at once, the client would not receive it."""
 
 
 def install() -> None:
@@ -33,40 +33,42 @@ def install() -> None:
 
 
 class LimitedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
-    received = dropped = 0
+    """A request whose body is limited by `ainews_site.request_limits`."""
+
+    received = discarded = 0
     target = ""
     is_refused = is_complete = False
 
     def gotLength(self, length: int | None) -> None:
-        """Called when the headers have been received. `length` is None for a chunked body."""
+        """Check the length when the headers have arrived. It is None for a chunked body."""
         super().gotLength(length)
         path = self.target = self.channel._path.partition(b"?")[0].decode("latin-1")
         self.limit = limit_for(path, is_reader=True)
         if length is not None and length > self.limit:
             self.refuse(self.limit)
         elif self.limit > limit_for(path, is_reader=False) and (length is None or length > FORM):
-            self._ask_who_it_is()
+            self._check_session()
 
-    def _ask_who_it_is(self) -> None:
-        """Pause the upload while the session is looked up; continue it only for a reader."""
+    def _check_session(self) -> None:
+        """Pause the upload, look up the session, and continue only for a signed-in reader."""
         transport = self.channel.transport
         transport.pauseProducing()
         cookie = self.received_cookies.get(settings.SESSION_COOKIE_NAME.encode(), b"")
 
-        def go_on(is_reader: bool) -> None:
+        def resume(is_reader: bool) -> None:
             transport.resumeProducing()
             if not is_reader and not self.is_complete:
                 self.refuse(FORM)
 
-        def give_up(_: Any) -> None:
-            go_on(False)
+        def fail(_: Any) -> None:
+            resume(False)
 
-        deferToThread(is_signed_in, cookie.decode("latin-1")).addCallbacks(go_on, give_up)
+        deferToThread(is_signed_in, cookie.decode("latin-1")).addCallbacks(resume, fail)
 
     def handleContentChunk(self, data: bytes) -> None:
         if self.is_refused:
-            self.dropped += len(data)
-            if self.dropped > MOST_DROPPED:
+            self.discarded += len(data)
+            if self.discarded > MAX_DISCARDED:
                 self.channel.transport.abortConnection()
             return
         self.received += len(data)
@@ -83,10 +85,10 @@ class LimitedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
     def refuse(self, limit: int) -> None:
         """Answer 413 and close the connection."""
         self.is_refused = True
-        words, kind = refusal_words(limit), "text/plain; charset=utf-8"
+        text, kind = refusal_message(limit), "text/plain; charset=utf-8"
         if self.target.startswith(API_PATH):
-            words, kind = json.dumps({"detail": words}), "application/json"
-        body = words.encode()
+            text, kind = json.dumps({"detail": text}), "application/json"
+        body = text.encode()
         head = (
             b"HTTP/1.1 413 Content Too Large\r\nContent-Type: %s\r\n"
             b"Content-Length: %d\r\nConnection: close\r\n\r\n" % (kind.encode(), len(body))
@@ -98,8 +100,10 @@ class LimitedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
 
 
 def is_signed_in(session_key: str) -> bool:
-    """Tell whether the session is that of an active user. Runs in a thread, as it queries the
-    database."""
+    """Return True if the session is that of an active user.
+
+    It queries the database, so it must run in a thread.
+    """
     request = HttpRequest()
     request.session = SessionStore(session_key)
     try:

@@ -1,4 +1,4 @@
-"""Health checks: does this process answer, does its database, and does Redis."""
+"""The views for health checks of this process, its database and Redis."""
 
 import os
 import sqlite3
@@ -16,25 +16,28 @@ from ainews_site.infra.sqlite_lock import holds_write_lock
 
 LOCKED = "locked by another program: reading works, writing waits"
 LONGEST_WRITE = 1.0
-"""Seconds that the write lock may be held without a word: ordinary writes are shorter."""
-STILL, SHORT_PROBE = 5.0, 0.1
-"""For the first number of seconds after such a lock the checks wait no longer than the second."""
-_locked_at = -STILL
+"""A write lock that is held for fewer seconds is normal and not reported."""
+RECENT, SHORT_PROBE = 5.0, 0.1
+"""If a lock was reported in the last RECENT seconds, a check waits only SHORT_PROBE seconds."""
+_locked_at = -RECENT
 _is_migrated = False
 
 
 def health(request: HttpRequest) -> JsonResponse:
-    """200 `{"status": "ok"}` when the database answers, else 503. With replicas and
-    Redis also how each is; `degraded` with 200 as long as pages can be read."""
+    """Answer 200 with `{"status": "ok"}` if the database answers, else 503.
+
+    The answer includes the states of replicas and Redis. If something fails but pages can be read,
+    it is 200 with the status `degraded`.
+    """
     status = _status()
     if status["status"] == "unavailable":
         return JsonResponse(status, status=503)
-    # Whoever started this server can tell it from another one at the same address.
+    # X-Run lets the supervisor recognise its own server.
     return JsonResponse(status, headers={"X-Run": os.environ.get("AINEWS_RUN", "")})
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """The same, and 503 as long as the database lacks tables: whether requests may come here."""
+    """Answer like `health`, but 503 while migrations are missing: a readiness check."""
     status = _status()
     if status["status"] != "unavailable" and not _has_tables():
         status |= {"status": "unavailable", "database": "lacks tables: run manage.py migrate"}
@@ -68,12 +71,15 @@ def _primary_error() -> str:
 
 
 def _write_problem() -> str:
-    """Why SQLite takes no writes; empty when it does. A lock must be held for longer than a write
-    takes. Only the first check of a lock waits for so long."""
+    """Return why SQLite cannot be written to, or "".
+
+    A lock counts only if it is held for longer than an ordinary write. Only the first check of a
+    lock waits that long.
+    """
     global _locked_at
-    is_known = time.monotonic() - _locked_at < STILL
+    is_recent = time.monotonic() - _locked_at < RECENT
     try:
-        is_held = holds_write_lock(seconds=SHORT_PROBE if is_known else LONGEST_WRITE)
+        is_held = holds_write_lock(seconds=SHORT_PROBE if is_recent else LONGEST_WRITE)
     except sqlite3.Error as error:
         return f"takes no writes: {error}"
     if is_held:
@@ -89,8 +95,8 @@ def _has_tables() -> bool:
 
 def _replicas(error: str) -> dict[str, Any]:
     states = {replica.alias: replica.probe().problem or "ok" for replica in replicas()}
-    said: dict[str, Any] = {"primary": NO_ANSWER if error else "ok", "replicas": states}
+    status: dict[str, Any] = {"primary": NO_ANSWER if error else "ok", "replicas": states}
     is_well = not error and set(states.values()) == {"ok"}
     if not is_well and (not error or any(replica.can_answer_stale() for replica in replicas())):
-        said["status"] = "degraded"
-    return said
+        status["status"] = "degraded"
+    return status

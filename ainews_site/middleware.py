@@ -1,4 +1,4 @@
-"""What is the same for every page: the reader's clock and the response's headers."""
+"""Middleware for every page: the Content-Security-Policy and the reader's time zone."""
 
 from collections.abc import Callable
 
@@ -26,8 +26,10 @@ POLICY = {
 
 
 class ContentSecurityPolicyMiddleware:
-    """Feeds are hostile input: no inline script or style runs, and no script connects to another
-    host, whatever slips through."""
+    """Sets the Content-Security-Policy, as a second defence in case the sanitiser fails.
+
+    No inline script or style is applied, and no script connects to another host.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -42,8 +44,10 @@ class ContentSecurityPolicyMiddleware:
 
 
 def _socket_origin(request: HttpRequest) -> str:
-    """Where the page's socket is. Safari before 15.4 does not count it as 'self'; a policy has no
-    way to write an IPv6 address."""
+    """Return the origin of the page's WebSocket, or "" for an IPv6 host.
+
+    In Safari before 15.4, 'self' does not include it. A policy cannot contain IPv6 addresses.
+    """
     try:
         host = request.get_host()
     except DisallowedHost:
@@ -53,7 +57,7 @@ def _socket_origin(request: HttpRequest) -> str:
 
 
 class TimeZoneMiddleware:
-    """Pages show the hours of the reader's own time zone."""
+    """Activates the time zone of the reader."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,5 +1,7 @@
-"""Whom the site believes to be a proxy, and what it takes from one: the client's address and
-scheme. The headers of everybody else say nothing."""
+"""Trusted proxies, and the middleware that takes the client's address and scheme from them.
+
+The same headers from any other client are ignored.
+"""
 
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -9,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 
 Network = IPv4Network | IPv6Network
 UNIX = "unix"
-"""Names the Unix socket of this machine, over which nobody has an address."""
+"""Stands for Unix sockets in the setting. Their clients have no address."""
 SCHEMES = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_PROTOCOL", "HTTP_X_FORWARDED_SSL")
-"""The headers by which gunicorn decides on the scheme."""
+"""The headers from which gunicorn takes the scheme."""
 
 
 class Proxies:
@@ -24,6 +26,7 @@ class Proxies:
         return bool(self.networks) or self.unix
 
     def trust(self, address: str) -> bool:
+        """Return True if `address`, which is "" for a Unix socket, is that of a trusted proxy."""
         if not address:
             return self.unix
         try:
@@ -33,9 +36,9 @@ class Proxies:
         return any(parsed in network for network in self.networks)
 
 
-def read_proxies(written: Sequence[str]) -> Proxies:
-    """Of the setting. Raises ValueError with what is no address or network."""
-    names = [name.strip() for name in written if name.strip()]
+def read_proxies(entries: Sequence[str]) -> Proxies:
+    """Parse the setting TRUSTED_PROXIES. Raises ValueError with the first invalid entry."""
+    names = [name.strip() for name in entries if name.strip()]
     networks = []
     for name in names:
         if name != UNIX:
@@ -47,8 +50,10 @@ def read_proxies(written: Sequence[str]) -> Proxies:
 
 
 class TrustedProxyMiddleware:
-    """Sets REMOTE_ADDR to the client's address, and X-Forwarded-Proto to its scheme, which
-    SECURE_PROXY_SSL_HEADER reads."""
+    """Sets REMOTE_ADDR to the client's address, and X-Forwarded-Proto to its scheme.
+
+    The setting SECURE_PROXY_SSL_HEADER makes Django use the latter.
+    """
 
     def __init__(
         self, get_response: Callable[[HttpRequest], HttpResponse], proxies: Proxies | None = None
@@ -57,14 +62,14 @@ class TrustedProxyMiddleware:
 
     @property
     def proxies(self) -> Proxies:
-        found: Proxies = settings.TRUSTED_PROXIES if self._proxies is None else self._proxies
-        return found
+        configured: Proxies = settings.TRUSTED_PROXIES
+        return configured if self._proxies is None else self._proxies
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         meta, proxies = request.META, self.proxies
         if proxies.trust(meta.get("REMOTE_ADDR", "")):
             meta["REMOTE_ADDR"] = _client(meta, proxies)
-            # A proxy that adds to the header writes at its end.
+            # A proxy that extends the header appends to it.
             meta[SCHEMES[0]] = meta.get(SCHEMES[0], "").rpartition(",")[2].strip() or "http"
         elif any(name in meta for name in SCHEMES):
             meta[SCHEMES[0]] = "http"
@@ -72,11 +77,14 @@ class TrustedProxyMiddleware:
 
 
 def _client(meta: dict[str, str], proxies: Proxies) -> str:
-    """The last address of X-Forwarded-For that is no proxy of ours: those before it were
-    written by the client. The proxy's own where that is no address."""
+    """Return the last address of X-Forwarded-For that isn't a trusted proxy.
+
+    The client may have forged those before it. If it is invalid, the address of the proxy itself
+    is returned.
+    """
     peer = meta.get("REMOTE_ADDR", "")
-    for written in reversed(meta.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-        address = _without_port(written.strip())
+    for entry in reversed(meta.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+        address = _without_port(entry.strip())
         try:
             ip_address(address)
         except ValueError:
@@ -86,8 +94,8 @@ def _client(meta: dict[str, str], proxies: Proxies) -> str:
     return peer
 
 
-def _without_port(written: str) -> str:
-    if written.startswith("["):
-        return written[1:].partition("]")[0]
-    host, colon, _ = written.partition(":")
-    return host if colon and written.count(":") == 1 else written
+def _without_port(text: str) -> str:
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    host, colon, _ = text.partition(":")
+    return host if colon and text.count(":") == 1 else text

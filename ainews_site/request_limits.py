@@ -1,4 +1,4 @@
-"""Limits on the size of request bodies, and the middleware that refuses larger ones unread.
+"""Limits on the size of request bodies, and the middleware that rejects larger ones unread.
 
 deploy/nginx-locations.conf sets the same limits.
 """
@@ -11,16 +11,16 @@ from django.template.loader import render_to_string
 KIB = 1024
 FORM, API, ADMIN, OPML = 64 * KIB, 256 * KIB, 1024 * KIB, 12 * 1024 * KIB
 """Bytes. An OPML file may have 10 MiB; the rest is for the form around it."""
-MOST_DRAINED = 256 * KIB
+MAX_DRAINED = 256 * KIB
 """A body that exceeds its limit by no more than this is read and discarded, so that the client can
 keep the connection."""
 OPML_PATH, API_PATH, ADMIN_PATH = "/sources/import/", "/api/", "/admin/"
 
 
 def limit_for(path: str, *, is_reader: bool) -> int:
-    """Return the most bytes that the body of a request to `path` may have.
+    """Return the limit in bytes for the body of a request to `path`.
 
-    People who are not signed in send only forms and small API requests.
+    Users who are not signed in send only forms and small API requests.
     """
     if path.startswith(API_PATH):
         return API
@@ -31,14 +31,14 @@ def limit_for(path: str, *, is_reader: bool) -> int:
     return ADMIN if path.startswith(ADMIN_PATH) else FORM
 
 
-def refusal_words(limit: int) -> str:
-    """Return the reason of a refusal, with the limit in units of 1,024."""
+def refusal_message(limit: int) -> str:
+    """Return the message for a body that is too large, with the limit in units of 1,024 bytes."""
     size = f"{limit // KIB} KB" if limit < 1024 * KIB else f"{limit // KIB // KIB} MB"
     return f"The request is too large: at most {size} are read."
 
 
 class BodyLimitMiddleware:
-    """Refuses a body that is larger than its limit.
+    """Rejects a body that is larger than its limit.
 
     It must stand after AuthenticationMiddleware. CsrfViewMiddleware reads the body only in its
     `process_view`, which runs later.
@@ -55,14 +55,17 @@ class BodyLimitMiddleware:
         limit = limit_for(path, is_reader=request.user.is_authenticated)
         if length <= limit:
             return self.get_response(request)
-        if length <= limit + MOST_DRAINED:
+        if length <= limit + MAX_DRAINED:
             request.read()
         return _too_large(request, limit)
 
 
 def _length(request: HttpRequest) -> int:
-    """Return the announced length. WSGI servers read no more than that; for bodies without a length
-    `ainews_site.daphne_limits` counts the bytes received."""
+    """Return the announced length in bytes.
+
+    WSGI servers read no more than that. For bodies without a length, `ainews_site.daphne_limits`
+    counts the received bytes.
+    """
     try:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
@@ -70,8 +73,8 @@ def _length(request: HttpRequest) -> int:
 
 
 def _too_large(request: HttpRequest, limit: int) -> HttpResponse:
-    words = refusal_words(limit)
+    message = refusal_message(limit)
     if request.path_info.startswith(API_PATH):
-        return JsonResponse({"detail": words}, status=413)
-    page = {"title": "Too large", "says": words, "back": request.path}
+        return JsonResponse({"detail": message}, status=413)
+    page = {"title": "Too large", "says": message, "back": request.path}
     return HttpResponse(render_to_string("refused.html", page), status=413)

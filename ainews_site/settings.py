@@ -81,7 +81,8 @@ env = environ.Env(
     WORKERS=(int, 0),
 )
 GIVEN = {name: os.environ[name] for name in ("DATA", "DATABASE_URL") if name in os.environ}
-"""What the process was given, before `.env` filled in the rest: ainews_site.infra.invocation."""
+"""The variables that this process was started with, without `.env`; see
+ainews_site.infra.invocation."""
 environ.Env.read_env(BASE_DIR / ".env")  # never overrides what the process was given
 for _name in env.scheme:
     if not os.environ.get(_name, "unset"):  # an empty value means the default, as in compose files
@@ -103,17 +104,17 @@ except OSError as error:
 
 
 def _secret_key() -> str:
-    """The configured key, else one made at first start and kept in DATA (mode 600)."""
+    """Return the configured key, or one that is generated at the first start and stored in DATA."""
     if env("SECRET_KEY"):
         return str(env("SECRET_KEY"))
-    kept = DATA / "secret_key"
-    if not kept.exists() or not kept.read_text().strip():
-        # Whole or not at all: a start that is killed here must not leave an empty key.
-        made = DATA / f"secret_key.{os.getpid()}"
-        made.touch(mode=0o600)
-        made.write_text(secrets.token_urlsafe(50))
-        made.replace(kept)
-    return kept.read_text().strip()
+    file = DATA / "secret_key"
+    if not file.exists() or not file.read_text().strip():
+        # Write it atomically, so that a process that is killed here leaves no empty key.
+        new_file = DATA / f"secret_key.{os.getpid()}"
+        new_file.touch(mode=0o600)
+        new_file.write_text(secrets.token_urlsafe(50))
+        new_file.replace(file)
+    return file.read_text().strip()
 
 
 SECRET_KEY = _secret_key()
@@ -187,11 +188,11 @@ if DATABASES["default"].get("ENGINE", "").rpartition(".")[2] not in ("sqlite3", 
     raise SystemExit("DATABASE_URL is not a database URL; see .env.example.")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
-        # A deferred transaction that turns to writing fails at once when another
-        # writer is active, whatever the time-out; IMMEDIATE waits its turn.
+        # A deferred transaction fails at its first write, whatever the time-out, if another writer
+        # is active. An IMMEDIATE one waits.
         "transaction_mode": "IMMEDIATE",
         "timeout": env("SQLITE_BUSY_TIMEOUT"),
-        # No command that needs the write lock: see ainews_site.infra.sqlite_lock.
+        # None of these takes the write lock; see ainews_site.infra.sqlite_lock.
         "init_command": (
             "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000; PRAGMA mmap_size=33554432;"
             "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON"
@@ -200,7 +201,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 
 
 def _replica(number: int, url: str) -> dict[str, Any]:
-    """What Django wants to know of a replica. The address is not shown: it has a password."""
+    """Return the entry of DATABASES for a replica.
+
+    The error omits its URL, which has a password.
+    """
     is_ours = url.partition("://")[0] in ("postgres", "postgresql")
     try:
         replica = dict(environ.Env.db_url_config(url)) if is_ours else {}
@@ -226,17 +230,17 @@ if REPLICAS:
     DATABASES |= REPLICAS
     DATABASE_ROUTERS = ["ainews_site.infra.db_router.ReplicaRouter"]
     for _database in DATABASES.values():
-        # A server that is gone must be found out soon, and before a reader's query.
+        # A failed server must be noticed soon, and before the query of a reader.
         _database["CONN_HEALTH_CHECKS"] = True
         _database["OPTIONS"] = {"connect_timeout": 2} | _database.get("OPTIONS", {})
-    # Outside the session's, which reads at the beginning and writes at the very end.
+    # It must wrap SessionMiddleware, which reads first and writes last.
     MIDDLEWARE.insert(
         MIDDLEWARE.index("django.contrib.sessions.middleware.SessionMiddleware"),
         "ainews_site.replica_middleware.ReplicaMiddleware",
     )
 DATABASE_REPLICA_LAG = env("DATABASE_REPLICA_LAG")
-# A pool does not survive the forks of the queue's clusters, so only a web server has one.
-# It stops trying to connect after four seconds; the next request begins anew.
+# A pool does not survive the forks of the queue's clusters, so only a web server has one. It stops
+# reconnecting after four seconds; the next request starts over.
 if is_web_server() and env("DATABASE_POOL") > 0:
     for _database in DATABASES.values():
         if _database["ENGINE"].endswith(".postgresql"):
@@ -250,14 +254,14 @@ if is_web_server() and env("DATABASE_POOL") > 0:
                 }
             }
 for _database in DATABASES.values():
-    # PgBouncer in transaction mode may give each fetch another server.
+    # PgBouncer in transaction mode may use another server connection for each fetch.
     _database["DISABLE_SERVER_SIDE_CURSORS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # The workers' heartbeats, for the watchdog on the same machine: a cache in process would
-    # hide them, rows would keep the disk busy, and Redis may be away while the work goes on.
+    # The heartbeats of the workers, for the supervisor on the same machine. Processes do not share
+    # a cache in memory, rows would keep the disk busy, and Redis may be down.
     "queue": {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": str(DATA / "queue"),
@@ -266,20 +270,20 @@ CACHES: dict[str, dict[str, Any]] = {
 if REDIS_URL:
     if problem := redis_problem(REDIS_URL):
         raise SystemExit(f"REDIS_URL {problem}; see .env.example.")
-    # On one machine or near it: what takes longer than that is slower than to do without.
-    _patience = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
+    # Redis is near. If it takes longer than this, working without a cache is faster.
+    _timeouts = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
     CACHES["default"] = {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "ainews",
-        "OPTIONS": {"CONNECTION_POOL_KWARGS": _patience},
+        "OPTIONS": {"CONNECTION_POOL_KWARGS": _timeouts},
     }
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
             "CONFIG": {
-                # It waits five seconds for an event before it asks again.
-                "hosts": [{"address": REDIS_URL, **_patience, "socket_timeout": 6.0}],
+                # channels_redis waits up to five seconds for an event.
+                "hosts": [{"address": REDIS_URL, **_timeouts, "socket_timeout": 6.0}],
                 "prefix": "ainews-live",
             },
         }
@@ -376,7 +380,7 @@ USE_I18N = False
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA / "static"
-STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns where there is none
+STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns if it is missing
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

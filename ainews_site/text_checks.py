@@ -1,8 +1,8 @@
-"""Refuse text that no database can store: NUL, and halves of surrogate pairs.
+"""Rejects text that cannot be stored: NUL characters, and halves of surrogate pairs.
 
-PostgreSQL stores no NUL, and UTF-8 has no surrogates. JSON can escape both, and addresses, forms
-and cookies can carry them. Such a request is answered 400 before a view sees it. So is JSON that is
-nested deeper than any request of the API.
+PostgreSQL cannot store NUL, and UTF-8 has no surrogates. But JSON, addresses, forms and cookies can
+contain both. Such a request gets a response 400 before any view. So does JSON that is nested deeper
+than any request of the API.
 """
 
 import codecs
@@ -29,10 +29,10 @@ UNFIT = (
     "The request contains a character that cannot be stored: NUL, or half of a surrogate pair."
     " Remove it and try again."
 )
-MOST_NESTED = 20
-TOO_DEEP = f"The JSON is nested too deeply: at most {MOST_NESTED} levels are read."
+MAX_DEPTH = 20
+TOO_DEEP = f"The JSON is nested too deeply: at most {MAX_DEPTH} levels are read."
 CHARSETS = {"utf-8", "utf-8-sig", "ascii", "iso8859-1", "iso8859-15", "cp1252"}
-"""Names of Python's codecs. Others, such as `zlib`, decode to no text."""
+"""Names of allowed codecs. Others, such as `zlib`, do not decode to text."""
 BAD_DATA = 4400
 """The close code of a socket, as in feeds.web.live.socket."""
 
@@ -47,11 +47,12 @@ Application = Callable[[Scope, Any, Send], Awaitable[None]]
 
 
 def is_unfit(text: str) -> bool:
+    """Return True if `text` contains characters that cannot be stored."""
     return _UNFIT.search(text) is not None
 
 
 class TextCheckMiddleware:
-    """Checks addresses, cookies and forms; JsonParser checks JSON.
+    """Checks addresses, cookies and forms. JsonParser checks JSON.
 
     It must stand before WhiteNoise, which looks for a file at the path.
     """
@@ -65,7 +66,7 @@ class TextCheckMiddleware:
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponse | None:
-        """Runs when BodyLimitMiddleware has let the body pass."""
+        """Check the form. BodyLimitMiddleware has accepted the body by now."""
         return _refusal(request) if _is_form_unfit(request) else None
 
 
@@ -76,7 +77,7 @@ def _is_head_unfit(request: HttpRequest) -> bool:
 
 
 def _has_unfit_cookie(header: str) -> bool:
-    """Quoted values of cookies may have octal escapes."""
+    """Return True if a value is unfit. Quoted values of cookies may have octal escapes."""
     return "\\" in header and any(map(is_unfit, parse_cookie(header).values()))
 
 
@@ -85,7 +86,7 @@ def _is_form_unfit(request: HttpRequest) -> bool:
         return False
     try:
         fields = request.POST
-    except UnreadablePostError:  # the client is gone
+    except UnreadablePostError:  # the client has disconnected
         return False
     if request.content_type == "application/x-www-form-urlencoded":
         return _ENCODED.search(request.body.decode("latin-1")) is not None
@@ -104,7 +105,7 @@ def _refusal(request: HttpRequest) -> HttpResponse:
 
 
 class JsonParser(JSONParser):
-    """DRF's parser with the same checks. Raises ParseError, which is answered 400."""
+    """DRF's parser with the same checks. Raises ParseError, which becomes a response 400."""
 
     def parse(
         self,
@@ -121,9 +122,12 @@ class JsonParser(JSONParser):
 
 
 def _check(content: Any) -> None:
-    """Level by level, as deep content must not need a deep stack."""
+    """Raise ParseError if `content` is unfit or nested too deeply.
+
+    It is not recursive, so that deep content cannot exhaust the stack.
+    """
     level = [content]
-    for _ in range(MOST_NESTED):
+    for _ in range(MAX_DEPTH):
         texts = [part for part in level if isinstance(part, str)]
         if any(map(is_unfit, texts)):
             raise ParseError(UNFIT)
@@ -140,7 +144,7 @@ def _parts(content: Any) -> list[Any]:
 
 
 class _WithKnownCharset:
-    """Ignores a charset that is none of CHARSETS, as Django ignores an unknown name."""
+    """Ignores a charset that is not in CHARSETS, as Django ignores unknown ones."""
 
     def _set_content_type_params(self, meta: Mapping[str, Any]) -> None:
         kind, params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
@@ -167,7 +171,7 @@ def _is_known(charset: str) -> bool:
 
 
 class CheckedSockets:
-    """Closes a socket whose cookies are unfit, before its session is looked up."""
+    """Closes a WebSocket whose cookies are unfit, before its session is looked up."""
 
     def __init__(self, application: Application) -> None:
         self.application = application

@@ -1,4 +1,4 @@
-"""Answers 503, in words, to requests that the database does not let through."""
+"""Answers 503 with an explanation if the database is locked, down or not migrated."""
 
 import logging
 import sys
@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 class DatabaseErrorMiddleware:
-    """Turns what a view could not do for want of the database into 503.
+    """Turns database errors of views into responses 503.
 
-    A request that changes something waits for what this process has deferred: what a reader opened
-    before they marked it unread must not come after it.
+    A request that changes something waits for the deferred writes of this process. Otherwise an
+    item that was opened and then marked unread could become read again.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -47,32 +47,34 @@ class DatabaseErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return answer_to(request, error)
+        return response_to(request, error)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The same for errors in other middleware, such as the one that saves the session; 500 for all
-    that has another cause."""
+    """Handle errors outside of views, such as a session that cannot be saved, in the same way.
+
+    Other errors get the usual response 500.
+    """
     error = sys.exc_info()[1]
-    answer = answer_to(request, error) if error else None
-    return answer or defaults.server_error(request)
+    response = response_to(request, error) if error else None
+    return response or defaults.server_error(request)
 
 
-def answer_to(request: HttpRequest, error: BaseException) -> HttpResponse | None:
-    """None for an error of another kind."""
+def response_to(request: HttpRequest, error: BaseException) -> HttpResponse | None:
+    """Return the response 503 to a database error, or None for other errors."""
     if is_locked(error):
         message = LOCKED_READING if request.method in READING else LOCKED
         return unavailable_response(request, message, str(error))
     if problem := explain(error):
         return unavailable_response(request, NOT_MIGRATED, problem)
-    # With replicas ainews_site.replica_middleware knows more of it.
+    # With replicas, ainews_site.replica_middleware handles it.
     if not settings.REPLICAS and isinstance(error, Exception) and is_primary_lost(error):
         return unavailable_response(request, NO_ANSWER, str(error))
     return None
 
 
 def unavailable_response(request: HttpRequest, message: str, reason: str) -> HttpResponse:
-    """503 as a page or as JSON. `reason` is for the log."""
+    """Return a response 503 with `message`, as a page or as JSON. `reason` is logged."""
     logger.warning("%s %s: %s", request.method, request.path, " ".join(reason.split()))
     response: HttpResponse
     if request.path.startswith("/api/"):
@@ -80,6 +82,6 @@ def unavailable_response(request: HttpRequest, message: str, reason: str) -> Htt
     else:
         response = HttpResponse(render_to_string("503.html", {"says": message}), status=503)
     response.headers["Retry-After"] = str(RETRY_AFTER)
-    # Django would log it once more, with a traceback of what is no programming error.
+    # Otherwise Django would log it again with a traceback, although it is no programming error.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response

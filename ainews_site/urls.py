@@ -1,4 +1,4 @@
-"""All addresses of the platform."""
+"""The root URL configuration."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -11,7 +11,7 @@ handler500 = "ainews_site.unavailable.server_error"
 urlpatterns = [
     path("health", health, name="health"),
     path("health/ready", ready, name="health_ready"),
-    # One form changes a reader's own password; it has the throttle.
+    # The preferences have the only form for one's own password, which is throttled.
     path("admin/password_change/", RedirectView.as_view(url="/preferences/#password")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("ainews_site.api")),

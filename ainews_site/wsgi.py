@@ -1,4 +1,4 @@
-"""WSGI entry point (gunicorn)."""
+"""The WSGI entry point, for gunicorn."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`manage.py backup`: a copy of the whole database, checked."""
+"""`manage.py backup` makes a verified backup of the whole database."""
 
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,8 @@ class Command(BaseCommand):
         except BackupError as error:
             raise CommandError(str(error)) from error
         except Error as error:
-            said = problem_in_words(error) or str(error)
-            raise CommandError(f"No backup was made: {said}") from error
+            reason = problem_in_words(error) or str(error)
+            raise CommandError(f"No backup was made: {reason}") from error
         size = path.stat().st_size / 2**20
         self.stdout.write(
             f"{path}: {size:,.1f} MB, verified. Restore it with: manage.py restore {path.name}"

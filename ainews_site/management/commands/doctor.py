@@ -1,4 +1,4 @@
-"""`manage.py doctor`: looks at everything that must work, and says in words what to do."""
+"""`manage.py doctor` checks everything that must work, and says how to fix what does not."""
 
 import shutil
 import time
@@ -34,19 +34,19 @@ from feeds.core.ids import lowest_id
 from feeds.core.partitions import missing_partitions, rows_in_default, spans
 from feeds.models import FetchLog, Source
 
-LEAST_FREE = 500 * 1024 * 1024
+MIN_FREE_BYTES = 500 * 1024 * 1024
 LATELY = timedelta(minutes=15)
 MAX_WAITING = 20
 SLOWLY = "of the slow queue"
-BEFORE_US = 1_735_689_600
-"""The beginning of 2025: a clock that says less was never set."""
+EARLIEST_TIME = 1_735_689_600
+"""The beginning of 2025 as a Unix time. A clock that shows less was never set."""
 
 
 class Command(BaseCommand):
     help = "Checks the configuration, database, cache, queue, models, disk, clock, mail and a feed."
 
     def handle(self, **_: Any) -> None:
-        looks: dict[str, Callable[[], str]] = {
+        checks: dict[str, Callable[[], str]] = {
             "configuration": configuration,
             "database": database,
             "cache": cache_works,
@@ -59,14 +59,14 @@ class Command(BaseCommand):
             "digests": digests,
             "a feed": feed,
         }
-        problems = [self._report(name, look) for name, look in looks.items()]
+        problems = [self._report(name, check) for name, check in checks.items()]
         if any(problems):
             raise SystemExit(1)
 
-    def _report(self, name: str, look: Callable[[], str]) -> bool:
+    def _report(self, name: str, check: Callable[[], str]) -> bool:
         try:
-            problem = look()
-        except Exception as error:  # noqa: BLE001 - whatever is missing is the finding
+            problem = check()
+        except Exception as error:  # noqa: BLE001 - any error is the result of the check
             problem = f"the check failed ({error})."
         self.stdout.write(f"{'!!' if problem else 'ok'}  {name}{': ' + problem if problem else ''}")
         return bool(problem)
@@ -82,20 +82,20 @@ def database() -> str:
             return problem
         return _sqlite_problem() if connection.vendor == "sqlite" else _partition_problem()
     except Error as error:
-        said = in_words(error, settings.DATABASES["default"])
-        return said or f"no connection ({error}); check DATABASE_URL."
+        reason = in_words(error, settings.DATABASES["default"])
+        return reason or f"no connection ({error}); check DATABASE_URL."
 
 
 def _partition_problem() -> str:
-    """Rows that came unforeseen, and months that nobody has made."""
-    if found := rows_in_default():
+    """Return a problem of the partitions: rows in the default partition, or missing ones."""
+    if count := rows_in_default():
         return (
-            f"{found} items are in the default partition, where they are slow to find; run"
+            f"{count} items are in the default partition, where they are slow to find; run"
             " manage.py migrate, which moves them."
         )
-    if lacking := missing_partitions():
+    if missing := missing_partitions():
         return (
-            f"partitions for {lacking[0].name} are missing; run manage.py migrate, which creates"
+            f"partitions for {missing[0].name} are missing; run manage.py migrate, which creates"
             " them and their search index."
         )
     ahead = lowest_id(timezone.now() + timedelta(days=28))
@@ -105,11 +105,11 @@ def _partition_problem() -> str:
 
 
 def _sqlite_problem() -> str:
-    """What SQLite and its search tables say of their own integrity."""
+    """Return a problem that the integrity checks of SQLite and its search tables find."""
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA quick_check")
-        if (said := cursor.fetchone()[0]) != "ok":
-            return f"damaged ({said}); restore a backup."
+        if (result := cursor.fetchone()[0]) != "ok":
+            return f"damaged ({result}); restore a backup."
         cursor.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%fts5%'")
         for (table,) in cursor.fetchall():
             name = connection.ops.quote_name(table)
@@ -129,7 +129,7 @@ def cache_works() -> str:
 
 
 def queue() -> str:
-    """Workers of this machine give a sign; those of others show by what they fetch."""
+    """Check for workers of this machine by heartbeats, and of others by recent fetches."""
     fetched = FetchLog.objects.filter(at__gte=timezone.now() - LATELY)
     if not heartbeats() and not fetched.exists():
         return "no worker is running; run make run or manage.py worker."
@@ -140,12 +140,12 @@ def queue() -> str:
 
 
 def language_model() -> str:
-    """Of one that is configured: it must list its models, and the month's money must last."""
+    """Check that the configured model is available and that its budget is not spent."""
     return language_problem() if settings.LLM_MODEL else ""
 
 
 def embeddings() -> str:
-    """By one short text, as a model that lies there may still not load."""
+    """Encode a short text, because a model that is present may still fail to load."""
     if not is_chosen():
         return ""
     try:
@@ -157,23 +157,23 @@ def embeddings() -> str:
 
 def disk() -> str:
     free = shutil.disk_usage(settings.DATA).free
-    return "" if free > LEAST_FREE else f"only {free // 2**20} MB free in {settings.DATA}."
+    return "" if free > MIN_FREE_BYTES else f"only {free // 2**20} MB free in {settings.DATA}."
 
 
 def clock_is_right() -> str:
-    """By the database's clock, and the latest fetch cannot lie ahead."""
-    if said := db_clock.problem():
-        return said
+    """Compare the clock with that of the database, and with the time of the latest fetch."""
+    if problem := db_clock.problem():
+        return problem
     latest = Source.objects.order_by("-last_fetched_at").exclude(last_fetched_at=None).first()
     ahead = (
         latest is not None and latest.last_fetched_at and latest.last_fetched_at > db_clock.now()
     )
-    wrong = ahead or time.time() < BEFORE_US
+    wrong = ahead or time.time() < EARLIEST_TIME
     return "the clock is slow; set the machine's time." if wrong else ""
 
 
 def mail() -> str:
-    """Asked of the mail server itself, where somebody wants letters or it is set up."""
+    """Connect to the mail server, if it is configured, and check that readers need it."""
     wanted = Channel.objects.filter(kind=MAIL.name, state=Channel.State.ACTIVE).count()
     if not settings.EMAIL_URL:
         who = "1 reader expects" if wanted == 1 else f"{wanted} readers expect"
@@ -188,7 +188,7 @@ def mail() -> str:
 
 
 def digests() -> str:
-    """Editions that nobody writes or sends."""
+    """Check for editions that are not written, and for deliveries that are not sent."""
     late = db_clock.now() - LATELY
     if unwritten := Writing.objects.filter(until=None, next_try_at__lt=late).count():
         return f"{_some(unwritten, 'edition is', 'editions are')} waiting for a worker {SLOWLY}."

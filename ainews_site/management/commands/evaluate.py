@@ -1,4 +1,7 @@
-"""Measure what the product decides, one function a subject."""
+"""`manage.py evaluate` measures stories, search, ranking, digests or trends.
+
+There is one function for each subject.
+"""
 
 import re
 import time
@@ -22,7 +25,7 @@ from feeds.evaluation.trends import PLANTED, WEEKS
 from feeds.evaluation.trends import evaluate as evaluate_trends
 
 Lines = Iterator[str]
-"""What is printed; the last ones are fixed `NAME VALUE` lines."""
+"""The printed lines. The last ones have the form `NAME VALUE`."""
 
 
 class Command(BaseCommand):
@@ -84,27 +87,27 @@ def stories(options: dict[str, Any]) -> Lines:
     except (OSError, ValueError) as error:
         raise CommandError(f"{file} cannot be read: {error}") from None
     started = time.perf_counter()
-    vectors = _encoded(labelled.titles, options["embeddings"])
+    vectors = _encode(labelled.titles, options["embeddings"])
     encoding = time.perf_counter() - started
-    found = evaluate(labelled.documents, labelled.labels, vectors)
+    result = evaluate(labelled.documents, labelled.labels, vectors)
     for name, value in (
-        ("items", found.items),
-        ("labelled", found.stories),
-        ("clusters", found.clusters),
-        ("largest_cluster", found.largest),
-        ("largest_labelled", found.largest_story),
+        ("items", result.items),
+        ("labelled", result.stories),
+        ("clusters", result.clusters),
+        ("largest_cluster", result.largest),
+        ("largest_labelled", result.largest_story),
         ("encoding_seconds", f"{encoding:.1f}"),
-        ("seconds", f"{found.seconds:.1f}"),
-        ("f1_before_repair", f"{found.online.f1:.4f}"),
-        ("pair_f1", f"{found.pairs.f1:.4f}"),
-        ("precision", f"{found.repaired.precision:.4f}"),
-        ("recall", f"{found.repaired.recall:.4f}"),
-        ("f1", f"{found.repaired.f1:.4f}"),
+        ("seconds", f"{result.seconds:.1f}"),
+        ("f1_before_repair", f"{result.online.f1:.4f}"),
+        ("pair_f1", f"{result.pairs.f1:.4f}"),
+        ("precision", f"{result.repaired.precision:.4f}"),
+        ("recall", f"{result.repaired.recall:.4f}"),
+        ("f1", f"{result.repaired.f1:.4f}"),
     ):
         yield f"stories_{name} {value}"
 
 
-def _encoded(titles: dict[int, str], kind: str) -> dict[int, Any]:
+def _encode(titles: dict[int, str], kind: str) -> dict[int, Any]:
     if kind == "none":
         return {}
     model = settings.EMBEDDING_MODEL if kind == settings.EMBEDDINGS else ""
@@ -121,37 +124,37 @@ def search(options: dict[str, Any]) -> Lines:
         collection = read_collection(folder)
     except (OSError, ValueError) as error:
         raise CommandError(f"{folder} cannot be read: {error}") from None
-    found = evaluate_search(collection)
+    result = evaluate_search(collection)
     yield f"documents {len(collection.documents)}"
-    yield f"queries {found.queries}"
-    yield f"search_ndcg10 {found.ndcg:.4f}"
-    yield f"search_bm25_ndcg10 {found.bm25:.4f}"
-    yield f"search_mrr {found.mrr:.4f}"
-    yield f"search_recall50 {found.recall:.4f}"
-    yield f"search_all_words_ndcg10 {found.all_words:.4f}"
-    yield f"search_any_word_ndcg10 {found.any_word:.4f}"
-    yield f"search_raw_grades_ndcg10 {found.with_best:.4f}"
-    yield f"search_bm25_raw_grades_ndcg10 {found.bm25_with_best:.4f}"
+    yield f"queries {result.queries}"
+    yield f"search_ndcg10 {result.ndcg:.4f}"
+    yield f"search_bm25_ndcg10 {result.bm25:.4f}"
+    yield f"search_mrr {result.mrr:.4f}"
+    yield f"search_recall50 {result.recall:.4f}"
+    yield f"search_all_words_ndcg10 {result.all_words:.4f}"
+    yield f"search_any_word_ndcg10 {result.any_word:.4f}"
+    yield f"search_raw_grades_ndcg10 {result.with_best:.4f}"
+    yield f"search_bm25_raw_grades_ndcg10 {result.bm25_with_best:.4f}"
 
 
 def digest(options: dict[str, Any]) -> Lines:
     if options["days"] < 1:
         raise CommandError(f"--days must be 1 or more, not {options['days']}.")
-    found = evaluate_digests(options["days"])
-    yield from (f"does not hold: {said}" for said in found.complaints)
-    yield f"digest_editions {found.editions}"
-    for writer, count in sorted(found.stories.items()):
+    result = evaluate_digests(options["days"])
+    yield from (f"not supported: {error}" for error in result.complaints)
+    yield f"digest_editions {result.editions}"
+    for writer, count in sorted(result.stories.items()):
         yield f"digest_stories_{_name(writer)} {count}"
-    for model, (held, drafted) in sorted(found.survived.items()):
+    for model, (held, drafted) in sorted(result.survived.items()):
         yield f"digest_drafted_{_name(model)} {drafted}"
         yield f"digest_survived_share_{_name(model)} {held / drafted if drafted else 0:.4f}"
-    yield f"digest_gone {found.gone}"
-    yield f"digest_sentences {found.sentences}"
-    yield f"digest_cited_share {found.cited_share:.4f}"
+    yield f"digest_gone {result.gone}"
+    yield f"digest_sentences {result.sentences}"
+    yield f"digest_cited_share {result.cited_share:.4f}"
 
 
 def _name(text: str) -> str:
-    """A model's name as a part of a line's."""
+    """Return the name of a model as a part of the NAME of a line."""
     return re.sub(r"[^\w.:-]+", "_", text)
 
 
@@ -160,12 +163,12 @@ def ranking(options: dict[str, Any]) -> Lines:
     if options["readers"] < 1:
         raise CommandError("--readers must be at least 1.")
     try:
-        told = recorded_world(recording) if recording else newsroom_world()
+        articles = recorded_world(recording) if recording else newsroom_world()
     except ValueError as error:
         raise CommandError(str(error)) from None
     training, held_out = RECORDED_DAYS if recording else NEWSROOM_DAYS
-    world = World(told)
-    found = list(
+    world = World(articles)
+    result = list(
         trials(
             world,
             readers=options["readers"],
@@ -174,26 +177,26 @@ def ranking(options: dict[str, Any]) -> Lines:
             held_out=held_out,
         )
     )
-    yield f"items {len(told)}"
-    yield f"simulated readers {len(found)}, {training} days to learn, {held_out} held out"
-    for name, value in compare(found):
+    yield f"items {len(articles)}"
+    yield f"simulated readers {len(result)}, {training} days to learn, {held_out} held out"
+    for name, value in compare(result):
         yield f"{name} {value:.4f}"
 
 
 def trends(options: dict[str, Any]) -> Lines:
-    found = evaluate_trends(options["weeks"], options["planted"])
-    yield "bursts of three times the background, found by the end of their first and second day"
-    for one in found.recalls:
-        name = f"bg{one.background}"
-        yield f"trends_recall_1d_{name} {one.first:.2f}"
-        yield f"trends_recall_2d_{name} {one.second:.2f}"
-        yield f"trends_recall_24h_noon_{name} {one.noon:.2f}"
-        yield f"trends_seed_recall_1d_{name} {one.seed:.2f}"
-        yield f"trends_theory_1d_{name} {one.theory:.2f}"
-        yield f"trends_theory_2d_{name} {one.theory_second:.2f}"
-        yield f"trends_optimum_1d_{name} {one.optimum:.2f}"
-    yield f"trends_false_alarms_week {found.false_alarms:.2f}"
-    yield f"trends_seed_false_alarms_week {found.seed_false_alarms:.0f}"
+    result = evaluate_trends(options["weeks"], options["planted"])
+    yield "bursts of three times the background, result by the end of their first and second day"
+    for recall in result.recalls:
+        name = f"bg{recall.background}"
+        yield f"trends_recall_1d_{name} {recall.first:.2f}"
+        yield f"trends_recall_2d_{name} {recall.second:.2f}"
+        yield f"trends_recall_24h_noon_{name} {recall.noon:.2f}"
+        yield f"trends_seed_recall_1d_{name} {recall.seed:.2f}"
+        yield f"trends_theory_1d_{name} {recall.theory:.2f}"
+        yield f"trends_theory_2d_{name} {recall.theory_second:.2f}"
+        yield f"trends_optimum_1d_{name} {recall.optimum:.2f}"
+    yield f"trends_false_alarms_week {result.false_alarms:.2f}"
+    yield f"trends_seed_false_alarms_week {result.seed_false_alarms:.0f}"
 
 
 SUBJECTS: dict[str, Callable[[dict[str, Any]], Lines]] = {

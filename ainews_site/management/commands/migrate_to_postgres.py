@@ -1,4 +1,4 @@
-"""`manage.py migrate_to_postgres`: moves everything from SQLite to PostgreSQL."""
+"""`manage.py migrate_to_postgres` copies all data from SQLite to PostgreSQL."""
 
 from ainews_site.transfer.command import TransferCommand
 

@@ -1,4 +1,4 @@
-"""`manage.py migrate_to_sqlite`: moves everything from PostgreSQL to a file of SQLite."""
+"""`manage.py migrate_to_sqlite` copies all data from PostgreSQL to a SQLite file."""
 
 from ainews_site.transfer.command import TransferCommand
 

@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`: puts a back-up in the place of the database."""
+"""`manage.py restore FILE` replaces the database with a backup."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         folder = settings.DATA / "backups"
         path = file if file.exists() else folder / file
         try:
-            manifest = usable_backup(path)  # before anything is touched
+            manifest = usable_backup(path)  # before anything is changed
             if not replace and is_damaged():
                 raise CommandError(
                     "The database is damaged. Use --replace to replace it; its file is saved beside"
@@ -42,8 +42,8 @@ class Command(BaseCommand):
         except BackupError as error:
             raise CommandError(str(error)) from error
         except Error as error:
-            said = problem_in_words(error) or str(error)
-            raise CommandError(f"Nothing was restored: {said}") from error
+            reason = problem_in_words(error) or str(error)
+            raise CommandError(f"Nothing was restored: {reason}") from error
         call_command("migrate", verbosity=0)
         invalidate_caches()
         items = manifest.rows["feeds_item"]

@@ -1,4 +1,4 @@
-"""`manage.py start`: from nothing to a page that answers; what `make run` calls."""
+"""`manage.py start`, which `make run` calls: sets up everything and starts all processes."""
 
 import logging
 import os
@@ -39,15 +39,16 @@ from feeds.stories.grouping.repair import repair_backfill
 from feeds.trends.update import update_trends
 
 DEMO_PAUSE = 20.0
-MOST_COUNTED = 20_000
-"""Items whose trends are found in a few seconds."""
+"""Seconds between two polls of the sample newsroom."""
+MAX_ITEMS = 20_000
+"""With no more items than this, finding trends takes a few seconds."""
 
 logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
     help = "Prepares the database, runs the web server and the worker, and prints a sign-in link."
-    requires_system_checks = ("ainews",)  # the web server makes the others, at the same time
+    requires_system_checks = ("ainews",)  # the web server runs the others
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -80,12 +81,15 @@ class Command(BaseCommand):
         )
 
     def prepare(self, user: User, newsroom_port: int | None) -> None:
-        """While the web server starts."""
+        """Prepare the database while the web server starts."""
         load_sources(user, newsroom_port)
         ensure_schedules()
 
     def ready(self, user: User, demo: bool) -> None:
-        """Nothing here ends what runs already: a locked database is locked for a while only."""
+        """Run the first tasks when the page answers.
+
+        An error of the database ends only its task.
+        """
         attempt(lambda: print_link(user))
         attempt(lambda: first_poll(demo))
         if demo:
@@ -95,25 +99,28 @@ class Command(BaseCommand):
         report(f"Running. Press Ctrl-C to stop. Other commands: {manage_command()} COMMAND")
 
     def tick_demo(self) -> None:
-        """The sample newsroom publishes often; one should see it arrive. In a thread
-        of its own: a slow outlet must not keep the watch from looking."""
+        """Poll the sample newsroom, which publishes often.
+
+        It runs in a thread, so that a slow outlet does not block the supervisor.
+        """
         if time.monotonic() - self.last_poll < DEMO_PAUSE or self.polling.is_alive():
             return
-        self.polling = threading.Thread(target=take_in_all, daemon=True)
+        self.polling = threading.Thread(target=ingest_all, daemon=True)
         self.polling.start()
         self.last_poll = time.monotonic()
 
 
-def take_in_all() -> None:
+def ingest_all() -> None:
     try:
         ingest_sources(Source.objects.values_list("pk", flat=True))
-    except Error as error:  # the next time comes soon
+    except Error as error:  # the next poll comes soon
         logger.warning("The sample newsroom was not read: %s", " ".join(str(error).split()))
     finally:
         connection.close()
 
 
 def attempt(step: Callable[[], None]) -> None:
+    """Run `step`, and report an error of the database."""
     try:
         step()
     except Error as error:
@@ -134,12 +141,12 @@ def first_poll(demo: bool) -> None:
         poll()
         return
     report("No feed can be reached. Check the network; `make demo` works without one.")
-    if nearby := sources_nearby():
-        poll(*nearby)
+    if local := local_sources():
+        poll(*local)
 
 
 def first_reader() -> User:
-    """The first account; it has no password until its owner sets one."""
+    """Return the first administrator. A new one has no password until they set one."""
     if existing := User.objects.filter(is_active=True, is_superuser=True).order_by("pk").first():
         return existing
     user = User(username="reader", is_staff=True, is_superuser=True)
@@ -154,7 +161,7 @@ def newsroom_child(port: int) -> Child:
 
 
 def load_sources(user: User, newsroom_port: int | None) -> None:
-    """The starter catalogue, or the sample outlets; subscribed to on the first start alone."""
+    """Load the starter catalogue or the sample outlets. `user` is subscribed on the first start."""
     if newsroom_port is not None:
         return _load_sample(user, newsroom_port)
     load_catalogue()
@@ -171,18 +178,18 @@ def _load_sample(user: User, newsroom_port: int) -> None:
 
 
 def is_online() -> bool:
-    """Whether any of a few sources' hosts can be reached."""
+    """Return True if a host of any of a few sources can be reached."""
     urls = Source.objects.filter(status=Source.Status.ACTIVE).values_list("url", flat=True)
-    nearby = set(sources_nearby())
-    hosts = sorted({urlsplit(url).hostname or "" for url in urls if url not in nearby})[::7][:8]
+    local = set(local_sources())
+    hosts = sorted({urlsplit(url).hostname or "" for url in urls if url not in local})[::7][:8]
     if not hosts:
-        return bool(nearby)
+        return bool(local)
     with ThreadPoolExecutor(len(hosts)) as pool:
         return any(pool.map(_connects, hosts))
 
 
-def sources_nearby() -> list[str]:
-    """Sources on this machine or in the operator's own network, which need no other."""
+def local_sources() -> list[str]:
+    """Return the sources on this machine or in the operator's own network."""
     guard = Guard.of(settings.FETCH_ALLOW_PRIVATE, settings.FETCH_PORTS)
     urls = Source.objects.filter(status=Source.Status.ACTIVE).values_list("url", flat=True)
     return [url for url in urls if guard.is_allowed(urlsplit(url).hostname or "", 0)]
@@ -197,7 +204,7 @@ def _connects(host: str) -> bool:
 
 
 def poll(*urls: str) -> None:
-    """All sources that are due at once, with the progress bar of the poll command."""
+    """Poll all due sources, or `urls`, by the poll command, which has a progress bar."""
     manage = str(settings.BASE_DIR / "manage.py")
     command, env = [sys.executable, manage, "poll", *urls], os.environ | for_child()
     subprocess.run(command, env=env, check=False)  # noqa: S603 - our own
@@ -210,13 +217,13 @@ def group_backfill() -> None:
 
 
 def find_trends() -> None:
-    """The first ones at once; those of a library that is large already are the worker's."""
-    if not TrendBoard.objects.exists() and Item.objects.count() <= MOST_COUNTED:
+    """Find the first trends, unless there are so many items that the worker should do it."""
+    if not TrendBoard.objects.exists() and Item.objects.count() <= MAX_ITEMS:
         update_trends()
 
 
 def write_digest(user: User) -> None:
-    """Today's first edition, so that a newcomer has one before its hour."""
+    """Write the first digest at once, so that a new user need not wait for its hour."""
     has_news = Item.objects.subscribed_by(user).exists()
     if has_news and not Digest.objects.filter(user=user).exists():
         digests.editions.write.write_digest(user)
