@@ -1,12 +1,12 @@
-"""Keep the costly requests of one reader from slowing down everybody's pages.
+"""Limits costly requests, so that one reader cannot slow down the pages of all others.
 
 Searches, questions and ranked stories use a CPU for a moment. A reader has COSTLY_AT_ONCE slots for
-them on each machine. A request that gets none waits briefly. Few may wait, as they take threads
-from other readers; the rest is answered 429 at once. A reader who goes on for long gets a share of
-the time: after a burst, each request starts a little later.
+them on each machine. A request without a free slot waits briefly. Few may wait, because they occupy
+threads; the others get a response 429 at once. A reader who sends costly requests for long gets a
+share of the time: after a burst, each request is delayed a little.
 
-A slot is a lock that ends with its process, so a process that is killed leaves none taken. It needs
-no query. Each process counts the burst on its own.
+A slot is a file lock that the kernel releases when the process ends. It needs no query. Each
+process counts bursts by itself.
 """
 
 import logging
@@ -33,22 +33,24 @@ Response = TypeVar("Response")
 
 SHARE = 0.25
 BURST = 3.0
-"""After so many seconds of costly requests, a reader gets that share of the time."""
+"""After BURST seconds of costly requests, a reader gets SHARE of the time."""
 PATIENCE, POLL = 2.0, 0.05
-"""Seconds that a request waits for a slot or for its share, and between two attempts."""
+"""Maximum seconds that a request waits for a slot or is delayed, and between two attempts."""
 MOST_WAITING = 2
-"""Requests that wait for a slot in one process, of all readers: gunicorn has four threads."""
+"""Maximum number of requests of one process that wait for a slot. gunicorn has four threads."""
 MOST_CALLERS = 10_000
 
 _AHEAD = BURST * (1 / SHARE - 1)
-"""Seconds by which a reader may be ahead of their share."""
+"""Seconds by which a reader may be ahead of their share before requests are delayed."""
 
 logger = logging.getLogger(__name__)
 
 
 class TooManyAtOnce(TooMany):
-    """The reader has enough costly requests running and waiting. A client that repeats this one at
-    once is refused by accounts.refusals."""
+    """The reader has too many costly requests at once.
+
+    If the client repeats this request at once, accounts.refusals refuses it.
+    """
 
     def __init__(self, message: str = "", wait: float = 1) -> None:
         super().__init__(wait, "of your requests run at once")
@@ -57,7 +59,7 @@ class TooManyAtOnce(TooMany):
 
 
 class Slots:
-    """The slots of all callers, as `caller_of` names them."""
+    """The slots of all callers. A caller is a string that `caller_of` returns."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -69,7 +71,10 @@ class Slots:
 
     @contextmanager
     def taken(self, caller: str) -> Iterator[None]:
-        """Hold a slot of the caller. Raises TooManyAtOnce."""
+        """Hold a slot of `caller` inside the `with` block.
+
+        Raises TooManyAtOnce if none gets free.
+        """
         if settings.COSTLY_AT_ONCE < 1:
             yield
             return
@@ -99,13 +104,16 @@ class Slots:
                 self._waiting -= 1
 
     def _pause(self, caller: str) -> float:
-        """Seconds until a caller who is too far ahead may go on."""
+        """Return the delay in seconds for a caller who is too far ahead of their share."""
         with self._lock:
             wait = self._paid.get(caller, 0) - time.monotonic() - _AHEAD
         return min(max(wait, 0), PATIENCE)
 
     def _charge(self, caller: str, started: float) -> None:
-        """Count the time since `started`. At `_paid` the caller's share has made up for it."""
+        """Charge the caller for the time since `started`.
+
+        `_paid` is the monotonic time at which their share has made up for all of it.
+        """
         with self._lock:
             before = max(self._paid.pop(caller, 0), started)
             self._paid[caller] = before + (time.monotonic() - started) / SHARE
@@ -114,12 +122,12 @@ class Slots:
 
 
 def _take(caller: str, stack: ExitStack) -> bool:
-    """Whether one of the slots was free; `stack` frees it."""
+    """Take a free slot, which `stack` releases. Returns False if there is none."""
     for number in range(settings.COSTLY_AT_ONCE):
         lock = machine_lock(f"costly-{caller}-{number}")
         try:
             is_mine = lock.__enter__()
-        except OSError as error:  # a full disk must not end reading
+        except OSError as error:  # a full disk must not block readers
             logger.warning("costly_slot_failed reason=%s", error)
             return True
         stack.push(lock)
@@ -133,7 +141,10 @@ resets_process_state(slots.clear)
 
 
 def caller_of(request: HttpRequest) -> str:
-    """The reader, or the address of somebody who is not signed in. Part of the name of a file."""
+    """Return the id of the reader, or a hash of the address of an anonymous client.
+
+    It is part of a file name.
+    """
     if request.user.is_authenticated:
         return str(request.user.pk)
     address = salted_hmac("accounts.costly", client_network(request), algorithm="sha256")
@@ -143,7 +154,7 @@ def caller_of(request: HttpRequest) -> str:
 def costly(
     view: Callable[Concatenate[AnyRequest, P], Response],
 ) -> Callable[Concatenate[AnyRequest, P], Response]:
-    """A view that runs in one of the caller's slots."""
+    """Decorator for a view that needs one of the caller's slots."""
 
     @wraps(view)
     def limited(request: AnyRequest, /, *args: P.args, **kwargs: P.kwargs) -> Response:

@@ -1,8 +1,8 @@
-"""Answer a client again that was refused a moment ago, before anything is looked up for it.
+"""Refuses repeated requests of a client that was just refused, before any query is made.
 
 A program that sends many costly requests at once often repeats them as soon as they are refused.
-Under daphne each request has a thread of its own, so the refusal is held back for a moment, which
-slows the client down. gunicorn has few threads, so there it is given at once.
+Under daphne, each request has its own thread, so the response is delayed for a moment, which slows
+down the client. gunicorn has few threads, so there the response is sent at once.
 """
 
 import threading
@@ -20,27 +20,30 @@ from accounts.signin_guard import client_network
 from ainews_site.infra.process_state import resets_process_state
 
 REFUSED = 1.0
-"""Seconds for which a client is refused again at the same address, and an answer is held back."""
-MOST_REFUSED = 10_000
-MOST_HELD = 50
+"""Seconds for which a client is refused again at the same address, and for which a response is
+delayed."""
+MAX_REFUSED = 10_000
+MAX_DELAYED = 50
 
 Client = tuple[str, str, str]
 
 
 class Refusals:
+    """The clients of this process that were just refused."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.clear()
 
     def clear(self) -> None:
         self._until: OrderedDict[Client, float] = OrderedDict()
-        self._held = 0
+        self._delayed = 0
 
     def add(self, client: Client) -> None:
         with self._lock:
             self._until.pop(client, None)
             self._until[client] = time.monotonic() + REFUSED
-            if len(self._until) > MOST_REFUSED:
+            if len(self._until) > MAX_REFUSED:
                 self._until.popitem(last=False)
 
     def __bool__(self) -> bool:
@@ -55,17 +58,17 @@ class Refusals:
         self._until.pop(client, None)
         return False
 
-    def hold(self) -> None:
-        """Wait a moment, unless many do."""
+    def delay(self) -> None:
+        """Wait a moment, unless too many threads do so already."""
         with self._lock:
-            if self._held >= MOST_HELD:
+            if self._delayed >= MAX_DELAYED:
                 return
-            self._held += 1
+            self._delayed += 1
         try:
             time.sleep(REFUSED)
         finally:
             with self._lock:
-                self._held -= 1
+                self._delayed -= 1
 
 
 refusals = Refusals()
@@ -73,7 +76,7 @@ resets_process_state(refusals.clear)
 
 
 class RefusalMiddleware:
-    """It must stand before SessionMiddleware, so that a repeated refusal costs no query."""
+    """Refuses repeated requests. It must be before SessionMiddleware, so that it costs no query."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -81,7 +84,7 @@ class RefusalMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if refusals and refusals.covers(_client(request)):
             if isinstance(request, ASGIRequest):
-                refusals.hold()
+                refusals.delay()
             return too_many(request, TooManyAtOnce())
         response = self.get_response(request)
         if isinstance(getattr(response, "refusal", None), TooManyAtOnce):
@@ -90,7 +93,7 @@ class RefusalMiddleware:
 
 
 def _client(request: HttpRequest) -> Client:
-    """Whoever sends these credentials, which nobody has looked up yet, or has this address."""
+    """Identify the client by its credentials, which are not checked yet, or by its address."""
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     authorization = request.META.get("HTTP_AUTHORIZATION", "")
     address = session or client_network(request)

@@ -1,6 +1,6 @@
-"""Addresses of the REST API, below /api/v1/.
+"""The URLs of the REST API, below /api/v1/.
 
-A resource is one module with its serializers, its views and their addresses, `urlpatterns`.
+A resource is one module with its serializers, its views and their `urlpatterns`.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ RESOURCES = (
 
 
 class Schema(SpectacularAPIView):
-    """The description of the API, which anybody may read."""
+    """The OpenAPI description of the API, which is public."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -39,11 +39,12 @@ class Schema(SpectacularAPIView):
             return response
 
 
-def addresses(resources: Iterable[str]) -> list[URLPattern | URLResolver]:
+def api_urlpatterns(resources: Iterable[str]) -> list[URLPattern | URLResolver]:
+    """Return the URL patterns of the modules in `resources`."""
     return [
         path("schema/", Schema.as_view(), name="api_schema"),
         *(path("", include(resource)) for resource in resources),
     ]
 
 
-urlpatterns = addresses(RESOURCES)
+urlpatterns = api_urlpatterns(RESOURCES)

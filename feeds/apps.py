@@ -21,16 +21,18 @@ class FeedsConfig(AppConfig):
 def detach_search(
     sender: AppConfig, using: str, plan: Sequence[tuple[Migration, bool]] = (), **_: Any
 ) -> None:
-    """SQLite remakes no table that the search's view or triggers read."""
+    """Drop the view and the triggers of the search before SQLite migrates their tables."""
     from feeds.search.sqlite.index import detach_index
 
     connection = connections[using]
-    if connection.vendor == "sqlite" and any(one.app_label == sender.label for one, _ in plan):
+    if connection.vendor == "sqlite" and any(
+        migration.app_label == sender.label for migration, _ in plan
+    ):
         detach_index(connection)
 
 
 def attach_search(sender: AppConfig, using: str, **_: Any) -> None:
-    """Make the partitions of the next months, and the index or what a migration took of it."""
+    """Create the search index, or what a migration dropped of it, and the next partitions."""
     from feeds.core import partitions
     from feeds.search.postgres import index as postgres_index
     from feeds.search.sqlite import index as sqlite_index

@@ -1,4 +1,8 @@
-"""What the queue runs for feeds. The source rows hold the schedule; a message is a hint."""
+"""The tasks that the queue runs for feeds.
+
+The rows of sources have the schedule of polls. A message in the queue is only a hint, which may be
+lost or repeated.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -44,14 +48,14 @@ logger = getLogger(__name__)
 
 KEEP_FETCH_LOGS = timedelta(days=30)
 KEEP_UNDO = timedelta(days=1)
-LONGEST_POLL = 240.0
-"""Seconds of one batch, well within the queue's time-out; what is left stays due."""
-LONGEST_PAUSE = timedelta(days=9)
-"""No schedule puts a source off for longer: a day, and the week that it may ask to skip."""
+POLL_SECONDS = 240.0
+"""Time limit of one batch, well below the time-out of the queue. Sources not reached stay due."""
+MAX_WAIT = timedelta(days=9)
+"""No source is scheduled later than this: after a day, and a week of days that it asks to skip."""
 
 
 def ensure_schedules() -> None:
-    """Make the schedules of this app, once; what an admin changed stays."""
+    """Create the schedules of this app. Changes that an administrator made stay."""
     wanted: dict[str, dict[str, Any]] = {
         "poll_due": {"schedule_type": Schedule.MINUTES, "minutes": 1},
         "repair_stories": {"schedule_type": Schedule.HOURLY, "kwargs": repr(SLOW)},
@@ -65,21 +69,24 @@ def ensure_schedules() -> None:
 
 
 def ensure_schedule(name: str, wanted: dict[str, Any]) -> None:
-    """Make it once; one from before there were two queues learns which is its own."""
+    """Create a schedule if it is missing.
+
+    A schedule of an old release gets the name of its queue.
+    """
     schedule, _ = Schedule.objects.get_or_create(name=name, defaults=wanted)
     if not schedule.kwargs and wanted.get("kwargs"):
         Schedule.objects.filter(pk=schedule.pk).update(kwargs=wanted["kwargs"])
 
 
 def poll_due() -> int:
-    """Queue all sources that are due, in batches; how many sources were queued.
+    """Queue all due sources in batches. Returns the number of sources.
 
-    Items that were stored while another process ended its grouping are grouped here.
+    Also groups items that were stored while another process was just finishing its grouping.
     """
     if Item.objects.filter(story=None).exists():
         group_new_items()
         announce_news()
-    _mend_times()
+    _repair_times()
     room = settings.POLL_WAITING - _waiting()
     due = Source.objects.due().order_by("next_poll_at").values_list("pk", "url")
     batches = make_batches(due[: max(room, 0) * settings.POLL_BATCH], settings.POLL_BATCH)
@@ -89,22 +96,30 @@ def poll_due() -> int:
     return sum(map(len, batches[: max(room, 0)]))
 
 
-def _mend_times() -> None:
-    """A clock that was years ahead, as one is without its battery, must not silence a source
-    for years."""
+def _repair_times() -> None:
+    """Make sources due that are scheduled too far ahead.
+
+    A machine whose clock was years ahead, for lack of a battery, may have scheduled them.
+    """
     now = db_clock.now()
-    Source.objects.filter(next_poll_at__gt=now + LONGEST_PAUSE).change(next_poll_at=now)
+    Source.objects.filter(next_poll_at__gt=now + MAX_WAIT).change(next_poll_at=now)
 
 
 def _waiting() -> int:
-    """Messages that a worker may still take. One that a killed worker held stays locked for
-    an hour and is none: its sources are due again when their lease runs out."""
+    """Return the number of messages that a worker can take.
+
+    A message of a killed worker stays locked for an hour and does not count. Its sources are due
+    again when their leases expire.
+    """
     return int(get_broker(settings.Q_CLUSTER["name"]).queue_size())
 
 
 def make_batches(sources: Iterable[tuple[int, str]], size: int) -> list[list[int]]:
-    """Ids of (id, url) in lists of at most `size`. One host's sources stay together, as
-    their fetches must follow one another; more than `size` of them wait for the next time."""
+    """Return the ids of `sources`, which are (id, url), in batches of at most `size`.
+
+    Sources of one host are in one batch, because they are fetched one after the other. If there are
+    more than `size` of them, the rest is left out, and stays due.
+    """
     hosts: defaultdict[str, list[int]] = defaultdict(list)
     for pk, url in sources:
         hosts[urlsplit(url).netloc.lower()].append(pk)
@@ -118,16 +133,18 @@ def make_batches(sources: Iterable[tuple[int, str]], size: int) -> list[list[int
 
 
 def poll_batch(source_ids: list[int]) -> dict[str, int]:
-    """Poll these sources as far as they are still due."""
+    """Poll those of these sources that are still due. Returns counts for the record of the task."""
     due = Source.objects.due().filter(pk__in=source_ids).values_list("pk", flat=True)
-    report = ingest_sources(list(due), seconds=LONGEST_POLL)
+    report = ingest_sources(list(due), seconds=POLL_SECONDS)
     return {"polled": len(report.outcomes), "new": report.new, "failed": len(report.failed)}
 
 
 def drop_old_rows() -> None:
-    """What nobody needs any more: fetch logs of a month ago, marks that could be taken back, old
-    vectors, alerts, counts of attempts, what a model said, and what was shown too long ago to
-    tell of a taste."""
+    """Delete rows that are no longer needed.
+
+    These are old fetch logs, undo records, vectors, impressions, alerts, attempt counts, and cached
+    replies of language models.
+    """
     now = db_clock.now()
     forget_old_replies()
     FetchLog.objects.filter(at__lt=now - KEEP_FETCH_LOGS).delete()
@@ -139,14 +156,14 @@ def drop_old_rows() -> None:
 
 
 def make_partitions() -> int:
-    """The partitions of the months to come, where there are partitions; how many were made."""
-    last_updates = ensure_months_ahead()
-    complete(last_updates)
-    return len(last_updates)
+    """Create the partitions of the next months on PostgreSQL. Returns their number."""
+    created = ensure_months_ahead()
+    complete(created)
+    return len(created)
 
 
 def archive_old_months() -> int:
-    """The months before ARCHIVE_AFTER_DAYS, where it is set; how many went."""
+    """Archive the months before ARCHIVE_AFTER_DAYS, if that is set. Returns their number."""
     if not settings.ARCHIVE_AFTER_DAYS:
         return 0
     moment = db_clock.now() - timedelta(days=settings.ARCHIVE_AFTER_DAYS)

@@ -187,27 +187,27 @@ class _Chunk:
     def _find_known(self, ambiguous: frozenset[int]) -> dict[int, _Known]:
         """Return {key hash of an entry: its ledger row}, by key, else by link and title."""
         rows = self._rows(key_hash__in=[entry.key_hash for entry in self.entries])
-        found = {row.key_hash: row for row in rows}
+        known = {row.key_hash: row for row in rows}
         missing = [
             entry
             for entry in self.entries
-            if entry.url and entry.key_hash not in found and entry.alt_hash not in ambiguous
+            if entry.url and entry.key_hash not in known and entry.alt_hash not in ambiguous
         ]
         if missing:
             rows = self._rows(alt_hash__in=[entry.alt_hash for entry in missing])
-            renamed = {row.alt_hash: row for row in rows if row.key_hash not in found}
-            rows = [*found.values(), *renamed.values()]
+            renamed = {row.alt_hash: row for row in rows if row.key_hash not in known}
+            rows = [*known.values(), *renamed.values()]
             self._add_item_columns(rows)
             # If most entries have a new guid, the source generates guids at each fetch, and they
             # identify nothing.
-            is_unstable = len(renamed) > max(len(found), 2)
+            is_unstable = len(renamed) > max(len(known), 2)
             for entry in missing:
                 row = renamed.get(entry.alt_hash)
                 if row and (is_unstable or _is_same(row, entry)):
-                    found[entry.key_hash] = renamed.pop(entry.alt_hash)
+                    known[entry.key_hash] = renamed.pop(entry.alt_hash)
         else:
-            self._add_item_columns(found.values())
-        return found
+            self._add_item_columns(known.values())
+        return known
 
     def _rows(self, **condition: list[int]) -> list[_Known]:
         rows = ItemKey.objects.filter(source_id=self.source_id, **condition).order_by("seq")

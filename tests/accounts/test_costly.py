@@ -275,7 +275,7 @@ def test_under_daphne_a_repeated_refusal_is_held_back(monkeypatch: pytest.Monkey
     assert middleware(ASGIRequest(scope, BytesIO())).status_code == 429
     assert time.monotonic() - started >= 0.2
 
-    monkeypatch.setattr(refusals, "MOST_HELD", 0)
+    monkeypatch.setattr(refusals, "MAX_DELAYED", 0)
     middleware(ASGIRequest(scope, BytesIO()))
     started = time.monotonic()
     assert middleware(ASGIRequest(scope, BytesIO())).status_code == 429

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import include, path, set_urlconf
 
 from accounts.models import ApiToken
-from ainews_site.api import RESOURCES, addresses
+from ainews_site.api import RESOURCES, api_urlpatterns
 from tests.make import make_source, make_user
 from tests.openapi import described, pattern_of
 
@@ -22,7 +22,7 @@ URLCONF = "tests.contributing.toy_addresses"
 def registered(settings: Any) -> Iterator[None]:
     module = ModuleType(URLCONF)
     resources = (*RESOURCES, "tests.contributing.toy_resource")
-    module.urlpatterns = [path("api/v1/", include(addresses(resources)))]  # type: ignore[attr-defined]
+    module.urlpatterns = [path("api/v1/", include(api_urlpatterns(resources)))]  # type: ignore[attr-defined]
     sys.modules[URLCONF] = module
     settings.ROOT_URLCONF = URLCONF
     yield
