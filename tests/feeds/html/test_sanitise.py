@@ -123,6 +123,8 @@ def test_addresses_are_relative_to_a_base_that_is_an_address() -> None:
     assert 'href="https://b.example/c/x"' in sanitise(html, "https://b.example/c/d")
     assert "href" not in sanitise(html, "no address")
     assert "href" not in sanitise(html)
+    # A bad base changes nothing else.
+    assert sanitise('<p dir="rtl">a</p><nav>b</nav>', "no address") == '<p dir="rtl">a</p>b'
 
 
 PLAYER = {
@@ -174,6 +176,7 @@ def test_frames_in_capitals_without_an_end_or_without_an_address() -> None:
     assert sanitise(f'<IFRAME SRC="{player}"></IFRAME>').startswith("<iframe ")
     assert sanitise(f'<iframe src="{player}"><b>x</b>').endswith("></iframe>")
     assert sanitise("<iframe></iframe>a") == "a"
+    assert sanitise("<IfRame src=x>a</iFrame>b") == "b"
     assert sanitise('<b title="&lt;iframe&gt;">a</b><iframe src="x"></iframe>') == (
         '<b title="&lt;iframe&gt;">a</b>'
     )
@@ -237,6 +240,11 @@ def test_a_block_is_a_line_of_the_text(tag: str) -> None:
     assert text_of_clean(f'a<{tag} title="&gt;">b</{tag}>c') == "a\nb\nc"
 
 
+@pytest.mark.parametrize("tag", sorted(set(BLOCKS.split()) - {"br", "hr", "table"} - AROUND.keys()))
+def test_a_block_of_any_html_is_a_line_of_its_text(tag: str) -> None:
+    assert to_text(f"<div>a<{tag}>b</{tag}>c</div>") == "a\nb\nc"
+
+
 @pytest.mark.parametrize("tag", INLINE.split())
 def test_what_stands_in_a_line_divides_no_word(tag: str) -> None:
     assert text_of_clean(f'a<{tag} title="&gt;">b</{tag}>c') == "abc"
@@ -288,5 +296,5 @@ def test_a_title_is_a_line_of_plain_words(markup: str, title: str) -> None:
 
 def test_a_title_is_read_to_a_limit() -> None:
     assert plain_title(f"{'<b>' * 6_666}ABC") == "AB"
-    assert plain_title(f"{'&#32;' * 3_999}&#65;ABC") == "A"
+    assert plain_title(f"{'&#32;' * 3_999}ABCDEFG") == "ABCDE"
     assert plain_title(f"{' ' * 4_998}ABC") == "AB"
