@@ -10,10 +10,12 @@ from typing import TypeVar
 from feeds.demo.grammar import dice
 
 STREAM = Path(__file__).parent / "data" / "stream"
-COMPANIES = {"lab": 61, "chips": 29, "cloud": 31, "robots": 37, "tools": 53, "apps": 47}
-"""How many companies of each kind there are: primes, so that a plot that takes turns among kinds
-happens to all of them."""
-_WITH_SUFFIX = 0.3
+COMPANIES = {"lab": 367, "chips": 173, "cloud": 181, "robots": 223, "tools": 317, "apps": 281}
+"""How many companies of each kind there are: so many that a name hardly comes twice in a week, or
+it would trend. Primes, so that a plot that takes turns among kinds happens to all of them."""
+KNOWN = 0.1
+"""The part of a kind's news that is about companies with a feed of their own."""
+_WITH_SUFFIX, _UNCOMMON = 0.3, 0.08
 T = TypeVar("T")
 
 
@@ -58,8 +60,9 @@ class Cast:
         self.seed = seed
         lists = read_cast()
         rng = dice(f"cast/{seed}")
-        self._names = _company_names(rng)
-        self._families = rng.sample(lists["family"], len(lists["family"]))
+        self._names = rng.sample(names := _company_names(), len(names))
+        self._families = _combined("start", "family end", rng)
+        self._newcomers = rng.sample(lists["family"], len(lists["family"]))
         self.companies = {
             kind: self._make_all(kind, number, rng) for kind, number in COMPANIES.items()
         }
@@ -77,12 +80,12 @@ class Cast:
         """A company that no other news is about."""
         rng = dice(f"newcomer/{self.seed}/{number}")
         name = self._names[number % len(self._names)]
-        family = self._families[number % len(self._families)]
+        family = self._newcomers[number % len(self._newcomers)]
         return _company(name, kind, family, rng)
 
     def _make_all(self, kind: str, number: int, rng: Random) -> list[Company]:
-        """Those with a feed of their own are in the news twice as often."""
-        known = [company for company in OWN_FEED if company.kind == kind] * 2
+        known = [company for company in OWN_FEED if company.kind == kind]
+        known *= round(KNOWN * number / len(known)) if known else 0
         return known + [self._make(kind, rng) for _ in range(number - len(known))]
 
     def _make(self, kind: str, rng: Random) -> Company:
@@ -97,17 +100,25 @@ def _company(name: str, kind: str, family: str, rng: Random) -> Company:
     return Company(name, kind, makes, town, person(rng), family)
 
 
-def _company_names(rng: Random) -> list[str]:
-    """Coined names, and four times as many that sound like those of villages."""
+def _company_names() -> list[str]:
+    """Coined names, and others that sound like those of villages."""
     lists = read_cast()
-    built = [start + end for start in lists["start"] for end in lists["end"]]
-    names = lists["coined"] + rng.sample(built, 4 * len(lists["coined"]))
-    return rng.sample(names, len(names))
+    return lists["coined"] + [start + end for start in lists["start"] for end in lists["end"]]
+
+
+def _combined(start: str, end: str, rng: Random) -> list[str]:
+    """All words of a beginning and an end, in any order."""
+    lists = read_cast()
+    words = [one + other for one in lists[start] for other in lists[end]]
+    return rng.sample(words, len(words))
 
 
 def person(rng: Random) -> str:
     lists = read_cast()
-    return f"{rng.choice(lists['given'])} {rng.choice(lists['surname'])}"
+    surname = rng.choice(lists["surname start"]) + rng.choice(lists["surname end"])
+    if rng.random() < _UNCOMMON:
+        surname = rng.choice(lists["surname"])
+    return f"{rng.choice(lists['given'])} {surname}"
 
 
 def deal(key: str, cards: Sequence[T], number: int) -> T:
