@@ -49,12 +49,12 @@ def tries(times: int, *counters: Counter) -> list[int]:
 
 
 @pytest.mark.django_db
-def test_beyond_the_free_attempts_one_has_to_wait(store: str) -> None:
+def test_after_the_free_attempts_there_is_a_pause(store: str) -> None:
     assert tries(5, FEW) == [0, 0, 0, 0, 30]
 
 
 @pytest.mark.django_db
-def test_nothing_is_counted_for_who_waits(store: str) -> None:
+def test_attempts_during_a_pause_are_not_counted(store: str) -> None:
     tries(5, FEW)
 
     assert tries(7, FEW, MANY)[0] == 30
@@ -73,20 +73,20 @@ def test_a_success_takes_the_attempts_back(store: str) -> None:
 
 
 @pytest.mark.django_db
-def test_another_one_is_counted_for_itself(store: str) -> None:
+def test_each_counter_counts_separately(store: str) -> None:
     tries(5, FEW)
 
     assert tries(1, Counter(FEW.limit, "another")) == [0]
 
 
-def test_the_pause_doubles_up_to_a_longest() -> None:
+def test_the_pause_doubles_up_to_a_maximum() -> None:
     pauses = [FEW.limit.pause_after(n) for n in (3, 4, 5, 6, 7, 500)]
 
     assert pauses == [0, 30, 60, 100, 100, 100]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_parallel_attempts_get_no_more_than_others(store: str) -> None:
+def test_parallel_attempts_do_not_exceed_the_limit(store: str) -> None:
     if store == "database" and connection.vendor == "sqlite":
         pytest.skip("the test database is in memory")
 
@@ -103,7 +103,7 @@ def test_parallel_attempts_get_no_more_than_others(store: str) -> None:
 
 
 @pytest.mark.django_db
-def test_without_an_answer_of_redis_attempts_are_counted_in_the_database() -> None:
+def test_attempts_are_counted_in_the_database_if_redis_is_down() -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
     with caching_in(url), override_settings(REDIS_URL=url):
         assert tries(5, FEW) == [0, 0, 0, 0, 30]
@@ -111,7 +111,7 @@ def test_without_an_answer_of_redis_attempts_are_counted_in_the_database() -> No
 
 
 @pytest.mark.django_db
-def test_a_count_ends_an_hour_after_the_last_attempt() -> None:
+def test_a_count_expires_an_hour_after_the_last_attempt() -> None:
     tries(5, FEW)
     hour_ago = timezone.now() - timedelta(hours=1)
     AttemptCount.objects.update(paused_until=hour_ago, forgotten_at=hour_ago)
@@ -120,7 +120,7 @@ def test_a_count_ends_an_hour_after_the_last_attempt() -> None:
 
 
 @pytest.mark.django_db
-def test_rows_of_long_ago_are_deleted() -> None:
+def test_expired_rows_are_deleted() -> None:
     tries(1, FEW, MANY)
     AttemptCount.objects.filter(key=FEW.key).update(forgotten_at=timezone.now())
 
@@ -129,7 +129,7 @@ def test_rows_of_long_ago_are_deleted() -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_stored_names_nobody() -> None:
+def test_stored_keys_reveal_no_account() -> None:
     tries(1, Counter(FEW.limit, "reader 192.0.2.7"))
 
     (row,) = AttemptCount.objects.all()
@@ -141,5 +141,5 @@ def test_what_is_stored_names_nobody() -> None:
     ("seconds", "words"),
     [(1, "1 second"), (30, "30 seconds"), (119, "119 seconds"), (121, "3 minutes")],
 )
-def test_waits_are_said_in_words(seconds: int, words: str) -> None:
+def test_waits_are_described_in_words(seconds: int, words: str) -> None:
     assert in_words(seconds) == words

@@ -60,7 +60,7 @@ def running(user: User) -> Iterator[None]:
         yield
 
 
-def test_of_eight_at_once_one_runs_some_wait_and_the_rest_is_refused() -> None:
+def test_of_eight_parallel_requests_one_runs_some_wait_and_the_rest_is_refused() -> None:
     running, most, outcomes = 0, 0, []
     lock, start = threading.Lock(), threading.Barrier(8)
 
@@ -102,7 +102,7 @@ def test_a_reader_has_as_many_slots_as_the_setting_says(settings: Any, at_once: 
         pass
 
 
-def test_a_slot_is_of_all_processes_and_free_when_its_process_was_killed(
+def test_processes_share_slots_and_a_killed_process_frees_its_slot(
     at_once: None, tmp_path: Path
 ) -> None:
     hold = (
@@ -123,7 +123,7 @@ def test_a_slot_is_of_all_processes_and_free_when_its_process_was_killed(
         pass
 
 
-def test_whoever_waits_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_waits_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costly, "PATIENCE", 0.1)
     with slots.taken("7"):
         with pytest.raises(TooManyAtOnce), slots.taken("7"):
@@ -131,7 +131,7 @@ def test_whoever_waits_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         assert slots._waiting == 0
 
 
-def test_beyond_a_burst_a_reader_gets_a_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_burst_a_reader_gets_a_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     pauses: list[float] = []
 
@@ -155,7 +155,7 @@ def test_beyond_a_burst_a_reader_gets_a_share_of_the_time(monkeypatch: pytest.Mo
     assert pauses[-1] == 0
 
 
-def test_nobody_waits_long_for_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delay_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     fair, pauses = Slots(), []
     monkeypatch.setattr(costly.time, "sleep", pauses.append)
     fair._charge("7", time.monotonic() - 60)
@@ -166,7 +166,7 @@ def test_nobody_waits_long_for_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pauses == [costly.PATIENCE]
 
 
-def test_a_disk_without_room_ends_no_page(client: Client, tmp_path: Path) -> None:
+def test_a_full_disk_does_not_break_pages(client: Client, tmp_path: Path) -> None:
     (tmp_path / "locks").write_text("not a folder")
 
     assert client.get("/").status_code == 200
@@ -215,14 +215,14 @@ def test_asking_a_model_needs_a_slot(client: Client, reader: User, at_once: None
         assert answer.status_code == 429
 
 
-def test_what_has_not_changed_needs_no_slot(client: Client, reader: User, at_once: None) -> None:
+def test_an_unchanged_response_needs_no_slot(client: Client, reader: User, at_once: None) -> None:
     path = "/api/v1/search/?q=model"
     tag = client.get(path).headers["ETag"]
     with running(reader):
         assert client.get(path, HTTP_IF_NONE_MATCH=tag).status_code == 304
 
 
-def test_strangers_are_limited_by_address(at_once: None) -> None:
+def test_anonymous_clients_are_limited_by_address(at_once: None) -> None:
     request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.7")
     request.user = Client().get("/signin/").wsgi_request.user
     with slots.taken(costly.caller_of(request)):
@@ -262,7 +262,7 @@ def test_a_client_that_was_refused_is_refused_again_without_a_query(
     assert client.get("/search/?q=model").status_code == 200
 
 
-def test_under_daphne_a_repeated_refusal_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_daphne_a_repeated_refusal_is_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "REFUSED", 0.2)
     scope = {"type": "http", "path": "/search/", "method": "GET", "headers": []}
 

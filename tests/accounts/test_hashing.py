@@ -20,7 +20,7 @@ def test_hashes_are_those_of_django() -> None:
     assert check_password("secret", of_django)
 
 
-def test_who_would_wait_for_long_is_refused() -> None:
+def test_a_third_password_at_the_same_time_is_refused() -> None:
     turns, go = HashingThread(), threading.Event()
     running = [threading.Thread(target=turns.run, args=(go.wait,)) for _ in range(MAX_REQUESTS)]
     for thread in running:
@@ -37,7 +37,7 @@ def test_who_would_wait_for_long_is_refused() -> None:
     assert turns.run(lambda: "done") == "done"
 
 
-def test_an_error_gives_the_turn_free() -> None:
+def test_an_error_frees_the_thread() -> None:
     turns = HashingThread()
     for _ in range(MAX_REQUESTS + 1):
         with pytest.raises(ZeroDivisionError):
@@ -45,7 +45,7 @@ def test_an_error_gives_the_turn_free() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have a priority on Linux alone")
-def test_hashing_has_a_lower_priority_than_reading() -> None:
+def test_the_hashing_thread_has_a_lower_priority() -> None:
     def priority() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
@@ -55,7 +55,7 @@ def test_hashing_has_a_lower_priority_than_reading() -> None:
     assert priority() == before
 
 
-def test_a_child_process_hashes_as_well() -> None:
+def test_a_forked_process_can_hash() -> None:
     turns = HashingThread()
     turns.run(lambda: None)
 

@@ -40,7 +40,7 @@ def interests_form(client: Client) -> dict[str, str]:
     return fields | {"section": "interests"}
 
 
-def test_an_interest_that_changed_meanwhile_is_kept(reader: User, browser: Client) -> None:
+def test_saving_interests_keeps_changes_of_another_page(reader: User, browser: Client) -> None:
     sent = interests_form(browser)
     weigh_topic(reader, "robotics", "more")  # on another page, after the form was shown
 
@@ -50,7 +50,7 @@ def test_an_interest_that_changed_meanwhile_is_kept(reader: User, browser: Clien
     assert reader.interests == {"robotics": "more", "agents": "less"}
 
 
-def test_an_interest_that_changes_while_the_form_is_saved_is_kept(
+def test_saving_interests_keeps_a_concurrent_change(
     reader: User, browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = interests_form(browser)
@@ -67,7 +67,7 @@ def test_an_interest_that_changes_while_the_form_is_saved_is_kept(
     assert reader.interests == {"robotics": "more", "agents": "less"}
 
 
-def test_an_interest_is_set_back_to_normal(reader: User, browser: Client) -> None:
+def test_an_interest_can_be_reset_to_normal(reader: User, browser: Client) -> None:
     weigh_topic(reader, "robotics", "more")
 
     browser.post("/preferences/", interests_form(browser) | {"topic-robotics": "normal"})
@@ -82,7 +82,7 @@ def change_password(client: Client, **more: str) -> Any:
     return client.post("/preferences/", form | passwords | more, follow=True)
 
 
-def test_a_new_password_offers_to_revoke_what_lets_programs_in(
+def test_a_new_password_offers_to_revoke_tokens_and_secret_addresses(
     reader: User, browser: Client
 ) -> None:
     ApiToken.issue(reader, "phone")
@@ -101,7 +101,7 @@ def test_a_new_password_offers_to_revoke_what_lets_programs_in(
     assert Client().get(f"/digest/feed/{token_for(feed, FEED)}.atom").status_code == 200
 
 
-def test_who_wants_to_keep_them_does(reader: User, browser: Client) -> None:
+def test_tokens_stay_if_the_box_is_not_ticked(reader: User, browser: Client) -> None:
     ApiToken.issue(reader, "phone")
     feed = Channel.objects.create(user=reader, kind="feed")
 
@@ -112,7 +112,7 @@ def test_who_wants_to_keep_them_does(reader: User, browser: Client) -> None:
     assert Client().get(f"/digest/feed/{token_for(feed, FEED)}.atom").status_code == 200
 
 
-def test_nothing_is_offered_where_there_is_nothing_to_revoke(reader: User, browser: Client) -> None:
+def test_nothing_is_offered_if_there_is_nothing_to_revoke(reader: User, browser: Client) -> None:
     assert 'name="revokes"' not in browser.get("/preferences/").content.decode()
 
     answer = change_password(browser).content.decode()
@@ -129,7 +129,7 @@ def test_a_wrong_old_password_revokes_nothing(reader: User, browser: Client) -> 
     assert reader.api_tokens.count() == 1
 
 
-def test_what_others_have_is_left_alone(reader: User, browser: Client) -> None:
+def test_tokens_of_other_users_stay(reader: User, browser: Client) -> None:
     other = make_user("other")
     ApiToken.issue(other, "phone")
     key = Channel.objects.create(user=other, kind="feed").key
@@ -141,7 +141,7 @@ def test_what_others_have_is_left_alone(reader: User, browser: Client) -> None:
     assert other.channels.get().key == key
 
 
-def test_webhooks_and_letters_keep_their_keys(reader: User, browser: Client) -> None:
+def test_webhooks_and_e_mail_keep_their_keys(reader: User, browser: Client) -> None:
     """A secret is known to the receiver; a letter's links are for whoever reads them."""
     hook = Channel.objects.create(user=reader, kind="webhook", target="https://a.example/")
     Channel.objects.create(user=reader, kind="feed")

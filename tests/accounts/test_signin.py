@@ -27,7 +27,7 @@ def test_the_link_signs_in_once() -> None:
 @pytest.mark.parametrize(
     "headers", [{"Sec-Purpose": "prefetch"}, {"Purpose": "preview"}, {"X-Moz": "prefetch"}]
 )
-def test_looking_ahead_does_not_use_the_link_up(headers: dict[str, str]) -> None:
+def test_a_prefetch_does_not_use_up_the_link(headers: dict[str, str]) -> None:
     token = SigninToken.issue(make_user())
 
     Client().get(f"/signin/{token}", headers=headers)
@@ -54,7 +54,7 @@ def test_the_link_is_refused_from_elsewhere_and_stays_usable(extra: dict[str, st
     assert not is_from_this_machine(request)
 
 
-def test_a_link_of_sixteen_minutes_ago_is_worth_nothing() -> None:
+def test_a_link_expires_after_fifteen_minutes() -> None:
     from accounts.signin import redeem
 
     token = SigninToken.issue(make_user())
@@ -63,7 +63,7 @@ def test_a_link_of_sixteen_minutes_ago_is_worth_nothing() -> None:
     assert redeem(token) is None
 
 
-def test_a_used_link_is_worth_nothing() -> None:
+def test_a_used_link_is_invalid() -> None:
     from accounts.signin import redeem
 
     user = make_user()

@@ -68,7 +68,7 @@ def test_after_some_wrong_passwords_the_right_one_has_to_wait(path: str) -> None
     assert "sessionid" not in answer.cookies
 
 
-def test_who_has_to_wait_has_nothing_hashed() -> None:
+def test_no_password_is_hashed_during_a_pause() -> None:
     make_user(password=PASSWORD)
     guess(10)
     hashed.clear()
@@ -78,7 +78,7 @@ def test_who_has_to_wait_has_nothing_hashed() -> None:
     assert hashed == []
 
 
-def test_a_password_that_was_not_looked_at_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_that_was_not_checked_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     make_user(password=PASSWORD)
     with monkeypatch.context() as patch:
         patch.setattr(QuickHasher, "encode", refuse)
@@ -91,7 +91,7 @@ def refuse(*_: Any, **__: Any) -> str:
     raise TooMany(2)
 
 
-def test_a_few_wrong_passwords_cost_no_waiting() -> None:
+def test_a_few_wrong_passwords_cause_no_pause() -> None:
     make_user(password=PASSWORD)
 
     guess(5)
@@ -110,7 +110,7 @@ def test_names_that_exist_and_names_that_do_not_are_refused_alike() -> None:
     assert len(hashed) == 13  # six guesses each, and the one that made the account
 
 
-def test_the_reader_comes_in_while_a_stranger_guesses() -> None:
+def test_a_reader_can_sign_in_while_a_stranger_guesses() -> None:
     make_user(password=PASSWORD)
 
     guess(20, address=STRANGER)
@@ -118,7 +118,7 @@ def test_the_reader_comes_in_while_a_stranger_guesses() -> None:
     assert post(PASSWORD, address=READER).status_code == 302
 
 
-def test_many_addresses_together_meet_a_ceiling_for_the_account() -> None:
+def test_many_addresses_together_are_limited_by_account() -> None:
     make_user(password=PASSWORD)
 
     answers = [guess(1, address=f"192.0.2.{n}").status_code for n in range(1, 80)]
@@ -127,7 +127,7 @@ def test_many_addresses_together_meet_a_ceiling_for_the_account() -> None:
     assert post(PASSWORD, address=READER).status_code == 429
 
 
-def test_a_browser_that_was_signed_in_before_comes_in_below_the_ceiling() -> None:
+def test_a_known_browser_can_sign_in_although_the_account_is_limited() -> None:
     make_user(password=PASSWORD)
     browser = Client()
     post(PASSWORD, client=browser)
@@ -140,7 +140,7 @@ def test_a_browser_that_was_signed_in_before_comes_in_below_the_ceiling() -> Non
     assert answer.status_code == 302
 
 
-def test_a_known_browser_may_not_guess_for_ever() -> None:
+def test_a_known_browser_is_limited_too() -> None:
     make_user(password=PASSWORD)
     browser = Client()
     post(PASSWORD, client=browser)
@@ -149,7 +149,7 @@ def test_a_known_browser_may_not_guess_for_ever() -> None:
     assert guess(20, client=browser).status_code == 429
 
 
-def test_one_address_may_not_try_name_after_name() -> None:
+def test_one_address_is_limited_across_accounts() -> None:
     answers = [guess(1, name=f"name{n}").status_code for n in range(30)]
 
     assert answers[-1] == 429
@@ -163,7 +163,7 @@ def test_addresses_of_one_ipv6_network_count_as_one() -> None:
     assert guess(1, address="2001:db8:1:3::1").status_code == 200
 
 
-def test_signing_in_forgets_the_guesses_before_it() -> None:
+def test_signing_in_resets_the_count() -> None:
     make_user(password=PASSWORD)
 
     guess(4)
@@ -172,7 +172,7 @@ def test_signing_in_forgets_the_guesses_before_it() -> None:
     assert guess(5).status_code == 200
 
 
-def test_guessing_tokens_is_slowed_down() -> None:
+def test_guessing_tokens_is_throttled() -> None:
     token = ApiToken.issue(make_user(), "mine")
 
     def ask(with_token: str, address: str = STRANGER) -> HttpResponse:
@@ -187,7 +187,7 @@ def test_guessing_tokens_is_slowed_down() -> None:
     assert ask(token, READER).status_code == 200
 
 
-def test_a_program_with_a_revoked_token_keeps_no_neighbour_out() -> None:
+def test_a_program_with_a_revoked_token_does_not_lock_out_its_neighbours() -> None:
     token = ApiToken.issue(make_user(), "mine")
 
     def ask(with_token: str) -> int:
@@ -198,7 +198,7 @@ def test_a_program_with_a_revoked_token_keeps_no_neighbour_out() -> None:
     assert ask(token) == 200
 
 
-def test_the_old_password_is_not_guessed_from_a_session() -> None:
+def test_the_old_password_cannot_be_guessed_from_a_session() -> None:
     client = Client()
     client.force_login(make_user(password=PASSWORD))
     new = "another-long-one-1"

@@ -13,7 +13,7 @@ def version(user: User) -> int:
     return User.objects.values_list("version", flat=True).get(pk=user.pk)
 
 
-def test_each_action_gives_another_version() -> None:
+def test_each_action_sets_a_new_cache_version() -> None:
     reader, other = make_user(), make_user("other")
     before = version(reader), version(other)
 
@@ -23,7 +23,7 @@ def test_each_action_gives_another_version() -> None:
     assert version(other) == before[1]
 
 
-def test_saving_a_whole_row_brings_no_old_version_back() -> None:
+def test_saving_a_whole_row_does_not_restore_an_old_version() -> None:
     reader = make_user()
     read_before = User.objects.get(pk=reader.pk)
     reader.bump_cache_version()
@@ -35,7 +35,7 @@ def test_saving_a_whole_row_brings_no_old_version_back() -> None:
     assert User.objects.get(pk=reader.pk).theme == "dark"
 
 
-def test_preferences_are_an_action(client: Client) -> None:
+def test_saving_preferences_sets_a_new_cache_version(client: Client) -> None:
     reader = make_user()
     client.force_login(reader)
     before = version(reader)

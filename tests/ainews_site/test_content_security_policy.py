@@ -26,7 +26,7 @@ def policy(client: Client, path: str, **options: object) -> dict[str, list[str]]
 
 
 @pytest.mark.parametrize("path", PAGES + ERRORS)
-def test_every_answer_allows_code_of_this_site_alone(client: Client, path: str) -> None:
+def test_the_policy_allows_only_code_of_this_site(client: Client, path: str) -> None:
     client.force_login(make_user("staff", is_staff=True, is_superuser=True))
 
     found = policy(client, path)
@@ -40,7 +40,7 @@ def test_every_answer_allows_code_of_this_site_alone(client: Client, path: str) 
         assert not {"*", "http:", "https:", "ws:", "wss:", "data:", "blob:"} & set(found[name])
 
 
-def test_scripts_connect_to_this_site_and_its_socket_alone(
+def test_scripts_connect_only_to_this_site_and_its_socket(
     client: Client, settings: LazySettings
 ) -> None:
     settings.ALLOWED_HOSTS = ["news.example", "[::1]"]
@@ -52,7 +52,7 @@ def test_scripts_connect_to_this_site_and_its_socket_alone(
     assert found["connect-src"] == ["'self'"]
 
 
-def test_a_host_that_is_not_ours_does_not_get_into_the_policy(client: Client) -> None:
+def test_the_policy_never_names_another_host(client: Client) -> None:
     answer = client.get("/signin/", headers={"host": "evil.example"})
 
     assert answer.status_code == 400

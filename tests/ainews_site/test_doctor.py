@@ -28,17 +28,17 @@ def mailbox(settings: LazySettings) -> Iterator[Mailbox]:
         yield box
 
 
-def test_nothing_is_wrong_where_nobody_wants_mail() -> None:
+def test_the_doctor_needs_no_mail_server_if_nobody_wants_e_mail() -> None:
     assert (mail(), digests()) == ("", "")
 
 
-def test_letters_that_are_wanted_without_a_mail_server_are_said() -> None:
+def test_the_doctor_reports_e_mail_without_a_mail_server() -> None:
     make_channel(make_user(), "email", "reader@example.org")
 
     assert mail() == "1 reader expects e-mail, but EMAIL_URL is not set."
 
 
-def test_the_mail_server_itself_is_asked(mailbox: Mailbox, settings: LazySettings) -> None:
+def test_the_doctor_connects_to_the_mail_server(mailbox: Mailbox, settings: LazySettings) -> None:
     assert mail() == ""
 
     settings.EMAIL_PORT = 9
@@ -48,7 +48,7 @@ def test_the_mail_server_itself_is_asked(mailbox: Mailbox, settings: LazySetting
     assert mail() == "E-mail isn't set up on this server. Set SITE_URL."
 
 
-def test_editions_and_deliveries_that_nobody_takes_are_said() -> None:
+def test_the_doctor_reports_overdue_editions_and_deliveries() -> None:
     reader = make_user()
     make_channel(reader, "slack", "https://hooks.example/x")
     plan_deliveries(make_edition(reader))

@@ -48,7 +48,7 @@ def arguments(name: str, converters: dict[str, Any], reader: User) -> dict[str, 
     return {key: known[key] for key in converters}
 
 
-def test_whatever_answers_get_answers_head(reader: User) -> None:
+def test_every_page_that_answers_get_answers_head(reader: User) -> None:
     client = Client()
     client.force_login(reader)
     seen = []
@@ -66,7 +66,7 @@ def test_whatever_answers_get_answers_head(reader: User) -> None:
     assert len(seen) > 40
 
 
-def test_looking_at_the_head_of_a_page_opens_nothing(reader: User) -> None:
+def test_head_does_not_mark_an_item_as_opened(reader: User) -> None:
     client = Client()
     client.force_login(reader)
     item = reader.subscriptions.get().source.items.get()

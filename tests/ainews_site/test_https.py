@@ -41,14 +41,14 @@ def test_production_settings_pass_the_checks_of_deployment(tmp_path: Path) -> No
     assert "no issues" in done.stdout
 
 
-def test_https_without_a_trusted_proxy_is_warned_of(tmp_path: Path) -> None:
+def test_https_without_a_trusted_proxy_gives_a_warning(tmp_path: Path) -> None:
     done = check_deploy(tmp_path, SITE_URL=SITE)
 
     assert done.returncode == 1
     assert "SITE_URL is https, but TRUSTED_PROXIES is empty" in done.stderr
 
 
-def test_plain_http_stays_as_it_is() -> None:
+def test_plain_http_is_not_changed() -> None:
     made = https_settings("http://news.lan", has_proxy=True)
 
     assert not made["SECURE_SSL_REDIRECT"]
@@ -71,9 +71,7 @@ def test_plain_http_stays_as_it_is() -> None:
         ("", "192.0.2.7", ""),
     ],
 )
-def test_the_address_is_that_which_a_trusted_proxy_saw(
-    peer: str, forwarded: str, address: str
-) -> None:
+def test_the_address_comes_from_a_trusted_proxy(peer: str, forwarded: str, address: str) -> None:
     assert seen(peer, X_FORWARDED_FOR=forwarded).META["REMOTE_ADDR"] == address
 
 
@@ -88,7 +86,7 @@ def test_the_address_is_that_which_a_trusted_proxy_saw(
         ("", {"X_FORWARDED_PROTO": "https"}, False),
     ],
 )
-def test_the_scheme_is_that_which_a_trusted_proxy_saw(
+def test_the_scheme_comes_from_a_trusted_proxy(
     peer: str, headers: dict[str, str], is_secure: bool
 ) -> None:
     assert seen(peer, **headers).is_secure() is is_secure
@@ -110,7 +108,7 @@ def seen(peer: str, proxies: str = "10.0.0.0/24", **headers: str) -> HttpRequest
 
 
 @pytest.mark.parametrize("written", ["10.0.0", "proxy", "10.0.0.1/8"])
-def test_a_proxy_that_is_no_network_is_one_clear_sentence(tmp_path: Path, written: str) -> None:
+def test_an_invalid_proxy_is_one_clear_sentence(tmp_path: Path, written: str) -> None:
     done = check_deploy(tmp_path, TRUSTED_PROXIES=written)
 
     assert done.returncode == 1
@@ -161,7 +159,7 @@ def test_cookies_and_pages_stay_on_https(server: str) -> None:
 
 
 @pytest.mark.parametrize("server", [GUNICORN], ids=["gunicorn"], indirect=True)
-def test_addresses_are_made_of_that_of_the_site(server: str) -> None:
+def test_links_use_the_address_of_the_site(server: str) -> None:
     with signed_in(server) as client:
         client.headers["Host"] = "127.0.0.1"  # another name of the same site
         page = client.get("/digest/delivery/").text
@@ -174,9 +172,7 @@ def test_addresses_are_made_of_that_of_the_site(server: str) -> None:
 
 
 @pytest.mark.parametrize("command", [GUNICORN, DAPHNE], ids=["gunicorn", "daphne"])
-def test_nobody_is_believed_to_be_a_proxy_without_being_named(
-    command: list[str], data: Path
-) -> None:
+def test_no_proxy_is_trusted_by_default(command: list[str], data: Path) -> None:
     with Web(command, data, {"SITE_URL": SITE}) as web:
         for name, value in (
             ("X-Forwarded-Proto", "https"),
@@ -189,7 +185,7 @@ def test_nobody_is_believed_to_be_a_proxy_without_being_named(
 
 
 @pytest.mark.django_db
-def test_a_sign_in_link_comes_through_a_proxy_by_https_alone(settings: Any) -> None:
+def test_a_sign_in_link_through_a_proxy_needs_https(settings: Any) -> None:
     settings.TRUSTED_PROXIES = read_proxies(["10.0.0.9"])
     token = SigninToken.issue(make_user())
 
@@ -202,7 +198,7 @@ def test_a_sign_in_link_comes_through_a_proxy_by_https_alone(settings: Any) -> N
     assert open_link("https") == 302
 
 
-def test_the_printed_link_is_that_of_the_site(data: Path) -> None:
+def test_the_printed_link_has_the_address_of_the_site(data: Path) -> None:
     command = [sys.executable, "manage.py", "signin_link", "reader"]
     places = {"DATA": str(data), "DATABASE_URL": "", "REDIS_URL": ""}
     env = os.environ | places | PRODUCTION

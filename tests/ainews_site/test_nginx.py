@@ -221,7 +221,7 @@ def test_cookies_are_secure_where_there_is_https(site: Site, reader: httpx.Clien
     assert ("Strict-Transport-Security" in page.headers) == is_tls
 
 
-def test_what_a_client_says_of_itself_is_replaced(site: Site) -> None:
+def test_headers_that_a_client_forges_are_replaced(site: Site) -> None:
     """Its address decides on the throttle, its scheme on what is sent over the wire."""
     lies = {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on"}
     with httpx.Client(base_url=site.plain, headers=lies, timeout=30) as client:
@@ -239,7 +239,7 @@ def test_what_a_client_says_of_itself_is_replaced(site: Site) -> None:
     assert answer.status_code == 429
 
 
-def test_large_bodies_end_at_nginx(site: Site, reader: httpx.Client) -> None:
+def test_nginx_rejects_large_bodies(site: Site, reader: httpx.Client) -> None:
     assert reader.post("/signin/", content=b"x" * 100_000).status_code == 413
     assert reader.post("/api/v1/states/", content=b"x" * 300_000).status_code == 413
     assert reader.post("/sources/import/", content=b"x" * 13_000_000).status_code == 413

@@ -74,7 +74,7 @@ def _status(wire: socket.socket) -> int:
 
 
 @pytest.mark.parametrize("path", ["/signin/", "/sources/import/", "/api/v1/states/", "/nowhere/"])
-def test_a_stranger_s_large_upload_is_refused_unread(server: Web, path: str) -> None:
+def test_a_large_upload_of_an_anonymous_client_is_rejected_unread(server: Web, path: str) -> None:
     done = upload(server, path, 300 * MIB)
 
     assert done.status == 413
@@ -89,7 +89,7 @@ def test_an_upload_without_a_length_is_counted_while_it_is_read(server: Web) -> 
 
 
 @pytest.mark.parametrize("cookie", ["", "sessionid=abcdefghijklmnopqrstuvwxyz012345"])
-def test_an_opml_file_is_read_from_readers_alone(server: Web, cookie: str) -> None:
+def test_only_readers_can_upload_an_opml_file(server: Web, cookie: str) -> None:
     headers = [f"Cookie: {cookie}"] if cookie else []
 
     done = upload(server, "/sources/import/", 11 * MIB, *headers)
@@ -98,7 +98,7 @@ def test_an_opml_file_is_read_from_readers_alone(server: Web, cookie: str) -> No
     assert done.sent < BUFFERED
 
 
-def test_a_reader_sends_an_opml_file_and_no_more(server: Web, reader: httpx.Client) -> None:
+def test_an_opml_file_has_a_size_limit(server: Web, reader: httpx.Client) -> None:
     token = {"csrfmiddlewaretoken": reader.cookies["csrftoken"]}
 
     def send(size: int) -> int:
@@ -113,7 +113,7 @@ def test_a_reader_sends_an_opml_file_and_no_more(server: Web, reader: httpx.Clie
     assert done.sent < BUFFERED
 
 
-def test_forms_and_json_have_limits_of_their_own(reader: httpx.Client) -> None:
+def test_forms_and_json_have_separate_limits(reader: httpx.Client) -> None:
     headers = {"X-CSRFToken": reader.cookies["csrftoken"]}
 
     def form(size: int) -> httpx.Response:
@@ -131,7 +131,7 @@ def test_forms_and_json_have_limits_of_their_own(reader: httpx.Client) -> None:
     assert states(API).json() == {"detail": "The request is too large: at most 256 KB are read."}
 
 
-def test_the_connection_serves_on_after_a_small_excess(reader: httpx.Client) -> None:
+def test_the_connection_stays_open_after_a_small_excess(reader: httpx.Client) -> None:
     for _ in range(3):
         assert reader.post("/river/read/", content=b"x" * (FORM + 1)).status_code == 413
         assert reader.get("/river/").status_code == 200

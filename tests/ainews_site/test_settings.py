@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_port_that_is_no_number_is_one_clear_sentence(tmp_path: Path) -> None:
+def test_an_invalid_port_is_one_clear_sentence(tmp_path: Path) -> None:
     env = os.environ | {"PORT": "abc", "DATA": str(tmp_path)}
 
     done = subprocess.run(
@@ -36,7 +36,7 @@ def test_a_port_that_is_no_number_is_one_clear_sentence(tmp_path: Path) -> None:
         ("DIGEST_HOUR", "24", "DIGEST_HOUR must be 0 to 23"),
     ],
 )
-def test_each_bad_setting_is_one_clear_sentence(
+def test_each_invalid_setting_is_one_clear_sentence(
     tmp_path: Path, name: str, value: str, says: str
 ) -> None:
     env = os.environ | {"DATA": str(tmp_path), name: value}
@@ -66,7 +66,7 @@ def test_a_first_start_that_was_killed_leaves_no_empty_key(tmp_path: Path) -> No
     assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
 
 
-def test_mail_without_a_sender_or_the_site_s_address_is_warned_of(tmp_path: Path) -> None:
+def test_mail_without_a_sender_or_site_url_gives_a_warning(tmp_path: Path) -> None:
     env = os.environ | {"DATA": str(tmp_path), "EMAIL_URL": "smtp+tls://u:secret@mail.example"}
     command = [sys.executable, "manage.py", "check"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)

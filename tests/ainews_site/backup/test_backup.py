@@ -68,7 +68,7 @@ def forget(folder: Path, database: str) -> None:
     assert status == 0, said
 
 
-def test_what_was_lost_comes_back(database: str, tmp_path: Path) -> None:
+def test_a_restore_brings_back_lost_data(database: str, tmp_path: Path) -> None:
     path = backup(tmp_path, database)
     expected = look(tmp_path, database)
     status, said = run(tmp_path, database, "restore", path.name)
@@ -86,9 +86,7 @@ def test_what_was_lost_comes_back(database: str, tmp_path: Path) -> None:
     assert backup(tmp_path, database).stat().st_size > 1000
 
 
-def test_what_was_kept_in_redis_is_not_of_what_comes_back(
-    database: str, redis: Redis, tmp_path: Path
-) -> None:
+def test_a_restore_invalidates_cached_values(database: str, redis: Redis, tmp_path: Path) -> None:
     """The ledger counts on from the number of the back-up, over those that it gave before."""
     path = backup(tmp_path, database)
     before = unread(tmp_path, database, "")
@@ -101,7 +99,9 @@ def test_what_was_kept_in_redis_is_not_of_what_comes_back(
     assert unread(tmp_path, database, redis.url, 4) == [n + 4 for n in before]
 
 
-def test_into_a_database_without_tables(database: str, postgres: Postgres, tmp_path: Path) -> None:
+def test_a_restore_into_a_database_without_tables(
+    database: str, postgres: Postgres, tmp_path: Path
+) -> None:
     path = backup(tmp_path, database)
     expected = look(tmp_path, database)
     if database.startswith("sqlite"):
@@ -116,7 +116,7 @@ def test_into_a_database_without_tables(database: str, postgres: Postgres, tmp_p
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_only_the_newest_are_kept(database: str, tmp_path: Path) -> None:
+def test_only_the_newest_backups_stay(database: str, tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     made = []
     for _ in range(3):
@@ -137,7 +137,7 @@ def test_only_the_newest_are_kept(database: str, tmp_path: Path) -> None:
         ("gone", "File not found"),
     ],
 )
-def test_a_harmed_back_up_is_refused(
+def test_a_damaged_backup_is_refused(
     database: str, tmp_path: Path, harm: str, expected: str
 ) -> None:
     path = backup(tmp_path, database)
@@ -180,7 +180,7 @@ def test_a_restore_that_fails_changes_nothing(
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("harm", ["a page", "all of it"])
-def test_in_the_place_of_what_is_damaged(database: str, tmp_path: Path, harm: str) -> None:
+def test_a_damaged_database_is_replaced(database: str, tmp_path: Path, harm: str) -> None:
     path = backup(tmp_path, database)
     expected = look(tmp_path, database)
     file = Path(database.removeprefix("sqlite:///"))
@@ -204,7 +204,7 @@ def test_in_the_place_of_what_is_damaged(database: str, tmp_path: Path, harm: st
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("wrong", ["kind", "migrations", "content"])
-def test_a_wrong_back_up_leaves_what_is_damaged_where_it_is(
+def test_an_unusable_backup_leaves_the_damaged_database_in_place(
     database: str, tmp_path: Path, wrong: str
 ) -> None:
     """All that can be refused is refused before the file is moved away."""
@@ -231,7 +231,7 @@ def test_a_wrong_back_up_leaves_what_is_damaged_where_it_is(
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("later", [0, 0.3])
-def test_a_restore_that_was_killed_is_done_again(
+def test_a_restore_that_was_killed_can_be_repeated(
     database: str, postgres: Postgres, tmp_path: Path, later: float
 ) -> None:
     path = backup(tmp_path, database)
@@ -249,14 +249,16 @@ def test_a_restore_that_was_killed_is_done_again(
     assert not postgres.sql(begun, "kept")
 
 
-def test_another_kind_of_database(source: Path, postgres: Postgres, tmp_path: Path) -> None:
+def test_a_backup_of_another_kind_of_database_is_refused(
+    source: Path, postgres: Postgres, tmp_path: Path
+) -> None:
     path = backup(tmp_path, f"sqlite:///{source}")
     status, said = run(tmp_path, postgres.url(), "restore", str(path))
     assert status == 1
     assert "migrate_to_postgres" in said
 
 
-def test_a_full_disk(source: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(source: Path, tmp_path: Path) -> None:
     with free_place(256 * 1024) as (folder, _):
         status, said = run(tmp_path, f"sqlite:///{source}", "backup", f"--folder={folder}")
         assert status == 1
@@ -265,7 +267,7 @@ def test_a_full_disk(source: Path, tmp_path: Path) -> None:
         assert not list(folder.iterdir())
 
 
-def test_while_others_write(source: Path, tmp_path: Path) -> None:
+def test_a_backup_while_others_write_is_consistent(source: Path, tmp_path: Path) -> None:
     """A copy is of one moment: the two rows of each transaction are both in it, or neither."""
     path = tmp_path / "ainews.sqlite3"
     with sqlite3.connect(source) as one, sqlite3.connect(path) as other:
@@ -347,7 +349,7 @@ def test_litestream_copies_each_change(source: Path, tmp_path: Path) -> None:
     assert look(tmp_path, f"sqlite:///{before}")["found"] == ITEMS
 
 
-def test_any_moment_of_postgresql_comes_back() -> None:
+def test_postgresql_can_be_restored_to_any_moment() -> None:
     """A base back-up and the WAL since: to the moment before a mistake, as
     docs/reference/operations.md describes."""
     again = Postgres()

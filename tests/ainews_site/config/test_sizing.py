@@ -29,13 +29,13 @@ def test_sqlite_has_one_worker_however_large_the_machine_is() -> None:
     assert sizes_for(Machine(64, 256 * GIB), sqlite=True).workers == 1
 
 
-def test_the_limits_of_a_container_count(tmp_path: Path) -> None:
+def test_the_limits_of_a_container_are_used(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("50000 100000\n")
     (tmp_path / "memory.max").write_text(f"{GIB // 2}\n")
     assert measure(tmp_path) == Machine(0.5, GIB // 2)
 
 
-def test_the_limits_of_an_older_kernel_count(tmp_path: Path) -> None:
+def test_the_limits_of_an_older_kernel_are_used(tmp_path: Path) -> None:
     for name, value in {
         "cpu/cpu.cfs_quota_us": 150000,
         "cpu/cpu.cfs_period_us": 100000,
@@ -46,7 +46,7 @@ def test_the_limits_of_an_older_kernel_count(tmp_path: Path) -> None:
     assert (cpu_limit(tmp_path), memory_limit(tmp_path)) == (1.5, GIB)
 
 
-def test_no_limit_is_the_machine_itself(tmp_path: Path) -> None:
+def test_without_limits_the_whole_machine_is_used(tmp_path: Path) -> None:
     whole = measure(tmp_path)
     (tmp_path / "cpu.max").write_text("max 100000\n")
     (tmp_path / "memory.max").write_text("max\n")

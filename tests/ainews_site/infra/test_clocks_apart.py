@@ -72,7 +72,7 @@ def test_workers_with_clocks_hours_apart_poll_each_source_one_at_a_time(
     postgres.sql("DROP DATABASE clocks WITH (FORCE)")
 
 
-def test_the_doctor_says_it(postgres: Postgres, tmp_path: Path) -> None:
+def test_the_doctor_reports_a_wrong_clock(postgres: Postgres, tmp_path: Path) -> None:
     env = off(environment(tmp_path, postgres.url("doctors")), HOUR)
     postgres.sql("CREATE DATABASE doctors")
     migrate(env)
@@ -83,7 +83,7 @@ def test_the_doctor_says_it(postgres: Postgres, tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_a_schedule_put_off_by_a_wrong_clock_is_due_again() -> None:
+def test_a_schedule_that_a_wrong_clock_postponed_is_due_again() -> None:
     ensure_schedules()
     now = timezone.now()
     Schedule.objects.update(next_run=now + timedelta(hours=1))

@@ -146,7 +146,7 @@ def set_by_sessions(url: str) -> set[str]:
         return found
 
 
-def test_a_back_up_needs_a_connection_of_its_own(
+def test_a_backup_through_a_pooler_is_refused(
     postgres: Postgres, pgbouncer: PgBouncer, tmp_path: Path
 ) -> None:
     """pg_dump sets the search path: whoever got its connection next would find no table."""
@@ -180,7 +180,7 @@ def test_a_web_process_keeps_few_connections_and_survives_a_restart(tmp_path: Pa
             assert set(pool.map(ask, range(12))) == {200}
 
 
-def test_what_is_wrong_with_the_address_is_said_in_words(tmp_path: Path) -> None:
+def test_problems_of_the_database_address_are_explained(tmp_path: Path) -> None:
     with Postgres(password="right") as server:
         good = server.url()
         wrong = {
@@ -207,7 +207,7 @@ def test_what_is_wrong_with_the_address_is_said_in_words(tmp_path: Path) -> None
         ("something else", ""),
     ],
 )
-def test_other_failures_are_said_in_words(said: str, meaning: str) -> None:
+def test_other_failures_are_explained(said: str, meaning: str) -> None:
     sentence = in_words(Exception(said), {"HOST": "db", "NAME": "news"})
     assert meaning in sentence
     assert bool(sentence) == bool(meaning)

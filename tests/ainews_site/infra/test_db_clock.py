@@ -15,7 +15,7 @@ from tests.make import make_source
 
 
 @pytest.mark.django_db
-def test_the_present_is_the_databases() -> None:
+def test_the_time_is_that_of_the_database() -> None:
     assert abs(db_clock.exact_now() - timezone.now()) < db_clock.TOLERATED
     assert abs(db_clock.now() - db_clock.exact_now()) < timedelta(seconds=5)
     assert db_clock.problem() == ""
@@ -23,7 +23,7 @@ def test_the_present_is_the_databases() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="one machine has one clock")
-def test_it_goes_on_between_two_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_advances_between_two_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db_clock, "_last_query", None)
     first = db_clock.now()
     monkeypatch.setattr(timezone, "now", lambda: first - timedelta(days=400))
@@ -31,7 +31,7 @@ def test_it_goes_on_between_two_questions(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.django_db
-def test_what_a_clock_put_off_for_years_is_due() -> None:
+def test_sources_that_a_wrong_clock_postponed_for_years_are_due() -> None:
     """As one does that has lost its battery, or was set to another year."""
     later = timezone.now() + timedelta(days=700)
     source = make_source(next_poll_at=later, lease_until=later)
@@ -44,7 +44,7 @@ def test_what_a_clock_put_off_for_years_is_due() -> None:
 
 
 @pytest.mark.django_db
-def test_what_a_source_asks_to_wait_is_kept() -> None:
+def test_a_wait_that_a_source_requested_is_kept() -> None:
     source = make_source(next_poll_at=timezone.now() + timedelta(days=7))
     poll_due()
     assert not Source.objects.due().filter(pk=source.pk).exists()

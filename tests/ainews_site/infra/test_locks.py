@@ -80,7 +80,7 @@ print(json.dumps({"seconds": seconds}))
     assert run(folder, script)["seconds"] < 0.5  # type: ignore[operator]
 
 
-def test_who_waits_how_long(folder: Path) -> None:
+def test_each_kind_of_work_has_its_own_time_out(folder: Path) -> None:
     """Requests and commands, best-effort writes of pages, and the tasks of workers."""
     script = """
 from django_q.signals import post_spawn
@@ -124,7 +124,7 @@ print(json.dumps(found))
     assert said("held in the end", 0, 0.2) is False
 
 
-def test_deferred_writes_come_in_their_order_once_each(folder: Path) -> None:
+def test_deferred_writes_are_done_once_and_in_order(folder: Path) -> None:
     script = """
 from ainews_site.infra.deferred_writes import deferred
 from accounts.models import User
@@ -165,7 +165,7 @@ print(json.dumps({"before": before, "first": first, "second": second, "is_flushe
     }
 
 
-def test_what_waits_at_the_end_of_a_process_is_still_written(folder: Path) -> None:
+def test_deferred_writes_are_done_when_the_process_exits(folder: Path) -> None:
     script = """
 from ainews_site.infra.deferred_writes import deferred
 from accounts.models import User
@@ -179,7 +179,7 @@ print("{}")
     assert run(folder, count) == 1
 
 
-def test_what_a_reader_does_comes_after_what_was_deferred(folder: Path) -> None:
+def test_a_change_is_made_after_the_deferred_writes(folder: Path) -> None:
     """Opened while the lock is held, then marked unread: it is unread."""
     script = """
 from django.test import Client
@@ -201,7 +201,7 @@ print(json.dumps([opened, marked, state.is_read, state.is_opened]))
     assert run(folder, script) == [200, 302, False, True]
 
 
-def test_a_session_that_could_not_be_written_was_not_deleted(folder: Path) -> None:
+def test_a_session_that_could_not_be_saved_counts_as_a_lock(folder: Path) -> None:
     """Django would answer 400, and say that the reader had signed out meanwhile."""
     script = """
 from django.contrib.sessions.backends.base import UpdateError
@@ -245,7 +245,7 @@ print(json.dumps([taken, seconds < 4, deleting > 1, OrmQ.objects.count()]))
     assert run(folder, script, LOG_LEVEL="ERROR") == [None, True, True, 0]
 
 
-def test_a_locked_row_of_postgresql_keeps_no_page_waiting(
+def test_a_locked_row_of_postgresql_does_not_block_a_page(
     postgres: Postgres, tmp_path: Path
 ) -> None:
     """The reader's own row, which each act of theirs changes."""
@@ -276,7 +276,7 @@ print(json.dumps([opened, seconds < 2, before, is_flushed, state.is_read]))
     assert run(tmp_path, script, DATABASE_URL=url) == [200, True, 0, True, True]
 
 
-def test_other_errors_are_no_lock() -> None:
+def test_other_errors_do_not_count_as_locks() -> None:
     assert not is_locked(None)
     assert not is_locked(ValueError("database is locked"))
     assert not is_locked(OperationalError("no such table"))

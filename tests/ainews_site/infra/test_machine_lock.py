@@ -26,7 +26,7 @@ def data(settings: LazySettings, tmp_path: Path) -> None:
     settings.DATA = tmp_path
 
 
-def test_one_at_a_time_has_it_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+def test_one_holder_at_a_time_and_no_file_is_left(tmp_path: Path) -> None:
     with machine_lock("it") as first, machine_lock("it") as second, machine_lock("other") as other:
         assert (first, second, other) == (True, False, True)
     with machine_lock("it") as again:
@@ -35,14 +35,14 @@ def test_one_at_a_time_has_it_and_nothing_is_left_of_it(tmp_path: Path) -> None:
     assert list((tmp_path / "locks").iterdir()) == []
 
 
-def test_it_is_free_after_a_failure() -> None:
+def test_the_lock_is_free_after_an_exception() -> None:
     with pytest.raises(ZeroDivisionError), machine_lock("it"):
         raise ZeroDivisionError
     with machine_lock("it") as is_mine:
         assert is_mine
 
 
-def test_another_process_has_it_until_it_is_killed(tmp_path: Path) -> None:
+def test_a_killed_process_releases_the_lock(tmp_path: Path) -> None:
     command = [sys.executable, "-c", OTHER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
@@ -55,7 +55,7 @@ def test_another_process_has_it_until_it_is_killed(tmp_path: Path) -> None:
             assert is_mine
 
 
-def test_no_two_of_many_threads_have_it_at_once() -> None:
+def test_of_many_threads_only_one_holds_the_lock() -> None:
     holders, most, taken = 0, 0, 0
     counting = threading.Lock()
 

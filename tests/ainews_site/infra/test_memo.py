@@ -60,7 +60,7 @@ class Work:
 
 
 @pytest.mark.usefixtures("shared")
-def test_a_value_is_computed_once_while_it_is_fresh_and_of_the_same_stamp() -> None:
+def test_a_fresh_value_with_the_same_validator_is_computed_once() -> None:
     work = Work()
 
     assert [cached("one", work, fresh=60) for _ in range(3)] == [1, 1, 1]
@@ -70,7 +70,7 @@ def test_a_value_is_computed_once_while_it_is_fresh_and_of_the_same_stamp() -> N
 
 
 @pytest.mark.usefixtures("shared")
-def test_one_computes_while_the_others_get_the_old_value() -> None:
+def test_one_caller_recomputes_while_others_get_the_stale_value() -> None:
     assert cached("one", Work(), fresh=60, validator="old") == 1
     work = Work(seconds=1)
 
@@ -89,7 +89,7 @@ def test_one_computes_while_the_others_get_the_old_value() -> None:
 
 
 @pytest.mark.usefixtures("shared")
-def test_those_who_have_nothing_wait_for_the_one_who_computes() -> None:
+def test_callers_without_a_stale_value_wait_for_the_new_one() -> None:
     work = Work(seconds=0.5)
 
     with ThreadPoolExecutor(12) as pool:
@@ -100,7 +100,7 @@ def test_those_who_have_nothing_wait_for_the_one_who_computes() -> None:
 
 
 @pytest.mark.usefixtures("shared")
-def test_who_fails_to_compute_leaves_the_work_to_the_next() -> None:
+def test_after_a_failure_the_next_caller_computes() -> None:
     def fail() -> int:
         raise ValueError("not today")
 
@@ -113,7 +113,7 @@ def test_who_fails_to_compute_leaves_the_work_to_the_next() -> None:
 
 
 @pytest.mark.usefixtures("shared")
-def test_what_is_near_is_not_asked_for_again_unless_its_stamp_is_another() -> None:
+def test_a_local_value_is_used_until_its_validator_changes() -> None:
     work = Work()
     assert cached("one", work, fresh=60, local_for=60) == 1
     cache.clear()
@@ -124,7 +124,7 @@ def test_what_is_near_is_not_asked_for_again_unless_its_stamp_is_another() -> No
     assert cached("one", work, fresh=60, local_for=60, validator=2) == 2
 
 
-def test_one_that_hangs_costs_one_time_out_and_is_used_again_when_it_answers(
+def test_a_redis_that_hangs_costs_one_time_out_and_is_used_again_later(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(guarded, "PAUSE", 0.2)
@@ -175,7 +175,7 @@ def take_the_only_place(client: "redis_client.Redis") -> None:
         ({}, ("/0", "/99"), "has no database with that number"),
     ],
 )
-def test_what_is_wrong_is_said_in_words_and_values_are_computed(
+def test_problems_of_redis_are_explained_and_values_are_computed(
     options: dict[str, str], change: tuple[str, str], says: str
 ) -> None:
     with Redis(**options) as server, caching_in(server.url.replace(*change)):
@@ -190,13 +190,13 @@ def test_what_is_wrong_is_said_in_words_and_values_are_computed(
         assert cached("one", Work(), fresh=60) == 1
 
 
-def test_nobody_there_is_said_as_well() -> None:
+def test_a_missing_redis_is_explained() -> None:
     with caching_in(f"redis://127.0.0.1:{free_port()}/0"):
         assert circuit.probe() == "does not answer"
         assert cached("one", Work(), fresh=60) == 1
 
 
-def test_a_value_that_cannot_be_read_is_computed_anew(redis: Redis) -> None:
+def test_a_value_that_cannot_be_read_is_recomputed(redis: Redis) -> None:
     with caching_in(redis.url):
         redis_client.from_url(redis.url).set(":1:one", b"\x80\x05nonsense")
 

@@ -50,7 +50,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("unix://", "needs a path"),
     ],
 )
-def test_an_address_that_is_none_is_one_clear_sentence(tmp_path: Path, url: str, says: str) -> None:
+def test_an_invalid_redis_url_is_one_clear_sentence(tmp_path: Path, url: str, says: str) -> None:
     done = manage(env_of(tmp_path, url), "check")
 
     assert done.returncode == 1
@@ -91,7 +91,7 @@ def redis() -> Iterator[Redis]:
         yield server
 
 
-def test_health_is_degraded_while_redis_is_away(data: Path, redis: Redis) -> None:
+def test_health_is_degraded_while_redis_is_down(data: Path, redis: Redis) -> None:
     with serving(env_of(data, redis.url)) as address:
 
         def health() -> dict[str, str]:
@@ -171,7 +171,7 @@ def unread(client: httpx.Client) -> int:
     return int(client.get("/sources/").json()[0]["unread"])
 
 
-def test_pages_and_ingest_go_on_while_redis_is_away(data: Path, redis: Redis) -> None:
+def test_pages_and_ingest_work_while_redis_is_down(data: Path, redis: Redis) -> None:
     with publishing(servers=1, feeds=1, entries=5) as outlets, ExitStack() as stack:
         env = env_of(data, redis.url, FETCH_ALLOW_PRIVATE="127.0.0.1", FETCH_HOST_PAUSE="0")
         token = reader_of(env, "on and on", outlets.urls[0])

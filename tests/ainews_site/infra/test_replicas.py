@@ -174,7 +174,7 @@ def test_a_page_is_read_from_the_standby(site: Site, address: str) -> None:
     assert "New at the primary" in reader.get("/river/").text
 
 
-def test_an_own_write_is_seen_at_once(site: Site, address: str) -> None:
+def test_a_reader_sees_their_own_write_at_once(site: Site, address: str) -> None:
     reader, other = signed_in(address), signed_in(address)
     settle(site, other)
     site.standby.sql(PAUSE)
@@ -187,7 +187,7 @@ def test_an_own_write_is_seen_at_once(site: Site, address: str) -> None:
     assert row not in other.get("/river/?saved=1").text  # who wrote nothing need not wait
 
 
-def test_what_a_program_wrote_it_sees_at_once(site: Site, address: str) -> None:
+def test_an_api_client_sees_its_own_write_at_once(site: Site, address: str) -> None:
     program, other = with_token(site, address), signed_in(address)
     program.get("/items/")  # notes when the token was used
     settle(site, other)
@@ -203,7 +203,7 @@ def test_what_a_program_wrote_it_sees_at_once(site: Site, address: str) -> None:
     assert handed_on.json()["is_saved"] is True
 
 
-def test_what_the_live_event_tells_of_is_on_the_page(site: Site, address: str) -> None:
+def test_the_page_has_what_a_live_event_announced(site: Site, address: str) -> None:
     reader = signed_in(address)
     settle(site, reader)
     site.standby.sql(PAUSE)
@@ -219,7 +219,7 @@ def test_what_the_live_event_tells_of_is_on_the_page(site: Site, address: str) -
     assert "Told of just now" in reader.get(f"/item/{site.items[0]}/").text
 
 
-def test_what_the_standby_does_not_have_yet_is_looked_for(site: Site, address: str) -> None:
+def test_a_page_missing_on_the_standby_is_read_from_the_primary(site: Site, address: str) -> None:
     reader = signed_in(address)
     settle(site, reader)
     site.standby.sql(PAUSE)
@@ -229,7 +229,7 @@ def test_what_the_standby_does_not_have_yet_is_looked_for(site: Site, address: s
     assert reader.get("/item/12345/").status_code == 404
 
 
-def test_a_replica_that_lags_is_not_asked(site: Site) -> None:
+def test_a_lagging_replica_is_not_used(site: Site) -> None:
     with serving(site.env(DATABASE_REPLICA_LAG="6")) as address:
         reader = signed_in(address)
         settle(site, reader)
@@ -259,7 +259,7 @@ def test_a_dead_replica_costs_a_moment_once(site: Site) -> None:
     assert set(health["replicas"].values()) == {"does not answer"}
 
 
-def test_a_replica_that_ends_is_left_out_and_taken_in_again(site: Site, address: str) -> None:
+def test_a_replica_that_stops_is_skipped_and_used_again_later(site: Site, address: str) -> None:
     reader = signed_in(address)
     settle(site, reader)
     site.standby.stop()
@@ -270,7 +270,9 @@ def test_a_replica_that_ends_is_left_out_and_taken_in_again(site: Site, address:
     assert httpx.get(f"{address}/health").json()["status"] == "ok"
 
 
-def test_a_page_that_the_standby_breaks_off_is_read_elsewhere(site: Site, address: str) -> None:
+def test_a_page_that_fails_on_the_standby_is_read_from_another_server(
+    site: Site, address: str
+) -> None:
     """A lock that is replayed holds the standby's query up until it is cancelled."""
     site.standby.stop()
     site.standby.options["statement_timeout"] = "500ms"
@@ -293,7 +295,7 @@ def test_a_page_that_the_standby_breaks_off_is_read_elsewhere(site: Site, addres
         del site.standby.options["statement_timeout"]
 
 
-def test_reading_goes_on_without_the_primary(site: Site, address: str) -> None:
+def test_reading_works_without_the_primary(site: Site, address: str) -> None:
     reader, program = signed_in(address), with_token(site, address)
     item = site.items[2]
     site.caught_up()
@@ -326,7 +328,7 @@ def test_reading_goes_on_without_the_primary(site: Site, address: str) -> None:
     assert (shown["is_read"], shown["is_saved"]) == (True, True)
 
 
-def test_a_write_lost_on_the_way_is_said_in_words(site: Site, address: str) -> None:
+def test_a_failed_write_is_explained(site: Site, address: str) -> None:
     """A standby in the primary's place takes connections, but no writes."""
     site.caught_up()
     env = site.env() | {"DATABASE_URL": site.standby.url()}
@@ -340,7 +342,7 @@ def test_a_write_lost_on_the_way_is_said_in_words(site: Site, address: str) -> N
     assert (sent.status_code, sent.headers["Retry-After"]) == (503, "10")
 
 
-def test_without_any_database_it_says_so(site: Site, address: str) -> None:
+def test_without_any_database_pages_say_so(site: Site, address: str) -> None:
     reader, program = signed_in(address), with_token(site, address)
     site.caught_up()
     site.primary.stop()
@@ -367,7 +369,7 @@ def test_without_any_database_it_says_so(site: Site, address: str) -> None:
         ("", "postgres://a:secret@h/n", "SQLite has no replicas"),
     ],
 )
-def test_a_bad_address_is_one_clear_sentence(
+def test_an_invalid_replica_url_is_one_clear_sentence(
     tmp_path: Path, primary: str, replicas: str, says: str
 ) -> None:
     names = {"DATA": str(tmp_path), "DATABASE_URL": primary, "DATABASE_REPLICA_URLS": replicas}

@@ -75,7 +75,9 @@ def test_each_command_says_that_there_are_no_tables(empty: dict[str, str], opml:
         assert "Traceback" not in done.stderr
 
 
-def test_a_database_of_an_older_version_is_told_from_an_empty_one(empty: dict[str, str]) -> None:
+def test_a_database_of_an_older_version_is_distinguished_from_an_empty_one(
+    empty: dict[str, str],
+) -> None:
     migrate(empty)
     assert manage(empty, "migrate -v0 feeds 0011").returncode == 0
     for command in ("serve", "worker"):
@@ -168,7 +170,7 @@ def test_pages_say_that_the_site_is_not_set_up_and_go_on_when_it_is(
         ({"DATABASE_URL": "sqlite:////b"}, {}, ["DATABASE_URL=sqlite:////b"]),
     ],
 )
-def test_what_another_terminal_lacks(
+def test_the_command_has_the_assignments_that_another_terminal_needs(
     given: dict[str, str], file: dict[str, str], expected: list[str]
 ) -> None:
     assert _lacking(given, file, Path("/x")) == expected

@@ -122,7 +122,7 @@ def works(env: dict[str, str], helper: Helper, file: Path) -> bool:
 
 
 @pytest.mark.timeout(400)
-def test_what_is_killed_is_replaced_and_nothing_is_left(
+def test_a_killed_process_is_replaced_and_no_process_is_left(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     with Helper(env) as helper, command(env, "serve") as supervisor:
@@ -141,9 +141,7 @@ def test_what_is_killed_is_replaced_and_nothing_is_left(
 
 
 @pytest.mark.parametrize("moment", [0.05, 0.4, 1.5])
-def test_a_start_that_is_killed_leaves_nothing_at_any_moment(
-    env: dict[str, str], moment: float
-) -> None:
+def test_a_killed_start_leaves_no_process_at_any_moment(env: dict[str, str], moment: float) -> None:
     """The children may not have loaded anything yet."""
     with command(env, "serve") as supervisor:
         assert wait_for(lambda: len(processes(env)) > 1)
@@ -153,7 +151,7 @@ def test_a_start_that_is_killed_leaves_nothing_at_any_moment(
         assert wait_for(lambda: not processes(env), 15), processes(env)
 
 
-def test_a_worker_that_is_killed_leaves_nothing(env: dict[str, str]) -> None:
+def test_a_killed_worker_leaves_no_process(env: dict[str, str]) -> None:
     with command(env, "worker") as supervisor:
         assert wait_for(lambda: len(processes(env)) >= 11), log(env)
         supervisor.kill()
@@ -161,7 +159,7 @@ def test_a_worker_that_is_killed_leaves_nothing(env: dict[str, str]) -> None:
         assert wait_for(lambda: not processes(env), 10), processes(env)
 
 
-def test_without_the_kernel_s_help_children_look_for_their_parent(tmp_path: Path) -> None:
+def test_without_a_signal_of_the_kernel_children_check_their_parent(tmp_path: Path) -> None:
     """As on other systems than Linux."""
     child = (
         "import os, time; from ainews_site.process import lifeline;"
@@ -181,7 +179,7 @@ def test_without_the_kernel_s_help_children_look_for_their_parent(tmp_path: Path
     assert wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids), 10)
 
 
-def test_children_of_a_child_do_not_take_its_parent_for_theirs() -> None:
+def test_a_grandchild_does_not_mistake_the_grandparent_for_its_parent() -> None:
     code = (
         "import os; from ainews_site.process import lifeline; lifeline.follow_parent();"
         f"print({VARIABLE!r} in os.environ)"
@@ -204,7 +202,7 @@ def test_a_web_server_that_is_killed_before_its_first_answer_is_started_again(
         assert supervisor.wait(60) == 0
 
 
-def test_a_web_server_that_never_answers_ends_the_start_with_its_reason(
+def test_a_web_server_that_never_answers_makes_the_start_fail_with_the_reason(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     damage = tmp_path / "damage"
@@ -218,7 +216,7 @@ def test_a_web_server_that_never_answers_ends_the_start_with_its_reason(
     assert "Traceback" not in said
 
 
-def test_a_web_server_that_is_killed_again_and_again_ends_the_start(env: dict[str, str]) -> None:
+def test_a_web_server_that_is_killed_repeatedly_makes_the_start_fail(env: dict[str, str]) -> None:
     with command(env, "serve") as supervisor:
 
         def kill_web() -> bool:
@@ -233,7 +231,9 @@ def test_a_web_server_that_is_killed_again_and_again_ends_the_start(env: dict[st
     assert "It wrote nothing." in log(env)
 
 
-def test_what_a_child_writes_is_passed_on_whole(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_the_output_of_a_child_is_copied_completely(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
     code = (
         "import sys; [print('line', n, file=sys.stderr) for n in range(50_000)];"
         "sys.stderr.write('no newline')"
@@ -258,5 +258,5 @@ def test_what_a_child_writes_is_passed_on_whole(capfdbinary: pytest.CaptureFixtu
         (-99, "was killed by signal 99"),
     ],
 )
-def test_how_a_process_ended_is_said_in_words(status: int | None, words: str) -> None:
+def test_the_end_of_a_process_is_described_in_words(status: int | None, words: str) -> None:
     assert how_it_ended(status) == words

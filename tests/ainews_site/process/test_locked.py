@@ -300,7 +300,7 @@ def is_locked(database: Path) -> bool:
         return False
 
 
-def test_a_held_write_lock_ends_nothing_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_held_write_lock_ends_no_process_and_loses_no_data(tmp_path: Path) -> None:
     """A poll has fetched and cannot store, a task has ended and cannot be acknowledged."""
     product = Product(tmp_path, "serve", SQLITE_BUSY_TIMEOUT="1", WORKERS="2")
     product.prepare()

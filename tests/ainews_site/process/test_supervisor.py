@@ -20,7 +20,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def test_a_taken_port_is_one_clear_sentence() -> None:
+def test_a_used_port_is_one_clear_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 

@@ -29,7 +29,7 @@ def take(name: str = FAST) -> list[str]:
 
 
 @on_postgres
-def test_two_processes_that_see_one_message_run_it_once() -> None:
+def test_of_two_processes_that_see_a_message_one_claims_it() -> None:
     Database(list_key=FAST).enqueue("poll")
 
     with Interleaved(take, ORM_UPDATE) as first, Interleaved(take, ORM_UPDATE) as second:
@@ -40,7 +40,7 @@ def test_two_processes_that_see_one_message_run_it_once() -> None:
     assert taken == ["poll"]
 
 
-def test_a_message_that_another_process_took_after_it_was_read_is_left() -> None:
+def test_a_message_that_another_process_claimed_is_skipped() -> None:
     Database(list_key=FAST).enqueue("poll")
     others: list[int] = []
 
@@ -57,7 +57,7 @@ def test_a_message_that_another_process_took_after_it_was_read_is_left() -> None
 
 
 @on_postgres
-def test_who_loses_a_message_takes_the_next_one_at_once() -> None:
+def test_after_a_lost_race_the_next_message_is_claimed_at_once() -> None:
     broker = Database(list_key=FAST)
     broker.enqueue("one")
     broker.enqueue("two")
@@ -71,7 +71,7 @@ def test_who_loses_a_message_takes_the_next_one_at_once() -> None:
 
 
 @on_postgres
-def test_a_message_that_was_done_meanwhile_is_not_run() -> None:
+def test_a_message_that_was_deleted_meanwhile_is_not_run() -> None:
     broker = Database(list_key=FAST)
     number = broker.enqueue("poll")
 
@@ -93,7 +93,7 @@ def test_a_taken_message_is_hidden_until_its_task_can_have_ended() -> None:
     assert timedelta(0) <= timedelta(seconds=Conf.RETRY) - left < timedelta(seconds=30)
 
 
-def test_a_message_that_was_forgotten_comes_again() -> None:
+def test_an_abandoned_message_is_delivered_again() -> None:
     broker = Database(list_key=FAST)
     broker.enqueue("poll")
     take()

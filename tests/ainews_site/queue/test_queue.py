@@ -38,12 +38,12 @@ def sqs() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 16])
-def test_no_task_is_handed_out_again_before_it_can_have_ended(workers: int) -> None:
+def test_no_message_is_redelivered_while_its_task_may_run(workers: int) -> None:
     for cluster in clusters(cluster_settings("", workers, "queue")).values():
         assert cluster["retry"] > longest_hold(cluster)
 
 
-def test_tasks_ahead_in_the_local_queue_count() -> None:
+def test_prefetched_tasks_count_for_the_longest_hold() -> None:
     """Two wait (one queued, one in the pusher's hand), then the task itself; 3 s of grace each."""
     cluster: dict[str, Any] = {"timeout": 97, "queue_limit": 1, "workers": 1}
     assert longest_hold(cluster) == 300
@@ -60,7 +60,7 @@ def test_tasks_ahead_in_the_local_queue_count() -> None:
         ({"ALT_CLUSTERS": {"slow": {"timeout": 3000}}}, "The queue slow redelivers a message"),
     ],
 )
-def test_what_would_run_a_task_twice_is_refused(
+def test_settings_that_would_run_a_task_twice_are_refused(
     settings: Any, change: dict[str, Any], says: str
 ) -> None:
     assert check_queue() == []
@@ -68,7 +68,7 @@ def test_what_would_run_a_task_twice_is_refused(
     assert any(says in str(message.msg) for message in check_queue())
 
 
-def test_a_queue_that_is_none_is_one_clear_sentence(tmp_path: Path) -> None:
+def test_an_invalid_queue_url_is_one_clear_sentence(tmp_path: Path) -> None:
     env = os.environ | {"DATA": str(tmp_path), "QUEUE_URL": "amqp://host"}
     command = [sys.executable, "manage.py", "check"]
     done = subprocess.run(command, env=env, capture_output=True, text=True)

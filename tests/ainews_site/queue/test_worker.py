@@ -116,7 +116,7 @@ def test_a_stop_does_not_wait_for_a_worker_that_lost_a_process(
         worker.kill_all()
 
 
-def test_a_database_that_goes_away_ends_no_process_of_a_worker(tmp_path: Path) -> None:
+def test_a_lost_database_ends_no_process_of_a_worker(tmp_path: Path) -> None:
     with Postgres() as server:
         env = environment(tmp_path / "data", server.url())
         migrate(env)
@@ -138,7 +138,7 @@ def test_a_database_that_goes_away_ends_no_process_of_a_worker(tmp_path: Path) -
             worker.kill_all()
 
 
-def test_a_database_that_is_not_ready_is_one_sentence(tmp_path: Path) -> None:
+def test_a_database_without_tables_is_one_sentence(tmp_path: Path) -> None:
     env = environment(tmp_path, "")
     command = [sys.executable, "manage.py", "worker"]
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True)

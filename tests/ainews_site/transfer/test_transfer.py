@@ -170,7 +170,9 @@ def forth(data: Path, origin: Path | str, goal: str) -> "subprocess.Popen[str]":
     return manage(data, "manage.py", "migrate_to_postgres", "--from", address, "--to", goal)
 
 
-def test_there_and_back(source: Path, target: str, tmp_path: Path) -> None:
+def test_all_data_survives_a_migration_there_and_back(
+    source: Path, target: str, tmp_path: Path
+) -> None:
     before = content(source)
     expected = look(tmp_path, f"sqlite:///{copy(source, tmp_path)}")
     status, said = move(tmp_path, source, target)
@@ -215,7 +217,7 @@ def copy(source: Path, folder: Path) -> Path:
     return path
 
 
-def test_what_was_kept_of_the_source_is_not_taken_for_the_target(
+def test_cached_values_of_the_source_are_not_used_for_the_target(
     source: Path, target: str, redis: Redis, tmp_path: Path
 ) -> None:
     """The source is worked on with for a while yet, and both count on from the same number."""
@@ -229,7 +231,7 @@ def test_what_was_kept_of_the_source_is_not_taken_for_the_target(
     assert unread(tmp_path, target, redis.url) == before
 
 
-def test_it_goes_on_after_kills(postgres: Postgres, target: str, tmp_path: Path) -> None:
+def test_a_migration_resumes_after_kills(postgres: Postgres, target: str, tmp_path: Path) -> None:
     origin = made(tmp_path, 60, 150_000)
     kills = 0
     for least, later in ((0, 0.3), (1, 0), (50_000, 0), (100_000, 0), (150_000, 0.3)):
@@ -313,7 +315,7 @@ def test_a_target_in_use_is_refused(
         ("TEXT", "", "is damaged or not a SQLite database"),
     ],
 )
-def test_what_cannot_be_moved_is_said(
+def test_an_impossible_migration_is_explained(
     origin: str,
     goal: str,
     expected: str,
@@ -347,7 +349,9 @@ def test_what_cannot_be_moved_is_said(
     assert not any(odd in said for odd in ("Traceback", "Warning", "?.", ".."))
 
 
-def test_a_file_that_cannot_be_made_is_said(source: Path, target: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_created_is_explained(
+    source: Path, target: str, tmp_path: Path
+) -> None:
     assert move(tmp_path, source, target)[0] == 0
     goal = ("--to", "sqlite:////nowhere/news.sqlite3")
     status, said = end(manage(tmp_path, "manage.py", "migrate_to_sqlite", "--from", target, *goal))
@@ -355,7 +359,7 @@ def test_a_file_that_cannot_be_made_is_said(source: Path, target: str, tmp_path:
     assert "folder exists and is writable. The source was not changed" in said
 
 
-def test_what_stands_for_an_option_that_was_left_out_is_named(tmp_path: Path) -> None:
+def test_the_message_names_the_setting_used_for_a_missing_option(tmp_path: Path) -> None:
     goal = ("--to", f"sqlite:///{tmp_path}/new.sqlite3")
     status, said = end(manage(tmp_path, "manage.py", "migrate_to_sqlite", *goal))
     assert status == 1
@@ -385,7 +389,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made(tmp_path_factory.mktemp("large"), 20, 200_000)
 
 
-def test_a_target_that_is_lost_midway_is_gone_on_with(large: Path, tmp_path: Path) -> None:
+def test_a_migration_resumes_after_the_target_was_down(large: Path, tmp_path: Path) -> None:
     before = content(large)
     with Postgres() as server:
         server.sql("CREATE DATABASE moved")
@@ -406,7 +410,7 @@ def test_a_target_that_is_lost_midway_is_gone_on_with(large: Path, tmp_path: Pat
     assert content(large) == before
 
 
-def test_it_says_when_the_source_was_written_to_meanwhile(
+def test_a_source_that_changed_meanwhile_is_reported(
     large: Path, postgres: Postgres, target: str, tmp_path: Path
 ) -> None:
     origin = copy(large, tmp_path)

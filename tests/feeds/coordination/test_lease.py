@@ -41,7 +41,7 @@ def row(name: str = "group") -> Lease:
     return Lease.objects.get(pk=name)
 
 
-def test_a_lease_is_a_row_while_it_is_held_and_free_afterwards() -> None:
+def test_a_lease_is_free_after_the_with_block() -> None:
     with lease("group") as held:
         assert held is not None and held.name == "group"
         during = row()
@@ -51,14 +51,14 @@ def test_a_lease_is_a_row_while_it_is_held_and_free_afterwards() -> None:
     assert (after.until, after.holder, after.token) == (None, leases.me(), during.token)
 
 
-def test_an_error_within_frees_the_lease_too() -> None:
+def test_an_exception_frees_the_lease_too() -> None:
     with pytest.raises(ValueError, match="within"), lease("group"):
         raise ValueError("within")
 
     assert row().until is None
 
 
-def test_another_process_gets_none_until_the_lease_ends(clock: Any, as_another: Any) -> None:
+def test_another_process_gets_no_lease_until_it_expires(clock: Any, as_another: Any) -> None:
     as_another("first")
     with lease("group") as first:
         as_another("second")
@@ -73,7 +73,7 @@ def test_another_process_gets_none_until_the_lease_ends(clock: Any, as_another: 
             assert second is not None and row().holder == "second"
 
 
-def test_who_came_late_neither_renews_nor_frees(clock: Any, as_another: Any) -> None:
+def test_a_former_holder_can_neither_renew_nor_free_the_lease(clock: Any, as_another: Any) -> None:
     as_another("first")
     late = lease("group")
     first = late.__enter__()
@@ -90,7 +90,7 @@ def test_who_came_late_neither_renews_nor_frees(clock: Any, as_another: Any) -> 
         assert second is not None and second.renew()
 
 
-def test_a_lease_that_its_own_process_took_anew_is_lost_to_the_older_holder() -> None:
+def test_a_new_claim_of_the_same_process_invalidates_its_old_lease() -> None:
     outer = lease("group")
     first = outer.__enter__()
     with lease("group") as second:
@@ -101,7 +101,7 @@ def test_a_lease_that_its_own_process_took_anew_is_lost_to_the_older_holder() ->
         assert (row().until, row().token) == (taken.until, taken.token)
 
 
-def test_a_name_is_part_of_the_holding(as_another: Any) -> None:
+def test_renewing_checks_the_name_of_the_holder(as_another: Any) -> None:
     as_another("first")
     with lease("group") as held:
         assert held is not None
@@ -110,7 +110,7 @@ def test_a_name_is_part_of_the_holding(as_another: Any) -> None:
     assert row().until is not None
 
 
-def test_to_renew_extends_this_lease_alone_from_now(clock: Any) -> None:
+def test_renewing_extends_only_this_lease(clock: Any) -> None:
     with lease("group") as held, lease("trends"):
         assert held is not None
         clock["now"] = NOW + timedelta(seconds=60)
@@ -119,7 +119,7 @@ def test_to_renew_extends_this_lease_alone_from_now(clock: Any) -> None:
         assert row("trends").until == NOW + timedelta(seconds=120)
 
 
-def test_leases_of_other_names_are_left_alone() -> None:
+def test_leases_with_other_names_are_not_changed() -> None:
     with lease("trends"):
         before = row("trends")
         with lease("group") as held:
@@ -129,7 +129,7 @@ def test_leases_of_other_names_are_left_alone() -> None:
     assert (after.token, after.until, after.holder) == (before.token, before.until, before.holder)
 
 
-def test_the_holder_knows_whether_another_had_it_in_between(as_another: Any) -> None:
+def test_a_holder_knows_whether_another_process_held_the_lease_in_between(as_another: Any) -> None:
     seen = []
     for name in ("first", "first", "second", "first"):
         as_another(name)
@@ -141,7 +141,7 @@ def test_the_holder_knows_whether_another_had_it_in_between(as_another: Any) -> 
     assert row().token == 4
 
 
-def test_a_process_takes_over_what_it_holds_itself() -> None:
+def test_a_process_can_take_over_its_own_lease() -> None:
     Lease.objects.create(name="group", holder=leases.me(), until=NOW + timedelta(seconds=60))
 
     with lease("group") as held:
@@ -149,14 +149,14 @@ def test_a_process_takes_over_what_it_holds_itself() -> None:
 
 
 @pytest.mark.parametrize(("ahead", "is_free"), [(86_400, False), (86_401, True)])
-def test_an_end_beyond_a_day_was_written_by_a_wrong_clock(ahead: int, is_free: bool) -> None:
+def test_a_lease_that_ends_after_more_than_a_day_is_ignored(ahead: int, is_free: bool) -> None:
     Lease.objects.create(name="group", holder="other", until=NOW + timedelta(seconds=ahead))
 
     with lease("group") as held:
         assert (held is not None) is is_free
 
 
-def test_of_two_that_read_the_same_row_one_gets_the_lease() -> None:
+def test_of_two_processes_that_read_the_same_row_one_gets_the_lease() -> None:
     """The other claims and frees it between this one's reading and its update."""
 
     def first_another(execute: Any, sql: str, *rest: Any) -> Any:
@@ -173,7 +173,7 @@ def test_of_two_that_read_the_same_row_one_gets_the_lease() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "lasts"), [(90, 90), (600, 600), (3600, 600)])
-def test_a_lease_lasts_ten_minutes_at_most(seconds: int, lasts: int, settings: Any) -> None:
+def test_a_lease_lasts_at_most_ten_minutes(seconds: int, lasts: int, settings: Any) -> None:
     settings.LEASE_SECONDS = seconds
 
     with lease("group"):

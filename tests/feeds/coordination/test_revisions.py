@@ -21,7 +21,7 @@ from tests.make import make_item, make_source, make_story, make_user
 
 
 @pytest.mark.django_db
-def test_a_deleted_story_and_a_named_source_are_corrections() -> None:
+def test_deleting_a_story_and_naming_a_source_bump_a_revision() -> None:
     user = make_user()
     source = make_source("outlet", title="", reader=user)
     story = make_story(make_item(source), make_item(source))
@@ -39,7 +39,7 @@ def test_a_deleted_story_and_a_named_source_are_corrections() -> None:
 
 
 @pytest.mark.django_db
-def test_an_answer_that_somebody_else_is_about_to_renew_gets_no_tag() -> None:
+def test_a_stale_response_gets_no_etag() -> None:
     user = make_user()
     source = make_source(reader=user)
     make_item(source, "Otter one")
@@ -61,7 +61,7 @@ def test_an_answer_that_somebody_else_is_about_to_renew_gets_no_tag() -> None:
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
 @pytest.mark.django_db(transaction=True)
-def test_who_merges_and_who_corrects_do_not_wait_for_each_other() -> None:
+def test_merging_and_correcting_do_not_deadlock() -> None:
     source = make_source()
     one, two = make_story(make_item(source)), make_story(make_item(source))
     problems: list[Exception] = []

@@ -50,13 +50,13 @@ def test_a_month_and_a_year_are_ranges_of_ids() -> None:
     assert at(2026, 1) not in december
 
 
-def test_what_is_long_past_has_a_partition_a_year() -> None:
+def test_old_years_have_one_partition_each() -> None:
     assert span_for(at(2026, 2, 3), [], NOW).name == "2026_02"
     assert span_for(at(2024, 2, 3), [], NOW).name == "2024_02"
     assert span_for(at(2023, 2, 3), [], NOW).name == "2023"
 
 
-def test_a_year_that_began_by_months_goes_on_by_months() -> None:
+def test_a_year_with_monthly_partitions_gets_no_yearly_one() -> None:
     there = [month_of(datetime(2023, 5, 1, tzinfo=UTC))]
     assert span_for(at(2023, 5, 9), there, NOW) == there[0]
     assert span_for(at(2023, 2, 3), there, NOW).name == "2023_02"
@@ -64,7 +64,7 @@ def test_a_year_that_began_by_months_goes_on_by_months() -> None:
 
 @postgres_only
 @pytest.mark.django_db
-def test_months_are_made_for_the_items_to_come_and_ahead() -> None:
+def test_partitions_are_created_for_items_and_in_advance() -> None:
     made = ensure_partitions([at(2026, 1, 5), at(2026, 1, 9), at(2001, 5)])
     assert [span.name for span in made] == ["2001", "2026_01"]
     assert ensure_partitions([at(2026, 1, 7)]) == []
@@ -74,7 +74,7 @@ def test_months_are_made_for_the_items_to_come_and_ahead() -> None:
 
 @postgres_only
 @pytest.mark.django_db
-def test_rows_lie_in_the_partition_of_their_time() -> None:
+def test_rows_are_in_the_partition_of_their_time() -> None:
     published = datetime(2026, 1, 5, tzinfo=UTC)
     ensure_partitions([lowest_id(published)])
     make_item(make_source(), published=published)
@@ -87,7 +87,7 @@ def test_rows_lie_in_the_partition_of_their_time() -> None:
 
 @postgres_only
 @pytest.mark.django_db
-def test_what_came_unforeseen_is_moved_when_its_month_is_made() -> None:
+def test_rows_in_the_default_partition_are_moved_when_their_partition_is_created() -> None:
     reader = make_user()
     source = make_source(reader=reader)
     old = make_item(source, "Kestrel", published=datetime(2026, 1, 5, tzinfo=UTC), text="words")
@@ -142,7 +142,7 @@ def month() -> Iterator[datetime]:
         "DROP TABLE feeds_item_default CASCADE",
     ],
 )
-def test_a_partition_that_is_missing_is_said_and_mended(month: datetime, harm: str) -> None:
+def test_a_missing_partition_is_reported_and_created(month: datetime, harm: str) -> None:
     reader = make_user()
     source = make_source(reader=reader)
     item = make_item(source, "Kestrel", published=month, text="words")
@@ -166,7 +166,7 @@ def test_a_partition_that_is_missing_is_said_and_mended(month: datetime, harm: s
 
 @postgres_only
 @pytest.mark.django_db(transaction=True)
-def test_a_month_that_cannot_be_made_goes_to_default_and_is_moved_later() -> None:
+def test_rows_of_a_partition_that_cannot_be_created_go_to_default() -> None:
     """Here something else has its name; it might be a right that is missing."""
     source = make_source(reader=(reader := make_user()))
     partitions._known.clear()
@@ -187,7 +187,7 @@ def test_a_month_that_cannot_be_made_goes_to_default_and_is_moved_later() -> Non
 
 @postgres_only
 @pytest.mark.django_db(transaction=True)
-def test_a_month_that_another_process_archived_is_made_again(month: datetime) -> None:
+def test_a_partition_that_another_process_archived_is_created_again(month: datetime) -> None:
     """This one still believes that it is there."""
     for table in ("feeds_search", "feeds_itembody", "feeds_item"):
         sql(f"DROP TABLE {table}_2026_02")
@@ -201,7 +201,7 @@ def test_a_month_that_another_process_archived_is_made_again(month: datetime) ->
 
 @postgres_only
 @pytest.mark.django_db(transaction=True)
-def test_many_processes_may_make_the_same_month() -> None:
+def test_many_processes_may_create_the_same_partition() -> None:
     ids = [at(2019, month) for month in range(1, 13)] + [at(2026, 5), at(2026, 6)]
 
     def make(number: int) -> None:

@@ -27,7 +27,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
-def test_one_child_reads_document_after_document(sandbox: Sandbox) -> None:
+def test_one_child_parses_several_documents(sandbox: Sandbox) -> None:
     first = sandbox.call(f"{HERE}:count", b"abca")
     second = sandbox.call(f"{HERE}:count", b"x" * 5_000_000, word="x")
 
@@ -35,7 +35,7 @@ def test_one_child_reads_document_after_document(sandbox: Sandbox) -> None:
     assert first["pid"] == second["pid"] != os.getpid()
 
 
-def test_a_child_that_was_killed_while_it_waited_is_replaced(sandbox: Sandbox) -> None:
+def test_a_child_that_was_killed_between_calls_is_replaced(sandbox: Sandbox) -> None:
     pid = sandbox.call(f"{HERE}:count", b"")["pid"]
     os.kill(pid, signal.SIGKILL)
     time.sleep(0.2)
@@ -50,7 +50,7 @@ def test_the_child_ends_with_its_sandbox() -> None:
     assert not psutil.pid_exists(pid)
 
 
-def test_an_exception_of_feeds_arrives_as_it_was_raised(sandbox: Sandbox) -> None:
+def test_feed_errors_are_raised_in_the_parent(sandbox: Sandbox) -> None:
     with pytest.raises(ParseError, match="not a feed") as caught:
         sandbox.call(f"{HERE}:refuse", b"", kind="parse")
     assert caught.value.alternates == ("https://lab.example/feed",)
@@ -58,7 +58,7 @@ def test_an_exception_of_feeds_arrives_as_it_was_raised(sandbox: Sandbox) -> Non
         sandbox.call(f"{HERE}:refuse", b"", kind="limit")
 
 
-def test_a_fault_of_ours_is_logged_and_said_without_its_details(
+def test_a_crash_is_logged_and_reported_without_details(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ParseError, match=r"^The document could not be read\.$"):
@@ -82,7 +82,7 @@ def test_each_document_has_cpu_time_of_its_own(sandbox: Sandbox) -> None:
         ("die", {"how": "exit"}, "exceeds what the parser can handle"),
     ],
 )
-def test_a_document_that_exceeds_a_limit_is_said_and_the_next_one_is_read(
+def test_a_document_that_exceeds_a_limit_is_reported_and_the_next_is_parsed(
     sandbox: Sandbox, call: str, arguments: dict[str, object], words: str
 ) -> None:
     with pytest.raises(LimitError, match=words):
@@ -103,7 +103,7 @@ def test_a_child_that_does_not_answer_is_killed_in_time() -> None:
     assert time.monotonic() - started < 10
 
 
-def test_the_work_of_the_child_is_none_of_the_parents(sandbox: Sandbox) -> None:
+def test_the_child_uses_no_cpu_time_of_the_parent(sandbox: Sandbox) -> None:
     sandbox.call(f"{HERE}:count", b"")
     before = resource.getrusage(resource.RUSAGE_SELF)
 
@@ -137,14 +137,14 @@ def test_the_child_has_no_django_no_secret_no_connection_and_writes_no_file(
         "feeds.ingest.parse.article:article_of",
     ],
 )
-def test_what_the_product_reads_in_a_sandbox_needs_no_django(function: str) -> None:
+def test_code_that_runs_in_a_sandbox_needs_no_django(function: str) -> None:
     module = function.partition(":")[0]
     code = f"import sys, {module}; sys.exit('django' in sys.modules or 'httpx' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_what_a_document_makes_a_library_print_is_no_answer(sandbox: Sandbox) -> None:
+def test_output_of_a_library_is_not_taken_for_a_response(sandbox: Sandbox) -> None:
     assert sandbox.call(f"{HERE}:chat", b"") == "said"
 
 
@@ -158,7 +158,7 @@ def test_threads_have_children_of_their_own() -> None:
         assert list(pool.map(read, range(16))) == [3 * number for number in range(16)]
 
 
-def test_at_most_two_documents_are_read_at_a_time_and_others_do_not_wait_for_ever() -> None:
+def test_at_most_two_documents_are_parsed_at_a_time_and_waiting_is_limited() -> None:
     limits = SandboxLimits(seconds=5.0)
 
     def read(_: int) -> str:

@@ -21,7 +21,7 @@ from feeds.core.topics import LABELS, TOPICS, match_topics
         ("x.ai raises money", "xai"),
     ],
 )
-def test_a_topic_is_met_by_its_words(text: str, topic: str) -> None:
+def test_a_topic_is_found_by_its_patterns(text: str, topic: str) -> None:
     assert topic in match_topics(text)
 
 
@@ -34,7 +34,7 @@ def test_the_categories_of_the_feed_count_too() -> None:
     assert match_topics("News", ["Robotics", "Misc"]) == ("robotics",)
 
 
-def test_what_is_named_most_comes_first_and_at_most_eight_are_told() -> None:
+def test_the_most_frequent_topics_come_first_and_at_most_eight_are_returned() -> None:
     found = match_topics("Nvidia and OpenAI. " * 5 + " ".join(t.patterns[0] for t in TOPICS))
 
     assert found[:2] == ("openai", "nvidia")

@@ -17,7 +17,7 @@ from feeds.html.sanitise import sanitise, text_of_clean
         "",
     ],
 )
-def test_html_that_says_no_more_than_its_text_is_not_kept(html: str) -> None:
+def test_html_that_equals_its_text_is_not_stored(html: str) -> None:
     text = text_of_clean(html)
     assert html_to_store(html, text) == ""
     assert text_of_clean(plain_html(text)) == text
@@ -34,7 +34,7 @@ def test_html_that_says_no_more_than_its_text_is_not_kept(html: str) -> None:
         "<p>One</p>Two",
     ],
 )
-def test_all_other_html_is_kept(html: str) -> None:
+def test_other_html_is_stored(html: str) -> None:
     assert html_to_store(html, text_of_clean(html)) == html
 
 

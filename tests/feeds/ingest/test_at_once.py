@@ -30,7 +30,7 @@ def store(source: Source, *numbers: int) -> list[int]:
     return sorted(ItemKey.objects.filter(item_id__in=stored.new_ids).values_list("seq", flat=True))
 
 
-def test_numbers_of_the_ledger_become_visible_in_their_order() -> None:
+def test_ledger_numbers_become_visible_in_their_order() -> None:
     early, late = make_source("early"), make_source("late")
     known = store(late, 5)  # makes the partition, whose lock would hide that of the ledger
     seen: list[list[int]] = []
@@ -82,7 +82,7 @@ def test_documents_without_new_entries_do_not_wait_for_the_lock() -> None:
             assert second.result() == []
 
 
-def test_two_workers_that_claim_at_once_share_the_sources_out() -> None:
+def test_two_workers_that_claim_at_once_get_different_sources() -> None:
     pks = [make_source("one").pk, make_source("two").pk]
 
     def claimed(wanted: list[int]) -> list[int]:
@@ -97,7 +97,7 @@ def test_two_workers_that_claim_at_once_share_the_sources_out() -> None:
     assert list(Source.objects.order_by("pk").values_list("lease_token", flat=True)) == [1, 1]
 
 
-def test_a_claim_by_two_who_both_saw_the_source_free_is_given_once() -> None:
+def test_of_two_workers_that_see_a_source_free_one_claims_it() -> None:
     source = make_source(lease_until=NOW - timedelta(seconds=1))
 
     with Interleaved(lambda: lease.claim([source.pk], NOW), "SELECT") as first:

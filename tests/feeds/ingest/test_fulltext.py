@@ -32,7 +32,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
-def test_the_article_is_taken_and_all_around_it_left(sandbox: Sandbox) -> None:
+def test_the_article_is_extracted_without_its_surroundings(sandbox: Sandbox) -> None:
     with serve({"/": reply(200, PAGE, Content_Type="text/html; charset=utf-8")}) as server:
         html = extract_full_text(server.url + "/", sandbox, LIMITS)
 
@@ -59,7 +59,7 @@ def test_a_page_without_an_article_gives_words_or_text_and_no_crash(body: bytes)
         assert str(error).endswith(".")
 
 
-def test_what_is_no_page_and_what_does_not_answer_is_said(sandbox: Sandbox) -> None:
+def test_failures_to_get_a_page_are_explained(sandbox: Sandbox) -> None:
     routes = {"/pdf": reply(200, b"%PDF-1.7", Content_Type="application/pdf"), "/no": reply(404)}
     with serve(routes) as server:
         with pytest.raises(FeedError, match="not a web page but application/pdf"):

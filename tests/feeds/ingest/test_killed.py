@@ -60,7 +60,7 @@ def count(database: Path, query: str) -> int:
         return int(connection.execute(query).fetchone()[0])
 
 
-def test_each_item_is_there_once_after_kills_at_random_moments(tmp_path: Path) -> None:
+def test_each_item_is_stored_once_despite_kills_at_random_moments(tmp_path: Path) -> None:
     manage = [sys.executable, "manage.py", "migrate", "-v", "0"]
     subprocess.run(manage, env=environment(tmp_path), cwd=settings.BASE_DIR, check=True)
     database = tmp_path / "ainews.sqlite3"

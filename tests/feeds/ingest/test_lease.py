@@ -24,7 +24,7 @@ def state(source: Source) -> tuple[datetime | None, int]:
     return Source.objects.values_list("lease_until", "lease_token").get(pk=source.pk)
 
 
-def test_a_claim_takes_what_is_free_of_what_was_asked_for(lasting: timedelta) -> None:
+def test_a_claim_takes_the_free_ones_of_the_requested_sources(lasting: timedelta) -> None:
     last, held, first, other = (make_source(name) for name in "abcd")
     # Another worker's, with the same token as the free ones have.
     Source.objects.filter(pk=held.pk).update(lease_until=NOW + timedelta(seconds=1))
@@ -40,7 +40,7 @@ def test_a_claim_takes_what_is_free_of_what_was_asked_for(lasting: timedelta) ->
     assert lease() == lasting
 
 
-def test_a_claim_comes_in_the_order_of_ids_whatever_was_asked_for() -> None:
+def test_claimed_sources_are_ordered_by_id() -> None:
     sources = [make_source(name, title=title) for name, title in zip("abc", "ZYX", strict=True)]
 
     claimed = claim([source.pk for source in reversed(sources)], NOW)
@@ -48,7 +48,7 @@ def test_a_claim_comes_in_the_order_of_ids_whatever_was_asked_for() -> None:
     assert [source.pk for source in claimed] == [source.pk for source in sources]
 
 
-def test_what_is_claimed_is_not_claimed_again_before_its_time(lasting: timedelta) -> None:
+def test_a_claimed_source_cannot_be_claimed_until_its_lease_expires(lasting: timedelta) -> None:
     source = make_source()
     [first] = claim([source.pk], NOW)
 
@@ -69,7 +69,7 @@ def test_only_the_last_claim_is_held() -> None:
     assert is_held(second)
 
 
-def test_to_renew_extends_what_is_still_held(lasting: timedelta) -> None:
+def test_renewing_extends_the_leases_that_are_still_held(lasting: timedelta) -> None:
     lost, kept, other = (make_source(name) for name in "abc")
     claimed = claim([lost.pk, kept.pk], NOW)
     claim([other.pk], NOW)  # the same token, of another worker
@@ -82,7 +82,7 @@ def test_to_renew_extends_what_is_still_held(lasting: timedelta) -> None:
     assert state(other) == (NOW + lasting, 1)
 
 
-def test_what_is_given_back_is_free_unless_another_has_it(lasting: timedelta) -> None:
+def test_a_released_source_is_free_unless_another_worker_claimed_it(lasting: timedelta) -> None:
     lost, kept, other = (make_source(name) for name in "abc")
     claimed = claim([lost.pk, kept.pk], NOW)
     claim([other.pk], NOW)

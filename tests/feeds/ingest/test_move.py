@@ -22,7 +22,7 @@ def source_at(url: str, **overrides: Any) -> Source:
     return make_source(url=url, **overrides)
 
 
-def test_a_stranger_s_items_stay_under_the_stranger_s_name() -> None:
+def test_items_of_another_host_are_not_moved() -> None:
     evil = source_at("https://evil.example/feed")
     fake = make_item(evil, "Fake")
     real = source_at("https://real.example/feed")
@@ -100,7 +100,7 @@ def test_states_are_carried_over_in_as_many_queries_however_many_there_are(
     assert ItemState.objects.filter(item__source=new).count() == 2 * count
 
 
-def test_what_the_catalogue_knew_is_carried_over_and_a_resting_source_wakes() -> None:
+def test_catalogue_data_is_carried_over_and_a_paused_source_is_resumed() -> None:
     public = source_at("http://cat.example/feed", is_public=True, weight=2.0, pack="labs")
     resting = source_at("https://cat.example/feed", status=PAUSED)
     adopt_address(public, resting.url)
@@ -111,7 +111,7 @@ def test_what_the_catalogue_knew_is_carried_over_and_a_resting_source_wakes() ->
     assert (public.status, public.is_public) == (GONE, False)
 
 
-def test_the_catalogue_does_not_make_a_moved_source_anew() -> None:
+def test_the_catalogue_does_not_create_a_moved_source_again() -> None:
     entry = {"url": "http://c.example/feed", "title": "C", "pack": "labs"}
     load_catalogue([entry])
     source = Source.objects.get()
@@ -121,7 +121,7 @@ def test_the_catalogue_does_not_make_a_moved_source_anew() -> None:
     assert current_source(Source.objects.get(url=entry["url"])) == source
 
 
-def test_who_adds_an_old_address_follows_where_it_went() -> None:
+def test_adding_an_old_address_follows_the_current_source() -> None:
     source = source_at("http://c.example/feed")
     adopt_address(source, "https://c.example/feed")
     reader = make_user()
@@ -129,7 +129,7 @@ def test_who_adds_an_old_address_follows_where_it_went() -> None:
     assert reader.subscriptions.get().source == source
 
 
-def test_sources_that_moved_in_a_circle_end_somewhere() -> None:
+def test_a_circle_of_moved_sources_is_followed_only_so_far() -> None:
     source_at("http://a.example/", status=GONE, moved_to="http://b.example/")
     there = source_at("http://b.example/", status=GONE, moved_to="http://a.example/")
     assert current_source(there).url.endswith(".example/")

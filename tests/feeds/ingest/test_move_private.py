@@ -43,7 +43,7 @@ def is_untouched(source: Source) -> bool:
     return before == after and readers == {"owner"}
 
 
-def test_a_public_source_that_redirects_to_a_private_one_stays_what_it_is(
+def test_a_public_source_that_redirects_to_a_private_one_is_not_merged(
     private: Source, caplog: pytest.LogCaptureFixture
 ) -> None:
     public = make_source("open", url=PUBLIC_URL, reader=make_user("other"), is_public=True)
@@ -60,7 +60,7 @@ def test_a_public_source_that_redirects_to_a_private_one_stays_what_it_is(
     assert "source_move_refused" in caplog.text
 
 
-def test_nor_where_nobody_follows_the_private_one_any_more(private: Source) -> None:
+def test_a_public_source_is_not_merged_into_a_private_one_without_readers(private: Source) -> None:
     private.subscriptions.all().delete()
     make_user("other")
     public = make_source("open", url=PUBLIC_URL, is_public=True)
@@ -101,7 +101,7 @@ def test_a_private_source_takes_neither_items_nor_its_title_to_a_public_one(
     assert set(public.subscriptions.values_list("user__username", flat=True)) == {"owner"}
 
 
-def test_two_private_sources_of_different_readers_stay_two(private: Source) -> None:
+def test_two_private_sources_of_different_readers_are_not_merged(private: Source) -> None:
     mine = make_source("mine", url="https://open.example/mine", reader=make_user("other"))
     make_item(mine, "My item")
 
@@ -128,7 +128,7 @@ def test_a_reader_who_follows_both_does_not_bring_the_items_to_others(private: S
     assert private.title == "Secret"
 
 
-def test_what_a_stranger_saved_shows_them_no_private_version_of_it(private: Source) -> None:
+def test_a_saved_item_never_shows_a_private_version_of_it(private: Source) -> None:
     """The entry may say more at the private address."""
     owner, stranger = private.subscriptions.get().user, make_user("stranger")
     old = make_source("old", url="https://open.example/old", reader=owner)

@@ -95,7 +95,7 @@ def test_the_second_poll_asks_conditionally_and_takes_a_304_for_an_answer() -> N
     assert source.etag == '"v1"'
 
 
-def test_once_in_twelve_hours_the_whole_document_is_asked_for() -> None:
+def test_every_twelve_hours_the_whole_document_is_requested() -> None:
     with serve({"/": feed("One", ETag='"v1"')}) as server:
         source = source_at(server)
         poll([source])
@@ -243,7 +243,7 @@ def test_a_removed_feed_is_gone_and_keeps_its_items() -> None:
     assert Item.objects.count() == 1
 
 
-def test_success_after_failures_forgets_them() -> None:
+def test_a_success_resets_the_failures() -> None:
     with serve({"/": reply(500)}) as server:
         source = source_at(server)
         poll([source])
@@ -253,14 +253,14 @@ def test_success_after_failures_forgets_them() -> None:
     assert (source.failures, source.failing_since, source.error) == (0, None, "")
 
 
-def test_broken_xml_gives_what_can_be_saved_and_a_complaint() -> None:
+def test_broken_xml_is_recovered_with_a_complaint() -> None:
     whole = rss("One", "Two", "Three")
     source, outcome = poll_answer(reply(200, whole[: whole.index(b"Text of Three")]))
     assert len(outcome.stored.new_ids) >= 2
     assert source.complaint
 
 
-def test_a_permanent_move_is_believed_after_a_week() -> None:
+def test_a_permanent_redirect_is_adopted_after_a_week() -> None:
     with serve({"/": redirect("/new", 301), "/new": feed("One")}) as server:
         source = source_at(server)
         poll([source])
@@ -306,7 +306,7 @@ def test_the_newest_two_thousand_entries_are_stored_and_the_log_says_so() -> Non
     assert FetchLog.objects.get().note == said
 
 
-def test_a_document_that_costs_too_much_is_a_failure_in_words_and_stores_nothing() -> None:
+def test_a_document_that_exceeds_a_limit_is_a_failure_and_stores_nothing() -> None:
     bomb = gzip.compress(FEEDS["a million entries"]()[:11_900_000])
     source, outcome = poll_answer(reply(200, bomb, Content_Encoding="gzip", ETag='"v1"'))
     assert source.error == FetchLog.objects.get().error
@@ -315,7 +315,7 @@ def test_a_document_that_costs_too_much_is_a_failure_in_words_and_stores_nothing
     assert not Item.objects.exists()
 
 
-def test_the_same_guid_for_all_keeps_all() -> None:
+def test_all_entries_with_the_same_guid_are_stored() -> None:
     body = rss("One", "Two", "Three").replace(b"<guid>g1<", b"<guid>g0<")
     body = body.replace(b"<guid>g2<", b"<guid>g0<")
     source, outcome = poll_answer(reply(200, body))
@@ -331,7 +331,7 @@ def test_null_bytes_and_one_long_line_do_no_harm() -> None:
     assert not [item for item in Item.objects.all() if "\0" in item.title]
 
 
-def test_dates_of_1970_and_2099_are_not_believed() -> None:
+def test_dates_of_1970_and_2099_are_corrected() -> None:
     body = rss("Old", "New")
     body = body.replace(b"02 Nov 2026", b"01 Jan 1970", 1).replace(b"02 Nov 2026", b"01 Jan 2099")
     poll_answer(reply(200, body))
@@ -340,7 +340,7 @@ def test_dates_of_1970_and_2099_are_not_believed() -> None:
         assert now - timedelta(days=1) < item.published_at <= now
 
 
-def test_without_a_network_no_source_is_blamed() -> None:
+def test_sources_do_not_fail_while_the_network_is_down() -> None:
     sources = [make_source(f"dead{n}", url=f"http://127.0.0.{n}:9/feed") for n in range(1, 6)]
     limits = replace(LIMITS, guard=Guard.of(["127.0.0.0/8"]))
     report = poll_sources([source.pk for source in sources], limits=limits)
@@ -351,7 +351,7 @@ def test_without_a_network_no_source_is_blamed() -> None:
     assert sources[0].next_poll_at < timezone.now() + timedelta(minutes=6)
 
 
-def test_dead_hosts_are_blamed_where_others_answer() -> None:
+def test_dead_hosts_fail_if_other_hosts_answer() -> None:
     make_source("alive", last_succeeded_at=timezone.now())
     sources = [make_source(f"dead{n}", url=f"http://127.0.0.{n}:9/feed") for n in range(1, 6)]
     limits = replace(LIMITS, guard=Guard.of(["127.0.0.0/8"]))
@@ -360,7 +360,7 @@ def test_dead_hosts_are_blamed_where_others_answer() -> None:
     assert sources[0].failures == 1
 
 
-def test_what_we_refuse_ourselves_is_no_missing_network() -> None:
+def test_blocked_addresses_do_not_count_as_a_missing_network() -> None:
     sources = [make_source(f"inner{n}", url=f"http://127.0.0.{n}:9/feed") for n in range(1, 7)]
     limits = replace(LIMITS, guard=Guard.of([]))
     assert not poll_sources([source.pk for source in sources], limits=limits).offline
@@ -368,7 +368,7 @@ def test_what_we_refuse_ourselves_is_no_missing_network() -> None:
     assert (sources[0].failures, bool(sources[0].error)) == (1, True)
 
 
-def test_what_does_not_come_in_time_is_given_back_and_stays_due() -> None:
+def test_sources_that_are_not_fetched_in_time_are_released_and_stay_due() -> None:
     def silence(_: BaseHTTPRequestHandler) -> None:
         time.sleep(8)
 
@@ -384,7 +384,7 @@ def test_what_does_not_come_in_time_is_given_back_and_stays_due() -> None:
     assert slow in Source.objects.due()
 
 
-def test_a_feed_cannot_bring_a_script_as_its_site() -> None:
+def test_a_feed_cannot_set_a_script_as_its_site() -> None:
     hostile = rss("One").replace(b"https://outlet.example/<", b"javascript:alert(1)<", 1)
     source, _ = poll_answer(reply(200, hostile))
     assert source.site_url == ""

@@ -27,13 +27,13 @@ def test_the_interval_follows_how_often_a_source_publishes(rate: float, seconds:
 
 
 @pytest.mark.parametrize("name", ["ttl", "max_age", "retry_after"])
-def test_a_source_is_never_asked_sooner_than_it_wants(name: str) -> None:
+def test_a_source_is_never_polled_sooner_than_requested(name: str) -> None:
     waited = wait(next_poll(NOW, items_per_day=100, hints=PollHints(**{name: 2 * HOUR})))
 
     assert 2 * HOUR <= waited <= 2.2 * HOUR
 
 
-def test_a_silly_header_cannot_silence_a_source() -> None:
+def test_an_absurd_header_cannot_postpone_a_source_for_long() -> None:
     assert wait(next_poll(NOW, items_per_day=100, hints=PollHints(ttl=10**9))) == DAY
     assert wait(next_try(NOW, failures=1, hints=PollHints(retry_after=10**9))) == DAY
 
@@ -46,13 +46,13 @@ def test_hours_and_days_to_skip_are_skipped() -> None:
     assert next_poll(NOW, items_per_day=100, hints=weekend).weekday() == 0
 
 
-def test_a_source_that_skips_everything_is_asked_all_the_same() -> None:
+def test_a_source_that_skips_all_times_is_polled_anyway() -> None:
     hints = PollHints(skip_hours=frozenset(range(24)))
 
     assert wait(next_poll(NOW, items_per_day=100, hints=hints)) < HOUR
 
 
-def test_failures_are_met_with_more_and_more_patience() -> None:
+def test_the_wait_doubles_with_each_failure() -> None:
     waits = [wait(next_try(NOW, failures=n)) for n in (1, 3, 5, 7, 30, 10_000)]
 
     assert 8 * MINUTE <= waits[0] <= 10 * MINUTE
@@ -60,14 +60,14 @@ def test_failures_are_met_with_more_and_more_patience() -> None:
     assert all(0.8 * DAY <= waited <= DAY for waited in waits[4:])
 
 
-def test_after_429_patience_ends_at_six_hours_but_retry_after_is_honoured() -> None:
+def test_after_a_429_the_wait_is_at_most_six_hours_or_retry_after() -> None:
     hints = PollHints(retry_after=20 * HOUR)
 
     assert wait(next_try(NOW, failures=50, status=429)) <= 6 * HOUR
     assert wait(next_try(NOW, failures=50, status=429, hints=hints)) == 20 * HOUR
 
 
-def test_a_source_that_failed_for_thirty_days_is_asked_about_once_a_day() -> None:
+def test_a_source_that_failed_for_thirty_days_is_polled_once_a_day() -> None:
     since = NOW - timedelta(days=31)
 
     waited = wait(next_try(NOW, failures=3, status=429, failing_since=since))
@@ -86,7 +86,7 @@ def test_the_rate_counts_the_last_week_alone() -> None:
     assert items_per_day(dates, NOW) == 8 / 7
 
 
-def test_a_move_is_believed_after_seven_days_in_the_same_place() -> None:
+def test_a_redirect_is_adopted_after_seven_days_with_the_same_target() -> None:
     first = judge_move("https://b.example/", moved_to="", moved_since=None, now=NOW)
     early = judge_move(
         "https://b.example/",
@@ -104,7 +104,7 @@ def test_a_move_is_believed_after_seven_days_in_the_same_place() -> None:
     assert (first.adopt, early.adopt, late.adopt) == (False, False, True)
 
 
-def test_another_target_or_an_answer_at_the_old_place_starts_again() -> None:
+def test_another_target_or_an_answer_of_the_old_address_starts_over() -> None:
     since = NOW - timedelta(days=30)
 
     other = judge_move(

@@ -83,7 +83,7 @@ def test_a_deleted_item_does_not_come_back() -> None:
     assert store(source, entry(1, guid="new guid")) == Stored()
 
 
-def test_a_guid_that_changes_at_each_fetch_makes_no_second_item() -> None:
+def test_a_guid_that_changes_at_each_fetch_creates_no_second_item() -> None:
     source = make_source()
     store(source, entry(1, guid="a"), entry(2, guid="b"))
     assert store(source, entry(1, guid="c"), entry(2, guid="d")) == Stored()
@@ -165,7 +165,7 @@ def test_numbers_ascend_by_arrival_and_follow_time_within_a_document() -> None:
     assert list(titles) == ["Title 2", "Title 1", "Title 0"]
 
 
-def test_a_tail_that_is_taken_is_passed_over() -> None:
+def test_a_used_tail_of_an_id_is_skipped() -> None:
     source = make_source()
     published = NOW - timedelta(hours=1)
     next_seq = 2
@@ -203,7 +203,7 @@ def content_revision() -> int:
     return row.number if row else 0
 
 
-def test_all_that_an_entry_says_is_stored() -> None:
+def test_all_fields_of_an_entry_are_stored() -> None:
     source = make_source()
     given = full()
 
@@ -224,7 +224,7 @@ def test_all_that_an_entry_says_is_stored() -> None:
     ]
 
 
-def test_markup_that_says_no_more_than_the_text_is_not_stored() -> None:
+def test_html_that_equals_the_text_is_not_stored() -> None:
     store(make_source(), entry(1))
 
     assert ItemBody.objects.get().html == ""
@@ -268,7 +268,7 @@ def test_an_update_says_whether_topics_changed() -> None:
     assert store(source, full(), replace(last, content_hash=4)).has_other_topics
 
 
-def test_only_what_was_corrected_invalidates_caches() -> None:
+def test_only_corrections_bump_the_revision() -> None:
     source = make_source()
     revisions = [content_revision()]
     for given, options in [
@@ -314,9 +314,7 @@ def test_a_title_without_a_link_identifies_nothing() -> None:
     ("kept", "renamed", "new"),
     [(0, 1, 1), (0, 2, 2), (0, 3, 0), (3, 3, 3), (3, 4, 0), (4, 3, 3)],
 )
-def test_guids_say_nothing_where_most_entries_have_new_ones(
-    kept: int, renamed: int, new: int
-) -> None:
+def test_guids_are_ignored_if_most_entries_have_new_ones(kept: int, renamed: int, new: int) -> None:
     """The entries with new guids have other texts and dates too."""
     source = make_source()
     store(source, *(entry(n) for n in range(kept + renamed)))
@@ -468,7 +466,7 @@ def test_a_transaction_stores_five_hundred_entries(
     assert len(set(stored.new_ids)) == Item.objects.count() == number
 
 
-def test_what_several_transactions_did_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_results_of_several_transactions_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest_store, "CHUNK", 2)
     source = make_source()
     (pk,) = store(source, entry(4)).new_ids
@@ -481,7 +479,9 @@ def test_what_several_transactions_did_is_added_up(monkeypatch: pytest.MonkeyPat
     assert (stored.updated_ids, stored.has_other_topics) == ((pk,), True)
 
 
-def test_months_are_made_for_the_dates_of_all_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partitions_are_created_for_the_dates_of_all_entries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     made: list[set[int]] = []
     monkeypatch.setattr(ingest_store, "ensure_partitions", made.append)
     undated = replace(entry(2), published=None)
@@ -496,7 +496,7 @@ def no_partitions(ids: object) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_entries_are_stored_although_their_month_cannot_be_made(
+def test_entries_are_stored_although_their_partition_cannot_be_created(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ingest_store, "ensure_partitions", no_partitions)
@@ -504,7 +504,7 @@ def test_entries_are_stored_although_their_month_cannot_be_made(
     assert store(make_source(), entry(1)).new_ids
 
 
-def test_within_a_transaction_a_month_that_cannot_be_made_is_an_error(
+def test_within_a_transaction_a_partition_that_cannot_be_created_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ingest_store, "ensure_partitions", no_partitions)
@@ -527,7 +527,7 @@ def test_entries_are_stored_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch)
     assert not Item.objects.exists() and not ItemKey.objects.exists()
 
 
-def test_numbers_go_on_after_the_greatest_that_was_ever_given() -> None:
+def test_ledger_numbers_continue_after_the_greatest_ever_used() -> None:
     source = make_source()
     store(source, entry(1))
     first = ItemKey.objects.get().seq
@@ -542,7 +542,7 @@ def test_numbers_go_on_after_the_greatest_that_was_ever_given() -> None:
     ]
 
 
-def test_several_tails_that_are_taken_are_passed_over_within_the_second() -> None:
+def test_several_used_tails_of_a_second_are_skipped() -> None:
     source = make_source()
     published = NOW - timedelta(hours=1)
     make_item(source, seq=700_000)  # the tails that are tried next begin anew at the end

@@ -17,7 +17,7 @@ ROUNDS = 15
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
-def test_neither_waits_for_the_other_for_ever(settings: LazySettings) -> None:
+def test_concurrent_changes_of_many_sources_do_not_deadlock(settings: LazySettings) -> None:
     settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]
     settings.FETCH_HOST_PAUSE = 0
     polled = threading.Event()

@@ -75,7 +75,7 @@ def test_a_story_without_items_is_visible_to_nobody(sources: Any) -> None:
     assert not Story.objects.visible_to(reader()).exists()
 
 
-def test_the_items_of_stories_are_looked_for_from_three_days_before_them() -> None:
+def test_items_of_stories_are_searched_from_three_days_before_them() -> None:
     source = make_source()
     first = make_item(source, published=NOW)
     later = make_item(source, published=NOW + timedelta(days=30))
@@ -146,7 +146,7 @@ def test_due_is_by_the_clock_of_the_database(
 
 
 @pytest.mark.parametrize("act", [lambda rows: rows.change(weight=2.0)])
-def test_a_change_is_made_to_those_sources_alone(act: Callable[[Any], int]) -> None:
+def test_a_change_affects_only_the_selected_sources(act: Callable[[Any], int]) -> None:
     sources = [make_source(name) for name in "abc"]
 
     chosen = Source.objects.filter(pk__in=[sources[0].pk, sources[2].pk])

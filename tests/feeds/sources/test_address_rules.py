@@ -112,9 +112,7 @@ HOSTS = [
     st.sampled_from(HOSTS),
     st.lists(st.text("abcUC@-.?&=list/ü%2Ftagsrpuserprojectcommits", max_size=12), max_size=5),
 )
-def test_whatever_stands_in_an_address_the_feed_is_an_address_and_stays(
-    host: str, path: list[str]
-) -> None:
+def test_any_address_leads_to_a_valid_feed_address(host: str, path: list[str]) -> None:
     page = canonical_url(f"https://{host}/" + "/".join(path))
 
     feed = feed_address(page)
@@ -125,5 +123,5 @@ def test_whatever_stands_in_an_address_the_feed_is_an_address_and_stays(
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "https://", "https://[", "mailto:x@y.example"])
-def test_what_is_no_address_is_left_alone(url: str) -> None:
+def test_invalid_addresses_are_not_changed(url: str) -> None:
     assert feed_address(url) == url

@@ -86,7 +86,7 @@ def test_a_page_cannot_name_a_feed_within_the_private_network() -> None:
         assert inner.requests == []
 
 
-def test_what_fails_is_said_as_the_fetch_says_it() -> None:
+def test_a_failed_fetch_is_reported_with_its_message() -> None:
     with serve({"/": reply(500)}) as server, pytest.raises(FetchError, match=r"error \(500\)"):
         discover(server.url, LIMITS)
 
@@ -105,7 +105,7 @@ def test_what_a_reader_types_becomes_an_address(typed: str, address: str) -> Non
 
 
 @pytest.mark.parametrize("typed", ["", "http://", "ftp://x/", "javascript://alert(1)", "http://["])
-def test_what_is_no_address_is_refused_in_words(typed: str) -> None:
+def test_an_invalid_address_is_refused_with_a_clear_message(typed: str) -> None:
     with pytest.raises(FetchError, match="not a web address"):
         complete_address(typed)
 

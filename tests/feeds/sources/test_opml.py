@@ -53,7 +53,7 @@ def test_five_thousand_lines_with_duplicates_and_nonsense_are_read_and_reported(
     assert time.process_time() - started < 2
 
 
-def test_broken_xml_is_recovered_and_said() -> None:
+def test_broken_xml_is_recovered_and_reported() -> None:
     whole = make_opml("".join(f'<outline xmlUrl="https://{n}.example/"/>' for n in range(9)))
 
     found = read_opml(whole[:-40])
@@ -71,12 +71,12 @@ def test_broken_xml_is_recovered_and_said() -> None:
         b'<!DOCTYPE opml [<!ENTITY a "b">]><opml><body><outline text="&a;"/></body></opml>',
     ],
 )
-def test_what_is_no_list_is_refused(data: bytes) -> None:
+def test_documents_other_than_opml_are_refused(data: bytes) -> None:
     with pytest.raises(ParseError):
         read_opml(data)
 
 
-def test_folders_within_folders_without_end_are_no_harm() -> None:
+def test_deeply_nested_folders_are_read() -> None:
     deep = '<outline text="f">' * 3000 + '<outline xmlUrl="https://a.example/"/>'
 
     found = read_opml(make_opml(deep))
@@ -89,7 +89,7 @@ WORDS = st.text(min_size=1, max_size=10).map(lambda text: "n" + text)
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(WORDS, st.lists(WORDS, max_size=3)), max_size=8))
-def test_what_is_written_is_read_again(feeds: list[tuple[str, list[str]]]) -> None:
+def test_a_written_file_can_be_read_again(feeds: list[tuple[str, list[str]]]) -> None:
     outlines = [
         Outline(f"https://{n}.example/feed?a=1&b=2", title, "https://x.example/", tuple(path))
         for n, (title, path) in enumerate(feeds)

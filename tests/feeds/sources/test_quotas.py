@@ -73,9 +73,7 @@ def test_the_api_says_that_the_quota_is_used_up(page: Client, quotas: dict[str, 
     assert "You already have 1 source, the maximum" in answer.json()["url"]
 
 
-def test_a_file_brings_as_many_sources_as_there_is_room_for(
-    reader: User, quotas: dict[str, int]
-) -> None:
+def test_an_import_stops_at_the_quota_of_sources(reader: User, quotas: dict[str, int]) -> None:
     quotas["sources"] = 5
     add_source("https://lab0.example/feed", user=reader)
 
@@ -87,7 +85,7 @@ def test_a_file_brings_as_many_sources_as_there_is_room_for(
     assert Source.objects.count() == 5
 
 
-def test_0_is_no_quota(reader: User, quotas: dict[str, int]) -> None:
+def test_a_quota_of_0_is_unlimited(reader: User, quotas: dict[str, int]) -> None:
     quotas["sources"] = 0
 
     assert len(import_opml(reader, opml_of(20)).added) == 20
@@ -108,7 +106,7 @@ def test_a_reader_makes_no_more_folders_than_the_quota(
     assert Folder.objects.count() == 1
 
 
-def test_feeds_for_whose_folder_there_is_no_room_lie_in_the_one_around_it(
+def test_feeds_whose_folder_exceeds_the_quota_go_to_its_parent(
     reader: User, quotas: dict[str, int]
 ) -> None:
     quotas["folders"] = 1

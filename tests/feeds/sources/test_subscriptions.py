@@ -48,7 +48,7 @@ def test_an_address_that_cannot_be_fetched_is_refused_in_words(url: str) -> None
     assert not Source.objects.exists()
 
 
-def test_a_source_that_nobody_follows_rests_until_somebody_does() -> None:
+def test_a_source_without_readers_is_paused_until_it_has_one() -> None:
     reader = make_user()
     source = make_source(reader=reader)
     unsubscribe(reader, source)
@@ -59,7 +59,7 @@ def test_a_source_that_nobody_follows_rests_until_somebody_does() -> None:
     assert source.status == Source.Status.ACTIVE
 
 
-def test_a_source_of_the_catalogue_goes_on_without_readers() -> None:
+def test_a_source_of_the_catalogue_is_polled_without_readers() -> None:
     reader = make_user()
     source = make_source(reader=reader, is_public=True)
     unsubscribe(reader, source)
@@ -67,7 +67,7 @@ def test_a_source_of_the_catalogue_goes_on_without_readers() -> None:
     assert source.status == Source.Status.ACTIVE
 
 
-def test_nobody_puts_a_source_into_the_folder_of_another() -> None:
+def test_a_reader_cannot_use_the_folder_of_another() -> None:
     folder = Folder.objects.create(user=make_user("other"), name="Private")
     with pytest.raises(FeedError, match="isn't yours"):
         subscribe(make_user(), make_source(), folder)
@@ -128,7 +128,7 @@ def test_two_spellings_of_an_address_are_reported_as_one() -> None:
     )
 
 
-def test_what_is_no_opml_is_said() -> None:
+def test_a_file_that_is_no_opml_is_explained() -> None:
     with pytest.raises(FeedError, match="not an OPML"):
         import_opml(make_user(), b"<html></html>")
 
@@ -170,7 +170,7 @@ def test_packs_are_followed_in_folders_of_their_names() -> None:
     assert subscribe_to_packs(reader, ["labs"]) == 0
 
 
-def test_what_a_reader_left_does_not_come_back() -> None:
+def test_sources_that_a_reader_left_do_not_come_back() -> None:
     load_catalogue()
     reader = make_user()
     total = subscribe_to_packs(reader)
@@ -179,7 +179,7 @@ def test_what_a_reader_left_does_not_come_back() -> None:
     assert Subscription.objects.filter(user=reader).count() == total - 1
 
 
-def test_the_commands_speak_to_a_newcomer(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_the_commands_have_clear_messages(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(CommandError, match="no accounts yet"):
         call_command("export_opml")
     make_user("ann")
@@ -195,7 +195,7 @@ def test_the_commands_speak_to_a_newcomer(tmp_path, capsys) -> None:  # type: ig
         call_command("export_opml", user="bob")
 
 
-def test_no_reader_names_a_source_for_another() -> None:
+def test_a_reader_cannot_set_the_title_of_a_source_for_others() -> None:
     one, other = make_user("one"), make_user("other")
     import_opml(
         one,
@@ -218,7 +218,7 @@ def test_a_reader_s_own_names_survive_export_and_import() -> None:
     assert other.subscriptions.get().title == "My lab"
 
 
-def test_a_source_that_ended_is_tried_again_for_who_follows_it_anew() -> None:
+def test_a_source_that_is_gone_is_polled_again_for_a_new_reader() -> None:
     source = make_source("lab", status=Source.Status.GONE)
     add_source(source.url, user=make_user())
     source.refresh_from_db()

@@ -45,7 +45,7 @@ def clean(*entries: Entry, trusts_guid: bool = True, **feed: Any) -> Any:
         ("", ""),
     ],
 )
-def test_links_come_to_one_form(url: str, expected: str) -> None:
+def test_links_are_made_canonical(url: str, expected: str) -> None:
     assert canonical_url(url, "https://lab.example/blog/") == expected
 
 
@@ -95,7 +95,7 @@ def test_a_canonical_link_is_its_own_canonical_link(url: str) -> None:
         "<iframe src='//www.youtube.com/embed/a'><style>p{}</style></iframe>",
     ],
 )
-def test_what_could_harm_is_gone(html: str) -> None:
+def test_harmful_markup_is_removed(html: str) -> None:
     safe = sanitise(html, FEED).lower()
 
     for harm in ("<script", "onclick", "onerror", "javascript", "style", "<form", "<input", "evil"):
@@ -116,7 +116,7 @@ def test_players_are_framed_in_a_sandbox() -> None:
     assert safe.count("sandbox=") == 2
 
 
-def test_links_are_absolute_and_tell_nothing() -> None:
+def test_links_are_absolute_and_send_no_referrer() -> None:
     safe = sanitise('<a href="../x">a</a><img src="/i.png" alt="i">', "https://lab.example/b/c/")
 
     assert 'href="https://lab.example/b/x"' in safe
@@ -163,7 +163,7 @@ _HARMLESS = {
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
-def test_no_pieces_of_markup_add_up_to_harm(markup: str) -> None:
+def test_no_combination_of_markup_is_harmful(markup: str) -> None:
     safe = sanitise(markup, FEED)
 
     tree = html.fragment_fromstring(safe, create_parent="article")
@@ -240,7 +240,7 @@ def test_the_later_version_under_one_guid_wins() -> None:
     ]
 
 
-def test_one_guid_for_all_is_not_believed_again() -> None:
+def test_guids_that_were_reused_are_never_used_again() -> None:
     entries = [make_entry(link=f"https://lab.example/{n}") for n in range(5)]
 
     first = clean(*entries)
@@ -269,7 +269,7 @@ def test_the_guid_outlives_a_new_address_and_the_link_a_new_guid() -> None:
     assert renamed.alt_hash == first.alt_hash
 
 
-def test_trackers_do_not_change_an_entry_and_words_do() -> None:
+def test_tracking_parameters_do_not_change_an_entry_but_words_do() -> None:
     plain = clean(make_entry(guid="")).entries[0]
     tracked = clean(make_entry(guid="", link="https://lab.example/1?utm_medium=rss")).entries[0]
     corrected = clean(make_entry(guid="", html="new words")).entries[0]
@@ -279,13 +279,13 @@ def test_trackers_do_not_change_an_entry_and_words_do() -> None:
     assert corrected.content_hash != plain.content_hash
 
 
-def test_entries_without_guid_and_link_are_told_apart_by_their_words() -> None:
+def test_entries_without_guid_and_link_are_identified_by_their_text() -> None:
     entries = [make_entry(guid="", link="", title=title) for title in ("a", "b", "a")]
 
     assert [one.title for one in clean(*entries).entries] == ["a", "b"]
 
 
-def test_anchors_of_a_changelog_stay_and_other_fragments_go() -> None:
+def test_anchors_of_a_changelog_stay_and_other_fragments_are_removed() -> None:
     anchors = [make_entry(guid="", link=f"https://lab.example/log#{n}") for n in range(3)]
     lone = make_entry(link="https://lab.example/post#comments")
 

@@ -7,13 +7,13 @@ from feeds.ingest.clean.identity import guids_are_trustworthy, hash64, shared_li
 LINK, OTHER = "https://news.example/1", "https://news.example/2"
 
 
-def test_keys_stay_as_they_are_stored() -> None:
+def test_keys_do_not_change_between_releases() -> None:
     # The ledger of every installation holds these: an entry with another key is stored again.
     assert hash64("https://a.example/1") == 4154222270657463321
     assert hash64("https://a.example/1", "Title") == 7848515096565474889
 
 
-def test_a_key_says_where_one_part_ends() -> None:
+def test_a_key_depends_on_the_boundaries_of_its_parts() -> None:
     assert len({hash64("ab", "c"), hash64("a", "bc"), hash64("abc"), hash64("abc", "")}) == 4
 
 
@@ -24,7 +24,7 @@ def test_keys_fit_a_signed_column_and_use_all_of_it() -> None:
     assert min(keys) < -(1 << 62) and max(keys) > 1 << 62
 
 
-def test_text_that_utf_8_cannot_say_has_a_key() -> None:
+def test_text_that_utf_8_cannot_encode_has_a_key() -> None:
     assert hash64("\ud800") != hash64("\ud801")
 
 
@@ -47,7 +47,7 @@ def test_text_that_utf_8_cannot_say_has_a_key() -> None:
         ([("", LINK, "A"), ("", OTHER, "B"), ("", OTHER, "C"), ("", OTHER, "D")], True),
     ],
 )
-def test_guids_are_believed_unless_one_stands_for_several_articles(
+def test_guids_are_trusted_unless_one_stands_for_several_articles(
     named: list[tuple[str, str, str]], expected: bool
 ) -> None:
     assert guids_are_trustworthy(named) is expected

@@ -54,7 +54,7 @@ def stream(*parts: bytes, pause: float = 0, endless: bool = False) -> Answer:
     return answer
 
 
-def test_a_feed_comes_with_what_the_next_fetch_needs() -> None:
+def test_a_result_has_the_validators_for_the_next_fetch() -> None:
     result = fetch(
         reply(200, FEED, ETag='W/"a"', Last_Modified="yesterday-ish", Content_Type="text/xml")
     )
@@ -74,7 +74,7 @@ def test_the_conditions_are_sent_back_exactly_and_304_is_no_error() -> None:
     assert (result.not_modified, result.error, result.etag) == (True, "", '"b"')
 
 
-def test_we_say_who_we_are() -> None:
+def test_requests_identify_the_product() -> None:
     limits = replace(LIMITS, contact_url="https://news.example/bot", sender="op@news.example")
 
     with serve({"/": reply(200, FEED)}) as server:
@@ -94,7 +94,7 @@ COMPRESSIONS = {
 
 
 @pytest.mark.parametrize("name", COMPRESSIONS)
-def test_each_compression_is_understood(name: str) -> None:
+def test_each_compression_is_decoded(name: str) -> None:
     body = FEED * 20_000
 
     result = fetch(reply(200, COMPRESSIONS[name](body), Content_Encoding=name))
@@ -102,7 +102,7 @@ def test_each_compression_is_understood(name: str) -> None:
     assert result.body == body
 
 
-def test_deflate_without_its_header_is_understood() -> None:
+def test_raw_deflate_is_decoded() -> None:
     squeezed = zlib.compress(FEED)[2:-4]
 
     assert fetch(reply(200, squeezed, Content_Encoding="deflate")).body == FEED
@@ -128,14 +128,14 @@ def test_a_bomb_within_a_bomb_stops_too() -> None:
     assert "exceeds the limit" in fetch(reply(200, bomb, Content_Encoding="gzip, gzip")).error
 
 
-def test_an_unknown_or_damaged_compression_is_said() -> None:
+def test_an_unknown_or_damaged_compression_is_explained() -> None:
     assert (
         "unsupported compression: rot13" in fetch(reply(200, FEED, Content_Encoding="rot13")).error
     )
     assert "corrupt gzip" in fetch(reply(200, FEED, Content_Encoding="gzip")).error
 
 
-def test_a_host_that_keeps_silent_is_not_waited_for_again_and_again() -> None:
+def test_a_host_that_does_not_answer_is_not_tried_repeatedly() -> None:
     limits = replace(LIMITS, timeout=0.3, connect_timeout=0.3)
     with serve({"/": stream(b"x", pause=0.1, endless=True)}) as server:
         requests = [FetchRequest(n, server.url + "/") for n in range(30)]
@@ -151,7 +151,7 @@ def test_a_gzip_file_of_two_members_is_read() -> None:
     assert fetch(reply(200, both, Content_Encoding="gzip")).body == FEED
 
 
-def test_a_zstd_body_of_several_frames_is_read_whatever_they_say_of_their_size() -> None:
+def test_a_zstd_body_of_several_frames_is_read_whatever_size_they_declare() -> None:
     streamed = zstandard.ZstdCompressor(write_content_size=False).compressobj()
     unsized = streamed.compress(FEED * 9_000) + streamed.flush()
     skippable = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
@@ -215,7 +215,7 @@ def test_a_body_that_announces_two_gigabytes_is_not_read() -> None:
     assert "exceeds the limit" in fetch(answer).error
 
 
-def test_a_server_that_drips_is_left_after_the_whole_time() -> None:
+def test_a_slow_server_is_given_up_after_the_time_out() -> None:
     started = time.monotonic()
 
     result = fetch(stream(b"x", pause=0.1, endless=True), replace(LIMITS, timeout=0.5))
@@ -224,7 +224,7 @@ def test_a_server_that_drips_is_left_after_the_whole_time() -> None:
     assert time.monotonic() - started < 2
 
 
-def test_an_answer_against_the_protocol_is_said() -> None:
+def test_an_invalid_response_is_explained() -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
         handler.close_connection = True
@@ -248,7 +248,7 @@ def test_a_redirect_is_followed_and_permanent_only_when_every_hop_is() -> None:
         assert (mixed.final_url, mixed.permanent_url) == (server.url + "/end", "")
 
 
-def test_a_redirect_loop_and_a_long_chain_end_in_words() -> None:
+def test_a_redirect_loop_and_a_long_chain_are_explained() -> None:
     chain = {f"/{n}": redirect(f"/{n + 1}") for n in range(10)}
     with serve({"/": redirect("/other"), "/other": redirect("/"), **chain}) as server:
         assert fetch_one(server.url + "/", LIMITS).error == "The address redirects in a loop."
@@ -257,7 +257,7 @@ def test_a_redirect_loop_and_a_long_chain_end_in_words() -> None:
 
 
 @pytest.mark.parametrize("target", ["http://[", "http://127.0.0.1:0x/", "//", "javascript:x"])
-def test_a_redirect_to_nonsense_is_an_error_in_words(target: str) -> None:
+def test_a_redirect_to_an_invalid_address_is_explained(target: str) -> None:
     error = fetch(redirect(target)).error
 
     assert error.endswith(".")
@@ -293,7 +293,7 @@ def test_a_host_header_and_the_checked_address_go_together() -> None:
     assert headers["host"] == f"localhost:{server.server_port}"
 
 
-def test_dead_names_and_closed_ports_are_told_apart() -> None:
+def test_unknown_names_and_closed_ports_are_distinguished() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         refused = fetch_one(f"http://127.0.0.1:{closed.getsockname()[1]}/", LIMITS)
@@ -303,7 +303,7 @@ def test_dead_names_and_closed_ports_are_told_apart() -> None:
     assert "no-such-host.invalid was not found" in unknown.error
 
 
-def test_plain_text_where_tls_should_be_is_named() -> None:
+def test_plain_text_in_place_of_tls_is_explained() -> None:
     with serve({"/": reply(200, FEED)}) as server:
         result = fetch_one(server.url.replace("http:", "https:") + "/", LIMITS)
 
@@ -330,7 +330,7 @@ def test_each_status_is_a_sentence(status: int, words: str) -> None:
     assert result.status == status
 
 
-def test_a_bot_wall_is_named_as_such() -> None:
+def test_a_page_that_blocks_bots_is_recognised() -> None:
     page = b"<title>Just a moment...</title><script src=/cdn-cgi/challenge-platform/x></script>"
 
     squeezed = fetch(reply(403, gzip.compress(page), Content_Encoding="gzip"))
@@ -339,7 +339,7 @@ def test_a_bot_wall_is_named_as_such() -> None:
     assert "blocks automated requests" in squeezed.error
 
 
-def test_what_the_headers_ask_for_is_capped_at_a_day() -> None:
+def test_requested_waits_are_limited_to_a_day() -> None:
     result = fetch(
         reply(200, FEED, Cache_Control="public, max-age=31536000", Retry_After="9999999999")
     )
@@ -351,7 +351,7 @@ def test_what_the_headers_ask_for_is_capped_at_a_day() -> None:
     assert (odd.max_age, odd.retry_after) == (None, None)
 
 
-def test_one_host_is_asked_once_at_a_time_with_a_pause() -> None:
+def test_requests_to_one_host_are_sequential_with_a_pause() -> None:
     routes = {f"/{n}": stream(FEED, pause=0.05) for n in range(4)}
     with serve(routes) as server:
         limits = replace(LIMITS, guard=_AllowedButPublic.of(["127.0.0.1"]), host_pause=0.1)
@@ -372,7 +372,7 @@ class _AllowedButPublic(Guard):
         pass
 
 
-def test_a_public_host_that_asks_for_peace_is_not_asked_for_its_other_feeds() -> None:
+def test_after_a_429_the_other_feeds_of_a_public_host_are_not_requested() -> None:
     limits = replace(LIMITS, guard=_AllowedButPublic.of(["127.0.0.1"]), host_pause=0.01)
     with serve({"/0": reply(429, Retry_After="60")}) as server:
         results = fetch_many([FetchRequest(n, f"{server.url}/{n}") for n in range(5)], limits)
@@ -417,7 +417,7 @@ def test_many_hosts_of_every_kind_each_get_a_result() -> None:
     assert all(result.error.endswith(".") or not result.error for result in results)
 
 
-def test_headers_beyond_ascii_are_as_good_as_none() -> None:
+def test_headers_beyond_ascii_are_ignored() -> None:
     odd = {"ETag": '"caf\xe9"', "Last_Modified": "\xe9", "Retry_After": "\xb2"}
     result = fetch(reply(200, FEED, **odd, Cache_Control="max-age=\xb2"))
 

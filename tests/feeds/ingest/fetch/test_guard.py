@@ -48,7 +48,7 @@ WRAPPED = {
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_a_host_that_resolves_to_what_is_not_public_is_refused(address: str) -> None:
+def test_a_host_that_resolves_to_a_private_address_is_refused(address: str) -> None:
     with pytest.raises(BlockedAddressError, match="private address"):
         Guard().check_address("feeds.example", 443, address)
 
@@ -70,7 +70,7 @@ def test_a_refusal_names_the_host_and_the_rfc() -> None:
 
 
 @pytest.mark.parametrize("address", [PUBLIC, "8.8.8.8", PUBLIC_6])
-def test_a_public_address_is_let_through(address: str) -> None:
+def test_a_public_address_is_allowed(address: str) -> None:
     Guard().check_address("feeds.example", 443, address)
 
 
@@ -84,7 +84,7 @@ def test_only_http_and_https_are_fetched(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://feeds.example:99999/"])
-def test_an_address_that_cannot_be_read_is_refused_in_words(url: str) -> None:
+def test_an_invalid_address_is_refused_with_a_message(url: str) -> None:
     with pytest.raises(BlockedAddressError, match="not a valid address"):
         Guard().check_url(url)
 
@@ -103,7 +103,7 @@ def test_ports_of_other_services_are_refused(port: int) -> None:
         ("http://feeds.example:22/", "Port 22 is not allowed."),
     ],
 )
-def test_a_refusal_says_what_is_wrong(url: str, words: str) -> None:
+def test_a_refusal_has_a_clear_message(url: str, words: str) -> None:
     with pytest.raises(BlockedAddressError) as caught:
         Guard().check_url(url)
 
@@ -131,7 +131,7 @@ def test_ports_are_a_setting() -> None:
 @pytest.mark.parametrize(
     "entry", ["10.0.0.0/8", "10.1.2.3", " 10.1.2.99/8 ", "nas.lan", "NAS.lan:9000"]
 )
-def test_an_operator_lets_a_network_or_a_host_through_on_any_port(entry: str) -> None:
+def test_an_operator_can_allow_a_network_or_a_host_on_any_port(entry: str) -> None:
     guard = Guard.of([entry, ""])
 
     guard.check_url("http://nas.lan:9000/feed")
@@ -139,7 +139,7 @@ def test_an_operator_lets_a_network_or_a_host_through_on_any_port(entry: str) ->
 
 
 @pytest.mark.parametrize("entry", ["fd00::/8", "[fd00::1]", "fd00::1"])
-def test_an_operator_lets_an_ipv6_network_through(entry: str) -> None:
+def test_an_operator_can_allow_an_ipv6_network(entry: str) -> None:
     guard = Guard.of([entry])
 
     guard.check_url("http://[fd00::1]:9000/feed")
@@ -170,7 +170,7 @@ def test_an_allowed_ipv4_network_is_reached_by_its_mapped_addresses_too() -> Non
         ),
     ],
 )
-def test_an_allowed_translator_opens_public_hosts_and_allowed_ones_alone(
+def test_an_allowed_translator_opens_only_public_and_allowed_hosts(
     network: str, public: str, private: str, inner: str
 ) -> None:
     guard = Guard.of([network])
@@ -258,7 +258,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     return found
 
 
-def test_what_was_checked_is_what_is_connected_to(names: Names) -> None:
+def test_the_connection_goes_to_the_checked_address(names: Names) -> None:
     names.addresses["feeds.example"] = [PUBLIC, PUBLIC_6]
     backend = Connections()
 
@@ -301,7 +301,7 @@ def test_a_public_literal_needs_no_resolver(names: Names) -> None:
     assert (backend.made, names.asked) == ([(PUBLIC_6, 443)], [])
 
 
-def test_a_name_without_an_address_is_said(names: Names) -> None:
+def test_a_name_without_an_address_is_explained(names: Names) -> None:
     names.addresses["empty.example"] = []
     backend = Connections()
 

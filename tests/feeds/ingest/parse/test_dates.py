@@ -38,7 +38,7 @@ HALF_PAST_TEN = datetime(2026, 5, 21, 10, 30, tzinfo=UTC)
         "1779359400000",
     ],
 )
-def test_every_mutilation_is_understood(text: str) -> None:
+def test_misspelt_dates_are_parsed(text: str) -> None:
     assert parse_date(text) == HALF_PAST_TEN
 
 
@@ -56,7 +56,7 @@ def test_a_day_alone_begins_at_midnight(text: str, day: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", None, "soon", "32 May 2026", "2026-13-01", "21 Foo 2026"])
-def test_what_names_no_moment_is_none(text: str | None) -> None:
+def test_text_that_is_no_date_gives_none(text: str | None) -> None:
     assert parse_date(text) is None
 
 
