@@ -37,6 +37,9 @@ def main() -> int:
     names = [module.name for module in modules()]
     if unknown := set(chosen.modules) - set(names):
         parser.error(f"unknown module {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    # A shell lets its background processes ignore SIGINT; the servers of workers end by it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         rows = run(chosen.modules or names, Path(folder), chosen.only)
