@@ -32,15 +32,14 @@ class Finder:
     def __init__(self, query: Query, user_id: int) -> None:
         self.query, self.user_id = query, user_id
         self._read: Wanted | None = None
+        self._weighed: dict[str, Weight] | None = None
 
     def find(self, conditions: Conditions) -> list[Match]:
         """The newest with all words; a lower score is better. Without words, the newest."""
         with reading_connection().cursor() as cursor:
             wanted = self._wanted(cursor)
             if wanted.all_words:
-                words = wanted.groups
-                if len(words) > 1:
-                    words = weigh(cursor, words, self.user_id, self._sample)
+                words = wanted.groups if len(wanted.groups) == 1 else self._weights(cursor)
                 expression = wanted.all_words + wanted.without
                 return _search(cursor, expression, conditions, words, CANDIDATES)
             if self.query.groups:
@@ -55,7 +54,7 @@ class Finder:
             quoted = "".join(f" & ({text})" for text in wanted.quoted)
             helpful = [text for text in wanted.groups if text not in wanted.quoted]
             if len(helpful) > 1 or (helpful and quoted):
-                words = weigh(cursor, wanted.groups, self.user_id, self._sample)
+                words = self._weights(cursor)
                 counts = {text: words[text].items for text in helpful}
                 for deciding in batches(counts, LOOSE_CANDIDATES):
                     some = f"({any_of(deciding)}){quoted}{wanted.without}"
@@ -79,6 +78,13 @@ class Finder:
         if self._read is None:
             self._read = read_query(cursor, self.query, self._sample.languages)
         return self._read
+
+    def _weights(self, cursor: Any) -> dict[str, Weight]:
+        """Of the words of the query, counted once."""
+        if self._weighed is None:
+            groups = self._wanted(cursor).groups
+            self._weighed = weigh(cursor, groups, self.user_id, self._sample)
+        return self._weighed
 
     @cached_property
     def _sample(self) -> Sample:

@@ -9,7 +9,7 @@ from typing import Any
 
 from feeds.search.query.conditions import SEEN
 from feeds.search.query.parser import Group, Query
-from feeds.search.query.rarity import MOST_COUNTED, estimated, rarity
+from feeds.search.query.rarity import estimated, rarity
 from feeds.search.query.types import Sample
 
 _INIT_PLAN = re.compile(r"InitPlan (\d+)")
@@ -64,19 +64,18 @@ def read_query(cursor: Any, query: Query, languages: Sequence[str]) -> Wanted:
 
 def weigh(cursor: Any, texts: Iterable[str], user_id: int, sample: Sample) -> dict[str, Weight]:
     """By the items that the reader may see: the planner's statistics are of all."""
-    words = list(texts)
-    seen = f"f.vector @@ CAST(%s AS tsquery) AND f.source_id IN {SEEN}"
 
-    def count(some: Sequence[str], where: str) -> dict[str, int]:
-        counted = f"(SELECT count(*) FROM (SELECT 1 FROM feeds_search f WHERE {where}) found)"
-        values = [value for text in some for value in (text, user_id)]
-        cursor.execute(f"SELECT {', '.join([counted] * len(some))}", values)
-        return dict(zip(some, cursor.fetchone(), strict=True))
+    def count(words: Sequence[str], lowest: int) -> dict[str, int]:
+        counted = (
+            f"(SELECT count(*) FROM feeds_search f WHERE f.vector @@ CAST(%s AS tsquery)"
+            f" AND f.source_id IN {SEEN} AND f.item_id >= {lowest})"
+        )
+        values = [value for word in words for value in (word, user_id)]
+        cursor.execute(f"SELECT {', '.join([counted] * len(words))}", values)
+        return dict(zip(words, cursor.fetchone(), strict=True))
 
-    recent = count(words, f"{seen} AND f.item_id >= {sample.lowest}") if words else {}
-    everywhere = f"{seen} LIMIT {MOST_COUNTED}"
-    items = estimated(recent, sample, lambda rare: count(rare, everywhere))
-    return {text: Weight(rarity(items[text], sample.total), items[text]) for text in words}
+    items = estimated(list(texts), sample, count)
+    return {text: Weight(rarity(items[text], sample.total), items[text]) for text in items}
 
 
 def estimates(cursor: Any, table: str, texts: Sequence[str]) -> dict[str, float]:

@@ -9,10 +9,8 @@ from feeds.search.query.types import Sample
 T = TypeVar("T")
 
 FEW = 20
-"""A word that is in fewer items of the sample is counted in all items: so few say little of how
+"""A word that is in fewer items of the sample is counted in whole months: so few say little of how
 rare it is."""
-MOST_COUNTED = 2_000
-"""Items at which that count stops."""
 
 
 def rarity(items: float, total: float) -> float:
@@ -21,18 +19,24 @@ def rarity(items: float, total: float) -> float:
 
 
 def estimated(
-    recent: Mapping[T, int], sample: Sample, count_all: Callable[[Sequence[T]], Mapping[T, int]]
+    words: Sequence[T], sample: Sample, count: Callable[[Sequence[T], int], Mapping[T, int]]
 ) -> dict[T, float]:
-    """About how many items each word is in. `recent` are its items in the sample; `count_all`
-    counts those of the whole library, `MOST_COUNTED` of each at most."""
-    scale = max(1.0, sample.total / max(1, sample.size))
-    items = {word: count * scale for word, count in recent.items()}
-    if sample.is_all:
-        return items
-    rare = [word for word, count in recent.items() if count < FEW]
-    for word, count in count_all(rare).items() if rare else ():
-        items[word] = count if count < MOST_COUNTED else max(count, items[word])
+    """About how many items each word is in. `count` returns how many of them have an id of at
+    least its second argument."""
+    if not words:
+        return {}
+    counts = count(words, sample.lowest)
+    items = {word: number * _scale(sample.total, sample.size) for word, number in counts.items()}
+    rare = [word for word, number in counts.items() if number < FEW]
+    if rare and not sample.is_all:
+        scale = _scale(sample.total, sample.month_size)
+        counts = count(rare, sample.month_lowest)
+        items |= {word: number * scale for word, number in counts.items()}
     return items
+
+
+def _scale(total: int, size: int) -> float:
+    return max(1.0, total / max(1, size))
 
 
 def rarest(counts: Mapping[T, float], most: float) -> dict[T, float]:

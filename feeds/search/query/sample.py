@@ -10,6 +10,8 @@ from typing import Any
 
 from ainews_site.infra.db_router import reading_connection
 from ainews_site.infra.memo import cached
+from feeds.core.ids import id_time
+from feeds.core.partitions import month_of
 from feeds.search.query.conditions import SEEN
 from feeds.search.query.types import RECENT, Sample
 
@@ -26,6 +28,7 @@ _SAMPLE = (
     f" UNION ALL SELECT DISTINCT language, 0, 0, 0 FROM feeds_source WHERE id IN {SEEN}"
     f" UNION ALL SELECT NULL, 0, 0, count(*) FROM feeds_item WHERE source_id IN {SEEN}"
 )
+_MONTH = f"SELECT count(*) FROM feeds_item WHERE source_id IN {SEEN} AND id >= %s"
 
 
 def sample_for(user_id: int) -> Sample:
@@ -46,9 +49,12 @@ def sample_for(user_id: int) -> Sample:
 def _read(cursor: Any, user_id: int) -> Sample:
     cursor.execute(_SAMPLE, [user_id, RECENT, user_id, user_id])
     rows = cursor.fetchall()
-    return Sample(
-        lowest=min((lowest for _, lowest, *_ in rows if lowest), default=0),
-        size=sum(size for _, _, size, _ in rows),
-        total=sum(total for *_, total in rows),
-        languages=tuple(sorted({language for language, *_ in rows if language is not None})),
-    )
+    lowest = min((lowest for _, lowest, *_ in rows if lowest), default=0)
+    size, total = sum(size for _, _, size, _ in rows), sum(total for *_, total in rows)
+    languages = tuple(sorted({language for language, *_ in rows if language is not None}))
+    if size >= total:
+        return Sample(lowest, size, lowest, size, total, languages)
+    month = month_of(id_time(lowest)).low
+    cursor.execute(_MONTH, [user_id, month])
+    (month_size,) = cursor.fetchone()
+    return Sample(lowest, size, month, month_size, total, languages)

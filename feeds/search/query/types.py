@@ -26,11 +26,14 @@ class Match(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """The newest items that a reader may see, from the id `lowest` on: `size` of `total`.
-    `languages` are those of the reader's news."""
+    """The newest items that a reader may see: `size` of `total`, from the id `lowest` on. From
+    `month_lowest` on, where its first month begins, there are `month_size`. `languages` are those
+    of the reader's news."""
 
     lowest: int
     size: int
+    month_lowest: int
+    month_size: int
     total: int
     languages: tuple[str, ...]
 

@@ -2,13 +2,13 @@
 """Ask the index of SQLite (FTS5)."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from ainews_site.infra.db_router import reading_connection
 from feeds.search.query.conditions import SEEN, Conditions
 from feeds.search.query.parser import Group, Query, Term
-from feeds.search.query.rarity import MOST_COUNTED, batches, estimated, rarest, rarity
+from feeds.search.query.rarity import batches, estimated, rarest, rarity
 from feeds.search.query.sample import sample_for
 from feeds.search.query.types import CANDIDATES, LOOSE_CANDIDATES, Match, Sample
 from feeds.search.sqlite.mark import mark
@@ -99,7 +99,7 @@ class Finder:
     def _items(self, words: Sequence[Group]) -> dict[Group, float]:
         """About how many items of the reader each word is in; counted once."""
         if missing := [word for word in words if word not in self._counted]:
-            self._counted |= _count(self.user_id, self._sample, missing)
+            self._counted |= estimated(missing, self._sample, partial(_count, self.user_id))
         return self._counted
 
     @cached_property
@@ -121,19 +121,10 @@ def _fetch(statement: str, parameters: Sequence[int | str]) -> list[tuple[Any, .
         return list(cursor.fetchall())
 
 
-def _count(user_id: int, sample: Sample, words: Sequence[Group]) -> dict[Group, float]:
-    def recent(word: Group) -> int:
-        return _number(f"SELECT count(*){_SEEN} AND f.rowid >= %s", word, user_id, sample.lowest)
-
-    def everywhere(rare: Sequence[Group]) -> dict[Group, int]:
-        counted = f"SELECT count(*) FROM (SELECT 1{_SEEN} LIMIT {MOST_COUNTED})"
-        return {word: _number(counted, word, user_id) for word in rare}
-
-    return estimated({word: recent(word) for word in words}, sample, everywhere)
-
-
-def _number(statement: str, word: Group, *parameters: int) -> int:
-    return int(_fetch(statement, [_any_of(word), *parameters])[0][0])
+def _count(user_id: int, words: Sequence[Group], lowest: int) -> dict[Group, int]:
+    """How many items with an id of at least `lowest` each word is in."""
+    counted = f"SELECT count(*){_SEEN} AND f.rowid >= %s"
+    return {word: _fetch(counted, [_any_of(word), user_id, lowest])[0][0] for word in words}
 
 
 def _any_group(groups: Sequence[Group]) -> str:

@@ -25,7 +25,7 @@ _COUNT = (
     f"SELECT f.rowid, bm25(feeds_search, {WEIGHTS}) / bm25(feeds_search, {_UNBOUNDED})"
     # The + keeps SQLite from looking for each of them in the whole list of the term.
     " FROM feeds_search f WHERE feeds_search MATCH %s AND f.rowid BETWEEN %s AND %s"
-    " AND +f.rowid IN (SELECT value FROM json_each(%s))"
+    " AND +f.rowid IN (SELECT value FROM json_each(%s)) ORDER BY f.rowid"
 )
 _LENGTHS = (
     "SELECT id, sz FROM feeds_search_docsize"
@@ -43,12 +43,12 @@ class Candidates:
 
     def __init__(self, cursor: Any, ids: Sequence[int]) -> None:
         self._cursor = cursor
-        cursor.execute(_LENGTHS, [json.dumps([*ids])])
+        self._as_json = json.dumps([*ids])
+        cursor.execute(_LENGTHS, [self._as_json])
         # In the order of their ids; one that was just deleted is left out.
         rows = cursor.fetchall()
         self.ids = np.array([pk for pk, _ in rows], dtype=np.int64)
         self._lengths = lengths([length for _, length in rows])
-        self._as_json = json.dumps(self.ids.tolist())
 
     def matches(self, words: Weights) -> list[Match]:
         """All items with their scores; a lower one is better."""

@@ -46,8 +46,6 @@ def library(request: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[User, Source
     if request.param == "some":
         monkeypatch.setattr(sample, "RECENT", 12)
         monkeypatch.setattr(rarity, "FEW", 4)
-        for part in ("sqlite.find", "postgres.words", "query.rarity"):
-            monkeypatch.setattr(f"feeds.search.{part}.MOST_COUNTED", 6)
     reader = make_user()
     own = make_source("own", reader=reader)
     public = make_source("public", is_public=True, language="en")
