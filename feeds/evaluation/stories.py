@@ -23,10 +23,11 @@ from feeds.stories.grouping.tokenizer import Document, make_document
 
 HEADER = ["published", "publisher", "url", "title", "story"]
 REPAIR_EVERY = 12 * 3600.0
-"""Seconds of the data's time. The product repairs hourly; a repair depends on the items of
-the window alone, so those in between change nothing of what the last one says."""
+"""Interval of repairs, in seconds of the data's time. The product repairs hourly, but a repair
+depends only on the items of its window, so fewer repairs give the same result."""
 
 FORGET_EVERY = 3600.0
+"""Interval after which old stories are dropped from memory, in seconds of the data's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
+    """`online` is the B-cubed score of the stories as items arrive, `repaired` after repairs and
+    `pairs` the score of pairs after repairs. `seconds` is the time that grouping took."""
+
     items: int
     stories: int
     online: Score
@@ -55,7 +59,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Items in order of time, the story of each, and the titles that are encoded."""
+    """Labelled items: documents in order of time, their stories, and {document id: title}."""
 
     documents: list[Document]
     labels: list[str]
@@ -63,9 +67,9 @@ class Labelled:
 
 
 def read_labels(path: Path) -> Labelled:
-    """The items of a tab-separated file in order of time.
+    """Read labelled items from a tab-separated file with the columns HEADER.
 
-    Raises ValueError in words, with the number of the line.
+    Raises ValueError with a message that has the number of the line.
     """
     with path.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -73,10 +77,12 @@ def read_labels(path: Path) -> Labelled:
             header = next(rows, [])
             if header != HEADER:
                 raise ValueError(f"The first line must be {' <tab> '.join(HEADER)}.")
-            found = sorted(_read_row(number, row) for number, row in enumerate(rows, 2) if row)
+            rows_by_time = sorted(
+                _read_row(number, row) for number, row in enumerate(rows, 2) if row
+            )
         except csv.Error as error:
             raise ValueError(f"Line {rows.line_num}: {error}.") from None
-    if not found:
+    if not rows_by_time:
         raise ValueError("The file has no items.")
     sources: dict[str, int] = {}
     documents = [
@@ -87,10 +93,10 @@ def read_labels(path: Path) -> Labelled:
             title,
             url=canonical_url(url) or url,
         )
-        for pk, (moment, _, publisher, url, title, _) in enumerate(found, 1)
+        for pk, (moment, _, publisher, url, title, _) in enumerate(rows_by_time, 1)
     ]
-    titles = {pk: row[4] for pk, row in enumerate(found, 1)}
-    return Labelled(documents, [row[-1] for row in found], titles)
+    titles = {pk: row[4] for pk, row in enumerate(rows_by_time, 1)}
+    return Labelled(documents, [row[-1] for row in rows_by_time], titles)
 
 
 def _read_row(number: int, row: list[str]) -> tuple[float, int, str, str, str, str]:
@@ -127,32 +133,33 @@ def evaluate(
 
 
 def group_online(documents: Sequence[Document], vectors: Vectors | None = None) -> list[int]:
-    """The story of each, as they arrive: an hour's at a time."""
-    grouper, found = Grouper(), []
+    """Group the documents hour by hour, as they would arrive. Return the story of each."""
+    grouper, stories = Grouper(), []
     for _, hour in groupby(documents, key=lambda document: document.time // FORGET_EVERY):
         batch = list(hour)
         grouper.drop_before(batch[0].time - WINDOW)
-        found += [one.story for one in grouper.assign_all(batch, vectors).values()]
-    return found
+        stories += [assigned.story for assigned in grouper.assign_all(batch, vectors).values()]
+    return stories
 
 
 def repair_in_time(
     documents: Sequence[Document], stories: Sequence[int], vectors: Vectors | None = None
 ) -> list[int]:
-    """What repairs, each over the window before it, leave of the online stories."""
-    found = {document.id: story for document, story in zip(documents, stories, strict=True)}
+    """Apply repairs at intervals of REPAIR_EVERY to online stories. Return the story of each
+    document."""
+    current = {document.id: story for document, story in zip(documents, stories, strict=True)}
     moment, last = documents[0].time, documents[-1].time
     while moment < last:
         moment = min(moment + REPAIR_EVERY, last)
-        window = [one for one in documents if moment - WINDOW <= one.time <= moment]
-        known = {one.id: vectors[one.id] for one in window} if vectors else {}
-        groups = [[one.id for one in group] for group in group_all(window, known)]
-        found |= continue_stories(groups, found)
-    return [found[document.id] for document in documents]
+        window = [d for d in documents if moment - WINDOW <= d.time <= moment]
+        known = {d.id: vectors[d.id] for d in window} if vectors else {}
+        groups = [[d.id for d in group] for group in group_all(window, known)]
+        current |= continue_stories(groups, current)
+    return [current[document.id] for document in documents]
 
 
 def b_cubed(labels: Sequence[Hashable], found: Sequence[Hashable]) -> Score:
-    """Mean over the items of how much of its cluster, and of its story, is right."""
+    """The B-cubed score: precision and recall of each item's cluster, averaged over the items."""
     pairs = Counter(zip(labels, found, strict=True))
     stories, clusters = Counter(labels), Counter(found)
     total = len(labels)
@@ -162,7 +169,7 @@ def b_cubed(labels: Sequence[Hashable], found: Sequence[Hashable]) -> Score:
 
 
 def pair_score(labels: Sequence[Hashable], found: Sequence[Hashable]) -> Score:
-    """How many of the pairs that were put together belong together, and the other way round."""
+    """Precision and recall of pairs of items in one cluster."""
     right = _pairs(Counter(zip(labels, found, strict=True)))
     merged, wanted = _pairs(Counter(found)), _pairs(Counter(labels))
     return Score(right / merged if merged else 1.0, right / wanted if wanted else 1.0)

@@ -1,1 +1,1 @@
-"""Simulated readers over recorded or invented news, by which ranking is measured."""
+"""The evaluation of ranking with simulated readers, on recorded or invented news."""

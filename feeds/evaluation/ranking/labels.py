@@ -1,19 +1,19 @@
-"""What a text is about for a simulated reader: words that the ranker's topics do not have. Pure.
+"""Labels of texts for simulated readers, which are independent of the ranker's topics. Pure.
 
-No word or phrase of this table is a pattern of `feeds.core.topics`, and it is looked for in the
-whole text and the feed's categories, while the ranker sees a title, a summary's topics and a
-source.
-Some of it no topic names, as what people care about is not what a list of topics foresaw.
+No word of this table is a pattern of `feeds.core.topics`. Labels are found in the whole text and
+in the feed's categories, while the ranker sees the title, the summary and the source. Some labels
+match no topic, because readers have interests that a list of topics does not foresee.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable
 
-MOST = 2
+MAX_LABELS = 2
+"""Labels of a text."""
 IN_TITLE = 3
-"""A word of the title counts as so many of the text."""
-LEAST = 1
+"""Weight of a word of the title, relative to a word of the text."""
+MIN_COUNT = 1
 MAX_TEXT = 4_000
 
 # A label, the topics by which a reader would declare it (none for some), and its words.
@@ -68,7 +68,7 @@ nature: data-centers
 
 
 def _read(table: str) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """{label: topics} and {word: label}."""
+    """Parse the table into {label: topics} and {word: label}."""
     topics: dict[str, tuple[str, ...]] = {}
     labels: dict[str, str] = {}
     for line in table.strip().splitlines():
@@ -86,14 +86,14 @@ _WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*")
 
 
 def label(title: str, text: str, categories: Iterable[str] = ()) -> frozenset[str]:
-    """The one or two labels that the words name most; none for what names none."""
+    """Return the one or two most frequent labels of a text; none if it has no word of the table."""
     counts: Counter[str] = Counter()
-    for found in _named(title):
-        counts[found] += IN_TITLE
+    for name_ in _named(title):
+        counts[name_] += IN_TITLE
     counts.update(_named(text[:MAX_TEXT]))
     counts.update(_named(" ".join(categories)))
     ranked = sorted(counts, key=lambda name: (-counts[name], LABELS.index(name)))
-    return frozenset(name for name in ranked[:MOST] if counts[name] >= LEAST)
+    return frozenset(name for name in ranked[:MAX_LABELS] if counts[name] >= MIN_COUNT)
 
 
 def _named(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The product's own ranking of what simulated readers are offered; whole, and without a term."""
+"""The product's ranking of what simulated readers are offered: complete, and without each term."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,28 +22,28 @@ FIRST = 10
 
 
 class Ours:
-    """Scores trials; a trial's terms are computed once for all that is asked of it."""
+    """Scores trials. The terms of each trial are computed once."""
 
     def __init__(self) -> None:
         self._terms: dict[int, Row] = {}
         self._scored: dict[int, Scored] = {}
 
     def scorer(self, without: Term | None = None) -> Callable[[Trial], list[float]]:
-        """Score by all terms but `without`, which is held at its neutral value."""
+        """Return a scorer by all terms except `without`, which gets its neutral value."""
 
         def scores(trial: Trial) -> list[float]:
             scored = self._score(trial)
             terms = dict(scored.terms)
             if without:
                 terms[without.name] = terms[without.name] * 0 + without.neutral
-            found = score(terms).tolist()
-            by_story = dict(zip(scored.table.stories.tolist(), found, strict=True))
+            values = score(terms).tolist()
+            by_story = dict(zip(scored.table.stories.tolist(), values, strict=True))
             return [by_story[offer[0].story] for offer in trial.offers]
 
         return scores
 
     def shown(self, trial: Trial) -> list[float]:
-        """As the page has it: the first ten mixed, with one that is different."""
+        """Score as the front page shows stories: ten diverse ones first, one of them to explore."""
         scores = self.scorer()(trial)
         candidates = [
             Candidate(n, value, offer[-1].topics[:4], offer[-1].source)
@@ -59,60 +59,62 @@ class Ours:
         import numpy as np
 
         if id(trial) not in self._scored:
-            told = [one for offer in trial.offers for one in offer]
+            articles = [article for offer in trial.offers for article in offer]
             columns = [
-                [int(one.time) << TAIL_BITS | one.id for one in told],
-                [one.story for one in told],
-                [one.source for one in told],
-                [0] * len(told),
-                range(len(told)),
+                [int(article.time) << TAIL_BITS | article.id for article in articles],
+                [article.story for article in articles],
+                [article.source for article in articles],
+                [0] * len(articles),
+                range(len(articles)),
             ]
             arrays = tuple(np.array(column, np.int64) for column in columns)
-            known = dict(zip(arrays[0].tolist(), told, strict=True))
+            known = dict(zip(arrays[0].tolist(), articles, strict=True))
             acts = list(_acts(trial))
-            known |= {-one.id: one for one, _ in (*acts, *trial.history.shown)}
+            known |= {-article.id: article for article, _ in (*acts, *trial.history.shown)}
             self._scored[id(trial)] = score_all(
                 arrays,  # type: ignore[arg-type]
-                [one.topics for one in told],
+                [article.topics for article in articles],
                 _reader(trial, acts),
                 {},
                 trial.now,
                 learned=Learned(
-                    examples=[(-one.id, weight) for one, weight in acts],
-                    shown=[-one.id for one, _ in trial.history.shown],
+                    examples=[(-article.id, weight) for article, weight in acts],
+                    shown=[-article.id for article, _ in trial.history.shown],
                     traits=lambda items: [self._terms_of(known[pk]) for pk in items],
                 ),
             )
         return self._scored[id(trial)]
 
-    def _terms_of(self, one: Article) -> Row:
-        if one.id not in self._terms:
-            self._terms[one.id] = terms_in(one.title, one.summary, one.topics)
-        return self._terms[one.id]
+    def _terms_of(self, article: Article) -> Row:
+        if article.id not in self._terms:
+            row = terms_in(article.title, article.summary, article.topics)
+            self._terms[article.id] = row
+        return self._terms[article.id]
 
 
 def _acts(trial: Trial) -> Iterator[tuple[Article, float]]:
-    """What was opened and hidden, with its weight by then, as the product keeps it."""
-    saved = {one.id for one, _ in trial.history.saved}
-    told = chain(
-        ((one, when, SAVED if one.id in saved else OPENED) for one, when in trial.history.opened),
-        ((one, when, -HIDDEN) for one, when in trial.history.hidden),
+    """The articles that were opened, saved and hidden, with the weights that the product uses."""
+    history = trial.history
+    saved = {article.id for article, _ in history.saved}
+    acts = chain(
+        ((a, when, SAVED if a.id in saved else OPENED) for a, when in history.opened),
+        ((a, when, -HIDDEN) for a, when in history.hidden),
     )
-    for one, when, weight in told:
-        yield one, weight * 2 ** (-(trial.now - when) / HALF_LIFE.total_seconds())
+    for article, when, weight in acts:
+        yield article, weight * 2 ** (-(trial.now - when) / HALF_LIFE.total_seconds())
 
 
 def _reader(trial: Trial, acts: Sequence[tuple[Article, float]]) -> Reader:
     return Reader(
         trial.declared,
-        shown=Counter(one.source for one, _ in trial.history.shown),
-        opened=Counter(one.source for one, _ in trial.history.opened),
+        shown=Counter(article.source for article, _ in trial.history.shown),
+        opened=Counter(article.source for article, _ in trial.history.opened),
         learned=len(acts),
     )
 
 
 def compare(readers: Sequence[Sequence[Trial]]) -> Iterator[tuple[str, float]]:
-    """(name, value) of the product's ranking, of the rules beside it, and without each term."""
+    """Yield (name, value) of the product's ranking, of other rules, and without each term."""
     ours = Ours()
     yield "ranking_ndcg10_recency", measure(readers, recency).ndcg
     yield "ranking_ndcg10_popularity", measure(readers, popularity).ndcg

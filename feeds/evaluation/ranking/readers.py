@@ -1,10 +1,9 @@
-"""Simulated readers: what they want, what they were shown, and what they did. Pure.
+"""Simulated readers: their preferences, what they were shown, and what they did. Pure.
 
-A reader is simulated, and nothing here is a record of people. What one wants is a set of labels
-(`feeds.evaluation.ranking.labels`); a story is wanted the more it is of them, the more sources
-tell it and the newer it is. What a reader does follows what they want by chance only: they miss
-most of what they would like, open now and then what they do not, and say of their interests what
-the product's list of topics allows, and not always that.
+No data of real people is used. A reader prefers a set of labels (feeds.evaluation.ranking.labels).
+Their preference for a story is higher if it has these labels, if more sources cover it, and if it
+is newer. Their acts follow from preferences only by chance: they miss most stories that they would
+like, open some that they do not, and declare only some of their interests as topics.
 """
 
 import random
@@ -20,26 +19,26 @@ from feeds.evaluation.ranking.world import Article
 
 DAY = 86_400.0
 RECORDED_DAYS, NEWSROOM_DAYS = (90, 14), (18, 5)
-"""Days to learn from, and days held out, as long as a world has them."""
+"""(training days, held-out days) for a recording and for the sample newsroom."""
 CANDIDATE_DAYS = 7
 SHOWN_A_DAY = 12
-OLD = 3 * DAY
-"""In which a story is half as wanted."""
-HOT = 8
-"""Sources at which a story is as interesting as any to all."""
+HALF_LIFE = 3 * DAY
+"""Half-life of the preference for a story, in seconds."""
+FULL_COVERAGE = 8
+"""Number of sources at which a story has the full bonus for coverage."""
 STRONG, MILD, COMMON = 0.8, 0.4, 0.2
-"""What a story of one's strong, one's mild interests, and what all tell, adds to being wanted."""
+"""Parts of the preference: for a strong interest, for a mild one, and for wide coverage."""
 CLICKS, STRAY = 0.6, 0.02
-"""The chance to open what is wanted most, and what is not at all."""
+"""Probability to open a story with the highest preference (added to STRAY), and with none."""
 SAVES, HIDES = 0.25, 0.3
-"""The chance to save what was opened, and to hide what is of the label that one dislikes."""
-DECLARES, ODD = 0.6, 0.3
-"""The chance to declare a topic of one's interests, and one topic of none."""
+"""Probability to save an opened story, and to hide one with the disliked label."""
+DECLARES, UNRELATED = 0.6, 0.3
+"""Probability to declare a topic of one's interests, and to declare an unrelated one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """Who reads. `declared` is what the product is told: {topic: "more"}."""
+    """A simulated reader. `declared` are the interests that the product knows: {topic: "more"}."""
 
     strong: frozenset[str]
     mild: frozenset[str]
@@ -47,19 +46,19 @@ class Simulated:
     declared: dict[str, str]
 
     def wants(self, offer: Sequence[Article], now: float) -> float:
-        """How much, in 0..1, of a story that is told so by then."""
-        labels = frozenset().union(*(one.labels for one in offer))
+        """The preference, in 0..1, for a story with these articles at the time `now`."""
+        labels = frozenset().union(*(article.labels for article in offer))
         match = STRONG if labels & self.strong else MILD if labels & self.mild else 0.0
         if self.disliked in labels:
             match /= 2
-        hot = min(1.0, log2(len({one.source for one in offer})) / log2(HOT))
-        age = now - max(one.time for one in offer)
-        return (match + COMMON * hot) * 2 ** (-age / OLD)
+        coverage = min(1.0, log2(len({article.source for article in offer})) / log2(FULL_COVERAGE))
+        age = now - max(article.time for article in offer)
+        return (match + COMMON * coverage) * 2 ** (-age / HALF_LIFE)
 
 
 @dataclass(slots=True)
 class History:
-    """What was shown, and what was done with it, each with its moment."""
+    """The articles that a reader was shown and acted on, each with the time."""
 
     shown: list[tuple[Article, float]] = field(default_factory=list)
     opened: list[tuple[Article, float]] = field(default_factory=list)
@@ -69,7 +68,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A held-out morning: the stories that a ranker orders, and how much each is wanted."""
+    """A held-out morning: the stories to rank, and the reader's preference for each."""
 
     now: float
     declared: dict[str, str]
@@ -79,53 +78,55 @@ class Trial:
 
 
 class World:
-    """The tellings in order of time, and what a reader could see of them at a moment."""
+    """All articles in order of time."""
 
-    def __init__(self, told: Sequence[Article]) -> None:
-        self.told = sorted(told, key=lambda one: one.time)
-        self._times = [one.time for one in self.told]
+    def __init__(self, articles: Sequence[Article]) -> None:
+        self.articles = sorted(articles, key=lambda article: article.time)
+        self._times = [article.time for article in self.articles]
 
     @property
     def days(self) -> tuple[float, float]:
         return self._times[0], self._times[-1]
 
     def offers(self, now: float, done: set[int]) -> list[list[Article]]:
-        """The stories of the last days without those of `done`, the last told first."""
+        """The stories of the last days, most recently updated first, without those in `done`."""
         low = bisect_left(self._times, now - CANDIDATE_DAYS * DAY)
         stories: defaultdict[int, list[Article]] = defaultdict(list)
-        for one in reversed(self.told[low : bisect_left(self._times, now)]):
-            stories[one.story].append(one)
+        for article in reversed(self.articles[low : bisect_left(self._times, now)]):
+            stories[article.story].append(article)
         return [offer for story, offer in stories.items() if story not in done]
 
 
-def make_reader(chance: random.Random) -> Simulated:
-    labels = chance.sample(LABELS, 5)
-    strong, mild = labels[: chance.randint(1, 2)], labels[2:4]
+def make_reader(rng: random.Random) -> Simulated:
+    labels = rng.sample(LABELS, 5)
+    strong, mild = labels[: rng.randint(1, 2)], labels[2:4]
     declared = {
         topic: "more"
         for name in [*strong, *mild]
         for topic in TOPICS_OF[name]
-        if chance.random() < DECLARES
+        if rng.random() < DECLARES
     }
-    if chance.random() < ODD:
-        declared[chance.choice(TOPICS).slug] = "more"
+    if rng.random() < UNRELATED:
+        declared[rng.choice(TOPICS).slug] = "more"
     return Simulated(frozenset(strong), frozenset(mild), labels[4], declared)
 
 
 def trials(
     world: World, *, readers: int, seed: int, training: int, held_out: int
 ) -> Iterator[list[Trial]]:
-    """The held-out mornings of each reader, whose `training` days lie before them, somewhere
-    in the world's time. Nothing of the held-out days is in the history."""
+    """Yield the held-out mornings of each reader, after `training` days at a random time.
+
+    The history contains nothing of the held-out days.
+    """
     first, last = world.days
     for number in range(readers):
-        chance = random.Random(seed * 1_000_003 + number)  # noqa: S311 - to be the same again
-        reader = make_reader(chance)
+        rng = random.Random(seed * 1_000_003 + number)  # noqa: S311 - reproducible
+        reader = make_reader(rng)
         span = (training + held_out) * DAY
-        start = chance.uniform(first + CANDIDATE_DAYS * DAY, max(first + DAY, last - span))
+        start = rng.uniform(first + CANDIDATE_DAYS * DAY, max(first + DAY, last - span))
         history, done = History(), set[int]()
         for day in range(training):
-            _read_a_morning(world, reader, start + day * DAY, history, done, chance)
+            _read_a_morning(world, reader, start + day * DAY, history, done, rng)
         mornings = [start + (training + day) * DAY for day in range(held_out)]
         yield [_trial(world, reader, now, history, done) for now in mornings]
 
@@ -136,20 +137,20 @@ def _read_a_morning(
     now: float,
     history: History,
     done: set[int],
-    chance: random.Random,
+    rng: random.Random,
 ) -> None:
-    """Half of what is shown is the newest, half is drawn, so that nothing goes unseen for ever."""
+    """Simulate one morning: show stories, half of them the newest and half random, and act."""
     offers = world.offers(now, done)
     newest, rest = offers[: SHOWN_A_DAY // 2], offers[SHOWN_A_DAY // 2 :]
-    for offer in [*newest, *chance.sample(rest, min(len(rest), SHOWN_A_DAY // 2))]:
+    for offer in [*newest, *rng.sample(rest, min(len(rest), SHOWN_A_DAY // 2))]:
         lead = offer[-1]
         history.shown.append((lead, now))
-        if chance.random() < STRAY + CLICKS * reader.wants(offer, now):
+        if rng.random() < STRAY + CLICKS * reader.wants(offer, now):
             history.opened.append((lead, now))
             done.add(lead.story)
-            if chance.random() < SAVES:
+            if rng.random() < SAVES:
                 history.saved.append((lead, now))
-        elif reader.disliked in lead.labels and chance.random() < HIDES:
+        elif reader.disliked in lead.labels and rng.random() < HIDES:
             history.hidden.append((lead, now))
             done.add(lead.story)
 

@@ -1,7 +1,7 @@
-"""News as they came, for simulated readers: a recording of real feeds, or the sample newsroom.
+"""News for simulated readers: a recording of real feeds, or the sample newsroom.
 
-A recording is a folder, or a tar archive of one, with `FEED/YYYYMMDDTHHMMSSZ.xml`: what a feed
-served from that moment (UTC) on. It is parsed, cleaned, dated and grouped by the product's code.
+A recording is a folder, or a tar archive of one, with files FEED/YYYYMMDDTHHMMSSZ.xml: what a feed
+served from that time (UTC) on. The product's code parses, cleans, dates and groups it.
 """
 
 import re
@@ -26,7 +26,7 @@ _OPENING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Article(NamedTuple):
-    """An item. The ranker may know all but `labels`; `time` is in seconds since 1970."""
+    """An item. `time` is in seconds since 1970. The ranker must not use `labels`."""
 
     id: int
     time: float
@@ -39,7 +39,7 @@ class Article(NamedTuple):
 
 
 class Served(NamedTuple):
-    """A version of a feed."""
+    """The document that a feed served from the time `at` on."""
 
     at: datetime
     feed: str
@@ -56,8 +56,8 @@ class _Item(NamedTuple):
 
 
 def newsroom_world() -> list[Article]:
-    """The 30 days of the sample newsroom: invented events that up to 15 outlets tell."""
-    found = []
+    """The 30 days of the sample newsroom: invented events that up to 15 outlets cover."""
+    items = []
     for article in make_edition(_OPENING):
         if article.published <= _OPENING:
             version = article.versions[0]
@@ -65,50 +65,50 @@ def newsroom_world() -> list[Article]:
             topics = match_topics(f"{version.title}\n{text[:600]}")
             about = label(version.title, text)
             when = article.published.timestamp()
-            found.append(_Item(when, article.outlet, version.title, text[:600], topics, about))
-    return _grouped(found)
+            items.append(_Item(when, article.outlet, version.title, text[:600], topics, about))
+    return _grouped(items)
 
 
 def recorded_world(path: Path) -> list[Article]:
-    """What a recording tells. Raises ValueError, in words, where there is none."""
+    """The articles of a recording. Raises ValueError with a message if there is none."""
     versions = sorted(_read(path))
     if not versions:
         raise ValueError(f"{path} contains no FEED/YYYYMMDDTHHMMSSZ.xml.")
     known: set[tuple[str, object]] = set()
     begun: set[str] = set()
-    found: list[_Item] = []
+    items: list[_Item] = []
     for served in versions:
         for entry, categories in _entries(served):
             keys = {(served.feed, entry.key_hash), (served.feed, entry.title)}
-            # What an unknown date brings with a feed's first version is of no known time.
+            # Undated entries of a feed's first version are skipped: their time is unknown.
             if not keys & known and (entry.published or served.feed in begun):
-                found.append(_item(served, entry, categories))
+                items.append(_item(served, entry, categories))
             known |= keys
         begun.add(served.feed)
     began = versions[0].at.timestamp()
-    return _grouped([one for one in found if one.time >= began])
+    return _grouped([item for item in items if item.time >= began])
 
 
 def _read(path: Path) -> Iterator[Served]:
     if path.is_dir():
         for version in path.rglob("*.xml"):
-            if found := _VERSION.search(version.as_posix()):
-                yield _served(found, version.read_bytes())
+            if match := _VERSION.search(version.as_posix()):
+                yield _served(match, version.read_bytes())
         return
     try:
         with tarfile.open(path) as archive:
             for member in archive:
-                if (found := _VERSION.search(member.name)) and (
+                if (match := _VERSION.search(member.name)) and (
                     file := archive.extractfile(member)
                 ):
-                    yield _served(found, file.read())
+                    yield _served(match, file.read())
     except (OSError, tarfile.TarError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
 
 
-def _served(found: re.Match[str], body: bytes) -> Served:
-    at = datetime.strptime(found[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return Served(at, found[1], body)
+def _served(match: re.Match[str], body: bytes) -> Served:
+    at = datetime.strptime(match[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return Served(at, match[1], body)
 
 
 def _entries(served: Served) -> list[tuple[CleanEntry, tuple[str, ...]]]:
@@ -129,15 +129,16 @@ def _item(served: Served, entry: CleanEntry, categories: Iterable[str]) -> _Item
 
 
 def _grouped(items: list[_Item]) -> list[Article]:
-    """In order of time, with their sources numbered and their stories found online."""
-    items = sorted(items, key=lambda one: (one.time, one.source, one.title))
-    sources = {name: number for number, name in enumerate(sorted({one.source for one in items}), 1)}
+    """Sort items by time, number their sources and group them online."""
+    items = sorted(items, key=lambda item: (item.time, item.source, item.title))
+    names = sorted({item.source for item in items})
+    sources = {name: number for number, name in enumerate(names, 1)}
     documents = [
-        make_document(n, one.time, sources[one.source], one.title, one.summary)
-        for n, one in enumerate(items, 1)
+        make_document(n, item.time, sources[item.source], item.title, item.summary)
+        for n, item in enumerate(items, 1)
     ]
     stories = group_online(documents)
     return [
-        Article(n, one.time, sources[one.source], story, *one[2:])
-        for n, (one, story) in enumerate(zip(items, stories, strict=True), 1)
+        Article(n, item.time, sources[item.source], story, *item[2:])
+        for n, (item, story) in enumerate(zip(items, stories, strict=True), 1)
     ]

@@ -1,8 +1,8 @@
-"""Read a test collection: documents, queries and judgements, in Cranfield's format or BEIR's. Pure.
+"""Read a test collection of documents, queries and judgements, in the format of Cranfield or BEIR.
 
-Cranfield's: `*.all*` and `*.qry` with `.I`, `.T`, `.W`, `*.trec` with query, 0, document, grade,
-where queries are numbered by their order. BEIR's: `corpus.jsonl`, `queries.jsonl` and a
-`qrels*.tsv` (also in `qrels/test.tsv`) with a heading.
+Cranfield: `*.all*` and `*.qry` with the fields `.I`, `.T` and `.W`, and `*.trec` with the columns
+query, 0, document, grade. Queries are numbered by their order. BEIR: `corpus.jsonl`,
+`queries.jsonl`, and `qrels/test.tsv` or `qrels*.tsv` with a header. Pure.
 """
 
 import json
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BEST_GRADE = 4
-"""A grade above it, or below 0, says "not relevant": Cranfield's 5 stands for -1."""
+"""Grades above this or below 0 mean "not relevant": Cranfield has 5 for -1."""
 _FIELD = re.compile(r"\.([A-Z])\s*(.*)")
 
 
@@ -26,7 +26,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`judgements` are {name of a query: {name of a document: grade}}."""
+    """A test collection. `queries` is {name: text}, `judgements` is {query: {document: grade}}."""
 
     documents: list[Document]
     queries: dict[str, str]
@@ -34,7 +34,7 @@ class Collection:
 
 
 def read_collection(folder: Path) -> Collection:
-    """Raises OSError, or ValueError in words where something is missing."""
+    """Read the collection in `folder`. Raises OSError, or ValueError if something is missing."""
     if (folder / "corpus.jsonl").exists():
         return _read_beir(folder)
     documents = [
@@ -66,17 +66,17 @@ def _checked(documents: list[Document], queries: dict[str, str], qrels: Path) ->
 
 
 def _judgements(path: Path) -> dict[str, dict[str, int]]:
-    """Lines of query, document and grade, the document before the last; a heading is skipped."""
-    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    """Parse lines whose first column is the query and whose last two are document and grade."""
+    judgements: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         parts = line.split()
         if len(parts) >= 3 and parts[-1].lstrip("-").isdigit():
-            found[parts[0]][parts[-2]] = int(parts[-1])
-    return dict(found)
+            judgements[parts[0]][parts[-2]] = int(parts[-1])
+    return dict(judgements)
 
 
 def _records(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """(number, {field's letter: text on one line}) of each `.I`."""
+    """Yield (number, {letter of a field: its text on one line}) of each record."""
     number, letter = "", ""
     fields: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -98,7 +98,7 @@ def _json_lines(path: Path) -> list[dict[str, str]]:
 
 
 def _only(folder: Path, pattern: str) -> Path:
-    found = sorted(folder.glob(pattern))
-    if not found:
+    paths = sorted(folder.glob(pattern))
+    if not paths:
         raise ValueError(f"no file matches {pattern}")
-    return found[0]
+    return paths[0]

@@ -1,5 +1,5 @@
-# ruff: noqa: S608 - all of the SQL is our own, values are parameters
-"""Measure the search that readers use against judged queries, in a database of its own."""
+# ruff: noqa: S608 - the SQL is built from constants, values are parameters
+"""Measure the product's search on judged queries, in a temporary database."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +31,12 @@ _SITE = "https://collection.example/"
 
 @dataclass(frozen=True, slots=True)
 class SearchQuality:
-    """Means over the judged queries. `with_best` takes a grade beyond the scale for a gain of
-    its own instead of none."""
+    """Means over the judged queries.
+
+    `ndcg`, `mrr` and `recall` are of the product; `all_words` and `any_word` are nDCG of its two
+    stages, `bm25` of the reference. For `with_best` and `bm25_with_best`, grades beyond the scale
+    count as gains instead of as not relevant.
+    """
 
     queries: int
     ndcg: float
@@ -46,7 +50,7 @@ class SearchQuality:
 
 
 def evaluate_search(collection: Collection) -> SearchQuality:
-    """Store the documents as a feed's items, and ask the queries as they stand."""
+    """Store the documents as items of a feed, and run the queries through the product's search."""
     with _scratch_database():
         reader, names = _store(collection.documents)
         judged = {q: t for q, t in collection.queries.items() if q in collection.judgements}
@@ -85,7 +89,7 @@ def _graded(judgements: Mapping[str, int]) -> dict[str, int]:
 
 @contextmanager
 def _scratch_database() -> Iterator[None]:
-    """Another database beside the configured one, as tests have; it is dropped again."""
+    """Create a database beside the configured one, as tests do, and drop it afterwards."""
     settings = connection.settings_dict
     name, test = settings["NAME"], settings["TEST"].get("NAME")
     if connection.vendor == "postgresql":
@@ -99,7 +103,7 @@ def _scratch_database() -> Iterator[None]:
 
 
 def _store(documents: Sequence[Document]) -> tuple[User, dict[int, str]]:
-    """A reader of one source, and which item is which document."""
+    """Store the documents as items. Return a reader who sees them, and {item id: document}."""
     now = db_clock.now()
     reader = User.objects.create_user("reader")
     source = Source.objects.create(url=f"{_SITE}feed", title="Collection")
@@ -122,7 +126,7 @@ def _store(documents: Sequence[Document]) -> tuple[User, dict[int, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Names of documents, best first."""
+    """The results of one query: names of documents, best first."""
 
     product: list[str]
     all_words: list[str]
@@ -140,7 +144,7 @@ def _ask(reader: User, text: str, names: Mapping[int, str]) -> _Run:
 
 
 def _document_bags(names: Mapping[int, str]) -> dict[str, Counter[str]]:
-    """The stems of each document, as the index has them."""
+    """The stems of each document, read from the index."""
     if connection.vendor == "postgresql":
         statement = (
             "SELECT f.item_id, w.lexeme, cardinality(w.positions)"
@@ -155,7 +159,7 @@ def _document_bags(names: Mapping[int, str]) -> dict[str, Counter[str]]:
 
 
 def _bags(texts: Sequence[str]) -> list[Counter[str]]:
-    """The stems of queries, read as the documents are."""
+    """The stems of queries, by the same analyser as the documents."""
     if connection.vendor == "postgresql":
         statement = (
             "SELECT q.number, w.lexeme, 1 FROM unnest(CAST(%s AS text[])) WITH ORDINALITY"

@@ -1,4 +1,4 @@
-"""How good a ranking is, and BM25 to compare it with. Pure."""
+"""Measures of rankings, and BM25 as a reference. Pure."""
 
 import math
 from collections import Counter, defaultdict
@@ -8,7 +8,8 @@ K1, B = 1.2, 0.75
 
 
 def ndcg(ranking: Sequence[str], gains: Mapping[str, int], depth: int = 10) -> float:
-    """Of the first `depth`, with gain 2^grade - 1 and discount log2(rank + 1) (Burges 2005)."""
+    """nDCG of the first `depth`. The gain is 2^grade - 1, the discount log2(rank + 1) (Burges
+    2005)."""
     best = sorted(gains.values(), reverse=True)[:depth]
     return _discounted([gains.get(name, 0) for name in ranking[:depth]]) / _discounted(best)
 
@@ -18,7 +19,7 @@ def _discounted(grades: Iterable[int]) -> float:
 
 
 def reciprocal_rank(ranking: Sequence[str], gains: Mapping[str, int]) -> float:
-    """1 by the rank of the first relevant one; 0 where there is none."""
+    """1 / rank of the first relevant document; 0 if there is none."""
     return next((1 / rank for rank, name in enumerate(ranking, 1) if gains.get(name, 0) > 0), 0.0)
 
 
@@ -33,8 +34,8 @@ class BM25:
     def __init__(self, documents: Mapping[str, Counter[str]]) -> None:
         self._postings: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
         for name, terms in documents.items():
-            for term, often in terms.items():
-                self._postings[term].append((name, often))
+            for term, frequency in terms.items():
+                self._postings[term].append((name, frequency))
         self._lengths = {name: terms.total() for name, terms in documents.items()}
         self._average = sum(self._lengths.values()) / max(1, len(documents)) or 1.0
 
@@ -46,8 +47,8 @@ class BM25:
         scores: defaultdict[str, float] = defaultdict(float)
         for term in terms:
             matches = self._postings.get(term, [])
-            rarity = math.log(1 + (len(self._lengths) - len(matches) + 0.5) / (len(matches) + 0.5))
-            for name, often in matches:
+            idf = math.log(1 + (len(self._lengths) - len(matches) + 0.5) / (len(matches) + 0.5))
+            for name, frequency in matches:
                 length = 1 - B + B * self._lengths[name] / self._average
-                scores[name] += rarity * often * (K1 + 1) / (often + K1 * length)
+                scores[name] += idf * frequency * (K1 + 1) / (frequency + K1 * length)
         return dict(scores)
