@@ -3,11 +3,12 @@
     python benchmarks/costly.py sqlite [--items 100000] [--folder DIR] [--seconds 20]
     python benchmarks/costly.py postgres
 
-`sqlite` starts the web server that `manage.py serve` starts (daphne), `postgres` starts gunicorn,
-PostgreSQL and Redis as `deploy/` describes. One reader opens usual pages one after another. Then
-another reader sends eight costly requests at once, each again as soon as it is answered: searches,
-questions, ranked stories, by page and API, and previews of feeds. Prints the median and the 95th
-percentile of the first reader's pages without and with the other, in milliseconds.
+`sqlite` starts the web server that `manage.py serve` starts (daphne), `postgres` starts Nginx,
+gunicorn, PostgreSQL and Redis as `deploy/` describes. One reader opens usual pages one after
+another. Then another reader sends eight costly requests at once, each again as soon as it is
+answered: searches, questions, ranked stories, by page and API, and previews of feeds. Prints the
+median and the 95th percentile of the first reader's pages without and with the other, in
+milliseconds.
 
 Everything stays on this machine. COSTLY_AT_ONCE=0 turns the limits off, for comparison.
 """
@@ -29,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tests.ainews_site.test_nginx import PLAIN_SITE, Nginx  # noqa: E402
 from tests.services import Postgres, Redis, free_port, is_open  # noqa: E402
 
 CLIENTS = 8
@@ -66,11 +68,14 @@ def main() -> None:
         if asked.kind == "postgres":
             environment["DATABASE_URL"] = stack.enter_context(_postgres(folder)).url()
             environment["REDIS_URL"] = stack.enter_context(Redis()).url
+        environment["TRUSTED_PROXIES"] = "127.0.0.1" if asked.kind == "postgres" else ""
         os.environ.update(environment | {"FETCH_ALLOW_PRIVATE": "127.0.0.1", "LOG_LEVEL": "ERROR"})
         feeds = stack.enter_context(_feed())
         os.environ["FETCH_PORTS"] = str(feeds)
         attacker, reader, pages = _library(folder, asked.items)
         port = stack.enter_context(_web(asked.kind))
+        if asked.kind == "postgres":
+            port = stack.enter_context(_nginx(port)).port
         _measure(port, feeds, attacker, reader, pages, asked.seconds)
 
 
@@ -153,6 +158,12 @@ def _web(kind: str) -> Iterator[int]:
     finally:
         server.terminate()
         server.wait()
+
+
+def _nginx(pages: int) -> Nginx:
+    nginx = Nginx(PLAIN_SITE)
+    nginx.pages = nginx.live = pages
+    return nginx
 
 
 @contextmanager

@@ -6,7 +6,9 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -237,6 +239,24 @@ def test_headers_that_a_client_forges_are_replaced(site: Site) -> None:
             address = {"X-Forwarded-For": f"192.0.2.{n}"}
             answer = client.post("/signin/", data=form | token, headers=address)
     assert answer.status_code == 429
+
+
+@pytest.mark.parametrize("path", ["/", "/search/?q=told", "/api/v1/search/?q=told", "/ask/?q=a"])
+def test_costly_requests_without_a_pause_are_held_back(
+    site: Site, reader: httpx.Client, path: str
+) -> None:
+    with site.client() as client, ThreadPoolExecutor(9) as pool:
+        client.cookies = reader.cookies
+        started = time.monotonic()
+        statuses = [answer.status_code for answer in pool.map(client.get, [path] * 9)]
+        held = time.monotonic() - started
+        started = time.monotonic()
+        pages = list(pool.map(client.get, ["/river/"] * 9))
+
+    assert set(statuses) <= {200, 429}
+    assert 200 in statuses
+    assert held > (9 - 1 - 5) / 2 - 0.1
+    assert {page.status_code for page in pages} == {200}
 
 
 def test_nginx_rejects_large_bodies(site: Site, reader: httpx.Client) -> None:
