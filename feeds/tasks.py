@@ -87,13 +87,13 @@ def poll_due() -> int:
         group_new_items()
         announce_news()
     _repair_times()
-    room = settings.POLL_WAITING - _waiting()
+    batches_left = settings.POLL_WAITING - _queued_batches()
     due = Source.objects.due().order_by("next_poll_at").values_list("pk", "url")
-    batches = make_batches(due[: max(room, 0) * settings.POLL_BATCH], settings.POLL_BATCH)
+    batches = make_batches(due[: max(batches_left, 0) * settings.POLL_BATCH], settings.POLL_BATCH)
     fast = settings.Q_CLUSTER["name"]
-    for batch in batches[: max(room, 0)]:
+    for batch in batches[: max(batches_left, 0)]:
         async_task("feeds.tasks.poll_batch", batch, q_options={"group": "poll", "cluster": fast})
-    return sum(map(len, batches[: max(room, 0)]))
+    return sum(map(len, batches[: max(batches_left, 0)]))
 
 
 def _repair_times() -> None:
@@ -105,7 +105,7 @@ def _repair_times() -> None:
     Source.objects.filter(next_poll_at__gt=now + MAX_WAIT).change(next_poll_at=now)
 
 
-def _waiting() -> int:
+def _queued_batches() -> int:
     """Return the number of messages that a worker can take.
 
     A message of a killed worker stays locked for an hour and does not count. Its sources are due

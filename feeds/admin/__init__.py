@@ -1,4 +1,4 @@
-"""The admin site of feeds: each module registers its pages."""
+"""The admin pages of feeds. Importing the modules registers them."""
 
 from feeds.admin import curation, records
 

@@ -1,6 +1,6 @@
 # mypy: disable-error-code="type-arg"
 # Django's admin classes take no parameters at run time.
-"""Where an administrator curates sources, items and stories."""
+"""The admin pages on which administrators curate sources, items and stories."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ from feeds.stories.grouping.edit import (
 )
 from feeds.stories.grouping.refresh import refresh_stories
 
-_OURS = (
+_WRITTEN_BY_POLLING = (
     "etag",
     "last_modified",
     "body_hash",
@@ -45,12 +45,12 @@ _OURS = (
     "interval",
     "kind",
 )
-"""What polling writes; shown, not edited."""
+"""Columns that polling writes. They are shown read-only."""
 
 
-def _revise_after(*names: str) -> None:
-    """After the commit of the page's transaction: whoever groups takes the locks in another
-    order."""
+def _bump_revisions_on_commit(*names: str) -> None:
+    """Bump revisions after the transaction of the page. Within it, the order of locks would differ
+    from that of the grouping task, which could deadlock."""
     transaction.on_commit(lambda: bump_revision(*names))
 
 
@@ -63,7 +63,7 @@ class FetchLogInline(admin.TabularInline):
     can_delete = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FetchLog]:
-        """The last 20; an inline cannot be sliced itself."""
+        """The last 20 fetches. They are selected by id, because inlines cannot be sliced."""
         source = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
         newest = FetchLog.objects.filter(source=source).order_by("-id").values("pk")[:20]
         return (
@@ -77,24 +77,24 @@ class SourceAdmin(admin.ModelAdmin):
     list_filter = ("pack", "is_public", "status", "language", "full_text")
     list_editable = ("weight", "is_public")
     search_fields = ("title", "url", "site_url")
-    readonly_fields = _OURS
+    readonly_fields = _WRITTEN_BY_POLLING
     actions = ("poll_soon", "pause", "resume", "make_public")
     inlines = (FetchLogInline,)
     fieldsets = (
         (None, {"fields": ("url", "title", "site_url", "description", "status", "is_public")}),
         ("Curation", {"fields": ("pack", "topics", "language", "weight", "full_text")}),
-        ("Polling", {"fields": ("next_poll_at", *_OURS), "classes": ("collapse",)}),
+        ("Polling", {"fields": ("next_poll_at", *_WRITTEN_BY_POLLING), "classes": ("collapse",)}),
     )
 
     def save_model(self, request: HttpRequest, source: Source, form: Any, change: bool) -> None:
         super().save_model(request, source, form, change)
         if change and "is_public" in form.changed_data:
-            self._visibility_changed(request, [source])
+            self._refresh_visibility(request, [source])
         else:
-            _revise_after(CONTENT)
+            _bump_revisions_on_commit(CONTENT)
 
-    def _visibility_changed(self, request: HttpRequest, sources: Sequence[Source]) -> None:
-        """Say what was shown, and count the stories again after the commit."""
+    def _refresh_visibility(self, request: HttpRequest, sources: Sequence[Source]) -> None:
+        """Warn that private items became public, and refresh the stories after the commit."""
         changed = [source.pk for source in sources]
         transaction.on_commit(lambda: refresh_visibility(changed))
         public = [source.pk for source in sources if source.is_public]
@@ -105,11 +105,11 @@ class SourceAdmin(admin.ModelAdmin):
 
     def delete_model(self, request: HttpRequest, source: Source) -> None:
         super().delete_model(request, source)
-        _revise_after(CONTENT, GROUPING)
+        _bump_revisions_on_commit(CONTENT, GROUPING)
 
     def delete_queryset(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         super().delete_queryset(request, sources)
-        _revise_after(CONTENT, GROUPING)
+        _bump_revisions_on_commit(CONTENT, GROUPING)
 
     @admin.action(description="Poll soon")
     def poll_soon(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
@@ -134,13 +134,13 @@ class SourceAdmin(admin.ModelAdmin):
         count = Source.objects.filter(pk__in=sources).change(is_public=True)
         for source in private:
             source.is_public = True
-        self._visibility_changed(request, private)
+        self._refresh_visibility(request, private)
         self.message_user(request, f"{count} are now in the catalogue.")
 
 
 @admin.register(Item)
 class ItemAdmin(admin.ModelAdmin):
-    """Putting an item into another story by hand keeps it there."""
+    """Items. An item that is moved to another story here stays there."""
 
     list_display = ("title", "source", "published_at", "story")
     list_select_related = ("source", "story")
@@ -156,7 +156,7 @@ class ItemAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, item: Item, form: Any, change: bool) -> None:
         super().save_model(request, item, form, change)
-        _revise_after(CONTENT, GROUPING)
+        _bump_revisions_on_commit(CONTENT, GROUPING)
         if "story" in form.changed_data and item.story is not None:
             before = form.initial.get("story")
             item.story_id, target = before, item.story
@@ -211,7 +211,7 @@ class StoryAdmin(admin.ModelAdmin):
         if "title" in form.changed_data:
             story.title_pinned = True
         super().save_model(request, story, form, change)
-        _revise_after(CONTENT)
+        _bump_revisions_on_commit(CONTENT)
         if "title_pinned" in form.changed_data and not story.title_pinned:
             refresh_stories([story.pk])
 
@@ -257,15 +257,17 @@ class SubscriptionAdmin(admin.ModelAdmin):
     raw_id_fields = ("source", "folder")
     search_fields = ("source__title", "user__username")
 
-    def save_model(self, request: HttpRequest, one: Subscription, form: Any, change: bool) -> None:
-        super().save_model(request, one, form, change)
-        transaction.on_commit(one.user.bump_cache_version)
+    def save_model(
+        self, request: HttpRequest, subscription: Subscription, form: Any, change: bool
+    ) -> None:
+        super().save_model(request, subscription, form, change)
+        transaction.on_commit(subscription.user.bump_cache_version)
 
-    def delete_model(self, request: HttpRequest, one: Subscription) -> None:
-        super().delete_model(request, one)
-        transaction.on_commit(one.user.bump_cache_version)
+    def delete_model(self, request: HttpRequest, subscription: Subscription) -> None:
+        super().delete_model(request, subscription)
+        transaction.on_commit(subscription.user.bump_cache_version)
 
-    def delete_queryset(self, request: HttpRequest, some: QuerySet[Subscription]) -> None:
-        readers = list(some.values_list("user", flat=True))
-        super().delete_queryset(request, some)
+    def delete_queryset(self, request: HttpRequest, subscriptions: QuerySet[Subscription]) -> None:
+        readers = list(subscriptions.values_list("user", flat=True))
+        super().delete_queryset(request, subscriptions)
         transaction.on_commit(lambda: User.bump_cache_versions(readers))

@@ -1,6 +1,6 @@
 # mypy: disable-error-code="type-arg"
 # Django's admin classes take no parameters at run time.
-"""What the program alone writes, shown to administrators: the archive, and what models cost."""
+"""Read-only admin pages: the archive, and the costs of language models."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from feeds.models import ArchivePart, LanguageMonth, LanguageUse
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """What the program alone writes."""
+    """An admin page of rows that only the program writes."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -27,14 +27,14 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 @admin.register(ArchivePart)
 class ArchivePartAdmin(ReadOnlyAdmin):
-    """What lies in files; `manage.py archive` and `restore_archive` change it."""
+    """Archived months. `manage.py archive` and `restore_archive` change them."""
 
     list_display = ("name", "items", "size", "state", "made_at")
 
 
 @admin.register(LanguageMonth)
 class LanguageMonthAdmin(ReadOnlyAdmin):
-    """What language models have cost, and how much of the budget that is."""
+    """The costs of language models per month, and their share of the budget."""
 
     list_display = ("__str__", "dollars", "of_budget", "warned_at")
 
@@ -50,7 +50,7 @@ class LanguageMonthAdmin(ReadOnlyAdmin):
 
 @admin.register(LanguageUse)
 class LanguageUseAdmin(ReadOnlyAdmin):
-    """The ledger of language models."""
+    """The calls to language models per day, model and purpose."""
 
     list_display = ("day", "model", "purpose", "calls", "failed", "estimated", "tokens_in",
                     "tokens_out", "dollars")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which reader a command speaks for."""
+"""Find the reader that a command acts for."""
 
 from django.core.management.base import CommandError
 
@@ -6,13 +6,14 @@ from accounts.models import User
 
 
 def find_reader(username: str | None) -> User:
-    """The named account; else the only one, or the first administrator."""
+    """Return the reader with this name, or by default the first administrator, or else the first
+    account. Raises CommandError."""
     users = User.objects.filter(is_active=True)
     if username:
-        found = users.filter(username=username).first()
+        reader = users.filter(username=username).first()
     else:
-        found = users.order_by("-is_superuser", "pk").first()
-    if found is None:
+        reader = users.order_by("-is_superuser", "pk").first()
+    if reader is None:
         missing = f"No account is named {username}." if username else "There are no accounts yet."
         raise CommandError(f"{missing} Create one with createsuperuser or make run.")
-    return found
+    return reader

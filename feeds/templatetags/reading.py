@@ -1,4 +1,4 @@
-"""Template helpers of the reading pages."""
+"""Template filters of the reading pages."""
 
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -15,17 +15,17 @@ register = template.Library()
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
-    """A `<time>`: how long ago in short, the moment itself on hover."""
+    """A `<time>` element with the age in short, and the date on hover."""
     if moment is None:
         return ""
     local = timezone.localtime(moment)
     shown = local.strftime("%-d %B %Y, %H:%M")
-    words = short_age(local)
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), shown, words)
+    age = short_age(local)
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), shown, age)
 
 
 def short_age(moment: datetime) -> str:
-    """As in "now", "5 min", "3 h", "2 d", then the day."""
+    """The age in short: "now", "5 min", "3 h" or "2 d", and from 7 days on the date."""
     seconds = int((timezone.now() - moment).total_seconds())
     if seconds < 60:
         return "now"
@@ -41,7 +41,7 @@ def short_age(moment: datetime) -> str:
 
 @register.filter
 def clock(moment: datetime) -> SafeString:
-    """The hour and minute, the day on hover."""
+    """A `<time>` element with hour and minute, and the date on hover."""
     local = timezone.localtime(moment)
     day = local.strftime("%-d %B %Y, %H:%M")
     text = local.strftime("%H:%M")
@@ -50,7 +50,7 @@ def clock(moment: datetime) -> SafeString:
 
 @register.filter
 def host(url: str) -> str:
-    """The host of an address, without www."""
+    """The host of a URL without "www."; "" if the URL is not valid."""
     try:
         name = urlsplit(url).hostname or ""
     except ValueError:

@@ -1,4 +1,4 @@
-"""Sparklines."""
+"""The template tag that draws sparklines as SVG."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,12 +8,12 @@ from django import template
 register = template.Library()
 
 WIDTH, HEIGHT, STEP, BAR = 120, 28, 4, 3
-"""Units of the drawing; a bar a day."""
+"""Dimensions of the drawing in its own units. There is one bar per day."""
 
 
 @register.inclusion_tag("feeds/sparkline.html")
 def sparkline(days: Sequence[int]) -> dict[str, Any]:
-    """Stories a day as bars; today, which is not over, is drawn in outline."""
+    """Draw stories per day as bars. Today is drawn as an outline, because it is not over."""
     top = max(max(days), 4)
     bars = []
     for number, stories in enumerate(days):

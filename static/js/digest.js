@@ -1,10 +1,9 @@
-// Says how far the writing of the edition is, and shows the new one when it is there.
+// Shows the progress of writing an edition, and loads the new edition when it is written.
 const status = document.querySelector("[data-writing]");
 const PAUSE = 3000;
 let done = false;
 
-// The server may answer with an older page, as a replica that is behind does: it is not asked
-// again at once.
+// A lagging replica may answer with an older page, so the page waits before it asks again.
 function reload() {
   done = true;
   setTimeout(() => location.replace(location.pathname), Math.max(0, PAUSE - performance.now()));
@@ -26,7 +25,7 @@ async function ask() {
     if (answer.redirected) return; // to the sign-in page
     if (answer.ok) show(await answer.json());
   } catch {
-    // The server may be away for a moment.
+    // The server may be unavailable for a moment.
   }
   setTimeout(ask, PAUSE);
 }

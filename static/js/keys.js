@@ -1,4 +1,4 @@
-// The keyboard: rows and the actions in them. Off where the reader switched it off.
+// Keyboard shortcuts: move between rows and run their actions. Readers can turn them off.
 import { reportOpened } from "./opened.js";
 
 const rows = () => [...document.querySelectorAll("#list [data-row]")];
@@ -78,7 +78,7 @@ if (document.documentElement.hasAttribute("data-keys")) {
   }
 }
 
-// What the reader did to a row shows on the row at once, and stays where it is.
+// Shows a mark on its row at once, and keeps the focus on the row.
 document.addEventListener("htmx:afterSwap", ({ target }) => {
   const row = target.closest?.("[data-row]") ?? document.querySelector("[data-row]:focus-within");
   const read = row?.querySelector("[data-key=m]");

@@ -1,4 +1,4 @@
-// Keeps the "4 new" pill in step with what arrives, and takes it in on a click.
+// Updates the "4 new" button when items arrive, and loads them on a click.
 const pill = document.querySelector("#new-pill");
 const list = () => document.querySelector("#list");
 let seen = null;
@@ -7,7 +7,7 @@ let socket = null;
 let position = "";
 let sessionEnded = false;
 
-// With `more` the counts are the least that there is: the server stops counting at a thousand.
+// If `more` is true, the counts are lower bounds: the server stops counting at a thousand.
 function show({ items, stories, more }) {
   const count = pill.dataset.counts === "items" ? items : stories || items;
   const shown = `${count.toLocaleString("en")}${more ? "+" : ""} new`;
@@ -19,7 +19,7 @@ function tell() {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ seq: seen }));
 }
 
-// A term that the reader follows bursts: said once, above the list, which stays where it is.
+// Shows the alert of a followed term once, above the list, without moving the list.
 function alertOf({ label, term, explanation }) {
   const note = document.createElement("p");
   const link = document.createElement("a");
@@ -61,19 +61,19 @@ function connect() {
     wait = 1000;
     const event = JSON.parse(data);
     if (event.kind === "new") {
-      // How far the database had come: a replica that is behind must not answer.
+      // The LSN of the primary: a lagging replica must not answer the next request.
       position = event.position ?? "";
       show(event);
     }
     if (event.kind === "trend") alertOf(event);
     if (event.kind !== "hello") return;
     sessionEnded = false;
-    // The page says what it was rendered with; what came since then is new to it.
+    // Send the seq that the page was rendered with, so that the server counts newer items.
     seen ??= Number(list()?.dataset.seq ?? event.seq);
     tell();
   });
   socket.addEventListener("close", ({ code }) => {
-    // One more try after the session ended: a new password gives this browser a new session.
+    // Reconnect once after the session ended: a password change gives this browser a new session.
     if (sessionEnded) return;
     sessionEnded = code === 4401;
     setTimeout(connect, wait * (0.5 + Math.random()));

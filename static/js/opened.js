@@ -1,5 +1,4 @@
-// Reports that a link to another site was followed, by click or by key. Best effort: a report
-// that is lost does no harm.
+// Reports that a link to another site was opened, by click or by key. Reports may be lost.
 const token = () => JSON.parse(document.body.getAttribute("hx-headers") ?? "{}")["X-CSRFToken"];
 
 export function reportOpened(link) {

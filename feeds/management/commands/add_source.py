@@ -1,4 +1,4 @@
-"""Follow a feed, or the feed of a page."""
+"""`manage.py add_source`: follows a feed, or the feed of a page."""
 
 from typing import Any
 

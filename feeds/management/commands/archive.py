@@ -1,4 +1,4 @@
-"""`manage.py archive`: moves months of long ago into files."""
+"""`manage.py archive`: moves old months from the database into files."""
 
 import re
 from datetime import timedelta
@@ -43,8 +43,8 @@ class Command(BaseCommand):
             return self._list()
         days = re.fullmatch(r"(\d{1,5})d?", older_than or "", re.IGNORECASE)
         if not days:
-            said = f"{older_than!r} is not a number of days. " if older_than else ""
-            raise CommandError(f"{said}Give the age in days: --older-than 180d.")
+            problem = f"{older_than!r} is not a number of days. " if older_than else ""
+            raise CommandError(f"{problem}Give the age in days: --older-than 180d.")
         if int(days[1]) <= settings.UNREAD_HORIZON_DAYS:
             raise CommandError(
                 f"--older-than must be more than the {settings.UNREAD_HORIZON_DAYS} days in which"
@@ -52,15 +52,15 @@ class Command(BaseCommand):
             )
         try:
             moment = timezone.now() - timedelta(days=int(days[1]))
-            made = archive_months(folder, moment, self.stdout.write, again=again)
+            archived = archive_months(folder, moment, self.stdout.write, again=again)
         except ArchiveError as error:
             raise CommandError(str(error)) from error
         except Error as error:
             if explain(error):
                 raise
-            said = " ".join(str(error).split())
-            raise CommandError(f"{said}. Nothing is lost; run the same command again.") from error
-        if not made:
+            reason = " ".join(str(error).split())
+            raise CommandError(f"{reason}. Nothing is lost; run the same command again.") from error
+        if not archived:
             self.stdout.write(
                 "Nothing to archive: no month is that old, or all are archived already."
             )

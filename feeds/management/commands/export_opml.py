@@ -1,4 +1,4 @@
-"""Write a reader's sources as OPML."""
+"""`manage.py export_opml`: writes a reader's sources as OPML."""
 
 from pathlib import Path
 from typing import Any

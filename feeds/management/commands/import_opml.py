@@ -1,4 +1,4 @@
-"""Follow all feeds of an OPML file."""
+"""`manage.py import_opml`: follows all feeds of an OPML file."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Load the starter catalogue."""
+"""`manage.py load_catalogue`: creates the sources of the starter catalogue."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Ask sources for news now."""
+"""`manage.py poll`: polls sources now."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *, urls: list[str], all: bool, due: bool, **_: Any) -> None:
         if sum((bool(urls), all, due)) > 1:
             raise CommandError("Use only one of: URLs, --all, --due.")
-        ids = list(chosen(urls, all).values_list("pk", flat=True))
+        ids = list(select_sources(urls, all).values_list("pk", flat=True))
         if not ids:
             return self.stdout.write("No source is due. Use --all to poll regardless of schedule.")
         with tqdm(total=len(ids), unit="source", desc="Polling", leave=False, disable=None) as bar:
@@ -38,11 +38,11 @@ class Command(BaseCommand):
             return self.stdout.write(
                 "No feed can be reached. Check the network; polling resumes in 5 minutes."
             )
-        self.tell(report)
+        self.print_report(report)
         if report.crashed:
             raise SystemExit(1)
 
-    def tell(self, report: PollReport) -> None:
+    def print_report(self, report: PollReport) -> None:
         lines = [outcome for outcome in report.outcomes if not outcome.is_unchanged]
         lines.sort(key=lambda outcome: (bool(outcome.error), -len(outcome.stored.new_ids)))
         if lines:
@@ -54,20 +54,20 @@ class Command(BaseCommand):
         self.stdout.write(_summary(report))
 
 
-def chosen(urls: list[str], every: bool) -> Any:
-    """The sources to ask. CommandError names an address that is no source."""
+def select_sources(urls: list[str], every: bool) -> Any:
+    """The sources to poll. Raises CommandError for a URL that is not the URL of a source."""
     if every:
         return Source.objects.filter(status=Source.Status.ACTIVE)
     if not urls:
         return Source.objects.due()
-    wanted = {canonical_url(url) or url for url in urls} | set(urls)
-    found = Source.objects.filter(url__in=wanted)
-    known = set(found.values_list("url", flat=True))
+    candidates = {canonical_url(url) or url for url in urls} | set(urls)
+    sources = Source.objects.filter(url__in=candidates)
+    known = set(sources.values_list("url", flat=True))
     unknown = [url for url in urls if not {url, canonical_url(url)} & known]
     if unknown:
         addresses = ", ".join(unknown)
         raise CommandError(f"No source has the URL {addresses}; add it with add_source.")
-    return found
+    return sources
 
 
 def advance(bar: Any, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py restore_archive 2025-03`: brings archived months back."""
+"""`manage.py restore_archive 2025-03`: restores archived months into the database."""
 
 from pathlib import Path
 from typing import Any
@@ -32,20 +32,20 @@ class Command(BaseCommand):
     def handle(self, *, names: list[str], folder: Path, **_: Any) -> None:
         for name in names:
             try:
-                found = restore_part(folder, name)
+                result = restore_part(folder, name)
             except ArchiveError as error:
                 raise CommandError(str(error)) from error
             except Error as error:
                 if explain(error):
                     raise
-                said = " ".join(str(error).split())
+                reason = " ".join(str(error).split())
                 raise CommandError(
-                    f"{said}. {name} was restored in part and its file is kept; run the same"
+                    f"{reason}. {name} was restored in part and its file is kept; run the same"
                     " command again."
                 ) from error
-            said = f"{name}: {found.items:,} items restored"
-            if found.existing:
-                said += f", {found.existing:,} already there"
-            if found.orphans:
-                said += f", {found.orphans:,} skipped because their sources were deleted"
-            self.stdout.write(f"{said}.")
+            message = f"{name}: {result.items:,} items restored"
+            if result.existing:
+                message += f", {result.existing:,} already there"
+            if result.orphans:
+                message += f", {result.orphans:,} skipped because their sources were deleted"
+            self.stdout.write(f"{message}.")
