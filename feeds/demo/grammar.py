@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from zlib import crc32
 
-_SLOT = re.compile(r"\{([^{}]+)\}|\[([^\[\]]+)\]")
+_CHOICE = re.compile(r"\[([^\[\]]+)\]")
+_SLOT = re.compile(r"\{([^{}]+)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)(?:/(\d+))?")
 _DECIMAL_RANGE = re.compile(r"(\d+\.\d)\.\.(\d+\.\d)")
 _SENTENCE = re.compile(r"(?:^|(?<=[.!?] )|(?<=[A-Z] - )|(?<=: \"))\W?[a-z]")
@@ -74,16 +75,14 @@ class Facts(Mapping[str, str]):
 
 def expand(pattern: str, facts: Mapping[str, str], rng: Random) -> str:
     """The text of a pattern."""
+    chosen = _CHOICE.sub(lambda match: rng.choice(match[1].split("|")), pattern)
+    return _SLOT.sub(lambda match: _fill(match[1], facts), chosen)
 
-    def fill(match: re.Match[str]) -> str:
-        name, choices = str(match[1] or ""), str(match[2] or "")
-        if choices:
-            return rng.choice(choices.split("|"))
-        if name.startswith("a "):
-            return with_article(facts[name.removeprefix("a ")])
-        return facts[name]
 
-    return _SLOT.sub(fill, pattern)
+def _fill(name: str, facts: Mapping[str, str]) -> str:
+    if name.startswith("a "):
+        return with_article(facts[name.removeprefix("a ")])
+    return facts[name]
 
 
 def sentences(pattern: str, facts: Mapping[str, str], rng: Random) -> str:
@@ -94,7 +93,7 @@ def sentences(pattern: str, facts: Mapping[str, str], rng: Random) -> str:
 
 def slots(pattern: str) -> set[str]:
     """The names of the facts in a pattern."""
-    return {name for name, _ in _SLOT.findall(pattern) if name}
+    return set(_SLOT.findall(pattern))
 
 
 def with_article(noun: str) -> str:

@@ -79,7 +79,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         pytest.skip("Chromium is not installed")
     running = Product(str(tmp_path_factory.mktemp("product")))
     try:
-        running.wait_for("Running\\.")
+        running.wait_for("Running\\.", 120)
         yield running
     finally:
         running.stop()

@@ -55,6 +55,7 @@ def test_another_value_of_a_fact_differs() -> None:
         ("Two reasons: {things} fall", "Two reasons: shares fall"),
         ("{co}s's way", "Marrowgates' way"),
         ("[yes|yes] {a kind}", "Yes an old"),
+        ("[{things} fall|{things} fall]", "Shares fall"),
     ],
 )
 def test_sentences_begin_with_a_capital(pattern: str, text: str) -> None:
