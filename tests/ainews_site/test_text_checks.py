@@ -15,7 +15,7 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, r
 
 from accounts.models import User
 from ainews_site.text_checks import (
-    MOST_NESTED,
+    MAX_DEPTH,
     TOO_DEEP,
     UNFIT,
     CheckedASGIRequest,
@@ -118,7 +118,7 @@ def test_no_resource_takes_it_in_json(
             assert response.json() == {"detail": UNFIT}, (method, path)
 
 
-@pytest.mark.parametrize("depth", [MOST_NESTED, 900, 100_000])
+@pytest.mark.parametrize("depth", [MAX_DEPTH, 900, 100_000])
 @pytest.mark.parametrize("ends", [("[", "]"), ('{"q":', "}")], ids=["lists", "objects"])
 def test_no_resource_takes_json_that_is_nested_deeply(
     client: Client, paths: list[str], depth: int, ends: tuple[str, str]
@@ -213,7 +213,7 @@ def test_usual_text_passes(client: Client) -> None:
     assert client.get("/search/", emoji).status_code == 200
     assert client.get("/search/?q=%ED%95%9C").status_code == 200
     assert client.post("/trends/follow/", {"term": "🚀 rocket %ED%A0"}).status_code == 302
-    deep = "[" * (MOST_NESTED - 1) + "]" * (MOST_NESTED - 1)
+    deep = "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1)
     answer = client.post("/api/v1/ask/", f'{{"x": {deep[1:-1]}, "q": "\\ud83d\\ude80?"}}', JSON)
     assert answer.status_code == 200
 

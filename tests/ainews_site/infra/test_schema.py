@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ainews_site.infra.invocation import _lacking
+from ainews_site.infra.invocation import _assignments
 from tests.ainews_site.infra.test_replicas import wait_until
 from tests.services import Postgres, free_port
 from tests.workers import ROOT, environment, migrate
@@ -173,4 +173,4 @@ def test_pages_say_that_the_site_is_not_set_up_and_go_on_when_it_is(
 def test_the_command_has_the_assignments_that_another_terminal_needs(
     given: dict[str, str], file: dict[str, str], expected: list[str]
 ) -> None:
-    assert _lacking(given, file, Path("/x")) == expected
+    assert _assignments(given, file, Path("/x")) == expected

@@ -163,7 +163,7 @@ def test_without_a_signal_of_the_kernel_children_check_their_parent(tmp_path: Pa
     """As on other systems than Linux."""
     child = (
         "import os, time; from ainews_site.process import lifeline;"
-        "lifeline._ask_kernel = lambda: False; lifeline.follow_parent(with_forks=True);"
+        "lifeline._request_signal = lambda: False; lifeline.follow_parent(with_forks=True);"
         "os.fork(); print(os.getpid(), flush=True); time.sleep(60)"
     )
     parent = (
