@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from accounts.buckets import Buckets
+from accounts.delays import delay_refusal
 from accounts.limits import TooMany
 from accounts.signin_guard import client_network, set_device_cookie, uncount_signin
 from ainews_site.infra.process_state import resets_process_state
@@ -30,6 +31,7 @@ class TooManyMiddleware:
             try:
                 signin_floods.take(client_network(request))
             except TooMany as error:
+                delay_refusal(request)
                 return too_many(request, error)
         response = self.get_response(request)
         set_device_cookie(request, response)

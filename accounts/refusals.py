@@ -1,8 +1,6 @@
 """Refuses repeated requests of a client that was just refused, before any query is made.
 
 A program that sends many costly requests at once often repeats them as soon as they are refused.
-Under daphne, each request has its own thread, so the response is delayed for a moment, which slows
-down the client. gunicorn has few threads, so there the response is sent at once.
 """
 
 import threading
@@ -11,19 +9,17 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from django.conf import settings
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
 from accounts.costly import TooManyAtOnce
+from accounts.delays import delay_refusal
 from accounts.middleware import too_many
 from accounts.signin_guard import client_network
 from ainews_site.infra.process_state import resets_process_state
 
 REFUSED = 1.0
-"""Seconds for which a client is refused again at the same address, and for which a response is
-delayed."""
+"""Seconds for which a client is refused again at the same address."""
 MAX_REFUSED = 10_000
-MAX_DELAYED = 50
 
 Client = tuple[str, str, str]
 
@@ -37,7 +33,6 @@ class Refusals:
 
     def clear(self) -> None:
         self._until: OrderedDict[Client, float] = OrderedDict()
-        self._delayed = 0
 
     def add(self, client: Client) -> None:
         with self._lock:
@@ -58,18 +53,6 @@ class Refusals:
         self._until.pop(client, None)
         return False
 
-    def delay(self) -> None:
-        """Wait a moment, unless too many threads do so already."""
-        with self._lock:
-            if self._delayed >= MAX_DELAYED:
-                return
-            self._delayed += 1
-        try:
-            time.sleep(REFUSED)
-        finally:
-            with self._lock:
-                self._delayed -= 1
-
 
 refusals = Refusals()
 resets_process_state(refusals.clear)
@@ -83,8 +66,7 @@ class RefusalMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if refusals and refusals.covers(_client(request)):
-            if isinstance(request, ASGIRequest):
-                refusals.delay()
+            delay_refusal(request)
             return too_many(request, TooManyAtOnce())
         response = self.get_response(request)
         if isinstance(getattr(response, "refusal", None), TooManyAtOnce):

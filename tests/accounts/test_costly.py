@@ -16,8 +16,9 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
-from accounts import costly, refusals
+from accounts import costly, delays, refusals
 from accounts.costly import Slots, TooManyAtOnce, slots
+from accounts.middleware import TooManyMiddleware, signin_floods
 from accounts.models import ApiToken, User
 from accounts.refusals import RefusalMiddleware
 from tests.make import make_item, make_source, make_story, make_user
@@ -262,21 +263,43 @@ def test_a_client_that_was_refused_is_refused_again_without_a_query(
     assert client.get("/search/?q=model").status_code == 200
 
 
-def test_under_daphne_a_repeated_refusal_is_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals, "REFUSED", 0.2)
-    scope = {"type": "http", "path": "/search/", "method": "GET", "headers": []}
+def asgi_request(path: str, method: str = "GET") -> ASGIRequest:
+    scope = {"type": "http", "path": path, "method": method, "headers": []}
+    return ASGIRequest(scope | {"client": ["192.0.2.7", 1]}, BytesIO())
 
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds by which each refusal was delayed."""
+    seconds: list[float] = []
+    monkeypatch.setattr(delays.time, "sleep", seconds.append)
+    monkeypatch.setattr(delays.connections, "close_all", lambda: None)
+    return seconds
+
+
+def test_under_daphne_a_repeated_refusal_is_delayed(
+    monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
     def refuse(request: Any) -> HttpResponse:
         return refusals.too_many(request, TooManyAtOnce())
 
     middleware = RefusalMiddleware(refuse)
-    middleware(ASGIRequest(scope, BytesIO()))
-    started = time.monotonic()
-    assert middleware(ASGIRequest(scope, BytesIO())).status_code == 429
-    assert time.monotonic() - started >= 0.2
+    middleware(asgi_request("/search/"))
+    assert pauses == []
+    assert middleware(asgi_request("/search/")).status_code == 429
+    assert pauses == [delays.SECONDS]
 
-    monkeypatch.setattr(refusals, "MAX_DELAYED", 0)
-    middleware(ASGIRequest(scope, BytesIO()))
-    started = time.monotonic()
-    assert middleware(ASGIRequest(scope, BytesIO())).status_code == 429
-    assert time.monotonic() - started < 0.2
+    monkeypatch.setattr(delays, "_free", threading.BoundedSemaphore(1))
+    with delays._free:
+        assert middleware(asgi_request("/search/")).status_code == 429
+    assert pauses == [delays.SECONDS]
+
+
+def test_under_daphne_a_flood_of_sign_ins_is_delayed(pauses: list[float]) -> None:
+    middleware = TooManyMiddleware(lambda request: HttpResponse())
+    for _ in range(int(signin_floods.burst)):
+        assert middleware(asgi_request("/signin/", "POST")).status_code == 200
+    assert pauses == []
+
+    assert middleware(asgi_request("/signin/", "POST")).status_code == 429
+    assert pauses == [delays.SECONDS]
