@@ -6,10 +6,12 @@ from django.core.wsgi import get_wsgi_application
 
 from ainews_site.config.role import serve_pages
 from ainews_site.process.gc_tuning import freeze_loaded_objects
-from ainews_site.text_checks import CheckedWSGIRequest
 
 serve_pages()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
-application = get_wsgi_application()
+application = get_wsgi_application()  # must run before anything imports models or reads settings
+
+from ainews_site.text_checks import CheckedWSGIRequest  # noqa: E402
+
 application.request_class = CheckedWSGIRequest
 freeze_loaded_objects()

@@ -1,6 +1,7 @@
 """Text that no database can store is refused by every address, and is never an error of ours."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -204,7 +205,10 @@ def test_the_web_servers_use_these_requests() -> None:
     """In processes of their own, as both modules prepare the process that serves."""
     for module, handler in (("wsgi", "application"), ("asgi", "http")):
         ask = f"from ainews_site import {module} as m; print(m.{handler}.request_class.__name__)"
-        done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
+        # The servers set no DJANGO_SETTINGS_MODULE.
+        environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+        command = [sys.executable, "-c", ask]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.stdout == f"Checked{module.upper()}Request\n", done.stderr
 
 
