@@ -119,6 +119,14 @@ def test_renewing_extends_only_this_lease(clock: Any) -> None:
         assert row("trends").until == NOW + timedelta(seconds=120)
 
 
+def test_a_free_lease_with_another_name_is_not_claimed_too() -> None:
+    Lease.objects.create(name="trends")
+
+    with lease("group") as held:
+        assert held is not None
+        assert (row("trends").token, row("trends").until, row("trends").holder) == (0, None, "")
+
+
 def test_leases_with_other_names_are_not_changed() -> None:
     with lease("trends"):
         before = row("trends")
