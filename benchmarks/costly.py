@@ -62,8 +62,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ainews-costly-") as made, ExitStack() as stack:
-        folder = (asked.folder or Path(made)) / f"{asked.kind}-{asked.items}"
+        place = asked.folder or Path(made)
+        folder = place / f"{asked.kind}-{asked.items}"
         folder.mkdir(parents=True, exist_ok=True)
+        place.chmod(0o755)
         environment = {"DATA": str(folder), "DATABASE_URL": "", "REDIS_URL": ""}
         if asked.kind == "postgres":
             environment["DATABASE_URL"] = stack.enter_context(_postgres(folder)).url()
