@@ -134,6 +134,8 @@ FUNCTIONS = [
     RETURN NULL;
     END $$""",
 ]
+# Queries are read in the languages of the reader's news. Nothing reads feeds_search_stemmers; to
+# remove it would change VERSION, and so build the index of every database anew.
 TABLES = [
     "CREATE TABLE IF NOT EXISTS feeds_search_stemmers (name text PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS feeds_search (item_id bigint NOT NULL PRIMARY KEY,"
