@@ -1,9 +1,9 @@
-"""Check published editions without the product's own checker: `python benchmarks/citations.py`.
+"""Check published editions independently of the product: `python benchmarks/citations.py`.
 
-Reads editions and items from the database of .env (or DATABASE_URL) by SQL and looks for every
-number, name and quotation of each sentence in the texts of the items that it cites. It shares no
-code with `digests/`, and is meant to be read in two minutes. Ends with NAME VALUE lines, and with
-exit status 1 when a sentence does not hold.
+Reads editions and items from the database of .env (or DATABASE_URL) by SQL, and searches the cited
+items for every number, name and quotation of each sentence. It shares no code with `digests/`, and
+is short enough to be read in two minutes. Prints NAME VALUE lines at the end. The exit status is 1
+if a sentence is not supported.
 """
 
 import json
@@ -38,9 +38,9 @@ def plain(text: str) -> str:
 
 
 def numbers(text: str) -> set[str]:
-    """Digits without separators; with the magnitude that follows, as many zeros more."""
+    """Return the numbers of a text as digits without separators, with zeros for a magnitude."""
     text = re.sub(
-        rf"\b({'|'.join(WORDS)})\b", lambda found: WORDS[found.group().lower()], text, flags=re.I
+        rf"\b({'|'.join(WORDS)})\b", lambda match: WORDS[match.group().lower()], text, flags=re.I
     )
     found = set()
     for whole, part, size in re.findall(
@@ -55,12 +55,12 @@ def numbers(text: str) -> set[str]:
     return found
 
 
-def lacking(sentence: str, cited: str) -> str:
-    """What of the sentence is not in the cited text, else empty."""
+def missing_part(sentence: str, cited: str) -> str:
+    """Return the first part of the sentence that the cited text does not contain, or ""."""
     sentence, cited = plain(sentence), plain(cited)
-    there = numbers(cited)
+    cited_numbers = numbers(cited)
     for number in re.findall(r"\d[\d,.']*\d|\d", sentence):
-        if not numbers(number) & there:
+        if not numbers(number) & cited_numbers:
             return f"number {number}"
     small = cited.casefold()
     for start, name in ((m.start(), m.group()) for m in re.finditer(r"\b[^\W\d_a-z]\w*", sentence)):
@@ -108,14 +108,16 @@ def main() -> int:
     count: Counter[str] = Counter()
     for edition in editions():
         for story in edition["stories"]:
-            texts = {one["number"]: text_of(one["item_id"]) for one in story["citations"]}
+            texts = {c["number"]: text_of(c["item_id"]) for c in story["citations"]}
             for sentence in filter(None, (*story["sentences"], story.get("why"))):
                 cited = "\n".join(texts[number] for number in sentence["cites"])
-                wrong = lacking(sentence["text"], cited) if sentence["cites"] else "no citation"
+                wrong = (
+                    missing_part(sentence["text"], cited) if sentence["cites"] else "no citation"
+                )
                 count["held"] += not wrong
                 count["sentences"] += 1
                 if wrong:
-                    print(f"does not hold: {sentence['text']} ({wrong})")
+                    print(f"not supported: {sentence['text']} ({wrong})")
     print(f"citations_sentences {count['sentences']}")
     print(f"citations_held_share {count['held'] / max(1, count['sentences']):.4f}")
     return int(count["held"] < count["sentences"])

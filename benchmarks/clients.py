@@ -1,8 +1,8 @@
-"""Eight clients that ask for one address for some seconds, in a process of their own.
+"""Request one URL with eight concurrent clients for some seconds, from a separate process.
 
-    python -m benchmarks.clients ADDRESS SESSION SECONDS
+    python -m benchmarks.clients URL SESSION SECONDS
 
-Prints requests a second and the 95th percentile in milliseconds. ADDRESS is of this machine.
+Prints requests per second and the 95th percentile in milliseconds. URL must be on this machine.
 """
 
 import http.client
@@ -37,9 +37,9 @@ def ask(address: str, session: str, until: float, times: list[float]) -> None:
     while time.monotonic() < until:
         started = time.monotonic()
         connection.request("GET", path, headers={"Cookie": f"sessionid={session}"})
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status == 200, answer.status
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 200, response.status
         times.append(time.monotonic() - started)
 
 

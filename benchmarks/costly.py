@@ -83,13 +83,13 @@ def main() -> None:
 
 @contextmanager
 def _postgres(folder: Path) -> Iterator[Postgres]:
-    from benchmarks.scale import SAFE, Kept, _give_to_postgres
+    from benchmarks.scale import SAFE, PersistentPostgres, _give_to_postgres
 
     place = folder / "database"
     folder.chmod(0o755)
     place.mkdir(exist_ok=True)
     _give_to_postgres(place)
-    with Kept(place, shared_buffers="512MB", jit="off", **SAFE) as server:
+    with PersistentPostgres(place, shared_buffers="512MB", jit="off", **SAFE) as server:
         yield server
 
 

@@ -1,8 +1,8 @@
-"""What editions hold, on a library of its own: `python benchmarks/digests.py`.
+"""Measure how many sentences of editions are supported: `python benchmarks/digests.py`.
 
-Stores the sample newsroom's articles, groups them, writes an edition for each of its last days,
-by LLM_MODEL where one is set, and counts what holds, once by the product's check and once by the
-script that shares no code with it.
+Stores the articles of the sample newsroom in a temporary database, groups them, and writes an
+edition for each of the last days, with LLM_MODEL if it is set. Then it checks all sentences, once
+by the product and once by benchmarks/citations.py, which shares no code with it.
 """
 
 import logging
@@ -37,20 +37,20 @@ def main() -> int:
 
 
 def store() -> None:
-    """As feeds would have brought them: an outlet a source, a text a body."""
+    """Store the articles as items: one source per outlet, one body per text."""
     from accounts.models import User
     from feeds.core.ids import make_id
     from feeds.demo.edition import make_edition
     from feeds.models import Item, ItemBody, Source, Subscription
     from feeds.stories.grouping.group import group_new_items
 
-    articles = [one for one in make_edition(NOW) if one.published < NOW]
+    articles = [article for article in make_edition(NOW) if article.published < NOW]
     reader = User.objects.create_user("reader")
     names = sorted({article.outlet for article in articles})
     sources = {name: Source.objects.create(url=f"https://{name}/", title=name) for name in names}
     for source in sources.values():
         Subscription.objects.create(user=reader, source=source)
-    for seq, article in enumerate(sorted(articles, key=lambda one: one.published), 1):
+    for seq, article in enumerate(sorted(articles, key=lambda a: a.published), 1):
         text = "\n".join(article.versions[0].paragraphs)
         item = Item.objects.create(
             id=make_id(article.published, seq),

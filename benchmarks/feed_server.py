@@ -1,4 +1,4 @@
-"""Serve made-up feeds over loopback: RSS and Atom, with ETags, from one quick process.
+"""Serve generated RSS and Atom feeds with ETags over loopback, from one fast process.
 
 python benchmarks/feed_server.py FEEDS ENTRIES   prints its port
 """
@@ -19,7 +19,7 @@ def vocabulary(chance: random.Random) -> list[str]:
 
 
 class Writer:
-    """Text with the word frequencies of a language (Zipf)."""
+    """Generates text with the word frequencies of a language (Zipf's law)."""
 
     def __init__(self, seed: int = 1) -> None:
         self.chance = random.Random(seed)

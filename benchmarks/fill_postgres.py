@@ -1,5 +1,8 @@
-"""Fill an empty PostgreSQL with a library: a month at a time beside its partition, by COPY, with
-vectors and indexes made after. A process each for as many CPUs as there are, two at least."""
+"""Fill an empty PostgreSQL database with a library.
+
+Each month is copied by COPY into its partition, and search vectors and indexes are built
+afterwards. There is one process per CPU, at least two.
+"""
 
 import os
 import time
@@ -22,7 +25,7 @@ STORY = (
     " last_seq, title_pinned"
 )
 LOOSE = ("feeds_itemkey", "feeds_story", "feeds_itemstate")
-"""Tables without partitions, whose indexes are made at the end."""
+"""Tables without partitions. Their indexes are built at the end."""
 SEQUENCES = {
     "feeds_source": "id",
     "accounts_user": "id",
@@ -33,7 +36,7 @@ TOPICS = ('["models"]', '["research"]', '["chips", "hardware"]', "[]", '["policy
 
 
 def fill(library: Library) -> dict[str, float]:
-    """Seconds by step."""
+    """Fill the database. Return {step: seconds}."""
     from django.db import connection
 
     seconds: dict[str, float] = {}
@@ -42,14 +45,14 @@ def fill(library: Library) -> dict[str, float]:
     with connection.cursor() as cursor:
         remake = _drop_indexes(cursor)
         _make_partitions(library)
-        # Now, or two processes would wait for each other's line.
+        # Inserted here, because two processes that insert the same row would block each other.
         cursor.execute(
             "INSERT INTO feeds_search_stemmers VALUES ('english'), ('german'), ('french')"
             " ON CONFLICT DO NOTHING"
         )
     with timed(seconds, "months"):
         wanted = _partitions_of(library)
-        connection.close()  # not for the processes to share
+        connection.close()  # child processes must not share it
         with ProcessPoolExecutor(max(os.cpu_count() or 2, 2), initializer=_start) as pool:
             parts = [pool.submit(_month, library, span) for span in wanted]
             for done, part in enumerate(as_completed(parts), 1):
@@ -75,7 +78,7 @@ def fill(library: Library) -> dict[str, float]:
 
 
 def people(library: Library) -> None:
-    """500 sources, and 1,000 readers with their marks."""
+    """Create 500 sources, and 1,000 readers with subscriptions and watermarks."""
     from accounts.models import User
     from feeds.models import Source, Subscription
 
@@ -91,7 +94,7 @@ def people(library: Library) -> None:
         Subscription(
             user_id=n,
             source_id=source,
-            # Every other reader marked all as read some days ago; the first one never did.
+            # Every other reader marked everything as read some days ago; the first one never did.
             read_up_to=library.items - month * (n % 20) // 30 if n % 2 == 0 else 0,
         )
         for n in range(1, READERS + 1)
@@ -100,13 +103,13 @@ def people(library: Library) -> None:
 
 
 def _drop_indexes(cursor: Any) -> list[str]:
-    """What makes them again."""
+    """Drop indexes and constraints. Return the statements that recreate them."""
     remake = []
     cursor.execute(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'"
         " AND conrelid = 'feeds_itemstate'::regclass AND confrelid = 'feeds_item'::regclass"
     )
-    for name, definition in cursor.fetchall():  # what is referred to cannot be truncated
+    for name, definition in cursor.fetchall():  # referenced tables cannot be truncated
         cursor.execute(f"ALTER TABLE feeds_itemstate DROP CONSTRAINT {name}")
         remake.append(f"ALTER TABLE feeds_itemstate ADD CONSTRAINT {name} {definition}")
     for table in LOOSE:
@@ -149,7 +152,7 @@ def _start() -> None:
 
 
 def _month(library: Library, span: Any) -> dict[str, float]:
-    """Fill one partition; seconds by step."""
+    """Fill one partition. Return {step: seconds}."""
     from django.db import connection, transaction
 
     from feeds.search.postgres import index as postgres_index
@@ -206,11 +209,11 @@ def _key(row: Row) -> str:
 
 
 def leads(rows: list[Row]) -> Iterator[tuple[Row, int, int]]:
-    """(lead, tellings, newest seq) of each story; a story lies within one chunk."""
-    told: dict[int, list[Row]] = {}
+    """Return (lead, number of items, newest seq) of each story. Stories never span two chunks."""
+    stories: dict[int, list[Row]] = {}
     for row in rows:
-        told.setdefault(row.story, []).append(row)
-    return ((tellings[0], len(tellings), tellings[-1].seq) for tellings in told.values())
+        stories.setdefault(row.story, []).append(row)
+    return ((items[0], len(items), items[-1].seq) for items in stories.values())
 
 
 def _story(lead: tuple[Row, int, int]) -> str:
@@ -222,12 +225,12 @@ def _story(lead: tuple[Row, int, int]) -> str:
 
 
 def signed_hash(number: int) -> int:
-    """Spread over signed 64 bits, as BLAKE2b would."""
+    """A hash that is spread over signed 64 bits, like a BLAKE2b hash."""
     return (number * 0x9E3779B97F4A7C15 + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _states(cursor: Any, library: Library) -> None:
-    """What readers opened in the last month, and what they saved in all the time: 500 each."""
+    """Create 500 states per reader: items opened in the last month, and items saved at any time."""
     cursor.execute("SET session_replication_role = replica")
     cursor.execute("SELECT setseed(0.5)")
     for newest, share, is_saved in ((library.items // 24, 0.8, False), (library.items, 0.2, True)):
@@ -247,7 +250,7 @@ def _states(cursor: Any, library: Library) -> None:
 
 @contextmanager
 def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Add to `seconds[name]` what the block takes."""
+    """Add the duration of the block to `seconds[name]`."""
     started = time.perf_counter()
     yield
     seconds[name] = seconds.get(name, 0) + time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Fill an empty SQLite with a library: rows without the search's triggers, then the index."""
+"""Fill an empty SQLite database with a library: first rows without triggers, then the index."""
 
 import json
 import random
@@ -8,7 +8,7 @@ from benchmarks.library import MONTHS, READERS, STATES, Library, Row, Words
 
 
 def fill(library: Library) -> dict[str, float]:
-    """Seconds by step."""
+    """Fill the database. Return {step: seconds}."""
     from django.db import connection
 
     from feeds.search.sqlite import index as sqlite_index
@@ -42,8 +42,9 @@ def _insert(rows: list[Row]) -> None:
         own, at = signed_hash(row.seq), adapt_time(row.published)
         keys.append((row.seq, row.source, own, signed_hash(-row.seq), row.id))
         url = f"https://outlet{row.source}.example/news/{row.seq}"
-        told = (url, row.title, "A. Writer", row.summary, "", TOPICS[row.seq % 5], own)
-        items.append((row.id, row.seq, row.source, at, at, row.language, False, *told, row.story))
+        content = (url, row.title, "A. Writer", row.summary, "", TOPICS[row.seq % 5], own)
+        head = (row.id, row.seq, row.source, at, at, row.language, False)
+        items.append((*head, *content, row.story))
         bodies.append((row.id, row.html, row.text, json.dumps([]), False))
     stories = [
         Story(
@@ -66,18 +67,18 @@ def _insert(rows: list[Row]) -> None:
 
 
 def _states(library: Library) -> None:
-    """What readers opened in the last month, and what they saved in all the time."""
+    """Create the states of readers: items opened in the last month, items saved at any time."""
     from django.utils import timezone
 
     from feeds.models import ItemKey, ItemState
 
-    chance, now = random.Random(5), timezone.now()
+    rng, now = random.Random(5), timezone.now()
     ids = dict(ItemKey.objects.values_list("seq", "item_id"))
     month = library.items // MONTHS
     for reader in range(1, READERS + 1):
         recent = range(library.items - month, library.items)
-        opened = chance.sample(recent, min(int(STATES * 0.8), month))
-        saved = set(chance.sample(range(library.items), min(int(STATES * 0.2), library.items)))
+        opened = rng.sample(recent, min(int(STATES * 0.8), month))
+        saved = set(rng.sample(range(library.items), min(int(STATES * 0.2), library.items)))
         ItemState.objects.bulk_create(
             ItemState(
                 user_id=reader,
@@ -86,7 +87,7 @@ def _states(library: Library) -> None:
                 is_opened=True,
                 told_at=now,
                 is_saved=number in saved,
-                is_hidden=number not in saved and chance.random() < 0.02,
+                is_hidden=number not in saved and rng.random() < 0.02,
                 changed_at=now,
             )
             for number in saved.union(opened)

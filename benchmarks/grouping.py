@@ -1,11 +1,10 @@
-"""How fast items are grouped into stories, and how well, on made and on labelled text.
+"""Measure the speed and the quality of grouping, on generated and on labelled text.
 
     python benchmarks/grouping.py [--items 20000] [--window 125000] [--labels FILE]
 
-Prints items a CPU second for grouping alone, first in memory as they arrive, then with the
-database, and the seconds and the memory of a repair; the same in a window of 125,000 items, by
-words and with vectors; the labelled file's F1 where one is given, and always that of the
-sample newsroom, with the texts that its feeds carry.
+Prints items per CPU second of grouping in memory, of a repair, and of both with the database; the
+same with a window of 125,000 items, by terms and with vectors; and the B-cubed F1 of the sample
+newsroom and, with --labels, of a labelled file.
 """
 
 import argparse
@@ -38,14 +37,14 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         _start(folder)
-        tellings = make_tellings(options.items)
-        measure_memory(tellings)
-        measure_database(tellings)
+        articles = make_articles(options.items)
+        measure_memory(articles)
+        measure_database(articles)
         measure_newsroom()
         if options.labels:
             measure_labels(options.labels)
-        for meaning in (False, True):
-            in_a_process(measure_window, options.window, meaning)
+        for with_vectors in (False, True):
+            in_a_process(measure_window, options.window, with_vectors)
         print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 
@@ -60,17 +59,17 @@ def _start(folder: str) -> None:
     call_command("migrate", verbosity=0)
 
 
-def make_tellings(items: int) -> list[tuple[datetime, int, str, str]]:
-    """(published, source, title, summary): events of one to a dozen tellings in six days.
+def make_articles(items: int) -> list[tuple[datetime, int, str, str]]:
+    """Generate (published, source, title, summary): events with 1 to 12 articles in six days.
 
-    Words are drawn by Mandelbrot's law without the most common ones, as grouping drops those:
-    the first stands in a sixth of the items.
+    Word frequencies follow Mandelbrot's law without the most common words, which grouping drops.
+    The most frequent word occurs in a sixth of the items.
     """
     rng = random.Random(7)
     odds = list(accumulate(1 / (rank + 50) for rank in range(1, WORDS + 1)))
     words = [_word(n) for n in range(WORDS)]
-    found = []
-    while len(found) < items:
+    articles = []
+    while len(articles) < items:
         about = rng.choices(words, cum_weights=odds, k=25) + rng.choices(words[WORDS // 10 :], k=5)
         broke = NOW - timedelta(hours=rng.uniform(10, 144))
         for source in rng.sample(range(SOURCES), min(12, int(rng.paretovariate(1.2)))):
@@ -79,8 +78,8 @@ def make_tellings(items: int) -> list[tuple[datetime, int, str, str]]:
                 rng.choices(about, k=30) + rng.choices(words, cum_weights=odds, k=30)
             )
             moment = broke + timedelta(hours=rng.expovariate(1 / 6))
-            found.append((min(moment, NOW), source, title, summary[:SUMMARY]))
-    return sorted(found[:items])
+            articles.append((min(moment, NOW), source, title, summary[:SUMMARY]))
+    return sorted(articles[:items])
 
 
 def _word(number: int) -> str:
@@ -92,7 +91,7 @@ def _word(number: int) -> str:
             return letters + "n"
 
 
-def measure_memory(tellings: Sequence[tuple[datetime, int, str, str]]) -> None:
+def measure_memory(articles: Sequence[tuple[datetime, int, str, str]]) -> None:
     from feeds.evaluation.stories import group_online
     from feeds.stories.grouping.linkage import group_all
     from feeds.stories.grouping.tokenizer import make_document
@@ -100,43 +99,43 @@ def measure_memory(tellings: Sequence[tuple[datetime, int, str, str]]) -> None:
     start = time.process_time()
     documents = [
         make_document(pk, moment.timestamp(), source, title, summary)
-        for pk, (moment, source, title, summary) in enumerate(tellings, 1)
+        for pk, (moment, source, title, summary) in enumerate(articles, 1)
     ]
     stories = len(set(group_online(documents)))
     _print("in memory", len(documents), time.process_time() - start, f"{stories} stories")
-    window = [one for one in documents if one.time >= documents[-1].time - 72 * 3600]
+    window = [d for d in documents if d.time >= documents[-1].time - 72 * 3600]
     start = time.process_time()
     groups = len(group_all(window))
     _print("repair of 72 h", len(window), time.process_time() - start, f"{groups} stories")
 
 
 def in_a_process(measure: Callable[..., None], *arguments: Any) -> None:
-    """So that what others have in memory is not counted."""
+    """Measure in a separate process, so that memory of other measurements is not counted."""
     process = multiprocessing.get_context("fork").Process(target=measure, args=arguments)
     process.start()
     process.join()
 
 
-def measure_window(items: int, meaning: bool) -> None:
-    """The last 10,000 items that join a window of `items`, and what the stories take of memory.
+def measure_window(items: int, with_vectors: bool) -> None:
+    """Measure the last 10,000 items that join a window of `items`, and the memory of the stories.
 
-    Vectors are made of the words of the titles, so that tellings of one event are near.
+    Vectors are sums of random vectors of the title's words, so that articles on one event are near.
     """
     from feeds.stories.grouping.online import Grouper
 
-    documents, vectors = _made_documents(items, meaning)
+    documents, vectors = _made_documents(items, with_vectors)
     before, grouper, seconds = _resident(), Grouper(), 0.0
     for start in range(0, items, 1000):
         began = time.process_time()
         grouper.assign_all(documents[start : start + 1000], vectors)
         if start >= items - 10_000:
             seconds += time.process_time() - began
-    name = f"joining {items} {'with vectors' if meaning else 'by words'}"
+    name = f"joining {items} {'with vectors' if with_vectors else 'by words'}"
     grown = f"{len(grouper)} stories in {_resident() - before} MiB"
     _print(name, min(items, 10_000), seconds, grown)
 
 
-def _made_documents(items: int, meaning: bool) -> tuple[list[Any], dict[int, Any]]:
+def _made_documents(items: int, with_vectors: bool) -> tuple[list[Any], dict[int, Any]]:
     import numpy as np
 
     from feeds.stories.grouping.tokenizer import make_document
@@ -144,26 +143,26 @@ def _made_documents(items: int, meaning: bool) -> tuple[list[Any], dict[int, Any
     made, vectors = [], {}
     rng = np.random.default_rng(7)
     directions: defaultdict[str, Any] = defaultdict(lambda: rng.standard_normal(384))
-    for pk, (moment, source, title, summary) in enumerate(make_tellings(items), 1):
+    for pk, (moment, source, title, summary) in enumerate(make_articles(items), 1):
         made.append(make_document(pk, moment.timestamp(), source, title, summary))
-        if meaning:
+        if with_vectors:
             row = sum(directions[word] for word in title.split()) + rng.standard_normal(384)
             vectors[pk] = (row / np.linalg.norm(row)).astype(np.float32)
     return made, vectors
 
 
 def _resident() -> int:
-    """MiB of this process."""
+    """The resident memory of this process in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() // 2**20
 
 
-def measure_database(tellings: Sequence[tuple[datetime, int, str, str]]) -> None:
+def measure_database(articles: Sequence[tuple[datetime, int, str, str]]) -> None:
     from feeds.models import Story
     from feeds.stories.grouping.group import group_new_items
     from feeds.stories.grouping.repair import repair_stories
 
-    _store(tellings)
+    _store(articles)
     start = time.process_time()
     grouped = group_new_items(now=NOW)
     seconds = time.process_time() - start
@@ -173,7 +172,7 @@ def measure_database(tellings: Sequence[tuple[datetime, int, str, str]]) -> None
     print(f"repair with the database: {time.process_time() - start:.1f} s, {moved} items moved")
 
 
-def _store(tellings: Sequence[tuple[datetime, int, str, str]]) -> None:
+def _store(articles: Sequence[tuple[datetime, int, str, str]]) -> None:
     from feeds.core.ids import make_id
     from feeds.models import Item, Source
 
@@ -191,13 +190,13 @@ def _store(tellings: Sequence[tuple[datetime, int, str, str]]) -> None:
             published_at=moment,
             fetched_at=moment,
         )
-        for seq, (moment, source, title, summary) in enumerate(tellings, 1)
+        for seq, (moment, source, title, summary) in enumerate(articles, 1)
     ]
     Item.objects.bulk_create(rows, batch_size=500)
 
 
 def measure_newsroom() -> None:
-    """The sample newsroom's items with what a feed carries of their texts."""
+    """Measure the quality on the sample newsroom, with the texts that its feeds contain."""
     from feeds.ai.embed.store import text_for
     from feeds.demo.edition import make_edition
     from feeds.stories.grouping.tokenizer import make_document
@@ -225,8 +224,8 @@ def measure_newsroom() -> None:
 def measure_labels(path: Path) -> None:
     from feeds.evaluation.stories import read_labels
 
-    found = read_labels(path)
-    _print_f1(path.name, found.documents, found.labels, found.titles)
+    labelled = read_labels(path)
+    _print_f1(path.name, labelled.documents, labelled.labels, labelled.titles)
 
 
 def _print_f1(
@@ -238,8 +237,8 @@ def _print_f1(
     rows = provider_for("onnx", "").encode(list(texts.values()))
     for kind, vectors in (("words", {}), ("MiniLM", dict(zip(texts, rows, strict=True)))):
         score = evaluate(documents, labels, vectors).repaired
-        found = f"P {score.precision:.3f} R {score.recall:.3f} F1 {score.f1:.3f}"
-        print(f"{name} by {kind}: B-cubed {found}")
+        figures = f"P {score.precision:.3f} R {score.recall:.3f} F1 {score.f1:.3f}"
+        print(f"{name} by {kind}: B-cubed {figures}")
 
 
 def _print(name: str, items: int, seconds: float, found: str) -> None:

@@ -1,9 +1,9 @@
-"""Ingest 500 feeds of 50 entries over loopback: ours beside `reader`, in one run.
+"""Compare the ingest of 500 feeds with 50 entries over loopback with that of `reader`.
 
     python benchmarks/ingest.py [--feeds 500] [--entries 50] [--without-reader] [--postgres]
 
-Prints items (or unchanged feeds) a CPU second of the whole process, and its peak memory. With
-`--postgres` the CPU seconds of the database server count as well; the memory is ours alone.
+Prints items (or unchanged feeds) per CPU second of the whole process, and its peak memory. With
+`--postgres`, CPU time includes the database server, but memory does not.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""A library of made-up news of any size, the same at each making.
+"""Generate a library of news of any size. The same size always gives the same library.
 
-500 sources, some busy and most quiet, over 24 months; texts of five words to 3,000; 1,000 readers
-with 100 sources each, marks and states. Some words are planted, so that a search for them has a
-known share of the texts.
+It has 500 sources, some busy and most quiet, over 24 months; texts of 5 to 3,000 words; and 1,000
+readers with 100 sources each. Some words are planted, so that searches match a known share of the
+texts.
 
-Texts are like those of 41 real AI feeds: about 6.2 characters a word, a third stop words, half
-as many different stems as words, and one text in five with markup of its own.
+The texts resemble those of 41 real AI feeds: about 6.2 characters per word, a third stop words,
+half as many distinct stems as words, and markup in one text of five.
 """
 
 from bisect import bisect_left
@@ -26,10 +26,10 @@ PLANTED = {
     "lighthouse": 100,
     "harbour lighthouse": 2_000,
 }
-"""Words and the number of texts of which one has them."""
+"""{planted word: one text in so many contains it}"""
 VOCABULARY = 200_000
 REPEATED = 0.3
-"""The share of words that a text takes from what it said before."""
+"""The share of words that repeat an earlier word of the text."""
 MARKED_UP = 5
 """One text in so many has links and emphasis."""
 FUNCTION_WORDS = (
@@ -39,7 +39,7 @@ FUNCTION_WORDS = (
     "could these two may first then do any like my now over such our me even most"
 )
 MEDIAN_WORDS, SPREAD_OF_LENGTH, LONGEST = 70, 0.95, 3_000
-"""A text has 110 words on the average."""
+"""Parameters of the lengths of texts in words. The mean is 110."""
 CHUNK = 20_000
 DAY = 86_400
 _TABLE = 1 << 24
@@ -47,7 +47,7 @@ _TABLE = 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An item, its body and its line of the ledger."""
+    """An item with its body and its ledger entry."""
 
     seq: int
     id: int
@@ -62,35 +62,33 @@ class Row:
 
 
 class Words:
-    """Draws words by Zipf and Mandelbrot: the n-th has 1 / (n + 2.7) of the share."""
+    """Draws words by the Zipf-Mandelbrot law: the frequency of word n is proportional to
+    1 / (n + 2.7)."""
 
     def __init__(self) -> None:
-        chance = np.random.default_rng(1)
+        rng = np.random.default_rng(1)
         consonants, vowels = list("bcdfghklmnprstvz"), list("aeiou")
         made: dict[str, None] = dict.fromkeys(FUNCTION_WORDS.split())
         while len(made) < VOCABULARY:
             # Frequent words are short.
             longest = 4 if len(made) < 3_000 else 5
-            count = int(chance.integers(1 if longest == 4 else 2, longest))
+            count = int(rng.integers(1 if longest == 4 else 2, longest))
             made[
-                "".join(
-                    str(chance.choice(consonants)) + str(chance.choice(vowels))
-                    for _ in range(count)
-                )
-                + str(chance.choice(consonants))
+                "".join(str(rng.choice(consonants)) + str(rng.choice(vowels)) for _ in range(count))
+                + str(rng.choice(consonants))
             ] = None
         self.words = list(made)
         share = 1 / (np.arange(VOCABULARY) + 2.7)
         edges = np.cumsum(share / share.sum())
         self.table = np.searchsorted(edges, (np.arange(_TABLE) + 0.5) / _TABLE).astype(np.int32)
 
-    def draw(self, chance: np.random.Generator, count: int) -> list[str]:
-        drawn = self.table[chance.integers(0, _TABLE, count)].tolist()
+    def draw(self, rng: np.random.Generator, count: int) -> list[str]:
+        drawn = self.table[rng.integers(0, _TABLE, count)].tolist()
         return list(map(self.words.__getitem__, drawn))
 
 
 def marked_up(words: list[str]) -> str:
-    """Paragraphs of forty words with a link and a word in bold each."""
+    """HTML with paragraphs of 40 words, each with a link and a bold word."""
     return "".join(
         f"<p><b>{words[n]}</b> {' '.join(words[n + 1 : n + 36])}"
         f' <a href="https://outlet.example/{words[n]}" rel="noopener noreferrer nofollow">'
@@ -101,46 +99,46 @@ def marked_up(words: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Library:
-    """`items` items up to `end`."""
+    """A library with `items` items, the newest published at `end`."""
 
     items: int
     end: datetime
 
     def published(self, number: Any) -> Any:
-        """Seconds since 1970 at which the item of this number was published."""
+        """When the item with this number was published, in seconds since 1970."""
         length = MONTHS * 30 * DAY
         end = int(self.end.timestamp()) - 60
         return end - length + np.asarray(number, dtype=np.int64) * length // self.items
 
     def rows(self, words: Words, first: int, last: int) -> Iterator[list[Row]]:
-        """The items of these numbers, in chunks. The parts of a library may be made apart."""
+        """Yield the items with these numbers in chunks. Parts can be generated independently."""
         for start in range(first, last, CHUNK):
             yield self._chunk(words, start, min(start + CHUNK, last))
 
     def _chunk(self, words: Words, first: int, last: int) -> list[Row]:
-        chance = np.random.default_rng(first + 7)
+        rng = np.random.default_rng(first + 7)
         count = last - first
-        lengths = np.exp(np.log(MEDIAN_WORDS) + SPREAD_OF_LENGTH * chance.standard_normal(count))
+        lengths = np.exp(np.log(MEDIAN_WORDS) + SPREAD_OF_LENGTH * rng.standard_normal(count))
         sizes = np.clip(lengths, 5, LONGEST).astype(int).tolist()
-        drawn = words.draw(chance, sum(sizes))
-        again = chance.random(len(drawn)) < REPEATED
-        place = chance.random(len(drawn))
-        sources = self.sources_of(chance, count)
-        # One item in seven tells what another of the last hundred has told.
-        tells = chance.random(count) < 1 / 7
-        back = chance.integers(1, 100, count)
+        drawn = words.draw(rng, sum(sizes))
+        again = rng.random(len(drawn)) < REPEATED
+        place = rng.random(len(drawn))
+        sources = self.sources_of(rng, count)
+        # One item in seven belongs to the story of one of the last hundred items.
+        joins = rng.random(count) < 1 / 7
+        back = rng.integers(1, 100, count)
         seqs = np.arange(first + 1, last + 1)
         times = self.published(seqs)
         ids = (times << 20) | (seqs & ((1 << 20) - 1))
         stories = ids.copy()
-        for n in np.flatnonzero(tells).tolist():
+        for n in np.flatnonzero(joins).tolist():
             if n >= back[n]:
                 stories[n] = stories[n - back[n]]
         planted = {
-            word: set(np.flatnonzero(chance.integers(0, every, count) == 0).tolist())
+            word: set(np.flatnonzero(rng.integers(0, every, count) == 0).tolist())
             for word, every in PLANTED.items()
         }
-        languages = chance.choice(["en", "de", "fr"], count, p=[0.9, 0.05, 0.05]).tolist()
+        languages = rng.choice(["en", "de", "fr"], count, p=[0.9, 0.05, 0.05]).tolist()
         rows = []
         starts = [0, *accumulate(sizes)]
         for n in range(count):
@@ -166,22 +164,22 @@ class Library:
         return rows
 
     def number_at(self, edge: int) -> int:
-        """How many items were published before the second of this id."""
+        """The number of items that were published before the time of this id."""
         return bisect_left(range(1, self.items + 1), edge >> 20, key=self.published)
 
     @staticmethod
-    def sources_of(chance: np.random.Generator, count: int) -> list[int]:
-        """Sources 1 to 500; the first brings a hundred times what the last one does."""
+    def sources_of(rng: np.random.Generator, count: int) -> list[int]:
+        """Draw sources from 1 to 500. The first publishes a hundred times as much as the last."""
         share = 1 / (np.arange(SOURCES) + 5)
-        drawn = np.searchsorted(np.cumsum(share / share.sum()), chance.random(count))
+        drawn = np.searchsorted(np.cumsum(share / share.sum()), rng.random(count))
         return (np.minimum(drawn, SOURCES - 1) + 1).tolist()  # type: ignore[no-any-return]
 
     def follows(self, reader: int) -> list[int]:
-        """The sources of a reader; the first reader's are spread from busy to quiet."""
+        """The sources that a reader follows. Those of reader 1 range from busy to quiet."""
         if reader == 1:
             return list(range(3, SOURCES + 1, SOURCES // FOLLOWED))
-        chance = np.random.default_rng(reader)
-        return sorted((chance.permutation(SOURCES)[:FOLLOWED] + 1).tolist())
+        rng = np.random.default_rng(reader)
+        return sorted((rng.permutation(SOURCES)[:FOLLOWED] + 1).tolist())
 
     def day(self, days_ago: float) -> datetime:
         return self.end - timedelta(days=days_ago)

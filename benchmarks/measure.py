@@ -1,7 +1,7 @@
-"""Time what a reader waits for, in the database that DATABASE_URL and DATA name.
+"""Time the actions of a reader, in the database of DATABASE_URL and DATA.
 
-`benchmarks/scale.py` starts it. The reader is the first of the library: 100 sources from busy to
-quiet, everything unread.
+`benchmarks/scale.py` runs this. The reader is reader 1 of the library, who follows 100 sources from
+busy to quiet and has read nothing.
 """
 
 import os
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS, WARM_UP = 60, 3
 SECONDS_OF_EIGHT = 6
 QUIET = 3
-"""Sources that bring little, of those that the reader follows."""
+"""Number of quiet sources in the folder of the reader."""
 ENTRIES = 50
 TABLES = (
     "feeds_item",
@@ -39,21 +39,23 @@ TABLES = (
 
 @dataclass
 class Act:
-    """Something that is waited for: as a call, and as the page that makes it, if one does. The
-    cache is emptied before each call unless it `remembers`; a page is timed as it is."""
+    """An action that is timed, as a function call and (if it has one) as a page.
+
+    The cache is cleared before each call if not `keeps_cache`. Pages are timed with the cache.
+    """
 
     name: str
     call: Callable[[], object]
     page: str = ""
     undo: Callable[[], object] | None = None
-    remembers: bool = False
+    keeps_cache: bool = False
 
 
 def main() -> None:
     django.setup()
     show_size()
     user, acts = reader_and_acts()
-    freeze_loaded_objects()  # as a web process does
+    freeze_loaded_objects()  # web processes do the same
     client = signed_in(user)
     if is_postgres():
         show_plan(user)
@@ -72,7 +74,7 @@ def is_postgres() -> bool:
 
 
 def show_size() -> None:
-    """How large it is, and where the bytes are."""
+    """Print the size of the database, and of its tables per item."""
     from django.db import connection
 
     from feeds.models import ItemKey
@@ -143,14 +145,14 @@ def reader_and_acts() -> tuple[Any, list[Act]]:
             for name, text in words.items()
         ),
         Act("unread counts", lambda: unread_counts(user), "/api/v1/sources/"),
-        Act("unread counts, remembered", lambda: unread_counts(user), remembers=True),
+        Act("unread counts, remembered", lambda: unread_counts(user), keeps_cache=True),
         Act("mark all read", mark, undo=lambda: undo_mark(user, made.pop())),
         Act("store a feed of 50", Storing()),
     ]
 
 
 class Storing:
-    """Stores 50 new entries of a source at each call."""
+    """Stores 50 new entries of a source with each call."""
 
     def __init__(self) -> None:
         self.words, self.calls = Words(), 0
@@ -199,7 +201,7 @@ def signed_in(user: Any) -> Any:
 
 
 def show_plan(user: Any) -> None:
-    """The newest page touches one partition: the others are never executed."""
+    """Print how many partitions the query of the newest page reads."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -208,9 +210,9 @@ def show_plan(user: Any) -> None:
 
     with CaptureQueriesContext(connection) as caught:
         river(user, Filters())
-    walk = next(one["sql"] for one in caught if "UNION ALL" in one["sql"])
+    query_of_page = next(query["sql"] for query in caught if "UNION ALL" in query["sql"])
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {walk}")
+        cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {query_of_page}")
         lines = [line for (line,) in cursor.fetchall()]
     scans = [line for line in lines if " on feeds_item_" in line]
     touched = {line.split(" on ")[1].split()[0] for line in scans if "never executed" not in line}
@@ -225,7 +227,7 @@ def show(act: Act, client: Any) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    prepare = getattr(act.call, "prepare", (lambda: None) if act.remembers else cache.clear)
+    prepare = getattr(act.call, "prepare", (lambda: None) if act.keeps_cache else cache.clear)
     times, pages = [], []
     for run in range(RUNS + WARM_UP):
         prepare()
@@ -244,9 +246,9 @@ def show(act: Act, client: Any) -> None:
         act.undo()
     for run in range(RUNS + WARM_UP if act.page else 0):
         started = time.perf_counter()
-        answer = client.get(act.page)
+        response = client.get(act.page)
         spent = time.perf_counter() - started
-        assert answer.status_code == 200, act.page
+        assert response.status_code == 200, act.page
         if run >= WARM_UP:
             pages.append(spent * 1000)
     page = f"{p95(pages):9.1f}" if pages else f"{'':9}"
@@ -262,7 +264,7 @@ def p95(values: list[float]) -> float:
 
 
 def show_eight(acts: list[Act], session: str) -> None:
-    """Requests a second of eight clients, by gunicorn with two processes of four threads."""
+    """Print requests per second of eight clients, with gunicorn (2 processes, 4 threads each)."""
     port = free_port()
     bind = ["-b", f"127.0.0.1:{port}", "-w", "2", "-k", "gthread", "--threads", "4"]
     server = subprocess.Popen(

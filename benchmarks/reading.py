@@ -1,8 +1,8 @@
-"""Time what a reader waits for: the unread list, a search, the counts, "mark read".
+"""Time the actions of a reader: unread list, search, unread counts, "mark all read".
 
-`python benchmarks/reading.py` with 25,000 items of 500 sources, all unread and within
-the horizon; `--large` with 255,000. Prints the median and the slowest of many runs with
-the number of queries, and what storing cost.
+`python benchmarks/reading.py` uses 25,000 items of 500 sources, all unread and within the horizon,
+with `--large` 255,000. It prints the median and the slowest of many runs, the number of queries,
+and the speed of storing.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any
 SOURCES = 500
 SMALL, LARGE = 25_000, 255_000
 BATCH = 50
-"""Items a transaction, as polls bring them."""
+"""Items per transaction, as in a poll."""
 WORDS_A_TEXT = 250
 RUNS = 15
 RARE = "zanzibar"
@@ -66,7 +66,7 @@ def _measure(items: int, is_large: bool) -> None:
 
 
 def _fill(items: int) -> Any:
-    """A reader of 500 sources with `items` items over 30 days, none read."""
+    """Create a reader of 500 sources with `items` unread items over 30 days."""
     from django.contrib.auth import get_user_model
     from django.db import connection
 
@@ -78,8 +78,8 @@ def _fill(items: int) -> Any:
         Source(url=f"https://{n}.example/feed", title=name, is_public=n % 2 == 0)
         for n, name in enumerate(names)
     )
-    Subscription.objects.bulk_create(Subscription(user=user, source=one) for one in sources)
-    batches = _batches([one.pk for one in sources], items)
+    Subscription.objects.bulk_create(Subscription(user=user, source=s) for s in sources)
+    batches = _batches([source.pk for source in sources], items)
     spent = 0.0
     for batch in batches:
         started = time.process_time()
@@ -93,25 +93,23 @@ def _fill(items: int) -> Any:
 
 
 def _batches(sources: list[int], items: int) -> Iterator[Any]:
-    """Rows of the ledger, of items and of bodies; each batch is one source's."""
+    """Yield batches of (ledger rows, item rows, body rows), each of one source."""
     from django.utils import timezone
 
     from feeds.core.bulk import adapt_time
     from feeds.core.ids import make_id
 
-    chance = random.Random(7)
-    words = [
-        "".join(chance.choices("aeioubcdfglmnprst", k=chance.randint(3, 10))) for _ in "x" * 30_000
-    ]
+    rng = random.Random(7)
+    words = ["".join(rng.choices("aeioubcdfglmnprst", k=rng.randint(3, 10))) for _ in "x" * 30_000]
     weights = [1 / (rank + 3) for rank in range(len(words))]
     now = timezone.now()
     for first in range(0, items, BATCH):
         keys, rows, bodies = [], [], []
         source = sources[first // BATCH % len(sources)]
         for seq in range(first + 1, first + BATCH + 1):
-            text = " ".join(chance.choices(words, weights, k=WORDS_A_TEXT))
+            text = " ".join(rng.choices(words, weights, k=WORDS_A_TEXT))
             text += f" {RARE}" * (seq % RARE_EVERY == 0)
-            published = now - timedelta(seconds=chance.uniform(60, 30 * 86400))
+            published = now - timedelta(seconds=rng.uniform(60, 30 * 86400))
             pk, at = make_id(published, seq), adapt_time(published)
             keys.append((seq, source, seq, seq, pk))
             title, summary = text[:70], text[:300]
@@ -171,7 +169,7 @@ def _acts(user: Any) -> dict[str, Callable[[], object]]:
 
 
 def _timed(act: Callable[[], object]) -> tuple[float, int]:
-    """(milliseconds, queries) of one run."""
+    """Run an action. Return (milliseconds, number of queries)."""
     from django.core.cache import cache
     from django.db import connection
     from django.test.utils import CaptureQueriesContext

@@ -1,14 +1,13 @@
-"""Make a large library and time what a reader waits for.
+"""Create a large library and time the actions of a reader.
 
     python benchmarks/scale.py postgres --items 10000000 [--folder DIR]
     python benchmarks/scale.py sqlite --items 500000 [--folder DIR]
 
-500 sources over 24 months, realistic lengths and word frequencies, 1,000 readers with 100
-sources each, marks and states. Prints what making it took, the bytes an item and where they
-are, then p50, p95 and the slowest of each act, once as the call, with nothing remembered of the
-reader, and once as the whole request (session, query, template) in one process, and requests a
-second of eight clients. With `--folder` the library is kept there and only measured the next
-time.
+The library (benchmarks/library.py) has 500 sources over 24 months and 1,000 readers with 100
+sources each. Prints how long creating it took and the bytes per item, then the median, the 95th
+percentile and the maximum of each action: once as a function call with an empty cache, and once as
+a whole request (session, queries, template) in one process; and requests per second of eight
+clients. With `--folder` the library is stored there, and the next run only measures.
 """
 
 import argparse
@@ -39,13 +38,13 @@ SERVER = {
 }
 """Settings that docs/explanation/scaling.md recommends for 24 GiB and PostgreSQL alone."""
 HASTY = {"autovacuum": "off", "wal_level": "minimal", "max_wal_senders": "0"}
-"""For filling: what was copied into an emptied table needs no log."""
+"""Settings for filling: rows that are copied into an empty table need no WAL."""
 SAFE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-"""For measuring."""
+"""Settings for measuring."""
 
 
-class Kept(Postgres):
-    """A server whose data stay in a folder of ours."""
+class PersistentPostgres(Postgres):
+    """A server whose data directory is kept."""
 
     def __init__(self, folder: Path, **options: str) -> None:
         super().__init__(**options)
@@ -61,12 +60,12 @@ def main() -> None:
     parser.add_argument("kind", choices=("postgres", "sqlite"))
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, help="keep the library there")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ainews-scale-") as made:
-        folder = asked.folder or Path(made)
+        folder = options.folder or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
-        (_with_postgres if asked.kind == "postgres" else _with_sqlite)(asked.items, folder)
+        (_with_postgres if options.kind == "postgres" else _with_sqlite)(options.items, folder)
 
 
 def _with_postgres(items: int, folder: Path) -> None:
@@ -75,12 +74,12 @@ def _with_postgres(items: int, folder: Path) -> None:
     if is_new:
         place.mkdir(exist_ok=True)
         _give_to_postgres(place)
-        with Kept(place, **SERVER, **HASTY) as server:
+        with PersistentPostgres(place, **SERVER, **HASTY) as server:
             _start_django(folder, server.url())
             _show_steps(_fill_postgres(Library(items, datetime.now(UTC))))
         (place / "filled").touch()
-    with Kept(place, **SERVER, **SAFE) as server:
-        # A process of its own: the settings know the server's port from the start.
+    with PersistentPostgres(place, **SERVER, **SAFE) as server:
+        # In a separate process, because settings read the server's port at startup.
         _run_measuring(folder, server.url())
 
 

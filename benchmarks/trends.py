@@ -1,10 +1,10 @@
-"""Time the hourly work of trends, and what a reader waits for.
+"""Time the hourly update of trends, and the query of a reader's trends.
 
-`python benchmarks/trends.py [--items N] [--days D] [--readers R]`: N items a day (2,000 by
-default) of 500 sources over D days (63), in SQLite, or in the database of DATABASE_URL with
-`--here`; the words of their titles are as unequally frequent as those of a language. 100 of the
-sources are private, and R readers (20) follow ten of those each, so that each is an audience of
-their own. Ends with NAME VALUE lines.
+`python benchmarks/trends.py [--items N] [--days D] [--readers R]` creates N items a day (default
+2,000) of 500 sources over D days (63), in SQLite, or with `--here` in the database of DATABASE_URL.
+The words of titles have the frequencies of a language. 100 sources are private, and each of R
+readers (20) follows ten of them, so that each reader is a separate audience. Prints NAME VALUE
+lines.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from typing import Any
 
 SOURCES, PRIVATE, FOLLOWED = 500, 100, 10
 VOCABULARY, WORDS = 40_000, 7
-TOLD_AGAIN = 0.25
-"""The part of the items that tell of a story of before."""
+SHARE_OF_UPDATES = 0.25
+"""The share of items that belong to an earlier story."""
 RUNS = 100
 
 
@@ -95,7 +95,7 @@ def measure(a_day: int, days: int, readers: int) -> None:
 
 
 def timed(act: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
-    """Seconds of CPU: the work is one process's, and other things may run beside it."""
+    """Run an action and return its duration in seconds, by default in CPU time."""
     started = clock()
     act()
     return clock() - started
@@ -106,7 +106,7 @@ def show(name: str, value: float) -> None:
 
 
 class Filler:
-    """Titles and the sources that write them."""
+    """Generates titles and their sources."""
 
     def __init__(self, sources: list[int], seed: int) -> None:
         self.random = random.Random(seed)
@@ -155,7 +155,7 @@ def fill(a_day: int, days: int, readers: int, now: datetime) -> tuple[list[Any],
 
 
 def add(filler: Filler, items: int, end: datetime, hours: int) -> None:
-    """Items and stories of the hours before `end`, in two statements."""
+    """Insert items and stories that were published in the hours before `end`."""
     from django.db import transaction
 
     from feeds.coordination.revisions import latest_seq
@@ -169,7 +169,7 @@ def add(filler: Filler, items: int, end: datetime, hours: int) -> None:
         seq += 1
         pk, title, source = make_id(moment, seq), filler.title(), filler.source()
         story = pk
-        if stories and filler.random.random() < TOLD_AGAIN:
+        if stories and filler.random.random() < SHARE_OF_UPDATES:
             story = filler.random.choice(stories)[0]
         else:
             stories.append((pk, title, moment, moment, 1, 1, 0, "[]", seq, False))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.citations import lacking
+from benchmarks.citations import missing_part
 
 TEXT = (
     "OpenAI released GPT-5.2 on Tuesday, a model of seven billion weights. Sam Altman said: "
@@ -19,7 +19,7 @@ TEXT = (
     ],
 )
 def test_what_is_there_is_found(sentence: str) -> None:
-    assert lacking(sentence, TEXT) == ""
+    assert missing_part(sentence, TEXT) == ""
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,4 @@ def test_what_is_there_is_found(sentence: str) -> None:
     ],
 )
 def test_what_is_not_there_is_named(sentence: str, wrong: str) -> None:
-    assert lacking(sentence, TEXT) == wrong
+    assert missing_part(sentence, TEXT) == wrong
