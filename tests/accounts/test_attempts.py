@@ -1,4 +1,4 @@
-"""Counting attempts in a real Redis and in the database, also in parallel."""
+"""Attempts are counted in a real Redis and in the database, also in parallel."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +36,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def tries(times: int, *counters: Counter) -> list[int]:
-    """The waits of so many attempts, 0 for each that was allowed."""
+    """Make `times` attempts. Returns the wait of each in seconds, 0 for an allowed one."""
     waits = []
     for _ in range(times):
         try:

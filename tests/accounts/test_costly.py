@@ -1,4 +1,4 @@
-"""One reader's costly requests at once are few, and the pages of others answer meanwhile."""
+"""The number of costly requests of one reader is limited, so that pages of others still answer."""
 
 import signal
 import subprocess
@@ -36,7 +36,7 @@ def slot(settings: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing waits for a slot."""
+    """Make requests fail instead of waiting for a slot."""
     monkeypatch.setattr(costly, "MOST_WAITING", 0)
 
 

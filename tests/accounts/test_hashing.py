@@ -1,4 +1,4 @@
-"""Passwords are hashed one at a time, without taking the CPUs from who reads."""
+"""Passwords are hashed one at a time, with a lower priority than pages."""
 
 import os
 import sys

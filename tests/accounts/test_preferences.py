@@ -1,4 +1,4 @@
-"""What is saved on the page of preferences."""
+"""The page of preferences."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ def browser(reader: User) -> Client:
 
 
 def interests_form(client: Client) -> dict[str, str]:
-    """The fields of the form as a browser would send them."""
+    """Return the fields of the form as a browser sends them."""
     page = client.get("/preferences/").content.decode()
     form = page.partition('value="interests"')[2].partition("</form>")[0]
     fields = dict(re.findall(r'name="(initial-topic-[\w-]+)" value="(\w+)"', form))
@@ -142,7 +142,7 @@ def test_tokens_of_other_users_stay(reader: User, browser: Client) -> None:
 
 
 def test_webhooks_and_e_mail_keep_their_keys(reader: User, browser: Client) -> None:
-    """A secret is known to the receiver; a letter's links are for whoever reads them."""
+    """A webhook's receiver knows its secret, and links in an e-mail are for its readers."""
     hook = Channel.objects.create(user=reader, kind="webhook", target="https://a.example/")
     Channel.objects.create(user=reader, kind="feed")
 

@@ -1,4 +1,4 @@
-"""Signing in by the printed link."""
+"""Signing in by a printed link."""
 
 from datetime import timedelta
 

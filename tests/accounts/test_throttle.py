@@ -1,4 +1,4 @@
-"""Guessing passwords and tokens is slowed down, for the guesser and not for the reader."""
+"""Guesses of passwords and tokens are throttled, but the reader can still sign in."""
 
 from typing import Any
 

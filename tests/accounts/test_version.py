@@ -1,4 +1,4 @@
-"""A reader's version: another one after each action, and never an old one again."""
+"""Each action of a reader sets a new cache version, and no version is ever used again."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""A small world at a fixed time, whose numbers are the same in every run."""
+"""Test data at a fixed time, whose ids are the same in every run."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ PAID = "Kestrel paid 2 billion dollars for Falcon in cash on Tuesday."
 
 
 def build() -> SimpleNamespace:
-    """Two readers with their sources, stories of one and of two sources, and what was done."""
+    """Create two readers with sources, stories of one and of two sources, and some actions."""
     joined = datetime(2026, 1, 1, tzinfo=UTC)
     world = SimpleNamespace()
     world.reader = make_user(interests={"agents": "more"}, date_joined=joined)

@@ -24,7 +24,7 @@ DAY = "2026-05-20"
 
 
 class Call(NamedTuple):
-    """A request; `{names}` of its address and body stand for things of the world."""
+    """A request. `{names}` in its path and body stand for ids of the test data."""
 
     method: str
     address: str
@@ -149,7 +149,7 @@ CALLS: dict[str, list[Call]] = {
     ],
 }
 CHANGING = {"undo", "milliseconds", "next_poll_at"}
-"""Keys whose values no two runs have alike; `id` is of that kind in what a POST made."""
+"""Keys whose values differ between runs. So does `id` of a created object."""
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def client_of(world: SimpleNamespace, user: str) -> Client:
 
 
 def filled(text: Any, names: dict[str, Any]) -> Any:
-    """With the numbers of things in place of their names."""
+    """Replace `{names}` by ids."""
     if isinstance(text, str):
         number = names.get(text.removeprefix("{").removesuffix("}"))
         return number if text.startswith("{") and number else text.format(**names)
@@ -177,7 +177,7 @@ def filled(text: Any, names: dict[str, Any]) -> Any:
 
 
 def steady(answer: Any, is_new: bool) -> Any:
-    """Without what changes by chance."""
+    """Remove values that differ between runs."""
     if isinstance(answer, list):
         return [steady(part, is_new) for part in answer]
     if not isinstance(answer, dict):

@@ -1,4 +1,4 @@
-"""The policy that keeps what slips through the sanitiser from running or calling home."""
+"""The Content-Security-Policy, a second defence in case the sanitiser fails."""
 
 import pytest
 from django.conf import LazySettings
@@ -11,11 +11,11 @@ pytestmark = pytest.mark.django_db
 PAGES = ["/signin/", "/", "/river/", "/digest/", "/preferences/", "/admin/", "/api/v1/sources/"]
 ERRORS = ["/no-such-page", "/api/v1/items/1/"]
 RUNS_CODE = ("default-src", "script-src", "style-src", "object-src", "base-uri", "connect-src")
-"""The directives by which a page could run or send what it should not."""
+"""The directives that limit what a page can run and where it can connect to."""
 
 
 def policy(client: Client, path: str, **options: object) -> dict[str, list[str]]:
-    """{directive: its sources} as a browser reads it: a directive that comes again is ignored."""
+    """Return {directive: sources} as a browser does, which ignores repeated directives."""
     value = client.get(path, **options).headers["Content-Security-Policy"]  # type: ignore[arg-type]
     directives: dict[str, list[str]] = {}
     for part in value.split(";"):

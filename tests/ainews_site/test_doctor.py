@@ -1,4 +1,4 @@
-"""The doctor looks at mail and at what becomes of digests."""
+"""The doctor checks the mail server and the state of digests."""
 
 from collections.abc import Iterator
 from datetime import timedelta

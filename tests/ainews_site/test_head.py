@@ -22,7 +22,7 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 def addresses(patterns: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The names of the site's own addresses, with the converters of their arguments."""
+    """Yield the URL names of the site, with the converters of their arguments."""
     for one in patterns:
         if isinstance(one, URLResolver) and one.namespace is None:
             yield from addresses(one.url_patterns)
@@ -39,7 +39,7 @@ def reader() -> User:
 
 
 def arguments(name: str, converters: dict[str, Any], reader: User) -> dict[str, Any]:
-    """Some that lead somewhere where that is easy."""
+    """Return arguments, which point to existing objects where that is easy."""
     item = reader.subscriptions.get().source.items.get()
     channel = reader.channels.get()
     known = {"pk": {"source": item.source_id, "api_source": item.source_id}.get(name, item.pk)}

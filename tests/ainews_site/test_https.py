@@ -1,4 +1,4 @@
-"""Behind HTTPS: the scheme and the address of a client come from a trusted proxy alone."""
+"""Behind HTTPS, only a trusted proxy sets the scheme and the address of a client."""
 
 import os
 import subprocess
@@ -100,7 +100,7 @@ def test_a_unix_socket_can_be_trusted() -> None:
 
 
 def seen(peer: str, proxies: str = "10.0.0.0/24", **headers: str) -> HttpRequest:
-    """A request as the views see it."""
+    """Return a request as a view gets it."""
     sent: dict[str, Any] = {f"HTTP_{name}": value for name, value in headers.items()}
     request = RequestFactory().get("/", REMOTE_ADDR=peer, **sent)
     TrustedProxyMiddleware(lambda _: HttpResponse(), read_proxies(proxies.split(",")))(request)

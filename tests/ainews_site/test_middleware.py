@@ -1,4 +1,4 @@
-"""What is the same for every page."""
+"""Middleware for every page."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The server as deploy/ describes it: Nginx, with and without HTTPS, before gunicorn and daphne."""
+"""The server of deploy/: Nginx, with and without HTTPS, in front of gunicorn and daphne."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Nginx(Server):
-    """With one of the sites of deploy/, on free ports; `tls` is the port for HTTPS."""
+    """Nginx with a site of deploy/, on free ports; `tls` is the port for HTTPS."""
 
     name = "nginx"
     program = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -89,7 +89,7 @@ class Nginx(Server):
 
 
 class Web(Server):
-    """A web server of ours."""
+    """One of our web servers."""
 
     name = "web"
 
@@ -127,7 +127,7 @@ def _answers(port: int) -> bool:
 
 
 def site_data(data: Path) -> Path:
-    """The folder, with a database in which there is a reader."""
+    """Return a folder with a database that has a reader."""
     environment = os.environ | {"DATA": str(data), "DATABASE_URL": "", "REDIS_URL": ""}
     for arguments in (("migrate", "-v0"), ("shell", "-v0", "-c", MAKE)):
         command = [sys.executable, "manage.py", *arguments]
@@ -137,7 +137,7 @@ def site_data(data: Path) -> Path:
 
 @dataclass(frozen=True)
 class Site:
-    """The running site: its address, what checks its certificate, and the plain port."""
+    """Run the site. Yields its address, the SSL context for its certificate, and the plain port."""
 
     url: str
     tls: ssl.SSLContext | bool
@@ -224,7 +224,7 @@ def test_cookies_are_secure_where_there_is_https(site: Site, reader: httpx.Clien
 
 
 def test_headers_that_a_client_forges_are_replaced(site: Site) -> None:
-    """Its address decides on the throttle, its scheme on what is sent over the wire."""
+    """The throttle depends on the address, and secure cookies on the scheme."""
     lies = {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on"}
     with httpx.Client(base_url=site.plain, headers=lies, timeout=30) as client:
         answer = client.get("/signin/")

@@ -1,4 +1,4 @@
-"""Bodies that are too large are refused before they are read, by both web servers."""
+"""Both web servers reject bodies that are too large before they read them."""
 
 import select
 import socket
@@ -16,7 +16,7 @@ from tests.ainews_site.test_nginx import PASSWORD, Web, site_data
 MIB = 1024 * 1024
 CHUNK = b"x" * 65_536
 BUFFERED = 6 * MIB
-"""Bytes that the kernel takes from a client before anybody reads them."""
+"""Bytes that the kernel accepts from a client before a process reads them."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def reader(server: Web) -> Iterator[httpx.Client]:
 
 @dataclass
 class Upload:
-    """What became of one that was sent as long as the server took it."""
+    """The result of an upload that was sent for as long as the server accepted it."""
 
     status: int
     sent: int

@@ -1,4 +1,4 @@
-"""What is configured wrongly is said in one sentence."""
+"""Each configuration error is reported in one sentence."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Text that no database can store is refused by every address, and is never an error of ours."""
+"""Every URL rejects text that no database can store, and none fails with a server error."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ ENCODED = ["%00", "a%00b", "%ED%A0%80", "%ed%bf%bf"]
 
 
 def addresses(resolver: Any, namespace: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """The names of all addresses, the admin's included, with the converters of their arguments."""
+    """Yield all URL names, including the admin's, with the converters of their arguments."""
     for pattern in resolver.url_patterns:
         if isinstance(pattern, URLResolver):
             inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
@@ -134,7 +134,7 @@ def test_no_resource_takes_json_that_is_nested_deeply(
 
 
 def operations(paths: list[str]) -> Iterator[tuple[str, str, bool]]:
-    """Path and method of what changes something, and whether it reads a body."""
+    """Yield path and method of each operation that changes data, and whether it reads a body."""
     for path in paths:
         if path.startswith("/api/"):
             operations = described(settings.ROOT_URLCONF)["paths"].get(pattern_of(path), {})
@@ -202,7 +202,7 @@ def test_a_usual_encoding_is_used() -> None:
 
 
 def test_the_web_servers_use_these_requests() -> None:
-    """In processes of their own, as both modules prepare the process that serves."""
+    """Each runs in its own process, because both modules change the process."""
     for module, handler in (("wsgi", "application"), ("asgi", "http")):
         ask = f"from ainews_site import {module} as m; print(m.{handler}.request_class.__name__)"
         # The servers set no DJANGO_SETTINGS_MODULE.

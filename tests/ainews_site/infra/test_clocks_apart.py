@@ -1,4 +1,4 @@
-"""Machines whose clocks are an hour off: said in words, and nothing asked twice or forgotten."""
+"""Wrong clocks are reported, and no source is polled twice or forgotten because of them."""
 
 import subprocess
 import sys

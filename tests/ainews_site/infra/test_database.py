@@ -1,4 +1,4 @@
-"""The connection to the database: pooled in web processes, through PgBouncer, and refused."""
+"""Connections to the database: pools of web processes, PgBouncer, and failures."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def test_all_work_goes_through_pgbouncer(
 def test_workers_and_pages_go_through_pgbouncer(
     postgres: Postgres, pgbouncer: PgBouncer, tmp_path: Path
 ) -> None:
-    """Together, on few connections; and none of them keeps what somebody set for himself."""
+    """All work shares few connections, and none keeps a setting of a session."""
     with database(postgres, "shared") as name, publishing(4, 2, 5) as outlets:
         env = environment(tmp_path / "worker", pgbouncer.url(name))
         migrate(env)
@@ -132,11 +132,11 @@ KEPT_BY_PGBOUNCER = {
     "standard_conforming_strings",
     "TimeZone",
 }
-"""Settings that it knows of, and sets for each who comes."""
+"""Settings that PgBouncer tracks and sets for each client."""
 
 
 def set_by_sessions(url: str) -> set[str]:
-    """What was set and stayed, on each of the five connections of the pool."""
+    """Return the settings that stayed on each of the five connections of the pool."""
     with ExitStack() as stack:
         found = set()
         for _ in range(5):
@@ -149,7 +149,7 @@ def set_by_sessions(url: str) -> set[str]:
 def test_a_backup_through_a_pooler_is_refused(
     postgres: Postgres, pgbouncer: PgBouncer, tmp_path: Path
 ) -> None:
-    """pg_dump sets the search path: whoever got its connection next would find no table."""
+    """pg_dump sets the search path, so the next client of its connection would find no table."""
     with database(postgres, "dumped") as name:
         assert manage(env_for(postgres.url(name), tmp_path), "migrate", "-v0").returncode == 0
         done = manage(env_for(pgbouncer.url(name), tmp_path), "backup")

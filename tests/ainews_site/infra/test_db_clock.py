@@ -1,4 +1,4 @@
-"""The clock that all machines share, and what a wrong one has left behind."""
+"""All machines use the clock of the database, and repair what a wrong clock has written."""
 
 from datetime import timedelta
 
@@ -32,7 +32,7 @@ def test_the_time_advances_between_two_queries(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.django_db
 def test_sources_that_a_wrong_clock_postponed_for_years_are_due() -> None:
-    """As one does that has lost its battery, or was set to another year."""
+    """Such a clock has lost its battery, or was set to another year."""
     later = timezone.now() + timedelta(days=700)
     source = make_source(next_poll_at=later, lease_until=later)
     Lease.objects.create(name="group", holder="another", until=later)

@@ -34,7 +34,7 @@ def timed(what):
 
 
 def run(folder: Path, script: str, **more: str) -> dict[str, object]:
-    """What a process prints that has Django on the database in this folder."""
+    """Run a script with Django and the database in `folder`, and return what it prints."""
     env = environment(folder, "", SQLITE_BUSY_TIMEOUT="1") | more
     command = [sys.executable, "-c", BEGIN + script]
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True)
@@ -81,7 +81,7 @@ print(json.dumps({"seconds": seconds}))
 
 
 def test_each_kind_of_work_has_its_own_time_out(folder: Path) -> None:
-    """Requests and commands, best-effort writes of pages, and the tasks of workers."""
+    """These are requests and commands, optional writes of pages, and tasks of workers."""
     script = """
 from django_q.signals import post_spawn
 from ainews_site.infra.deferred_writes import write_if_free
@@ -180,7 +180,7 @@ print("{}")
 
 
 def test_a_change_is_made_after_the_deferred_writes(folder: Path) -> None:
-    """Opened while the lock is held, then marked unread: it is unread."""
+    """An item that is opened while the lock is held and then marked unread stays unread."""
     script = """
 from django.test import Client
 from accounts.models import User
@@ -202,7 +202,7 @@ print(json.dumps([opened, marked, state.is_read, state.is_opened]))
 
 
 def test_a_session_that_could_not_be_saved_counts_as_a_lock(folder: Path) -> None:
-    """Django would answer 400, and say that the reader had signed out meanwhile."""
+    """Django would answer 400, as if the reader had signed out meanwhile."""
     script = """
 from django.contrib.sessions.backends.base import UpdateError
 from accounts.sessions import SessionStore
@@ -248,7 +248,7 @@ print(json.dumps([taken, seconds < 4, deleting > 1, OrmQ.objects.count()]))
 def test_a_locked_row_of_postgresql_does_not_block_a_page(
     postgres: Postgres, tmp_path: Path
 ) -> None:
-    """The reader's own row, which each act of theirs changes."""
+    """The row of the reader is locked, which each of their actions changes."""
     script = """
 import psycopg
 from django.test import Client

@@ -1,4 +1,4 @@
-"""A lock that all threads and processes of a machine share."""
+"""Locks between the threads and processes of a machine."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is cached, with a real Redis: that goes, hangs, refuses or is full."""
+"""Cached values, with a real Redis that stops, hangs, rejects requests or is full."""
 
 import signal
 import threading
@@ -46,7 +46,7 @@ def shared(redis: Redis) -> Iterator[None]:
 
 
 class Work:
-    """Something that takes a while; counts how often it was done."""
+    """A computation that takes `seconds`, and counts how often it ran."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds, self.times = seconds, 0
@@ -156,7 +156,7 @@ def test_a_redis_that_hangs_costs_one_time_out_and_is_used_again_later(
 
 
 def take_the_only_place(client: "redis_client.Redis") -> None:
-    """As soon as whoever looked whether the server is up has left it."""
+    """Connect as soon as the connection that checked the server is closed."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
         with suppress(redis_client.ConnectionError):

@@ -1,4 +1,4 @@
-"""The site with a Redis that is there, goes, comes back, or cannot be used."""
+"""The site with a Redis that works, stops, comes back, or cannot be used."""
 
 import os
 import subprocess
@@ -119,7 +119,7 @@ print(ApiToken.issue(user, "test"))
 
 @contextmanager
 def gunicorn(env: dict[str, str]) -> Iterator[str]:
-    """Two processes, as on a server."""
+    """Start two web processes, as on a server."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-w", "2", "--threads", "4", "-b"]
     web = subprocess.Popen(
@@ -136,7 +136,7 @@ def gunicorn(env: dict[str, str]) -> Iterator[str]:
 
 @dataclass
 class Reading:
-    """A reader who looks at one list after the other."""
+    """A reader who requests several lists, one after the other."""
 
     client: httpx.Client
     seen: list[tuple[str, int, float]] = field(default_factory=list)
@@ -155,7 +155,7 @@ class Reading:
 
 
 def reader_of(env: dict[str, str], name: str, url: str) -> str:
-    """The token of a new reader who follows one source."""
+    """Return an API token of a new reader who follows one source."""
     code = MAKE.replace("USER", repr(name)).replace("URL", repr(url))
     done = manage(env, "shell", "-v", "0", "-c", code)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The real server with a primary and a streaming standby, either of which goes away."""
+"""The real web server with a primary and a streaming standby, of which either may fail."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(autouse=True)
 def whole(site: Site) -> Iterator[None]:
-    """Each test finds both servers, the standby abreast."""
+    """Each test starts with both servers, and with a standby that does not lag."""
     yield
     for server in (site.primary, site.standby):
         if server.process is None or server.process.poll() is not None:
@@ -110,7 +110,7 @@ def whole(site: Site) -> Iterator[None]:
 
 @contextmanager
 def serving(env: dict[str, str]) -> Iterator[str]:
-    """The web server; its address."""
+    """Start the web server and return its address."""
     port = str(free_port())
     command = [sys.executable, "-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", port]
     web = subprocess.Popen([*command, "ainews_site.asgi:application"], cwd=ROOT, env=env)
@@ -137,7 +137,7 @@ def address(site: Site) -> Iterator[str]:
 
 
 def signed_in(address: str) -> httpx.Client:
-    """A browser of its own."""
+    """Return a client with its own cookies."""
     client = httpx.Client(base_url=address, timeout=30)
     client.get("/signin/")
     form = {"username": "reader", "password": PASSWORD} | csrf(client)
@@ -155,7 +155,7 @@ def with_token(site: Site, address: str) -> httpx.Client:
 
 
 def settle(site: Site, client: httpx.Client) -> None:
-    """Until a page comes from the standby again, and the reader has nothing to wait for."""
+    """Wait until pages come from the standby again, and the reader carries no LSN."""
     site.caught_up()
     client.cookies.delete("position", domain=client.base_url.host)
     client.get("/river/")
@@ -215,7 +215,7 @@ def test_the_page_has_what_a_live_event_announced(site: Site, address: str) -> N
     assert "Told of just now" not in reader.get("/river/", headers=forged).text
     page = reader.get("/river/", headers={"X-Position": event["position"]})
     assert "Told of just now" in page.text
-    # And the pages after it do not go back behind it.
+    # Later pages must not be older.
     assert "Told of just now" in reader.get(f"/item/{site.items[0]}/").text
 
 
@@ -273,7 +273,7 @@ def test_a_replica_that_stops_is_skipped_and_used_again_later(site: Site, addres
 def test_a_page_that_fails_on_the_standby_is_read_from_another_server(
     site: Site, address: str
 ) -> None:
-    """A lock that is replayed holds the standby's query up until it is cancelled."""
+    """A replayed lock blocks the query of the standby until that is cancelled."""
     site.standby.stop()
     site.standby.options["statement_timeout"] = "500ms"
     site.standby.start()
@@ -329,7 +329,7 @@ def test_reading_works_without_the_primary(site: Site, address: str) -> None:
 
 
 def test_a_failed_write_is_explained(site: Site, address: str) -> None:
-    """A standby in the primary's place takes connections, but no writes."""
+    """A standby in the place of the primary accepts connections, but no writes."""
     site.caught_up()
     env = site.env() | {"DATABASE_URL": site.standby.url()}
     with serving(env) as elsewhere:

@@ -1,4 +1,4 @@
-"""A database without tables, or with those of an older version, is one clear sentence."""
+"""A database without tables, or of an older version, is reported in one clear sentence."""
 
 import os
 import subprocess
@@ -67,7 +67,7 @@ def test_each_command_says_that_there_are_no_tables(empty: dict[str, str], opml:
     for command in COMMANDS:
         named = command.format(opml=opml)
         check(manage(empty, named), command, "has no tables yet")
-    # Django's own commands count the missing migrations before.
+    # Django's own commands print the number of missing migrations first.
     for command in ("changepassword reader", "createsuperuser --noinput --username me"):
         done = manage(empty, command)
         assert done.returncode == 1
@@ -100,7 +100,7 @@ def test_the_same_on_postgresql(postgres: Postgres, tmp_path: Path, opml: Path) 
 
 
 def test_the_command_that_helps_can_be_copied(empty: dict[str, str]) -> None:
-    """It names the DATA of this database."""
+    """The command contains the DATA of this database."""
     said = manage(empty, "poll").stderr
     assert f"DATA={empty['DATA']}" in said
     command = said.partition("Run ")[2].partition("manage.py migrate")[0] + "manage.py migrate"

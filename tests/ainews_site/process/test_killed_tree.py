@@ -1,4 +1,4 @@
-"""kill -9 of each process of `manage.py serve`: what ends is replaced, and nothing stays behind."""
+"""kill -9 of each process of `manage.py serve`: it is replaced, and no process is left over."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ def log(env: dict[str, str]) -> str:
 
 
 def processes(env: dict[str, str], but: int = 0) -> list[psutil.Process]:
-    """All with this DATA, whoever their parent is."""
+    """Return all processes with this DATA, whatever their parent."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -80,7 +80,7 @@ def answers(env: dict[str, str]) -> bool:
 
 
 def tree(supervisor: int) -> dict[str, psutil.Process]:
-    """The processes by what they are: of the cluster's forks the pool, which works, the pusher and
+    """Return the processes by their role. The forks of the cluster are the pool, the pusher and
     the monitor come in the order in which they are made."""
     children = psutil.Process(supervisor).children()
     (web,) = [one for one in children if "daphne" in one.cmdline()]
@@ -130,7 +130,7 @@ def test_a_killed_process_is_replaced_and_no_process_is_left(
         for name in ("web", "leader", "sentinel", "pool", "monitor", "pusher"):
             before = tree(supervisor.pid)
             before[name].kill()
-            # A cluster that lost a process is replaced whole.
+            # A cluster that lost a process is replaced as a whole.
             gone = [one for role, one in before.items() if (role == "web") == (name == "web")]
             assert wait_for(lambda gone=gone: not any(map(is_alive, gone))), (name, log(env))
             assert wait_for(lambda: answers(env) and is_whole(supervisor.pid)), (name, log(env))
@@ -142,7 +142,7 @@ def test_a_killed_process_is_replaced_and_no_process_is_left(
 
 @pytest.mark.parametrize("moment", [0.05, 0.4, 1.5])
 def test_a_killed_start_leaves_no_process_at_any_moment(env: dict[str, str], moment: float) -> None:
-    """The children may not have loaded anything yet."""
+    """The children may still be starting."""
     with command(env, "serve") as supervisor:
         assert wait_for(lambda: len(processes(env)) > 1)
         time.sleep(moment)
@@ -160,7 +160,7 @@ def test_a_killed_worker_leaves_no_process(env: dict[str, str]) -> None:
 
 
 def test_without_a_signal_of_the_kernel_children_check_their_parent(tmp_path: Path) -> None:
-    """As on other systems than Linux."""
+    """This is how it works on systems other than Linux."""
     child = (
         "import os, time; from ainews_site.process import lifeline;"
         "lifeline._request_signal = lambda: False; lifeline.follow_parent(with_forks=True);"

@@ -1,4 +1,4 @@
-"""The real product while another process holds SQLite's write lock."""
+"""The whole product while another process holds SQLite's write lock."""
 
 import signal
 import sqlite3
@@ -25,7 +25,7 @@ from tests.workers import Helper, environment, migrate
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "long-enough-for-me"
 SLACK = 0.5
-"""Seconds by which a page may be slower than usual on a machine with much to do."""
+"""Seconds by which a page may be slower than usual on a busy machine."""
 MAKE = f"""
 from accounts.models import ApiToken, SigninToken
 from digests.editions.writing import write_synchronously, today_of
@@ -55,7 +55,7 @@ def wait_for(what: Callable[[], object], seconds: float = 60) -> bool:
 
 @dataclass
 class Outlet:
-    """A feed whose next answer can be held back."""
+    """A feed whose next response can be delayed."""
 
     titles: list[str] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
@@ -146,7 +146,7 @@ def csrf(client: httpx.Client) -> dict[str, str]:
 
 
 def pages_of(product: Product) -> list[str]:
-    """Each page that a reader can open, the item pages aside, and the lists of the API."""
+    """Return the pages that a reader can open, except item pages, and the lists of the API."""
     api = ["sources/", "items/", "stories/", "stories/ranked/", "taste/", "trends/", "digest/"]
     return [
         "/",
@@ -186,12 +186,12 @@ def timed(client: httpx.Client, page: str) -> tuple[int, float]:
 
 
 def crawl(clients: dict[str, httpx.Client], pages: list[str]) -> dict[str, tuple[int, float]]:
-    """{page: (status, seconds)}"""
+    """Request each page. Returns {page: (status, seconds)}."""
     return {page: timed(clients["api" if "/api/" in page else "page"], page) for page in pages}
 
 
 def usual(clients: dict[str, httpx.Client], pages: list[str]) -> dict[str, tuple[int, float]]:
-    """The same once everything is loaded."""
+    """Do the same after everything was loaded."""
     crawl(clients, pages)
     return crawl(clients, pages)
 
@@ -207,7 +207,7 @@ def clients_of(product: Product, address: str) -> dict[str, httpx.Client]:
 def check_pages(
     clients: dict[str, httpx.Client], before: dict[str, tuple[int, float]]
 ) -> dict[str, float]:
-    """Each answers as it did before the lock, and about as soon; how much later."""
+    """Check that each page answers as before the lock. Returns the longest delay."""
     late = {}
     for page, (status, seconds) in crawl(clients, list(before)).items():
         expected, was = before[page]
@@ -217,7 +217,7 @@ def check_pages(
 
 
 def check_writes(product: Product, clients: dict[str, httpx.Client]) -> None:
-    """Those that wait in vain say so, by page and as JSON; none is an error of ours."""
+    """Writes that time out are explained, on a page or as JSON, and are no server error."""
     page, api = clients["page"], clients["api"]
     item = product.items[3]
     form = page.post(f"/item/{item}/state/", data={"saved": "1"} | csrf(page))
@@ -244,18 +244,18 @@ def check_afterwards(product: Product, clients: dict[str, httpx.Client]) -> None
     address = str(page.base_url)
     assert wait_for(lambda: httpx.get(f"{address}/health").json() == {"status": "ok"}, 20)
     item = product.items[3]
-    # It was opened while the lock was held, which was noted when it was free again.
+    # It was opened while the lock was held, which was stored when the lock was free again.
     assert wait_for(lambda: api.get(f"/api/v1/items/{item}/").json()["is_read"], 20)
     assert page.post(f"/item/{item}/state/", data={"saved": "1"} | csrf(page)).status_code == 302
     assert api.get(f"/api/v1/items/{item}/").json()["is_saved"] is True
-    # The link that could not be redeemed is still good.
+    # The link that could not be redeemed is still valid.
     stranger = httpx.Client(base_url=address, timeout=60)
     assert stranger.get(f"/signin/{product.link}").status_code == 302
     assert stranger.get("/river/").status_code == 200
 
 
 def hold_and_check(product: Product, address: str, seconds: float) -> dict[str, float]:
-    """The lock for so long; the most by which each page was late."""
+    """Hold the lock for `seconds`, and request pages. Returns the longest delays by page."""
     clients = clients_of(product, address)
     before = usual(clients, pages_of(product))
     assert all(status in (200, 302, 404) for status, _ in before.values()), before
@@ -284,7 +284,7 @@ def hold_and_check(product: Product, address: str, seconds: float) -> dict[str, 
 
 
 def end_what_is_running(product: Product, outlet: Outlet, go: Path) -> None:
-    """As soon as the lock is held."""
+    """Wait until the lock is held."""
     assert wait_for(lambda: is_locked(product.database))
     outlet.gate.set()
     go.touch()
@@ -301,7 +301,7 @@ def is_locked(database: Path) -> bool:
 
 
 def test_a_held_write_lock_ends_no_process_and_loses_no_data(tmp_path: Path) -> None:
-    """A poll has fetched and cannot store, a task has ended and cannot be acknowledged."""
+    """A poll has fetched but cannot store, and a finished task cannot be acknowledged."""
     product = Product(tmp_path, "serve", SQLITE_BUSY_TIMEOUT="1", WORKERS="2")
     product.prepare()
     outlet = Outlet(["first"])
@@ -339,7 +339,7 @@ def test_a_held_write_lock_ends_no_process_and_loses_no_data(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_minutes_of_a_held_lock_with_the_sample_newsroom(tmp_path: Path) -> None:
-    """With the settings of everybody, whose patience is longer."""
+    """Use the default settings, whose time-outs are longer."""
     newsroom = str(free_port())
     product = Product(
         tmp_path, "start", "--demo", "--newsroom-port", newsroom, FETCH_PORTS=newsroom

@@ -1,4 +1,4 @@
-"""Web and worker as children of one process."""
+"""The web server and the worker as child processes."""
 
 import os
 import signal

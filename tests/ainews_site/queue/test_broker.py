@@ -1,4 +1,4 @@
-"""The queue in the database: each message is handed to one process."""
+"""The queue in the database hands each message to one process."""
 
 from datetime import datetime, timedelta
 from typing import Any

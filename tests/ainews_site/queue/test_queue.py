@@ -1,4 +1,4 @@
-"""How the queue is set up, and SQS over real HTTP."""
+"""The settings of the queue, and SQS over real HTTP."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.workers import Helper, Worker, environment, migrate
 
 @pytest.fixture
 def sqs() -> Iterator[dict[str, str]]:
-    """An SQS of our own, which answers over HTTP."""
+    """A fake SQS that answers over HTTP."""
     port = free_port()
     command = [str(Path(sys.executable).parent / "moto_server"), "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
@@ -44,7 +44,7 @@ def test_no_message_is_redelivered_while_its_task_may_run(workers: int) -> None:
 
 
 def test_prefetched_tasks_count_for_the_longest_hold() -> None:
-    """Two wait (one queued, one in the pusher's hand), then the task itself; 3 s of grace each."""
+    """Two tasks come first, one prefetched and one held by the pusher; each has 3 s of grace."""
     cluster: dict[str, Any] = {"timeout": 97, "queue_limit": 1, "workers": 1}
     assert longest_hold(cluster) == 300
     assert longest_hold(cluster | {"workers": 2}) == 200

@@ -1,4 +1,4 @@
-"""`manage.py worker`: its queues, its stopping, and what it does when it is hurt."""
+"""`manage.py worker`: its queues, how it stops, and how it recovers from failures."""
 
 import signal
 import subprocess
@@ -84,7 +84,7 @@ def test_a_worker_of_one_queue_leaves_the_other_alone(
 def test_one_cluster_without_a_name_takes_both(
     env: dict[str, str], helper: Helper, tmp_path: Path
 ) -> None:
-    """What `start` and `serve` run: half the memory of two clusters."""
+    """`start` and `serve` run one cluster, which needs half the memory of two."""
     for queue in ("slow", "ainews"):
         helper.call("send", JOB, queue, str(tmp_path / queue))
     process = subprocess.Popen([sys.executable, "manage.py", "qcluster"], env=env, cwd=ROOT)
@@ -99,7 +99,7 @@ def test_one_cluster_without_a_name_takes_both(
 def test_a_stop_does_not_wait_for_a_worker_that_lost_a_process(
     env: dict[str, str], helper: Helper, tmp_path: Path
 ) -> None:
-    """The killed one held the lock of the queue, so its cluster could never end by itself."""
+    """The killed process held the lock of the queue, so its cluster can never end by itself."""
     worker = Worker(env, "--queue", "fast", "--processes", "2")
     try:
         worker.wait_until_working()
@@ -183,7 +183,7 @@ print(Schedule.objects.count(), set(rounds))
 def test_schedulers_of_several_machines_queue_each_schedule_once(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """With SQLite: two `serve` that somebody started on the same file."""
+    """With SQLite, these are two `serve` commands on the same file."""
     url = ""
     if kind == "postgresql":
         postgres: Postgres = request.getfixturevalue("postgres")

@@ -1,4 +1,4 @@
-"""Three workers on real PostgreSQL, and kill -9 at any of their processes at any moment."""
+"""Three workers on real PostgreSQL, whose processes are killed at random moments."""
 
 import random
 import time
@@ -29,7 +29,7 @@ def disturb(
     seconds: float,
     chance: random.Random,
 ) -> dict[str, int]:
-    """Publish, ask for polls, and kill; how often which."""
+    """Publish entries, queue polls and kill processes. Returns how often each was killed."""
     done = {"one": 0, "all": 0}
     until, next_kill = time.monotonic() + seconds, time.monotonic() + 3
     while time.monotonic() < until:
@@ -52,7 +52,7 @@ def disturb(
 def polled_by(
     postgres: Postgres, name: str, folder: Path, outlets: Outlets, *, workers: int, killing: float
 ) -> tuple[dict[str, object], list[list[str]]]:
-    """What so many workers make of the outlets: (counts, stories)."""
+    """Return (counts, stories) after `workers` workers have polled the outlets."""
     postgres.sql(f"CREATE DATABASE {name}")
     folder.mkdir()
     env = environment(folder / "helper", postgres.url(name))

@@ -1,4 +1,4 @@
-"""Moving everything between real databases: complete, the same, and never begun in vain."""
+"""Migrations between real databases are complete, verified, and resume after interruptions."""
 
 import json
 import os
@@ -126,14 +126,14 @@ print(sum(unread_counts(user).values()), search_items(user, "zanzibar").found)
 
 
 def unread(data: Path, database: str, redis: str, new: int = 0) -> list[int]:
-    """How many the program says are unread, and found, once so many came."""
+    """Return the numbers of unread and of found items after new ones were stored."""
     status, said = end(manage(data, "-c", UNREAD, str(new), database=database, redis=redis))
     assert status == 0, said
     return [int(part) for part in said.split()]
 
 
 def made(data: Path, items: int, keys: int) -> Path:
-    """A database of SQLite with these rows."""
+    """Return the URL of a SQLite database with these rows."""
     for arguments in (("manage.py", "migrate"), ("-c", PREPARE, str(items), str(keys))):
         status, said = end(manage(data, *arguments))
         assert status == 0, said
@@ -153,7 +153,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def target(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of an empty database."""
+    """Return the URL of an empty database."""
     name = "moved"
     postgres.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     postgres.sql(f"CREATE DATABASE {name}")
@@ -200,14 +200,14 @@ def test_all_data_survives_a_migration_there_and_back(
 
 
 def look(folder: Path, database: str) -> dict[str, object]:
-    """What the program sees there; it adds a source and a line of the ledger."""
+    """Return what the program sees in a database. Adds a source and a row of the ledger."""
     status, said = end(manage(folder, "-c", LOOK, database=database))
     assert status == 0, said
     return json.loads(said)  # type: ignore[no-any-return]
 
 
 def copy(source: Path, folder: Path) -> Path:
-    """One that the test may write to; PostgreSQL keeps no NUL, so it has none."""
+    """A copy that the test may write to, without NUL, which PostgreSQL cannot store."""
     path = folder / "copy.sqlite3"
     with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(path)) as other:
         one.backup(other)
@@ -220,7 +220,7 @@ def copy(source: Path, folder: Path) -> Path:
 def test_cached_values_of_the_source_are_not_used_for_the_target(
     source: Path, target: str, redis: Redis, tmp_path: Path
 ) -> None:
-    """The source is worked on with for a while yet, and both count on from the same number."""
+    """The source is used further on, and both databases continue from the same ledger number."""
     origin = copy(source, tmp_path)
     before = unread(tmp_path, f"sqlite:///{origin}", "")
     status, said = move(tmp_path, origin, target)
@@ -261,13 +261,13 @@ def test_a_migration_resumes_after_kills(postgres: Postgres, target: str, tmp_pa
 
 
 def keys_there(postgres: Postgres) -> int:
-    """Lines of the ledger that were moved, as far as the table is there."""
+    """Return the number of copied rows of the ledger, or -1 without the table."""
     is_there = postgres.sql("SELECT to_regclass('feeds_itemkey')", "moved")
     return int(postgres.sql("SELECT count(*) FROM feeds_itemkey", "moved")) if is_there else -1
 
 
 def schema(postgres: Postgres, name: str) -> str:
-    """Indexes and references."""
+    """Return the definitions of indexes and references."""
     return postgres.sql(
         "SELECT indexdef FROM pg_indexes WHERE tablename !~ '_(20[0-9_]+|default)$'"
         " AND schemaname = 'public' UNION SELECT conrelid::regclass || pg_get_constraintdef(oid)"
@@ -367,7 +367,7 @@ def test_the_message_names_the_setting_used_for_a_missing_option(tmp_path: Path)
 
 
 def test_a_full_disk_loses_nothing(source: Path, target: str, tmp_path: Path) -> None:
-    """Back to a file on a disk too small: said, and done when there is room."""
+    """Migrate to a file on a full disk: it is reported, and resumes when there is space."""
     assert move(tmp_path, source, target)[0] == 0
     with free_place(2 * 2**20) as (folder, grow):
         command = ("manage.py", "migrate_to_sqlite", "--from", target)
@@ -385,7 +385,7 @@ def test_a_full_disk_loses_nothing(source: Path, target: str, tmp_path: Path) ->
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One whose move takes some seconds."""
+    """A database whose migration takes some seconds."""
     return made(tmp_path_factory.mktemp("large"), 20, 200_000)
 
 
@@ -432,7 +432,7 @@ def test_a_source_that_changed_meanwhile_is_reported(
 def test_a_full_disk_of_postgresql_loses_nothing(
     large: Path, postgres: Postgres, tmp_path: Path, size: int
 ) -> None:
-    """When rows are copied, and when indexes are made."""
+    """The disk fills up while rows are copied, or while indexes are created."""
     before = content(large)
     with free_place(size * 2**20) as (folder, grow):
         shutil.chown(folder, "postgres")

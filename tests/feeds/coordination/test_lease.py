@@ -1,4 +1,4 @@
-"""A named lease has one holder at a time, and a holder that came late notices it."""
+"""A named lease has one holder at a time, and a former holder notices that it lost it."""
 
 import multiprocessing
 import os
@@ -20,7 +20,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.get_default_timezone())
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
-    """The clock of the database, which stands still until it is set."""
+    """A clock of the database that stands still until the test sets it."""
     times = {"now": NOW}
     monkeypatch.setattr(db_clock, "exact_now", lambda: times["now"])
     settings.LEASE_SECONDS = 120
@@ -29,7 +29,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
 
 @pytest.fixture
 def as_another(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Calls with which this process goes on under the name of another one."""
+    """Return a function that gives this process the name of another one."""
 
     def become(name: str) -> None:
         monkeypatch.setattr(leases, "me", lambda: name)
@@ -165,7 +165,7 @@ def test_a_lease_that_ends_after_more_than_a_day_is_ignored(ahead: int, is_free:
 
 
 def test_of_two_processes_that_read_the_same_row_one_gets_the_lease() -> None:
-    """The other claims and frees it between this one's reading and its update."""
+    """Another process claims and frees the lease between reading and updating its row."""
 
     def first_another(execute: Any, sql: str, *rest: Any) -> Any:
         if sql.startswith("UPDATE") and not others:

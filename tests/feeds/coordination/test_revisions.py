@@ -1,4 +1,4 @@
-"""What changes what is known already changes a revision, in the same transaction."""
+"""A change of existing content bumps a revision in the same transaction."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What the tests let a sandbox run, good and bad."""
+"""Functions that the tests run in a sandbox."""
 
 import ctypes
 import os
@@ -47,7 +47,7 @@ def die(body: bytes, how: str) -> None:
 
 
 def chat(body: bytes) -> str:
-    """Prints what could be taken for an answer."""
+    """Print text that looks like a response."""
     print('{"result": 1}', flush=True)
     return "said"
 

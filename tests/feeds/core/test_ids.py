@@ -1,4 +1,4 @@
-"""Ids sort by time, carry it, and stay exact in JavaScript."""
+"""Ids sort by time, contain it, and are exact in JavaScript."""
 
 from datetime import UTC, datetime
 

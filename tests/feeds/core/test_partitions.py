@@ -1,4 +1,4 @@
-"""Partitions by month on PostgreSQL, made before their rows come."""
+"""Monthly partitions on PostgreSQL are created before rows are inserted into them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -121,7 +121,7 @@ def sql(statement: str) -> None:
 
 @pytest.fixture
 def month() -> Iterator[datetime]:
-    """One whose partition is there, in a database of whose partitions some get lost."""
+    """The partition of this table exists, but others of the same month were lost."""
     published = datetime(2026, 2, 5, tzinfo=UTC)
     partitions._known.clear()  # what the test before has dropped
     ensure_partitions([lowest_id(published)])
@@ -167,7 +167,7 @@ def test_a_missing_partition_is_reported_and_created(month: datetime, harm: str)
 @postgres_only
 @pytest.mark.django_db(transaction=True)
 def test_rows_of_a_partition_that_cannot_be_created_go_to_default() -> None:
-    """Here something else has its name; it might be a right that is missing."""
+    """Another table has its name here; it could be a missing permission as well."""
     source = make_source(reader=(reader := make_user()))
     partitions._known.clear()
     sql("CREATE TABLE feeds_itembody_2025_09 (something text)")
@@ -188,7 +188,7 @@ def test_rows_of_a_partition_that_cannot_be_created_go_to_default() -> None:
 @postgres_only
 @pytest.mark.django_db(transaction=True)
 def test_a_partition_that_another_process_archived_is_created_again(month: datetime) -> None:
-    """This one still believes that it is there."""
+    """This process still has the partition in its cached list."""
     for table in ("feeds_search", "feeds_itembody", "feeds_item"):
         sql(f"DROP TABLE {table}_2026_02")
     source = make_source()

@@ -1,4 +1,4 @@
-"""A child process reads the documents of strangers, and no document can hold up its parent."""
+"""A child process parses untrusted documents, and no document can block its parent."""
 
 import os
 import resource

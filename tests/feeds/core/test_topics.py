@@ -1,4 +1,4 @@
-"""The topics of AI news are met in the words of a text and in a feed's categories."""
+"""Topics are found in the words of a text and in the categories of a feed."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What of an entry's HTML is kept beside its text."""
+"""HTML is stored only if it contains more than its plain text."""
 
 import pytest
 from hypothesis import given

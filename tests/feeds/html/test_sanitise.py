@@ -1,4 +1,4 @@
-"""What of an article's HTML stays, element by element, and what its text is."""
+"""The sanitiser, element by element, and the plain text of HTML."""
 
 import pytest
 from lxml import html as lxml_html
@@ -12,7 +12,7 @@ from feeds.html.sanitise import (
     to_text,
 )
 
-# Written out apart from the product's tables.
+# Listed independently of the product's tables.
 BLOCKS = (
     "address article aside audio blockquote br caption dd details div dl dt figcaption figure"
     " footer h1 h2 h3 h4 h5 h6 header hr iframe li main nav ol p pre section summary table tbody"
@@ -22,7 +22,7 @@ INLINE = (
     "a abbr b bdi bdo cite code col colgroup del dfn em i img ins kbd mark picture q rp rt ruby s"
     " samp small source span strong sub sup time track u var wbr"
 )
-# Around the element, where it stands nowhere else.
+# The parents that an element needs.
 AROUND = {
     "caption": "<table>{}</table>",
     "colgroup": "<table>{}</table>",

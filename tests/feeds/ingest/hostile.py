@@ -1,4 +1,4 @@
-"""Documents that are small to send and dear to read, for tests of the limits."""
+"""Documents that are small but expensive to parse, for tests of the limits."""
 
 from collections.abc import Callable
 

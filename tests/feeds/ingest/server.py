@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback whose answers a test writes itself."""
+"""A real HTTP server on loopback, whose responses a test defines."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Two workers at once: the order of the ledger, and who polls a source. On PostgreSQL."""
+"""Two concurrent workers on PostgreSQL: the order of the ledger, and claims of sources."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ pytestmark = [
 
 
 def last_number() -> int:
-    """The greatest number that the sequence has given to anybody, committed or not."""
+    """Return the greatest number that the sequence has assigned, committed or not."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sequence_last_value('feeds_itemkey_seq_seq'::regclass)")
         return int(cursor.fetchone()[0])
@@ -51,9 +51,9 @@ def test_ledger_numbers_become_visible_in_their_order() -> None:
             before = first.result()
             after = second.result()
 
-    # Nobody sees a number while a smaller one may still come.
+    # No number is visible while a smaller one may still be committed.
     assert seen == [known]
-    # Who waits has not taken its numbers yet.
+    # The waiting transaction has no numbers yet.
     assert taken_meanwhile == taken == before[-1]
     assert before[-1] < after[0]
 

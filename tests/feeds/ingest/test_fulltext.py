@@ -1,4 +1,4 @@
-"""Taking the article out of its page."""
+"""Extracting the article from a page."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""kill -9 at any point of a poll: afterwards every item is there once."""
+"""A poll that is killed at any point: afterwards every item is stored once."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""One worker at a time polls a source: who claims it, renews it, and gives it back."""
+"""Leases of sources, so that one worker at a time polls each."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ def state(source: Source) -> tuple[datetime | None, int]:
 
 def test_a_claim_takes_the_free_ones_of_the_requested_sources(lasting: timedelta) -> None:
     last, held, first, other = (make_source(name) for name in "abcd")
-    # Another worker's, with the same token as the free ones have.
+    # Claimed by another worker, with the same token as the free ones.
     Source.objects.filter(pk=held.pk).update(lease_until=NOW + timedelta(seconds=1))
 
     claimed = claim(iter([first.pk, held.pk, last.pk]), NOW)

@@ -1,4 +1,4 @@
-"""A feed that moved takes its readers along, and brings nothing under a stranger's name."""
+"""A moved feed keeps its readers, and its items never appear under the name of another host."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -58,7 +58,7 @@ def test_a_publisher_s_items_move_and_twins_become_one() -> None:
 
 
 def states_of_twins(count: int) -> tuple[Source, Source, list[User], list[Item]]:
-    """Two sources with as many same entries, of the first of which two readers have states."""
+    """Create two sources with the same entries, where two readers have states of the first's."""
     readers = [make_user(f"reader{n}") for n in range(2)]
     old, new = source_at("http://a.example/feed"), source_at("https://b.example/feed")
     for source in (old, new):

@@ -1,4 +1,4 @@
-"""A move shows nobody a source, an item or a title that they could not see before."""
+"""A move shows no reader a source, an item or a title that they could not see before."""
 
 import logging
 from typing import Any
@@ -19,7 +19,7 @@ PUBLIC_URL, PRIVATE_URL = "https://open.example/feed", "https://open.example/fee
 
 
 def titles(name: str) -> set[str]:
-    """All items and sources that a reader can list."""
+    """Return all items and sources that a reader can list."""
     client = Client()
     client.force_login(User.objects.get(username=name))
     items = client.get("/api/v1/items/?limit=200").json()["results"]
@@ -29,7 +29,7 @@ def titles(name: str) -> set[str]:
 
 @pytest.fixture
 def private() -> Source:
-    """Somebody's own feed with an item, at the host of a public one."""
+    """Create a private feed with an item, at the host of a public one."""
     source = make_source("secret", url=PRIVATE_URL, reader=make_user("owner"))
     make_item(source, "Secret item")
     return source
@@ -87,7 +87,7 @@ def test_an_address_without_followers_and_items_may_take_a_public_source_over() 
 def test_a_private_source_takes_neither_items_nor_its_title_to_a_public_one(
     private: Source,
 ) -> None:
-    """Its readers follow the public one from then on."""
+    """Its readers follow the public source from then on."""
     make_user("other")
     public = make_source("open", url=PUBLIC_URL, title="", is_public=True)
 
@@ -129,7 +129,7 @@ def test_a_reader_who_follows_both_does_not_bring_the_items_to_others(private: S
 
 
 def test_a_saved_item_never_shows_a_private_version_of_it(private: Source) -> None:
-    """The entry may say more at the private address."""
+    """The entry may have more content at the private address."""
     owner, stranger = private.subscriptions.get().user, make_user("stranger")
     old = make_source("old", url="https://open.example/old", reader=owner)
     free, paid = make_item(old, "Entry"), Item.objects.get(source=private)

@@ -1,4 +1,4 @@
-"""Taking in: polled, completed from article pages, grouped."""
+"""The ingest pipeline: polling, full texts and grouping."""
 
 import pytest
 from django.conf import LazySettings

@@ -1,4 +1,4 @@
-"""When a source is asked again."""
+"""When a source is polled next, and when a redirect is adopted."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Storing: every entry once, whatever comes again."""
+"""Every entry is stored once, however often it is served."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -184,7 +184,7 @@ def test_a_text_from_the_articles_page_outlives_an_update_of_the_feed() -> None:
 
 
 def full(**changes: object) -> CleanEntry:
-    """An entry that has everything."""
+    """Return an entry with all fields."""
     fields: dict[str, object] = {
         "author": "Ada",
         "summary": "In short",
@@ -315,7 +315,7 @@ def test_a_title_without_a_link_identifies_nothing() -> None:
     [(0, 1, 1), (0, 2, 2), (0, 3, 0), (3, 3, 3), (3, 4, 0), (4, 3, 3)],
 )
 def test_guids_are_ignored_if_most_entries_have_new_ones(kept: int, renamed: int, new: int) -> None:
-    """The entries with new guids have other texts and dates too."""
+    """The entries with new guids have different texts and dates too."""
     source = make_source()
     store(source, *(entry(n) for n in range(kept + renamed)))
     edited = [
@@ -409,7 +409,7 @@ def test_the_link_and_title_of_another_source_identify_nothing() -> None:
 
 
 def dates(*hours: float | None, is_first: bool) -> list[timedelta]:
-    """How long before now entries stand that are dated so many hours before now, or not."""
+    """Return how long before now the stored dates are. `hours` are the entries' dates, or None."""
     entries = [
         replace(entry(n), published=None if hour is None else NOW - timedelta(hours=hour))
         for n, hour in enumerate(hours)

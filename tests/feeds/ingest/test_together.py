@@ -1,4 +1,4 @@
-"""People change many sources at once while workers write what they polled."""
+"""Users change many sources while workers write the results of polls."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The plans of queries that would otherwise read a whole table."""
+"""Plans of queries that must not read a whole table."""
 
 import re
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ WHOLE = {
 
 
 def plan_of(sql: str) -> list[str]:
-    """PostgreSQL reads small tables whole: it is asked what it could do without that."""
+    """Return the query plan. Sequential scans are off, as PostgreSQL scans small tables."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}")

@@ -1,4 +1,4 @@
-"""Who changes many sources locks them in one order, and no longer than it takes. On PostgreSQL."""
+"""Changes of many sources lock them in one order, for as short as possible, on PostgreSQL."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ UPDATE = 'UPDATE "feeds_source"'
 
 
 def hold(source: Source) -> None:
-    """Lock a source, and update it when the test lets this go on."""
+    """Lock a source, and update it when the test allows it."""
     with transaction.atomic():
         Source.objects.filter(pk=source.pk).lock()
         Source.objects.filter(pk=source.pk).update(weight=3.0)

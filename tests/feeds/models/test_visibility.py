@@ -1,4 +1,4 @@
-"""What a reader may see of sources, items and stories, and which sources are due."""
+"""The sources, items and stories that a reader may see, and the sources that are due."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def sources() -> dict[str, Source]:
-    """Sources by who may see them, for a reader called reader."""
+    """Create sources that the user `reader` may or may not see."""
     reader, other = make_user("reader"), make_user("other")
     found = {
         "public": make_source("public", is_public=True),
@@ -108,7 +108,7 @@ def test_items_since_a_moment_begin_with_its_lowest_id() -> None:
         (NOW - timedelta(seconds=1), True),
         (NOW, False),
         (NOW + timedelta(hours=1), False),
-        # A machine whose clock is wrong wrote this one.
+        # A machine with a wrong clock wrote this row.
         (NOW + db_clock.FURTHEST, False),
         (NOW + db_clock.FURTHEST + timedelta(seconds=1), True),
     ],

@@ -1,4 +1,4 @@
-"""Address rules lead from pages to feeds, and leave feeds and other pages as they are."""
+"""Address rules find the feeds of pages, and do not change addresses of feeds and other pages."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Finding feeds behind pasted addresses, on real servers."""
+"""Discovery of feeds, with real servers."""
 
 import pytest
 

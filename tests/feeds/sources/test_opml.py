@@ -1,4 +1,4 @@
-"""Lists of feeds are read whatever state they are in, and written so that others read them."""
+"""OPML files are read even if they are broken, and written so that others can read them."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""How much one reader may have, and that long lists come in pages."""
+"""Quotas of one reader, and long lists that come in pages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Following sources, alone and by OPML."""
+"""Subscribing to sources, one at a time and by OPML."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Entries come out safe, absolute, bounded and identifiable, whatever went in."""
+"""Cleaned entries are safe, absolute, limited and identifiable, whatever the input."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Which entry is which: keys of entries, and when guids and links stand for several articles."""
+"""The keys of entries, and guids and links that stand for several articles."""
 
 import pytest
 
@@ -8,7 +8,7 @@ LINK, OTHER = "https://news.example/1", "https://news.example/2"
 
 
 def test_keys_do_not_change_between_releases() -> None:
-    # The ledger of every installation holds these: an entry with another key is stored again.
+    # Every ledger contains these keys. If they changed, entries would be stored again.
     assert hash64("https://a.example/1") == 4154222270657463321
     assert hash64("https://a.example/1", "Title") == 7848515096565474889
 
@@ -33,17 +33,17 @@ def test_text_that_utf_8_cannot_encode_has_a_key() -> None:
     [
         ([], True),
         ([("1", LINK, "A"), ("2", OTHER, "B")], True),
-        # An entry that stands twice, and one of which a version has no link.
+        # An entry that occurs twice, and one that has a version without a link.
         ([("1", LINK, "A"), ("1", LINK, "A")], True),
         ([("1", LINK, "A"), ("1", "", "A")], True),
         # A headline and its correction, but not three headlines.
         ([("1", LINK, "A"), ("1", LINK, "A, corrected")], True),
         ([("1", LINK, "A"), ("1", LINK, "B"), ("1", LINK, "C")], False),
         ([("1", LINK, "A"), ("1", OTHER, "A")], False),
-        # One bad guid is enough, wherever it stands.
+        # One bad guid is enough, at any place.
         ([("1", LINK, "A"), ("1", OTHER, "A"), ("2", OTHER, "B")], False),
         ([("2", OTHER, "B"), ("1", LINK, "A"), ("1", LINK, "B"), ("1", LINK, "C")], False),
-        # Without a guid there is nothing to believe.
+        # Without a guid there is nothing to trust.
         ([("", LINK, "A"), ("", OTHER, "B"), ("", OTHER, "C"), ("", OTHER, "D")], True),
     ],
 )

@@ -162,7 +162,7 @@ def test_a_zstd_body_of_several_frames_is_read_whatever_size_they_declare() -> N
     assert (result.error, result.body) == ("", FEED * 9_001)
 
 
-# Text that hardly compresses, so that a cut leaves a part that can be decompressed.
+# Text that hardly compresses, so that a truncated body can be partly decompressed.
 LONG = b"<rss><channel>" + random.Random(1).randbytes(50_000).hex().encode() + b"</channel></rss>"
 WHOLE = {
     name: squeeze(LONG)
@@ -363,7 +363,7 @@ def test_requests_to_one_host_are_sequential_with_a_pause() -> None:
 
 
 class _AllowedButPublic(Guard):
-    """Reaches loopback but takes it for any host of the internet."""
+    """A guard that allows loopback and treats it like a public host."""
 
     def is_allowed(self, host: str, port: int, address: str = "") -> bool:
         return bool(address) and super().is_allowed(host, port, address)

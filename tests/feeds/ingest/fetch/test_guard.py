@@ -1,4 +1,4 @@
-"""Which addresses may be reached. The resolver and the connection are the tests' own."""
+"""The addresses that may be fetched. The resolver and the connections are stubs."""
 
 import asyncio
 import socket
@@ -222,7 +222,7 @@ def test_only_standard_spellings_of_addresses_need_no_resolver(host: str, litera
 
 
 class Connections(httpcore.AsyncNetworkBackend):
-    """Connects to nothing and notes what it was asked to connect to."""
+    """A stub that records the connections and makes none."""
 
     def __init__(self, failures: int = 0) -> None:
         self.made: list[tuple[str, int]] = []
@@ -238,7 +238,7 @@ class Connections(httpcore.AsyncNetworkBackend):
 def connect(
     host: str, port: int, guard: Guard, backend: Connections, *, of: type[Any] = FetchError
 ) -> str:
-    """The error in words, "" where a connection was made."""
+    """Return the message of the error, or "" if a connection was made."""
 
     async def run() -> None:
         with ThreadPoolExecutor(1) as resolver:

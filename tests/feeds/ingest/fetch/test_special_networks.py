@@ -1,4 +1,4 @@
-"""Each special network is refused to its last address, and what lies beside it is not."""
+"""Each special network is blocked up to its last address, and its neighbours are not."""
 
 import ipaddress
 import re
@@ -7,7 +7,7 @@ import pytest
 
 from feeds.ingest.fetch.special_networks import IPV4, IPV6, carried_ipv4, special_use, unmapped
 
-# Written out apart from the product's table: network, RFC, whether the address before the first
+# Listed independently of the product's table: network, RFC, whether the address before the first
 # and the one after the last are public (None: there is no such address).
 NETWORKS = [
     ("0.0.0.0/8", "RFC 791", None, True),
@@ -110,7 +110,7 @@ def test_ipv6_that_no_registry_has_assigned_is_not_public(address: str) -> None:
 
 
 def test_each_use_is_named_with_its_rfc() -> None:
-    # The reader sees these words in a refusal.
+    # Readers see these names in an error.
     for network, name in (IPV4 | IPV6).items():
         is_ours = network == "168.63.129.16/32"
         assert is_ours or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 -]+, RFC \d+", name), network

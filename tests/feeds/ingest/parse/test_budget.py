@@ -1,4 +1,4 @@
-"""No document costs more than a few seconds and some memory, and each limit says what it is."""
+"""No document takes more than a few seconds and some memory; each limit has a clear message."""
 
 import gzip
 import multiprocessing
@@ -22,7 +22,7 @@ from tests.feeds.ingest.hostile import FEEDS, HEAD, LISTS, rss
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 MOST_SECONDS = 8.0
-"""CPU time, with room for a slow machine: before there were limits, minutes."""
+"""Limit of CPU time, for a slow machine. Without limits, it took minutes."""
 MOST_MEGABYTES = 400
 
 
@@ -33,7 +33,7 @@ def read(body: bytes, budget: Budget | None = None) -> ParsedFeed:
 
 
 def measure(reads: Callable[[bytes], Any], body: bytes) -> tuple[str, float, int]:
-    """The error in words, the CPU seconds and the MiB that a process of its own needs more."""
+    """Return the error, and the CPU seconds and MiB that a new process needs in addition."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     child = context.Process(target=_measured, args=(reads, body, theirs))

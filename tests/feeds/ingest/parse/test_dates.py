@@ -1,4 +1,4 @@
-"""Dates of feeds are read in all the forms that occur."""
+"""Dates of feeds are parsed in all forms that occur."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The fast parser and feedparser agree on what real feeds served."""
+"""The fast parser and feedparser agree on documents of real feeds."""
 
 import tarfile
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ LARGEST = 150_000
 
 
 def sample_documents() -> Iterator[tuple[str, bytes]]:
-    """The first documents of each feed, read in one pass over the archive."""
+    """Return the first documents of each feed, by one pass over the archive."""
     taken: dict[str, int] = {}
     with tarfile.open(RECORDING) as archive:
         for member in archive:

@@ -1,4 +1,4 @@
-"""Every dialect of feeds is read, and what is broken is saved or refused in words."""
+"""Every feed format is parsed, and broken documents are recovered or rejected with a message."""
 
 import json
 import time
