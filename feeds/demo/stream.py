@@ -26,15 +26,15 @@ SAGA_SLOTS = (0, 1, 2, 3, 5, 7, 10, 13, 17, 22, 28, 35, 43, 52, 63, 78)
 """When the parts of a saga happen, in slots after its first."""
 SAGA_BEGINS = 24
 """Slots of a day in which its saga may begin."""
-COVERAGE = ((1, 10), (2, 16), (3, 20), (4, 20), (5, 15), (6, 11), (7, 8))
+COVERAGE = ((1, 6), (2, 10), (3, 18), (4, 22), (5, 18), (6, 15), (7, 11))
 """How many outlets report an event, and how often in a hundred."""
 DELAYS = {
     "own": (0, 10),
-    "wire": (3, 25),
-    "tech": (20, 180),
-    "daily": (30, 300),
-    "business": (40, 300),
-    "forum": (30, 400),
+    "wire": (3, 20),
+    "tech": (10, 100),
+    "daily": (15, 150),
+    "business": (20, 180),
+    "forum": (15, 240),
     "de": (120, 700),
     "essay": (180, 900),
 }
