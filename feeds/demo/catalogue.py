@@ -1,6 +1,7 @@
 """Lists the sample outlets the way the catalogue lists real ones."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from feeds.demo.outlets import OUTLETS
 
@@ -20,3 +21,10 @@ def catalogue_entries(port: int) -> list[dict[str, Any]]:
         }
         for outlet in OUTLETS
     ]
+
+
+def former_url(url: str) -> str:
+    """The address that a feed of the newsroom had before outlets had hosts of their own."""
+    parts = urlsplit(url)
+    slug = (parts.hostname or "").removesuffix(".localhost")
+    return f"http://127.0.0.1:{parts.port}/{slug}{parts.path}"

@@ -29,8 +29,9 @@ from ainews_site.process.lifeline import for_child
 from ainews_site.process.supervisor import Child, run
 from ainews_site.queue.schedules import ensure_schedules
 from digests.models import Digest
-from feeds.demo.catalogue import catalogue_entries
+from feeds.demo.catalogue import catalogue_entries, former_url
 from feeds.ingest.fetch.guard import Guard
+from feeds.ingest.move import adopt_address
 from feeds.ingest.pipeline import ingest_sources
 from feeds.models import Item, Source, TrendBoard
 from feeds.sources.catalogue import load_catalogue, subscribe_to_packs
@@ -171,10 +172,18 @@ def load_sources(user: User, newsroom_port: int | None) -> None:
 
 def _load_sample(user: User, newsroom_port: int) -> None:
     for entry in catalogue_entries(newsroom_port):
+        _follow_to_host(entry["url"], former_url(entry["url"]))
         source, _ = Source.objects.get_or_create(
             url=entry["url"], defaults=entry | {"is_public": True}
         )
         subscribe(user, source)
+
+
+def _follow_to_host(url: str, former: str) -> None:
+    """Give a sample source of an earlier release the address of its own host."""
+    source = Source.objects.filter(url=former).exclude(status=Source.Status.GONE).first()
+    if source and not Source.objects.filter(url=url).exists():
+        adopt_address(source, url)
 
 
 def is_online() -> bool:

@@ -6,14 +6,16 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
-from feeds.demo import catalogue_entries
+from ainews_site.management.commands.start import load_sources
+from feeds.demo.catalogue import catalogue_entries, former_url
 from feeds.demo.server import Newsroom
 from feeds.evaluation.stories import b_cubed
 from feeds.ingest.pipeline import ingest_sources
-from feeds.models import Item, Source, Story
+from feeds.models import Item, Source, Story, Subscription
 from feeds.stories.grouping.repair import repair_backfill
 from feeds.trends.board import public_trends
 from feeds.trends.update import update_trends
+from tests.make import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -52,3 +54,18 @@ def test_without_leave_to_fetch_from_loopback_nothing_is_fetched(settings: LazyS
     source.refresh_from_db()
     assert "private address" in source.error
     assert not Item.objects.exists()
+
+
+def test_a_database_of_an_earlier_release_follows_to_the_hosts() -> None:
+    reader = make_user("ada")
+    entries = catalogue_entries(8765)
+    for entry in entries:
+        source = Source.objects.create(url=former_url(entry["url"]), is_public=True)
+        Subscription.objects.create(user=reader, source=source)
+
+    for _ in range(2):  # at each start
+        load_sources(reader, 8765)
+
+    followed = Source.objects.filter(subscriptions__user=reader).values_list("url", flat=True)
+    assert sorted(followed) == sorted(entry["url"] for entry in entries)
+    assert former_url(entries[0]["url"]) == "http://127.0.0.1:8765/harbor-wire/feed.xml"
