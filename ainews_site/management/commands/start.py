@@ -112,8 +112,9 @@ class Command(BaseCommand):
 
 
 def ingest_all() -> None:
+    sources = Source.objects.exclude(status=Source.Status.GONE)
     try:
-        ingest_sources(Source.objects.values_list("pk", flat=True))
+        ingest_sources(sources.values_list("pk", flat=True))
     except Error as error:  # the next poll comes soon
         logger.warning("The sample newsroom was not read: %s", " ".join(str(error).split()))
     finally:

@@ -6,7 +6,7 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
-from ainews_site.management.commands.start import load_sources
+from ainews_site.management.commands.start import ingest_all, load_sources
 from feeds.demo.catalogue import catalogue_entries, former_url
 from feeds.demo.server import Newsroom
 from feeds.evaluation.stories import b_cubed
@@ -69,3 +69,17 @@ def test_a_database_of_an_earlier_release_follows_to_the_hosts() -> None:
     followed = Source.objects.filter(subscriptions__user=reader).values_list("url", flat=True)
     assert sorted(followed) == sorted(entry["url"] for entry in entries)
     assert former_url(entries[0]["url"]) == "http://127.0.0.1:8765/harbor-wire/feed.xml"
+
+
+def test_a_former_address_is_not_polled_beside_its_successor(settings: LazySettings) -> None:
+    with Newsroom() as newsroom:
+        settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]
+        settings.FETCH_PORTS = [str(newsroom.port)]
+        entry = catalogue_entries(newsroom.port)[0]
+        Source.objects.create(is_public=True, **entry)
+        gone = Source.Status.GONE
+        former = Source.objects.create(url=former_url(entry["url"]), status=gone)
+        ingest_all()
+
+    assert Item.objects.exists()
+    assert not Item.objects.filter(source=former).exists()
