@@ -76,7 +76,8 @@ def test_less_like_this_decides_what_is_hidden(reader: User, item: Item) -> None
 
 def test_the_ids_that_were_set_come_sorted_and_once(reader: User) -> None:
     source = make_source(reader=reader)
-    items = [make_item(source) for _ in range(20)]
+    now = timezone.now()
+    items = [make_item(source, published=now - timedelta(hours=n)) for n in range(20)]
     ids = sorted(item.pk for item in items)
 
     assert set_state(reader, [ids[2], *reversed(ids)], saved=True) == ids
