@@ -215,14 +215,14 @@ def _diverse(
     ]
 
 
-def _similarity(one: _Candidate, other: _Candidate, wanted: frozenset[str]) -> float:
+def _similarity(left: _Candidate, right: _Candidate, wanted: frozenset[str]) -> float:
     """Cosine similarity without the question's terms, which all candidates share."""
-    ours, theirs = one.terms.keys() - wanted, other.terms.keys() - wanted
+    ours, theirs = left.terms.keys() - wanted, right.terms.keys() - wanted
     return _cosine(ours, theirs) if ours or theirs else 1.0
 
 
-def _cosine(one: Set[str], other: Set[str]) -> float:
-    return len(one & other) / math.sqrt(len(one) * len(other)) if one and other else 0.0
+def _cosine(left: Set[str], right: Set[str]) -> float:
+    return len(left & right) / math.sqrt(len(left) * len(right)) if left and right else 0.0
 
 
 def _terms(text: str) -> list[str]:

@@ -191,14 +191,14 @@ def _check_draft(draft: Draft, sources: Sequence[Source], draft_result: _DraftRe
 
 def _within_limit(sentences: Sequence[Sentence]) -> list[Sentence]:
     """The first sentences of at most MAX_WORDS words in total, and at least one."""
-    kept: list[Sentence] = []
+    fitting: list[Sentence] = []
     words = 0
     for sentence in sentences:
         words += len(sentence.text.split())
-        if kept and words > MAX_WORDS:
+        if fitting and words > MAX_WORDS:
             break
-        kept.append(sentence)
-    return kept
+        fitting.append(sentence)
+    return fitting
 
 
 def _store(key: str, draft_result: _DraftResult, numbers: Sequence[int]) -> StorySummary:
@@ -208,7 +208,7 @@ def _store(key: str, draft_result: _DraftResult, numbers: Sequence[int]) -> Stor
         return [sentence.text, [numbers[n - 1] for n in sentence.cites]]
 
     model = settings.LLM_MODEL
-    kept, _ = StorySummary.objects.update_or_create(
+    summary, _ = StorySummary.objects.update_or_create(
         key=key,
         defaults={
             "model": model,
@@ -227,7 +227,7 @@ def _store(key: str, draft_result: _DraftResult, numbers: Sequence[int]) -> Stor
         draft_result.drafted,
         draft_result.held,
     )
-    return kept
+    return summary
 
 
 def _texts_for_model(articles: Sequence[Article]) -> list[str]:

@@ -158,20 +158,20 @@ def repair_in_time(
     return [current[document.id] for document in documents]
 
 
-def b_cubed(labels: Sequence[Hashable], found: Sequence[Hashable]) -> Score:
+def b_cubed(labels: Sequence[Hashable], assigned: Sequence[Hashable]) -> Score:
     """The B-cubed score: precision and recall of each item's cluster, averaged over the items."""
-    pairs = Counter(zip(labels, found, strict=True))
-    stories, clusters = Counter(labels), Counter(found)
+    pairs = Counter(zip(labels, assigned, strict=True))
+    stories, clusters = Counter(labels), Counter(assigned)
     total = len(labels)
     precision = sum(n * n / clusters[cluster] for (_, cluster), n in pairs.items()) / total
     recall = sum(n * n / stories[story] for (story, _), n in pairs.items()) / total
     return Score(precision, recall)
 
 
-def pair_score(labels: Sequence[Hashable], found: Sequence[Hashable]) -> Score:
+def pair_score(labels: Sequence[Hashable], assigned: Sequence[Hashable]) -> Score:
     """Precision and recall of pairs of items in one cluster."""
-    right = _pairs(Counter(zip(labels, found, strict=True)))
-    merged, wanted = _pairs(Counter(found)), _pairs(Counter(labels))
+    right = _pairs(Counter(zip(labels, assigned, strict=True)))
+    merged, wanted = _pairs(Counter(assigned)), _pairs(Counter(labels))
     return Score(right / merged if merged else 1.0, right / wanted if wanted else 1.0)
 
 

@@ -201,7 +201,7 @@ def _make_entries(
             lead_source=source,
             story=int(table.stories[place]),
             lead=int(articles.ids[table.lead[place]]),
-            hot=float(table.hot[place]),
+            entropy=float(table.entropy[place]),
         )
         terms = {name: float(values[place]) for name, values in scored.terms.items()}
         ranking = Ranking(float(scored.scores[place]), terms)

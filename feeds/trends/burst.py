@@ -46,7 +46,7 @@ class Expected(NamedTuple):
 
 
 def predict(stories: float, days: float, window: float, dispersion: float = 1.0) -> Expected:
-    """Predict the stories of `window` days for a term that `told` stories named in `days` days.
+    """Predict the stories of `window` days for a term with `stories` stories in `days` days.
 
     `dispersion` is the ratio of variance to mean, see `dispersion_of`.
     """

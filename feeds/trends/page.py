@@ -58,7 +58,7 @@ def term_page(user: User, key: str, now: datetime) -> TermPage | None:
     earlier = days[:-DISPLAYED]
     return TermPage(
         key=key,
-        label=label_of(key, [one.title for one in stories]),
+        label=label_of(key, [story.title for story in stories]),
         stage=stage_of(days[-8:], sum(earlier) / len(earlier)) if sum(days[-DISPLAYED:]) else "",
         week=sum(days[-DISPLAYED:]),
         before=sum(days[-2 * DISPLAYED : -DISPLAYED]),
@@ -98,5 +98,5 @@ def _describe(story: Story, items: list[Item]) -> Coverage:
     lead = ordered[0]
     title = headline_for(story, lead)
     return Coverage(
-        story.pk, title, lead, len(originals) or 1, id_time(max(one.pk for one in items))
+        story.pk, title, lead, len(originals) or 1, id_time(max(item.pk for item in items))
     )

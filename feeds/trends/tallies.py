@@ -79,8 +79,8 @@ def load(today: date) -> Tallies:
     for term, day, stories in ordered.iterator(CHUNK):
         number = terms.setdefault(term, len(terms))
         _read_row(columns, places, number, (day - first).days, json.loads(stories))
-    found = zip(_KINDS, columns, strict=True)
-    arrays: dict[str, Any] = {name: np.array(column) for name, column in found}
+    named_columns = zip(_KINDS, columns, strict=True)
+    arrays: dict[str, Any] = {name: np.array(column) for name, column in named_columns}
     since = dict(Source.objects.values_list("pk", "created_at__date"))
     items = _items(first, today)
     return Tallies(today, list(terms), list(places), items=items, since=since, **arrays)
@@ -106,12 +106,12 @@ def _read_row(
 
 def _items(first: date, today: date) -> dict[int, list[int]]:
     """{source id: items per day}"""
-    found: defaultdict[int, list[int]] = defaultdict(lambda: [0] * DAYS)
+    counts: defaultdict[int, list[int]] = defaultdict(lambda: [0] * DAYS)
     days = TrendDay.objects.filter(day__gte=first, day__lte=today)
     for day, sources in days.values_list("day", "sources"):
         for source, number in sources.items():
-            found[int(source)][(day - first).days] = number
-    return dict(found)
+            counts[int(source)][(day - first).days] = number
+    return dict(counts)
 
 
 @dataclass(frozen=True)

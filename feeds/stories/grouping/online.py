@@ -185,9 +185,9 @@ class Grouper:
             if self._vector_index is not None:
                 self._vector_index.remove([story.id for story in gone])
         if gone or guests:
-            kept = self._stories.keys() | self._guests.keys()
-            self._by_url = {k: v for k, v in self._by_url.items() if v in kept}
-            self._by_title = {k: v for k, v in self._by_title.items() if v in kept}
+            remaining = self._stories.keys() | self._guests.keys()
+            self._by_url = {k: v for k, v in self._by_url.items() if v in remaining}
+            self._by_title = {k: v for k, v in self._by_title.items() if v in remaining}
 
     def _clean_postings(self) -> None:
         """Remove dropped stories from the postings when they are a tenth of them. Until then,

@@ -87,28 +87,35 @@ def recent_articles(user: User, sources: Collection[int], now: datetime) -> Arti
     since = now - timedelta(days=SHOWN_DAYS)
     lowest = lowest_id(since)
     news = news_for(user)
-    kept = _shared(since, news)
+    cached_columns = _shared(since, news)
     hidden = _hidden(user, lowest)
     fresh: list[Any] = []
-    if news.seq > kept.upto:
-        fresh = list(_ask(sources, lowest, kept.upto)[: MAX_ITEMS + len(hidden)])
-    return _put_together(kept, kept.lines(sources), fresh, lowest, hidden)
+    if news.seq > cached_columns.upto:
+        fresh = list(_ask(sources, lowest, cached_columns.upto)[: MAX_ITEMS + len(hidden)])
+    return _put_together(cached_columns, cached_columns.lines(sources), fresh, lowest, hidden)
 
 
 def _put_together(
-    kept: Columns, lines: "Ints", fresh: Sequence[Any], lowest: int, hidden: Collection[int]
+    cached_columns: Columns,
+    lines: "Ints",
+    fresh: Sequence[Any],
+    lowest: int,
+    hidden: Collection[int],
 ) -> Articles:
     """Merge cached places and queried rows, without items hidden or older than `lowest`."""
     import numpy as np
 
-    names = [*kept.kinds, *(row[-1] for row in fresh)]
+    names = [*cached_columns.kinds, *(row[-1] for row in fresh)]
     new = np.array(
-        [(*row[:3], row[3] or 0, n) for n, row in enumerate(fresh, len(kept.kinds))], np.int64
+        [(*row[:3], row[3] or 0, n) for n, row in enumerate(fresh, len(cached_columns.kinds))],
+        np.int64,
     ).reshape(-1, 5)
     parts = []
-    for column, values in enumerate((kept.ids, kept.stories, kept.sources, kept.copies)):
+    for column, values in enumerate(
+        (cached_columns.ids, cached_columns.stories, cached_columns.sources, cached_columns.copies)
+    ):
         parts.append(np.concatenate([new[:, column], np.asarray(values, np.int64)[lines]]))
-    parts.append(np.concatenate([new[:, 4], np.asarray(kept.topics, np.int64)[lines]]))
+    parts.append(np.concatenate([new[:, 4], np.asarray(cached_columns.topics, np.int64)[lines]]))
     _settle_copies(parts[0], parts[3])
     shown = parts[0] >= lowest
     if hidden:
@@ -138,8 +145,8 @@ def _hidden(user: User, lowest: int) -> set[int]:
 def _ask(sources: Iterable[int], lowest: int, beyond: int) -> Any:
     """The items with a ledger number above `beyond`."""
     rows = Item.objects.filter(source__in=list(sources), seq__gt=beyond, pk__gte=lowest)
-    told = rows.filter(story__isnull=False).newest_first()
-    return told.values_list("id", "story_id", "source_id", "copy_of", "topics")
+    items = rows.filter(story__isnull=False).newest_first()
+    return items.values_list("id", "story_id", "source_id", "copy_of", "topics")
 
 
 def _shared(since: datetime, news: News) -> Columns:
@@ -160,8 +167,8 @@ def _read(lowest: int, newest: int) -> Columns:
     waiting = recent.filter(story=None).aggregate(first=Min("seq"))["first"]
     columns = _empty(min(newest, waiting - 1) if waiting else newest)
     kinds: dict[str, int] = {}
-    told = recent.filter(seq__lte=columns.upto, story__isnull=False)
-    for n, (pk, story, source, original, topics) in enumerate(_rows(told)):
+    items = recent.filter(seq__lte=columns.upto, story__isnull=False)
+    for n, (pk, story, source, original, topics) in enumerate(_rows(items)):
         if n == MAX_KEPT:
             return _empty(0)
         columns.ids.append(pk)

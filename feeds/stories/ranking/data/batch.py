@@ -36,7 +36,7 @@ class Facts:
     """One story as its reader may see it.
 
     `age` is the number of hours since its newest original article. `weight` is the curator's
-    trust in its source; 1 is neutral. `lead` is the id of its leading article. `hot` is the
+    trust in its source; 1 is neutral. `lead` is the id of its leading article. `entropy` is the
     entropy of its sources in bits; None means that each covers the story once.
     """
 
@@ -47,7 +47,7 @@ class Facts:
     lead_source: int = 0
     story: int = 0
     lead: int = 0
-    hot: float | None = None
+    entropy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def batch_of_table(
         lead_sources=sources[table.lead],
         trust=table.trust,
         sources=table.sources,
-        entropy=table.hot,
+        entropy=table.entropy,
         ages=table.ages(moment),
         topics=[names[place] for place in distinct.tolist()],
         kinds=kinds,
@@ -131,16 +131,16 @@ def batch_of_facts(facts: Sequence[Facts], learned: Learned | None) -> Batch:
     """The batch of a few stories, each standing for its only article."""
     import numpy as np
 
-    entropy = [log2(max(one.sources, 1)) if one.hot is None else one.hot for one in facts]
+    entropy = [log2(max(f.sources, 1)) if f.entropy is None else f.entropy for f in facts]
     return Batch(
-        stories=np.array([one.story for one in facts], np.int64),
-        leads=np.array([one.lead for one in facts], np.int64),
-        lead_sources=np.array([one.lead_source for one in facts], np.int64),
-        trust=np.array([one.weight for one in facts], np.float64),
-        sources=np.array([one.sources for one in facts], np.int64),
+        stories=np.array([f.story for f in facts], np.int64),
+        leads=np.array([f.lead for f in facts], np.int64),
+        lead_sources=np.array([f.lead_source for f in facts], np.int64),
+        trust=np.array([f.weight for f in facts], np.float64),
+        sources=np.array([f.sources for f in facts], np.int64),
         entropy=np.array(entropy, np.float64),
-        ages=np.array([one.age for one in facts], np.float64),
-        topics=[one.topics for one in facts],
+        ages=np.array([f.age for f in facts], np.float64),
+        topics=[f.topics for f in facts],
         kinds=np.arange(len(facts)),
         share=lambda flags: flags.astype(np.float64),
         learned=learned,

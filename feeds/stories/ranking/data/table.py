@@ -17,7 +17,7 @@ class Table(NamedTuple):
     """Stories in arrays of one value per story.
 
     `order` are the places of all articles sorted by story, copies last; `first` is where each
-    story begins in `order`. `lead` is the place of a story's best article, `hot` the entropy of
+    story begins in `order`. `lead` is the place of a story's best article, `entropy` the entropy of
     its sources in bits, `newest` the id of its newest original.
     """
 
@@ -28,7 +28,7 @@ class Table(NamedTuple):
     trust: "Floats"
     """The curator's trust in the source of each lead."""
     sources: "Ints"
-    hot: "Floats"
+    entropy: "Floats"
     newest: "Ints"
     counts: "NDArray[np.bool_]"
     """For each place of `order`: whether the article counts. Copies count only in stories that
@@ -44,8 +44,8 @@ class Table(NamedTuple):
         """The places of the articles of a story that count."""
         end = self.first[place + 1] if place + 1 < len(self.first) else len(self.order)
         lines = slice(self.first[place], end)
-        told: list[int] = self.order[lines][self.counts[lines]].tolist()
-        return told
+        places: list[int] = self.order[lines][self.counts[lines]].tolist()
+        return places
 
     def share(self, flags: "NDArray[np.bool_]") -> "Floats":
         """[stories]: the fraction of a story's counting articles for which `flags`, one per
@@ -77,9 +77,9 @@ def tabulate(
     counts = ~is_copy[order] | np.repeat(is_copy[order[first]], sizes)
     owners = np.repeat(np.arange(len(first)), sizes)
     pairs, times = np.unique((owners * len(distinct) + places[order])[counts], return_counts=True)
-    teller = pairs // len(distinct)
-    told = np.bincount(teller, times, len(first))
-    part = times / told[teller]
+    story_of_pair = pairs // len(distinct)
+    article_counts = np.bincount(story_of_pair, times, len(first))
+    part = times / article_counts[story_of_pair]
     newest = np.maximum.reduceat(np.where(counts, ids[order], 0), first)
     return Table(
         stories=stories[order[first]],
@@ -87,8 +87,8 @@ def tabulate(
         first=first,
         lead=order[first],
         trust=weight[order[first]],
-        sources=np.bincount(teller, minlength=len(first)),
-        hot=np.bincount(teller, -part * np.log2(part), len(first)).astype(np.float64),
+        sources=np.bincount(story_of_pair, minlength=len(first)),
+        entropy=np.bincount(story_of_pair, -part * np.log2(part), len(first)).astype(np.float64),
         newest=newest,
         counts=counts,
     )

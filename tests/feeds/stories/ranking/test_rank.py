@@ -59,7 +59,7 @@ def test_more_sources_newer_trusted_wanted_and_followed_stories_stand_higher(
 
 
 def test_a_story_that_one_outlet_tells_again_and_again_is_no_hotter_for_it() -> None:
-    evenly, one_mostly = one(Facts(3, 1.0)), one(Facts(3, 1.0, hot=0.8))
+    evenly, one_mostly = one(Facts(3, 1.0)), one(Facts(3, 1.0, entropy=0.8))
 
     assert evenly.terms["heat"] > one_mostly.terms["heat"]
 

@@ -96,6 +96,6 @@ def test_copies_count_for_no_source_unless_there_is_nothing_else() -> None:
     assert table.sources.tolist() == [2, 2]
     assert table.lead.tolist() == [2, 4]
     assert table.newest.tolist() == [6 << 20, 3 << 20]
-    assert table.hot[1] == pytest.approx(1.0)
-    assert table.hot[0] < 1.0
+    assert table.entropy[1] == pytest.approx(1.0)
+    assert table.entropy[0] < 1.0
     assert sorted(table.articles_of(0)) == [0, 2, 5]
