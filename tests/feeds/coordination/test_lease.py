@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import re
+import socket
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -198,3 +200,10 @@ def test_a_forked_process_is_another_holder() -> None:
 
     assert name != leases.me() == leases.me()
     assert str(os.getpid()) in leases.me()
+
+
+def test_a_holder_is_named_by_machine_and_process() -> None:
+    """With a random part: in containers, machines and processes often have the same names."""
+    host, pid = re.escape(socket.gethostname()), os.getpid()
+
+    assert re.fullmatch(rf"{host}:\d+:[0-9a-f]{{8}}:{pid}", leases.me())
