@@ -36,9 +36,9 @@ BURST = 3.0
 """After BURST seconds of costly requests, a reader gets SHARE of the time."""
 PATIENCE, POLL = 2.0, 0.05
 """Maximum seconds that a request waits for a slot or is delayed, and between two attempts."""
-MOST_WAITING = 2
+MAX_WAITING = 2
 """Maximum number of requests of one process that wait for a slot. gunicorn has four threads."""
-MOST_CALLERS = 10_000
+MAX_CALLERS = 10_000
 
 _AHEAD = BURST * (1 / SHARE - 1)
 """Seconds by which a reader may be ahead of their share before requests are delayed."""
@@ -90,7 +90,7 @@ class Slots:
 
     def _wait(self, caller: str, stack: ExitStack) -> None:
         with self._lock:
-            if self._waiting >= MOST_WAITING:
+            if self._waiting >= MAX_WAITING:
                 raise TooManyAtOnce
             self._waiting += 1
         try:
@@ -117,7 +117,7 @@ class Slots:
         with self._lock:
             before = max(self._paid.pop(caller, 0), started)
             self._paid[caller] = before + (time.monotonic() - started) / SHARE
-            if len(self._paid) > MOST_CALLERS:
+            if len(self._paid) > MAX_CALLERS:
                 self._paid.popitem(last=False)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from ainews_site.queue.config import LONGEST_HIDDEN, clusters, longest_hold
+from ainews_site.queue.config import MAX_VISIBILITY_TIMEOUT, clusters, longest_hold
 
 
 @register("ainews")
@@ -31,7 +31,7 @@ def _check_cluster(name: str, cluster: dict[str, Any]) -> list[CheckMessage]:
         )
         hint = f"Set retry above {hold} in Q_CLUSTER, or timeout ({cluster['timeout']}) lower."
         return [Error(message, hint=hint, id="ainews.E001")]
-    if "sqs" in cluster and retry > LONGEST_HIDDEN:
+    if "sqs" in cluster and retry > MAX_VISIBILITY_TIMEOUT:
         message = (
             f"SQS hides a message for 12 hours at most, so retry of {name} can't be {retry} s."
         )

@@ -24,7 +24,7 @@ Write = Callable[[], object]
 PATIENCE = 0.25
 """How long a request waits for the lock, in seconds. Ordinary writes take less."""
 MAX_QUEUED = 10_000
-LONGEST_WAIT = 3600.0
+MAX_AGE = 3600.0
 """Seconds after which a queued write is dropped."""
 AT_EXIT = 2.0
 """How long the process waits at its exit for queued writes, in seconds."""
@@ -98,7 +98,7 @@ class DeferredWrites:
         """
         while True:
             key, first = next(iter(self._queue.items()))
-            is_done = self._attempt(first.write) or time.monotonic() - first.since > LONGEST_WAIT
+            is_done = self._attempt(first.write) or time.monotonic() - first.since > MAX_AGE
             with self._changed:
                 if is_done:
                     del self._queue[key]

@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import suppress
 from typing import IO
 
-MOST_LINES = 15
+MAX_LINES = 15
 CHUNK = 65536
 
 
@@ -16,7 +16,7 @@ class Echo:
     """Copies the stderr of a child process to our own, and keeps the last lines."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._lines: deque[bytes] = deque(maxlen=MOST_LINES)
+        self._lines: deque[bytes] = deque(maxlen=MAX_LINES)
         self._stream = stream
         self._thread = threading.Thread(target=self._copy, daemon=True)
         self._thread.start()

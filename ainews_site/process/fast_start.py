@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ainews_site.process.lifeline import for_child
 
-LONGEST_MESSAGE = 4096
+MAX_MESSAGE_BYTES = 4096
 """Maximum size of a message that a client sends over a WebSocket, in bytes."""
 RUN = secrets.token_hex(8)
 """Our web server sends this at /health, so that no other server is mistaken for it."""
@@ -57,7 +57,7 @@ def fingerprint(base: Path) -> str:
 
 def web_command(host: str, port: int) -> list[str]:
     options = ["-b", host, "-p", str(port), "-v", "0"]
-    options += ["--websocket-max-message-size", str(LONGEST_MESSAGE)]
+    options += ["--websocket-max-message-size", str(MAX_MESSAGE_BYTES)]
     return [sys.executable, "-m", "daphne", *options, "ainews_site.asgi:application"]
 
 

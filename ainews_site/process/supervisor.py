@@ -33,7 +33,7 @@ GRACE = 5.0
 """Seconds between asking a child to stop and killing it."""
 SHORT_LIFE = 10.0
 """A child that ends within so many seconds counts as one that failed to start."""
-LONGEST_PAUSE = 15.0
+MAX_PAUSE = 15.0
 """Longest pause before such a child is started again, in seconds."""
 IDLE_SECONDS = 5.0
 """An idle cluster that was asked to stop does so within so many seconds. If it still runs, it has
@@ -241,7 +241,7 @@ class Watchdog:
         if age < self.pause:
             return False
         is_short = not self.child.is_running and age < self.pause + SHORT_LIFE
-        self.pause = min(2 * self.pause + 1, LONGEST_PAUSE) if is_short else 0.0
+        self.pause = min(2 * self.pause + 1, MAX_PAUSE) if is_short else 0.0
         return True
 
 

@@ -17,7 +17,7 @@ messages, so it must be the same on every machine.
 """
 KILL_BUFFER = 3
 """Seconds after its time-out that django-q2 kills a task."""
-LONGEST_HIDDEN = 12 * 60 * 60
+MAX_VISIBILITY_TIMEOUT = 12 * 60 * 60
 """Longest visibility time-out of a message that SQS allows, in seconds."""
 
 

@@ -27,7 +27,7 @@ class News(NamedTuple):
     seq: int
     content: int
     grouping: int
-    version: int
+    cache_version: int
 
 
 def bump_revision(*names: str) -> None:

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from feeds.core.errors import FeedError, LimitError, ParseError
 
 _LENGTHS = struct.Struct("!QQ")
-_LONGEST = 256 * 2**20
-_LONGEST_TRACE = 4_000
+_MAX_BYTES = 256 * 2**20
+_MAX_TRACE = 4_000
 _NICENESS = 10
 
 
@@ -44,7 +44,7 @@ def receive(channel: socket.socket, until: float | None = None) -> Frame | None:
     if start is None:
         return None
     head_size, body_size = _LENGTHS.unpack(start)
-    if head_size + body_size > _LONGEST:
+    if head_size + body_size > _MAX_BYTES:
         return None
     content = _receive_exactly(channel, head_size + body_size, until)
     return (
@@ -119,7 +119,7 @@ def _answer(frame: Frame) -> dict[str, Any]:
     except FeedError as error:
         return _error("parse", str(error))
     except Exception:  # noqa: BLE001 - the parent logs it and reports a parse error
-        return _error("crash", traceback.format_exc()[-_LONGEST_TRACE:])
+        return _error("crash", traceback.format_exc()[-_MAX_TRACE:])
 
 
 def _error(kind: str, message: str, alternates: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -219,7 +219,7 @@ LABELS: dict[str, str] = {topic.slug: topic.label for topic in TOPICS}
 
 # Latin letters only, so that names are found between Chinese and Japanese characters too.
 _WORD = re.compile(r"[a-z0-9à-ɏ]+(?:[-.'+][a-z0-9à-ɏ]+)*")
-_MOST = 8
+_MAX_TOPICS = 8
 
 
 def _index() -> dict[str, tuple[tuple[str, str], ...]]:
@@ -256,4 +256,4 @@ def match_topics(text: str, categories: Iterable[str] = ()) -> tuple[str, ...]:
         for slug, phrase in _BY_FIRST_WORD[word]:
             if times := line.count(phrase):
                 counts[slug] += times
-    return tuple(sorted(counts, key=lambda slug: (-counts[slug], _ORDER[slug]))[:_MOST])
+    return tuple(sorted(counts, key=lambda slug: (-counts[slug], _ORDER[slug]))[:_MAX_TOPICS])

@@ -12,9 +12,9 @@ from collections import Counter
 
 _SHORT = 50_000
 _FEW_TAGS = 2_000
-_MOST_TAGS = 100_000
-_DEEPEST = 400
-_MOST_REOPENED = 100_000
+_MAX_TAGS = 100_000
+_MAX_DEPTH = 400
+_MAX_REOPENED = 100_000
 """Maximum number of formatting elements that later blocks reopen."""
 _FEW_OPEN = 5
 _NOAHS_ARK = 40
@@ -59,7 +59,7 @@ def within_limits(html: str) -> str:
     tags = html.count("<")
     if len(html) <= _SHORT and tags <= _FEW_TAGS and _reopens_little(html, tags):
         return html
-    if tags > _MOST_TAGS:
+    if tags > _MAX_TAGS:
         return _as_text(html)
     reader = _Reader()
     simple = reader.read(html)
@@ -71,9 +71,9 @@ def _as_text(html: str) -> str:
 
 
 def _reopens_little(html: str, tags: int) -> bool:
-    if tags * (tags + _NOAHS_ARK) <= _MOST_REOPENED:
+    if tags * (tags + _NOAHS_ARK) <= _MAX_REOPENED:
         return True
-    return tags * (len(_FORMATTING_START.findall(html)) + _NOAHS_ARK) <= _MOST_REOPENED
+    return tags * (len(_FORMATTING_START.findall(html)) + _NOAHS_ARK) <= _MAX_REOPENED
 
 
 class _Reader:
@@ -116,7 +116,7 @@ class _Reader:
             self._start(name)
         if self._formatting > _FEW_OPEN:
             self._reopened += self._formatting
-        self.is_too_much = len(self._open) > _DEEPEST or self._reopened > _MOST_REOPENED
+        self.is_too_much = len(self._open) > _MAX_DEPTH or self._reopened > _MAX_REOPENED
 
     def _start(self, name: str) -> None:
         if name not in _NOT_NESTED:

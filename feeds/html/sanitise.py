@@ -81,8 +81,8 @@ _TITLE_MARKUP = re.compile(
 )
 _SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff\ud800-\udfff]+")
-_LONGEST_TITLE = 500
-LONGEST_HTML = 2_000_000
+_MAX_TITLE = 500
+MAX_HTML = 2_000_000
 """Maximum number of characters that are read."""
 
 
@@ -107,7 +107,7 @@ def sanitise(html: str, base_url: str = "") -> str:
 
 def _bounded(html: str) -> str:
     """Limit length and complexity, and remove characters that UTF-8 cannot encode."""
-    return within_limits(html[:LONGEST_HTML].replace("\0", "").encode("utf-8", "ignore").decode())
+    return within_limits(html[:MAX_HTML].replace("\0", "").encode("utf-8", "ignore").decode())
 
 
 def _paragraphs(text: str) -> str:
@@ -195,4 +195,4 @@ def plain_title(markup: str) -> str:
         markup = _TITLE_MARKUP.sub("", _SCRIPT.sub("", markup[:20_000]))
     if "&" in markup:
         markup = unescape(markup[:20_000])
-    return " ".join(_CONTROLS.sub(" ", markup[:5_000]).split())[:_LONGEST_TITLE]
+    return " ".join(_CONTROLS.sub(" ", markup[:5_000]).split())[:_MAX_TITLE]

@@ -31,7 +31,7 @@ def unread_counts(user: User) -> dict[int, int]:
     news = news_for(user)
     horizon = lowest_id(timezone.now() - timedelta(days=settings.UNREAD_HORIZON_DAYS))
     upto, known = cached(
-        f"unread-{user.pk}-{news.version}",
+        f"unread-{user.pk}-{news.cache_version}",
         lambda: _count(user, horizon, news.seq),
         fresh=FRESH,
     )

@@ -104,7 +104,7 @@ class Search:
         """The same for all who would find the same: who see no more than the catalogue, and
         ask for nothing of their own."""
         if self.query.sources or self.query.folders or self.query.states:
-            return f"{self.user.pk} {self._news.version}"
+            return f"{self.user.pk} {self._news.cache_version}"
         with reading_connection().cursor() as cursor:
             cursor.execute(_PRIVATE, [self.user.pk, self.user.pk])
             return str(sorted(number for (number,) in cursor.fetchall()))

@@ -37,7 +37,7 @@ def slot(settings: Any, tmp_path: Path) -> None:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make requests fail instead of waiting for a slot."""
-    monkeypatch.setattr(costly, "MOST_WAITING", 0)
+    monkeypatch.setattr(costly, "MAX_WAITING", 0)
 
 
 @pytest.fixture
@@ -88,8 +88,8 @@ def test_of_eight_parallel_requests_one_runs_some_wait_and_the_rest_is_refused()
         thread.join()
 
     assert most == 1
-    assert outcomes.count("ran") == 1 + costly.MOST_WAITING
-    assert outcomes.count("refused") == 8 - 1 - costly.MOST_WAITING
+    assert outcomes.count("ran") == 1 + costly.MAX_WAITING
+    assert outcomes.count("refused") == 8 - 1 - costly.MAX_WAITING
 
 
 def test_a_reader_has_as_many_slots_as_the_setting_says(settings: Any, at_once: None) -> None:

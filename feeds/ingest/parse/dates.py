@@ -39,12 +39,12 @@ _C_TIME = re.compile(
 )
 _NUMERIC = re.compile(rf"(\d{{4}})[-/.](\d{{1,2}})(?:[-/.](\d{{1,2}}))?{_CLOCK}{_ZONE}")
 _OFFSET = re.compile(r"([+-])\s*(\d{1,2}):?(\d{2})?")
-_LONGEST = 100
+_MAX_LENGTH = 100
 
 
 def parse_date(text: str | None) -> datetime | None:
     """Return the time that `text` stands for, aware and in UTC, or None if it can't be parsed."""
-    text = (text or "").strip()[:_LONGEST]
+    text = (text or "").strip()[:_MAX_LENGTH]
     if len(text) < 4:
         return None
     try:

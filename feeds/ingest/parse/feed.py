@@ -38,8 +38,8 @@ _LINK = re.compile(
     rb"<!--(?:.*?-->|.*+)|<script\b(?:.*?</script|.*+)|(<link\b[^<>]{0,2000}>)",
     re.IGNORECASE | re.DOTALL,
 )
-_MOST_LINKS = 1_000
-_LONGEST_DESCRIPTION = 5_000
+_MAX_LINKS = 1_000
+_MAX_DESCRIPTION = 5_000
 
 
 def parse_feed(
@@ -64,7 +64,7 @@ def parse_feed(
         feed,
         kind=format.name if format else feed.kind,
         title=plain_title(feed.title),
-        description=to_text(feed.description[:_LONGEST_DESCRIPTION]),
+        description=to_text(feed.description[:_MAX_DESCRIPTION]),
         complaint=" ".join(complaints),
     )
 
@@ -165,7 +165,7 @@ def _alternates(body: bytes, url: str) -> tuple[str, ...]:
     Only the link elements are parsed, because libxml2 takes minutes for a tag with very many
     attributes.
     """
-    links = [link for link in _LINK.findall(body[:_PAGE_HEAD]) if link][:_MOST_LINKS]
+    links = [link for link in _LINK.findall(body[:_PAGE_HEAD]) if link][:_MAX_LINKS]
     parser = html.HTMLParser(encoding="utf-8", recover=True)
     try:
         page = html.document_fromstring(b"".join(links), parser=parser)

@@ -26,13 +26,13 @@ _DECLARATION = re.compile(rb"<\?xml[^>]{0,500}\?>", re.IGNORECASE)
 # feedparser's loose parser is slow, and takes more than linear time on hostile input. So it gets a
 # few entries at a time. libxml2 recovers documents with longer entries, or that take too long.
 _CHUNK = 50_000
-_LONGEST_CHUNK = 200_000
-_MOST_EQUALS = 6_000
+_MAX_CHUNK = 200_000
+_MAX_EQUALS = 6_000
 """Maximum per chunk. The time of a tag is quadratic in the number of its attributes."""
 _LARGEST = 3_000_000
 _SECONDS = 3.0
 _HEAD = 10_000
-_MOST_NUMERIC = 1_000_000
+_MAX_NUMERIC = 1_000_000
 ENTRY_START = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]", re.IGNORECASE)
 
 
@@ -51,7 +51,7 @@ def _check_references(body: bytes) -> None:
     """Raise LimitError if repairing broken references would multiply the size."""
     numeric = body.count(b"&#")
     known = sum(map(body.count, (b"&lt;", b"&gt;", b"&amp;", b"&quot;", b"&apos;"))) + numeric
-    if numeric > _MOST_NUMERIC or body.count(b"&") - known > MAX_TAGS:
+    if numeric > _MAX_NUMERIC or body.count(b"&") - known > MAX_TAGS:
         raise LimitError("The document has too many broken references to be repaired.")
 
 
@@ -96,7 +96,7 @@ def read_tolerantly(body: bytes, budget: Budget | None = None) -> ParsedFeed | N
     if len(body) > _LARGEST:
         return None
     chunks = list(_chunks(body))
-    if any(len(chunk) > _LONGEST_CHUNK or chunk.count(b"=") > _MOST_EQUALS for chunk in chunks):
+    if any(len(chunk) > _MAX_CHUNK or chunk.count(b"=") > _MAX_EQUALS for chunk in chunks):
         return None
     budget = budget or Budget()
     until = budget.spent + _SECONDS

@@ -55,7 +55,7 @@ def etag_by_version(get: Answer[View]) -> Answer[View]:
         if response.get("Cache-Control") == "no-store":
             return response
         assert isinstance(response, Response)
-        tag = _tag(request, news.version, _content(response.data, ("milliseconds",)))
+        tag = _tag(request, news.cache_version, _content(response.data, ("milliseconds",)))
         _store(key, (validator, tag))
         return _not_modified(request, tag) or _tagged(response, tag)
 

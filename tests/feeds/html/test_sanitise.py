@@ -4,7 +4,7 @@ import pytest
 from lxml import html as lxml_html
 
 from feeds.html.sanitise import (
-    LONGEST_HTML,
+    MAX_HTML,
     first_image,
     plain_title,
     sanitise,
@@ -225,7 +225,7 @@ def test_plain_text_becomes_paragraphs(text: str, html: str) -> None:
 
 
 def test_the_length_of_html_is_limited() -> None:
-    assert LONGEST_HTML == 2_000_000
+    assert MAX_HTML == 2_000_000
     assert sanitise("a" * 2_000_001) == "a" * 2_000_000
     assert to_text("a" * 2_000_001) == "a" * 2_000_000
 
