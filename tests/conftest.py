@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 
 from ainews_site.infra.process_state import reset_process_state
@@ -35,6 +36,13 @@ def _uses_database(item: pytest.Item) -> bool:
 def _this_machine_alone() -> Iterator[None]:
     with only_this_machine():
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_data(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give each test process its own DATA, as rows of two processes have the same ids and
+    `machine_lock` would keep one of them waiting for the other."""
+    settings.DATA = tmp_path_factory.mktemp("data")
 
 
 @pytest.fixture(autouse=True, scope="session")

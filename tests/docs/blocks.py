@@ -140,7 +140,8 @@ def _explained(action: argparse.Action) -> str:
     said = (action.help or "").replace(", here %(default)s", "")
     default = action.default
     if isinstance(default, Path):
-        default = f"`DATA/{default.relative_to(settings.DATA)}`"
+        # Defaults were made when the command was imported, before tests got a DATA of their own.
+        default = f"`DATA/{default.relative_to(settings.STATIC_ROOT.parent)}`"
     return said.replace("%(default)s", str(default)).replace("|", "\\|") + "."
 
 
