@@ -140,8 +140,7 @@ def _explained(action: argparse.Action) -> str:
     said = (action.help or "").replace(", here %(default)s", "")
     default = action.default
     if isinstance(default, Path):
-        # Defaults were made when the command was imported, before tests got a DATA of their own.
-        default = f"`DATA/{default.relative_to(settings.STATIC_ROOT.parent)}`"
+        default = f"`DATA/{default.name}`"
     return said.replace("%(default)s", str(default)).replace("|", "\\|") + "."
 
 
