@@ -4,7 +4,6 @@ Candidate stories share rare terms with the document or are near by embeddings. 
 the most similar one, or starts a new story. A Grouper stays in memory between calls.
 """
 
-import heapq
 import math
 from array import array
 from collections import defaultdict
@@ -274,6 +273,8 @@ class Grouper:
 
     def _candidates(self, vector: dict[str, float]) -> list[int]:
         """The ids of the stories that share the most weight in rare terms."""
+        if not self._stories:
+            return []
         lists = [
             (self._postings[term], weight)
             for term, weight in vector.items()
@@ -294,7 +295,8 @@ class Grouper:
             for number, weight in shared.items()
             if weight >= _MIN_SHARED and number in self._stories
         ]
-        return [number for _, number in heapq.nlargest(_MAX_CANDIDATES, candidates)]
+        candidates.sort(reverse=True)  # faster than a heap, as there are some dozens
+        return [number for _, number in candidates[:_MAX_CANDIDATES]]
 
     def _find_copied(
         self, story: ResidentStory, document: Document, vector: dict[str, float]

@@ -142,6 +142,7 @@ class TfIdf:
         documents, frequency = self.documents, self._frequency[term]
         for other in self.above:
             documents += other.documents
-            frequency += other._frequency[term]
+            # A Counter's own look-up is slow for a term that it lacks.
+            frequency += other._frequency.get(term, 0)
         ratio: float = (documents + 1) / (frequency + 0.5)
         return math.log(ratio) ** IDF_POWER if ratio > 1 else 0.0
