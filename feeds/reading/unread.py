@@ -43,31 +43,40 @@ def unread_counts(user: User) -> dict[int, int]:
 def unread_up_to(user: User, upto: int, source_ids: Collection[int] | None = None) -> int:
     """Count the unread items with a seq of at most `upto`, of these sources or of all."""
     horizon = lowest_id(timezone.now() - timedelta(days=settings.UNREAD_HORIZON_DAYS))
-    _, counts = _count(user, horizon, upto)
-    return sum(n for source, n in counts.items() if source_ids is None or source in source_ids)
+    _, counts = _count(user, horizon, upto, source_ids)
+    return sum(counts.values())
 
 
-def _count(user: User, horizon: int, upto: int) -> tuple[int, dict[int, int]]:
+def _count(
+    user: User, horizon: int, upto: int, source_ids: Collection[int] | None = None
+) -> tuple[int, dict[int, int]]:
     """Return (`upto`, {source id: unread items with a seq of at most `upto`}).
 
     Counts the items above each source's watermark by ranges of an index, and corrects the counts
     for the few items that have a state of their own.
     """
-    counts = _above_watermarks(user, horizon, upto)
+    counts = _above_watermarks(user, horizon, upto, source_ids)
     for source, difference in _corrections(user, horizon, upto):
-        # 0 for a source that the reader followed between the two queries.
-        counts[source] = counts.get(source, 0) + difference
+        if source_ids is None or source in source_ids:
+            # 0 for a source that the reader followed between the two queries.
+            counts[source] = counts.get(source, 0) + difference
     return upto, {source: count for source, count in counts.items() if count}
 
 
-def _above_watermarks(user: User, horizon: int, upto: int) -> dict[int, int]:
+def _above_watermarks(
+    user: User, horizon: int, upto: int, source_ids: Collection[int] | None
+) -> dict[int, int]:
     query = (
         "SELECT s.source_id, (SELECT count(*) FROM feeds_item i WHERE i.source_id = s.source_id"
         " AND i.id >= %s AND i.seq > s.read_up_to AND i.seq <= %s)"
         " FROM feeds_subscription s WHERE s.user_id = %s"
     )
+    values = [horizon, upto, user.pk]
+    if source_ids is not None:
+        query += f" AND s.source_id IN ({', '.join(['%s'] * len(source_ids)) or 'NULL'})"
+        values += source_ids
     with reading_connection().cursor() as cursor:
-        cursor.execute(query, [horizon, upto, user.pk])
+        cursor.execute(query, values)
         return dict(cursor.fetchall())
 
 
