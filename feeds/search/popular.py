@@ -1,5 +1,8 @@
-"""What many search for is looked for once: the numbers of what was found, and their snippets,
-are cached for all who see the same. Rows are read anew, by who may see them now."""
+"""Caches searches, and shares them between readers who may see the same items.
+
+The cache stores the ids of the matches and their marked texts. The caller reads the rows from the
+database and checks again that the reader may see them.
+"""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -15,12 +18,13 @@ from feeds.coordination.revisions import news_for
 from feeds.search.postgres import find as postgres_find
 from feeds.search.query.conditions import Conditions
 from feeds.search.query.parser import Query
-from feeds.search.query.types import ENOUGH, LOOSE, Match
+from feeds.search.query.types import ENOUGH, MAX_PARTIAL, Match
 from feeds.search.sqlite import find as sqlite_find
 
 FRESH = 600
-"""Seconds, unless something new comes or changes; then "unread" has another horizon too."""
-_PRIVATE = (
+"""Lifetime of a cached search in seconds. New and changed items invalidate it sooner. The horizon
+of `is:unread` is as old as the cached search."""
+_PRIVATE = (  # the private sources and, negated, the saved items of private sources
     "SELECT s.source_id FROM feeds_subscription s JOIN feeds_source o ON o.id = s.source_id"
     " WHERE s.user_id = %s AND NOT o.is_public UNION ALL"
     " SELECT -t.item_id FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
@@ -29,9 +33,12 @@ _PRIVATE = (
 )
 
 
-class Found(NamedTuple):
-    """The best first: `with_all` that have all words, then those with some. `validator` is of what
-    was known when it was looked for."""
+class SearchMatches(NamedTuple):
+    """Ids of the items that match, the best first.
+
+    The first `with_all` have all words of the query, the others some of them. `problems` are
+    sentences for the reader. `validator` is (newest seq, content revision) before the search.
+    """
 
     ids: tuple[int, ...]
     with_all: int
@@ -45,34 +52,36 @@ class Search:
     def __init__(self, user: User, text: str, query: Query) -> None:
         self.user, self.query = user, query
         self._news = news_for(user)
-        of_whom = f"{self._sight()}:{text.strip()}"
-        self._key = f"search-{blake2b(of_whom.encode(), digest_size=16).hexdigest()}"
+        scope_and_text = f"{self._scope()}:{text.strip()}"
+        self._key = f"search-{blake2b(scope_and_text.encode(), digest_size=16).hexdigest()}"
         self._validator = (self._news.seq, self._news.content)
         self.is_current = True
-        """Whether all that was given is of now: while somebody else looks, it may be older."""
+        """False once a result was stale, as while another caller recomputes it."""
 
-    def find(self) -> Found:
-        found = Found(*cached(self._key, self._find, fresh=FRESH, validator=self._validator))
-        self.is_current &= found.validator == self._validator
-        return found
+    def find(self) -> SearchMatches:
+        """Return the matches, which may come from the cache."""
+        row = cached(self._key, self._find, fresh=FRESH, validator=self._validator)
+        matches = SearchMatches(*row)
+        self.is_current &= matches.validator == self._validator
+        return matches
 
-    def find_some(self) -> list[int]:
-        """The best with some of the words, those with all among them: what is asked for where
-        few have all of them."""
-        return self._some(Conditions(self.user, self.query), set())
+    def find_partial(self) -> list[int]:
+        """Return the ids of the best items with some or all of the words, uncached."""
+        return self._find_partial(Conditions(self.user, self.query), set())
 
     def mark(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """{id: (title, snippet)}, as the finder's."""
+        """Return {id: (title, snippet)} with START and END around each match, for the items of one
+        page."""
         if not ids:
             return {}
         validator = (self._validator, tuple(ids))
-        of_when, marks = cached(
+        marked_with, marks = cached(
             f"{self._key}-{ids[0]}-{len(ids)}",
             lambda: (validator, self._finder.mark(ids)),
             fresh=FRESH,
             validator=validator,
         )
-        self.is_current &= of_when == validator
+        self.is_current &= marked_with == validator
         return marks
 
     def _find(self) -> tuple[tuple[int, ...], int, tuple[str, ...], tuple[int, int]]:
@@ -80,35 +89,39 @@ class Search:
         ids = _best(self._finder.find(conditions))
         with_all = len(ids)
         if with_all < ENOUGH:
-            ids += self._some(conditions, set(ids))
+            ids += self._find_partial(conditions, set(ids))
         return tuple(ids), with_all, tuple(conditions.problems), self._validator
 
-    def _some(self, conditions: Conditions, known: set[int]) -> list[int]:
-        """Those with some of the words, and not `known` to have them all."""
-        found: list[int] = []
-        for matches in self._finder.find_some(conditions):
-            found += _best(one for one in matches if one.id not in known)
-            if len(found) >= ENOUGH:
+    def _find_partial(self, conditions: Conditions, excluded: set[int]) -> list[int]:
+        """Return the ids of the best items with some of the words, without the `excluded` ids."""
+        ids: list[int] = []
+        for matches in self._finder.find_partial(conditions):
+            ids += _best(match for match in matches if match.id not in excluded)
+            if len(ids) >= ENOUGH:
                 break
-            known = known.union(found)
-        return found[:LOOSE]
+            excluded = excluded.union(ids)
+        return ids[:MAX_PARTIAL]
 
     @cached_property
     def _finder(self) -> postgres_find.Finder | sqlite_find.Finder:
-        """Where the words are looked for: the room of this database."""
+        """The search backend of this database."""
         is_postgres = connection.vendor == "postgresql"
         finder = postgres_find.Finder if is_postgres else sqlite_find.Finder
         return finder(self.query, self.user.pk)
 
-    def _sight(self) -> str:
-        """The same for all who would find the same: who see no more than the catalogue, and
-        ask for nothing of their own."""
+    def _scope(self) -> str:
+        """Return a text that is equal for all readers to whom the query returns the same items.
+
+        A query for sources, folders or states depends on the reader. Any other depends on the
+        private items that the reader may see, and most readers have none.
+        """
         if self.query.sources or self.query.folders or self.query.states:
             return f"{self.user.pk} {self._news.cache_version}"
         with reading_connection().cursor() as cursor:
             cursor.execute(_PRIVATE, [self.user.pk, self.user.pk])
-            return str(sorted(number for (number,) in cursor.fetchall()))
+            return str(sorted(pk for (pk,) in cursor.fetchall()))
 
 
 def _best(matches: Iterable[Match]) -> list[int]:
-    return [one.id for one in sorted(matches, key=lambda one: (one.score, -one.id))]
+    """Return the ids by score. Of items with equal scores, the newer comes first."""
+    return [match.id for match in sorted(matches, key=lambda match: (match.score, -match.id))]

@@ -1,4 +1,4 @@
-"""Search the items that a reader may see: ranked, with the matches marked."""
+"""Searches the items that a reader may see, ranks them and marks the matching words."""
 
 import re
 import time
@@ -23,11 +23,15 @@ _MARKS = re.compile("[\x02\x03]")
 
 @dataclass(slots=True)
 class SearchResults:
-    """A page of results. `items` carry `marked_title` and `marked_snippet` (safe HTML with
-    `<mark>` alone), `has_all` (of the words) and the reader's state. Of all `found`, the first
-    `with_all` have all words of the query. `problems` are sentences about the query;
-    `archived` says what lies where it does not look. What is not `is_current` lacks what came
-    in the last moment."""
+    """A page of results.
+
+    Each of the `items` has the reader's state and three more attributes: `marked_title` and
+    `marked_snippet` (safe HTML whose only tag is `<mark>`), and `has_all` (whether the item has
+    all words of the query). `found` is the number of matches on all pages. The first `with_all` of
+    them have all words of the query. `problems` are sentences about the query for the reader.
+    `archived` describes the archived items, which the search does not cover. If `is_current` is
+    False, the results come from the cache, and the newest items and changes may be missing.
+    """
 
     items: list[Item] = field(default_factory=list)
     problems: tuple[str, ...] = ()
@@ -41,19 +45,23 @@ class SearchResults:
 
     @property
     def counted(self) -> str:
-        """How many were found, in words."""
-        some = self.found - self.with_all
+        """The number of matches as a phrase for the reader."""
+        partial = self.found - self.with_all
         if self.is_capped:
             return f"The newest {self.found} matches"
-        if not some:
+        if not partial:
             return f"{self.found} match{'' if self.found == 1 else 'es'}"
         if not self.with_all:
-            return f"No exact matches. {some} with some of the words"
-        return f"{self.with_all} with all words, {some} with some of them"
+            return f"No exact matches. {partial} with some of the words"
+        return f"{self.with_all} with all words, {partial} with some of them"
 
 
 def search_items(user: User, text: str, limit: int = PAGE, page: int = 1) -> SearchResults:
-    """The items that answer `text`, best first; without words, the newest first."""
+    """Return the page `page` (from 1) of the items that match `text`, the best first.
+
+    A query of operators alone returns the newest items first, an empty query none. `limit` is the
+    number of items on a page, at most 200. Never fails on the text: see `SearchResults.problems`.
+    """
     started = time.perf_counter()
     query = parse_query(text)
     results = SearchResults(problems=query.problems)
@@ -66,35 +74,35 @@ def search_items(user: User, text: str, limit: int = PAGE, page: int = 1) -> Sea
 
 
 def _search(user: User, search: Search, results: SearchResults, limit: int, page: int) -> None:
-    found = search.find()
-    results.problems += found.problems
-    results.found, results.with_all = len(found.ids), found.with_all
-    results.is_capped = found.with_all == CANDIDATES
+    matches = search.find()
+    results.problems += matches.problems
+    results.found, results.with_all = len(matches.ids), matches.with_all
+    results.is_capped = matches.with_all == CANDIDATES
     start = (page - 1) * limit
-    wanted = found.ids[start : start + limit]
-    if start + limit < len(found.ids):
+    page_ids = matches.ids[start : start + limit]
+    if start + limit < len(matches.ids):
         results.next_page = page + 1
-    items = _visible(user, wanted)
-    shown = [items[pk] for pk in wanted if pk in items]
-    whole = set(found.ids[: found.with_all])
+    visible = _visible(user, page_ids)
+    shown = [visible[pk] for pk in page_ids if pk in visible]
+    ids_with_all = set(matches.ids[: matches.with_all])
     sources = Source.objects.only("title", "url").in_bulk({item.source_id for item in shown})
     for item in shown:
         item.source = sources[item.source_id]
-        item.has_all = item.pk in whole  # type: ignore[attr-defined]
+        item.has_all = item.pk in ids_with_all  # type: ignore[attr-defined]
     results.items = attach_states(user, shown)
-    _mark(results.items, search.mark(wanted))
+    _mark(results.items, search.mark(page_ids))
     results.is_current = search.is_current
 
 
 def _visible(user: User, ids: Sequence[int]) -> dict[int, Item]:
-    """The rows of what was found, if the reader may still see them."""
+    """Return {id: item} of those that the reader may still see. `ids` may come from the cache."""
     saved = ItemState.objects.filter(user=user, item__in=ids, is_saved=True).values("item")
     visible = Item.objects.visible_to(user) | Item.objects.filter(pk__in=saved)
     return {item.pk: item for item in visible.filter(pk__in=ids)}
 
 
 def _mark(items: Sequence[Item], marked: Mapping[int, tuple[str, str]]) -> None:
-    """Set `marked_title` and `marked_snippet` of each."""
+    """Set `marked_title` and `marked_snippet` of each item from {id: (title, snippet)}."""
     for item in items:
         title, snippet = marked.get(item.pk, (item.title, item.summary))
         item.marked_title = _safe(title)  # type: ignore[attr-defined]
@@ -102,8 +110,8 @@ def _mark(items: Sequence[Item], marked: Mapping[int, tuple[str, str]]) -> None:
 
 
 def _safe(text: str) -> SafeString:
-    """Everything escaped but our own marks, and those only in pairs."""
-    shown: str = escape(text)
-    if START in shown or END in shown:
-        shown = _MARKS.sub("", _MARKED.sub(r"<mark>\1</mark>", shown))
-    return mark_safe(shown)  # noqa: S308 - escaped above
+    """Escape the text and turn each pair of START and END into `<mark>`. Drop unpaired ones."""
+    html: str = escape(text)
+    if START in html or END in html:
+        html = _MARKS.sub("", _MARKED.sub(r"<mark>\1</mark>", html))
+    return mark_safe(html)  # noqa: S308 - escaped above

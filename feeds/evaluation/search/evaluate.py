@@ -135,11 +135,11 @@ class _Run:
 
 def _ask(reader: User, text: str, names: Mapping[int, str]) -> _Run:
     search = Search(reader, text, parse_query(text))
-    found = search.find()
+    matches = search.find()
     return _Run(
         product=[names[item.pk] for item in search_items(reader, text, DEPTH).items],
-        all_words=[names[pk] for pk in found.ids[: found.with_all]],
-        any_word=[names[pk] for pk in search.find_some()],
+        all_words=[names[pk] for pk in matches.ids[: matches.with_all]],
+        any_word=[names[pk] for pk in search.find_partial()],
     )
 
 

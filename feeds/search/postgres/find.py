@@ -14,7 +14,7 @@ from feeds.search.query.conditions import HIGHEST, Conditions
 from feeds.search.query.parser import Query
 from feeds.search.query.rarity import batches
 from feeds.search.query.sample import sample_for
-from feeds.search.query.types import CANDIDATES, K1, LOOSE_CANDIDATES, B, Match, Sample
+from feeds.search.query.types import CANDIDATES, K1, PARTIAL_CANDIDATES, B, Match, Sample
 
 TITLE = 5
 """A word of the title counts as so many of the text."""
@@ -46,7 +46,7 @@ class Finder:
                 return []
             return _newest(cursor, conditions, wanted.unwanted)
 
-    def find_some(self, conditions: Conditions) -> Iterator[list[Match]]:
+    def find_partial(self, conditions: Conditions) -> Iterator[list[Match]]:
         """Those with some of the words and all that is quoted, the ones with the rarest words
         first; then with nothing but that."""
         with reading_connection().cursor() as cursor:
@@ -56,9 +56,9 @@ class Finder:
             if len(helpful) > 1 or (helpful and quoted):
                 words = self._weights(cursor)
                 counts = {text: words[text].items for text in helpful}
-                for deciding in batches(counts, LOOSE_CANDIDATES):
+                for deciding in batches(counts, PARTIAL_CANDIDATES):
                     some = f"({any_of(deciding)}){quoted}{wanted.without}"
-                    yield _search(cursor, some, conditions, words, LOOSE_CANDIDATES)
+                    yield _search(cursor, some, conditions, words, PARTIAL_CANDIDATES)
             if helpful and quoted:
                 words = dict.fromkeys(wanted.quoted, Weight())
                 quoted = quoted.removeprefix(" & ") + wanted.without

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from feeds.search.query.conditions import SEEN
+from feeds.search.query.conditions import VISIBLE_SOURCES
 from feeds.search.query.parser import Group, Query
 from feeds.search.query.rarity import estimated, rarity
 from feeds.search.query.types import Sample
@@ -43,11 +43,11 @@ class Weight:
 def read_query(cursor: Any, query: Query, languages: Sequence[str]) -> Wanted:
     """In `languages`: those of all items would give away the languages of others' private ones.
     Where nothing but stop words is wanted, as titles are read."""
-    asked = [*query.meant, *([query.excluded] if query.excluded else [])]
+    asked = [*query.content_groups, *([query.excluded] if query.excluded else [])]
     if not asked:
         return Wanted("", {}, (), "")
     readings, titles = _in_all_languages(cursor, asked, languages)
-    meant = len(query.meant)
+    meant = len(query.content_groups)
     rows = readings if any(any(row[:meant]) for row in readings) else titles
     groups = [any_of(row[number] for row in rows) for number in range(meant)]
     return Wanted(
@@ -55,7 +55,7 @@ def read_query(cursor: Any, query: Query, languages: Sequence[str]) -> Wanted:
         groups={text: Weight() for text in groups if text},
         quoted=tuple(
             text
-            for group, text in zip(query.meant, groups, strict=True)
+            for group, text in zip(query.content_groups, groups, strict=True)
             if text and group in query.quoted
         ),
         unwanted=any_of(row[-1] for row in readings) if query.excluded else "",
@@ -68,7 +68,7 @@ def weigh(cursor: Any, texts: Iterable[str], user_id: int, sample: Sample) -> di
     def count(words: Sequence[str], lowest: int) -> dict[str, int]:
         counted = (
             f"(SELECT count(*) FROM feeds_search f WHERE f.vector @@ CAST(%s AS tsquery)"
-            f" AND f.source_id IN {SEEN} AND f.item_id >= {lowest})"
+            f" AND f.source_id IN {VISIBLE_SOURCES} AND f.item_id >= {lowest})"
         )
         values = [value for word in words for value in (word, user_id)]
         cursor.execute(f"SELECT {', '.join([counted] * len(words))}", values)

@@ -1,7 +1,7 @@
-"""The words that hold a sentence together and say nothing of what it is about. Pure.
+"""Function words of several languages, such as "the" and "what", which a search leaves out. Pure.
 
-Few of each language, the most frequent of them, question words above all: what is missing here
-only weighs little in the ranking, as it is common.
+The lists have the most frequent function words, above all the question words. A function word that
+is missing here does little harm, as a common word has a low weight in the ranking.
 """
 
 import re
@@ -65,7 +65,7 @@ _LISTS = {
     """,
 }
 FUNCTION_WORDS = {name: frozenset(words.split()) for name, words in _LISTS.items()}
-_ASKING = frozenset(
+_QUESTION_WORDS = frozenset(
     """
     what when where which who whom whose why how is are was were do does did can could should
     will would has have was wer wie wo wann warum wieso welche welcher welches qué quién cuál
@@ -78,29 +78,31 @@ _WORD = re.compile(r"\w+")
 
 
 def without_function_words(words: Iterable[str]) -> list[str]:
-    """Those of `words` that carry meaning; all of them where none does.
+    """Return `words` in their order without the function words, or all if no other word is left.
 
-    English ones go always. Of another language they go where the words have at least two of
-    its own and more than of English: "die hard" is no German.
+    The words of English are left out. If `words` contain at least two function words of another
+    language, and more than of English, those of that language are left out instead. So "die hard"
+    is not German.
     """
-    given = [(word, _plain(word)) for word in words]
-    plain = {one for _, one in given}
-    unwanted = set(FUNCTION_WORDS["en"])
-    counts = {name: len(plain & listed) for name, listed in FUNCTION_WORDS.items()}
+    pairs = [(word, _plain(word)) for word in words]
+    plain_words = {plain for _, plain in pairs}
+    left_out = set(FUNCTION_WORDS["en"])
+    counts = {name: len(plain_words & listed) for name, listed in FUNCTION_WORDS.items()}
     likeliest = max(counts, key=lambda name: counts[name])
     if counts[likeliest] >= 2 and counts[likeliest] > counts["en"]:
-        unwanted = set(FUNCTION_WORDS[likeliest])
-    return [word for word, one in given if one not in unwanted] or [word for word, _ in given]
+        left_out = set(FUNCTION_WORDS[likeliest])
+    return [word for word, plain in pairs if plain not in left_out] or [word for word, _ in pairs]
 
 
 def is_question(text: str) -> bool:
-    """Whether somebody asks: by a question mark at its end, or by its first word."""
+    """Return True if the text ends with a question mark, or starts with a question word and has at
+    least three words."""
     words = _WORD.findall(text.casefold())
-    asks = text.rstrip().endswith(("?", "？", "؟"))
-    return len(words) > 0 and (asks or (len(words) > 2 and words[0] in _ASKING))
+    ends_with_mark = text.rstrip().endswith(("?", "？", "؟"))
+    return len(words) > 0 and (ends_with_mark or (len(words) > 2 and words[0] in _QUESTION_WORDS))
 
 
 def _plain(word: str) -> str:
-    """Without signs around it and what an apostrophe parts from it: "what's" is "what"."""
-    found = _WORD.search(word.casefold())
-    return found[0] if found else ""
+    """Return the first run of letters and digits in lower case: "what" for "What's"."""
+    match = _WORD.search(word.casefold())
+    return match[0] if match else ""

@@ -1,4 +1,4 @@
-"""Read what a reader types into the search: words, "phrases", -not, OR and operators. Pure."""
+"""Parses search queries: words, "phrases", -excluded words, OR, and operators. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from feeds.search.query.function_words import without_function_words
 OPERATORS = ("source", "folder", "topic", "before", "after", "is")
 STATES = ("unread", "read", "saved")
 LONGEST = 500
+"""Maximum length of a query in characters."""
 MOST_TERMS = 30
 _TOKEN = re.compile(
     r'(?P<minus>-)?(?:(?P<name>[A-Za-z]+):)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))'
@@ -21,7 +22,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word, or the words of a phrase; `is_prefix` for `word*`."""
+    """A word or the words of a phrase. For `word*`, `is_prefix` is set and `text` has the star."""
 
     text: str
     is_prefix: bool = False
@@ -29,14 +30,17 @@ class Term:
 
 
 Group = tuple[Term, ...]
-"""Terms of which any will do."""
+"""Alternatives that OR joins."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """All of `groups` should be found, and must where they are quoted; none of `excluded`.
+    """A parsed query.
 
-    `before` and `after` are aware; `problems` are sentences about what was not understood.
+    An item matches best if it contains all `groups`. Groups with a phrase are required. No match
+    contains a term of `excluded`. `before` and `after` are aware datetimes: the item is older than
+    `before`, and not older than `after`. `problems` are sentences for the reader about parts that
+    could not be parsed.
     """
 
     groups: tuple[Group, ...] = ()
@@ -55,29 +59,29 @@ class Query:
         return not (self.groups or self.excluded or any(filters))
 
     @cached_property
-    def meant(self) -> tuple[Group, ...]:
-        """The groups without single words that only hold a sentence together."""
-        kept = set(without_function_words(g[0].text for g in self.groups if _is_word(g)))
-        return tuple(g for g in self.groups if not _is_word(g) or g[0].text in kept)
+    def content_groups(self) -> tuple[Group, ...]:
+        """The groups without those that are a single function word."""
+        words = set(without_function_words(g[0].text for g in self.groups if _is_word(g)))
+        return tuple(g for g in self.groups if not _is_word(g) or g[0].text in words)
 
     @cached_property
     def quoted(self) -> tuple[Group, ...]:
-        """The groups that must be found whatever else is."""
+        """The groups with a phrase. Each match contains all of them."""
         return tuple(group for group in self.groups if any(term.is_quoted for term in group))
 
     @cached_property
-    def helpful(self) -> tuple[Group, ...]:
-        """The groups of which some may be missing."""
-        return tuple(group for group in self.meant if group not in self.quoted)
+    def optional(self) -> tuple[Group, ...]:
+        """The content groups that a match may lack."""
+        return tuple(group for group in self.content_groups if group not in self.quoted)
 
 
 def parse_query(text: str) -> Query:
-    """What `text` asks for. Never fails: what is not understood is said in `problems`."""
+    """Parse a query. Never fails: `problems` of the query list what could not be parsed."""
     parser = _Parser()
     if len(text) > LONGEST:
         parser.problems.append(f"Only the first {LONGEST} characters were used.")
     for match in _TOKEN.finditer(_CONTROL.sub(" ", text[:LONGEST])):
-        parser.take(match)
+        parser.add(match)
     return parser.query()
 
 
@@ -92,25 +96,25 @@ class _Parser:
         self.problems: list[str] = []
         self._joins = False
 
-    def take(self, match: re.Match[str]) -> None:
+    def add(self, match: re.Match[str]) -> None:
         name, is_phrase = match["name"], match["phrase"] is not None
         value = match["phrase"] if is_phrase else match["word"]
         if name:
-            known = name.lower()
-            if known in OPERATORS:
-                self._operator(known, value, bool(match["minus"]))
+            operator = name.lower()
+            if operator in OPERATORS:
+                self._add_operator(operator, value, bool(match["minus"]))
                 return
-            self._complain_of(known)
+            self._report_unknown(operator)
             value = f"{name} {value}"
         elif value == "OR" and not is_phrase:
             self._joins = bool(self.groups)
             return
         for term in _terms(value, is_phrase, bool(name)):
-            self._term(term, bool(match["minus"]))
+            self._add_term(term, bool(match["minus"]))
 
-    def _term(self, term: Term, is_excluded: bool) -> None:
+    def _add_term(self, term: Term, is_excluded: bool) -> None:
         if term in (self.excluded if is_excluded else chain(*self.groups)):
-            pass  # said before
+            pass  # a repeated term
         elif sum(map(len, self.groups)) + len(self.excluded) == MOST_TERMS:
             self.problems.append(f"Only the first {MOST_TERMS} words were used.")
         elif is_excluded:
@@ -121,7 +125,7 @@ class _Parser:
             self.groups.append([term])
         self._joins = False
 
-    def _operator(self, name: str, value: str, is_excluded: bool) -> None:
+    def _add_operator(self, name: str, value: str, is_excluded: bool) -> None:
         if is_excluded:
             self.problems.append(f"-{name}: can't be excluded and was ignored.")
         elif not value:
@@ -129,11 +133,11 @@ class _Parser:
         elif name in self.values:
             self.values[name].append(value)
         elif name == "is":
-            self._state(value.lower())
+            self._add_state(value.lower())
         else:
-            self._date(name, value)
+            self._set_date(name, value)
 
-    def _state(self, value: str) -> None:
+    def _add_state(self, value: str) -> None:
         if value in STATES:
             self.states.add(value)
             return
@@ -141,20 +145,20 @@ class _Parser:
         hint = f"did you mean is:{close[0]}?" if close else "use is:unread, is:read or is:saved."
         self.problems.append(f"is:{value[:40]} is unknown; {hint}")
 
-    def _date(self, name: str, value: str) -> None:
+    def _set_date(self, name: str, value: str) -> None:
         moment = _read_date(value)
         if moment is None:
-            words = f"{name}:{value[:40]} is not a date; write it like {name}:2026-03-01."
-            self.problems.append(words)
+            problem = f"{name}:{value[:40]} is not a date; write it like {name}:2026-03-01."
+            self.problems.append(problem)
         elif name == "before":
             self.before = moment
         else:
             self.after = moment
 
-    def _complain_of(self, name: str) -> None:
+    def _report_unknown(self, name: str) -> None:
         if close := get_close_matches(name, OPERATORS, 1, 0.7):
-            words = f"{name}: is unknown; did you mean {close[0]}:? Searched as words."
-            self.problems.append(words)
+            problem = f"{name}: is unknown; did you mean {close[0]}:? Searched as words."
+            self.problems.append(problem)
 
     def query(self) -> Query:
         return Query(
@@ -185,7 +189,7 @@ _EXAMPLES = {
 
 
 def _terms(value: str, is_phrase: bool, is_named: bool) -> list[Term]:
-    """A phrase or a word; nothing where there is no letter and no digit."""
+    """Return the term of a phrase or word, or nothing if it has no letter and no digit."""
     if not any(character.isalnum() for character in value):
         return []
     is_prefix = not (is_phrase or is_named) and value.endswith("*") and len(value) > 2
@@ -193,7 +197,7 @@ def _terms(value: str, is_phrase: bool, is_named: bool) -> list[Term]:
 
 
 def _read_date(value: str) -> datetime | None:
-    """A day, a month or a year; its start in UTC."""
+    """Return the start of a day, month or year in UTC, or None if it is none from 1970 to 2099."""
     for form in ("%Y-%m-%d", "%Y-%m", "%Y"):
         try:
             moment = datetime.strptime(value, form).replace(tzinfo=UTC)

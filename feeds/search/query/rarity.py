@@ -1,7 +1,8 @@
-"""How rare words are among the items that a reader may see, and what follows from it. Pure."""
+"""Estimates how rare words are in a reader's items, and orders words by it. Pure."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import TypeVar
 
 from feeds.search.query.types import Sample
@@ -9,20 +10,23 @@ from feeds.search.query.types import Sample
 T = TypeVar("T")
 
 FEW = 20
-"""A word that is in fewer items of the sample is counted in whole months: so few say little of how
-rare it is."""
+"""A word in fewer items of the sample than this is counted in the larger sample of whole months, as
+so small a count is no good estimate."""
 
 
 def rarity(items: float, total: float) -> float:
-    """The inverse document frequency of a word that is in so many of `total` items, as in BM25."""
+    """Return BM25's inverse document frequency of a word that is in `items` of `total` items."""
     return math.log(1 + (max(total, items) - items + 0.5) / (items + 0.5))
 
 
 def estimated(
     words: Sequence[T], sample: Sample, count: Callable[[Sequence[T], int], Mapping[T, int]]
 ) -> dict[T, float]:
-    """About how many items each word is in. `count` returns how many of them have an id of at
-    least its second argument."""
+    """Return {word: estimated number of items that contain it}.
+
+    `count(words, lowest)` returns {word: number of items with an id of at least `lowest`}. It is
+    called once or twice.
+    """
     if not words:
         return {}
     counts = count(words, sample.lowest)
@@ -40,10 +44,12 @@ def _scale(total: int, size: int) -> float:
 
 
 def rarest(counts: Mapping[T, float], most: float) -> dict[T, float]:
-    """The rarest words, as many as are together in at most `most` items, but one at least.
-    `counts` are the items that each is in."""
+    """Return the rarest words whose counts add up to at most `most`, or the rarest word alone.
+
+    `counts` has the number of items of each word.
+    """
     chosen: dict[T, float] = {}
-    for word, count in sorted(counts.items(), key=lambda one: one[1]):
+    for word, count in sorted(counts.items(), key=itemgetter(1)):
         if chosen and sum(chosen.values()) + count > most:
             break
         chosen[word] = count
@@ -51,7 +57,7 @@ def rarest(counts: Mapping[T, float], most: float) -> dict[T, float]:
 
 
 def batches(counts: Mapping[T, float], most: float) -> Iterator[dict[T, float]]:
-    """All words, the rarest first, each batch within `most` or one word."""
+    """Yield all words in batches as `rarest` returns them, the rarest first."""
     left = dict(counts)
     while left:
         batch = rarest(left, most)

@@ -1,34 +1,38 @@
-"""What the search's rooms hand each other."""
+"""Types and limits that both search backends share."""
 
 from typing import NamedTuple
 
 CANDIDATES = 1_000
-"""Ranked are the newest matches: a common word is in more than anybody reads."""
+"""Maximum number of matches with all words that are ranked: the newest ones."""
 ENOUGH = 50
-"""A page: items with some of the words are looked for where fewer have all of them."""
-LOOSE = 200
-"""The most of those that are shown: a weaker match than that helps nobody."""
-LOOSE_CANDIDATES = 2_000
-"""Of those with some of the words so many are ranked; which, is chosen by the rarest words."""
+"""If fewer items than this have all words, items with some of the words are added."""
+MAX_PARTIAL = 200
+"""Maximum number of results that have only some of the words."""
+PARTIAL_CANDIDATES = 2_000
+"""Maximum number of items with some of the words that are ranked at a time. The rarest words select
+them."""
 RECENT = 5_000
-"""Among so many of the newest items it is counted how common a word is."""
+"""Number of the newest items in which words are counted, to estimate how rare they are."""
 K1, B = 1.2, 0.75
-"""Of BM25: how soon more of the same word says nothing new, and how much length counts."""
+"""Parameters of BM25: the saturation by repeated words, and the weight of the length."""
 START, END = "\x02", "\x03"
-"""Around a match in a text that is not escaped yet."""
+"""Delimiters of a match in a text that is not escaped yet."""
 
 
 class Match(NamedTuple):
-    """An item that was found; a lower score is better."""
+    """An item that matches. A lower score is better."""
 
     id: int
     score: float
 
 
 class Sample(NamedTuple):
-    """The newest items that a reader may see: `size` of `total`, from the id `lowest` on. From
-    `month_lowest` on, where its first month begins, there are `month_size`. `languages` are those
-    of the reader's news."""
+    """The newest items that a reader may see, in which the search counts words.
+
+    The sample holds the `size` newest of `total` items, whose ids start at `lowest`. A larger
+    sample for rare words starts with the month of `lowest`: `month_size` items, whose ids start at
+    `month_lowest`. `languages` are the codes of the sampled items and the visible sources.
+    """
 
     lowest: int
     size: int

@@ -6,21 +6,21 @@ from functools import cached_property, partial
 from typing import Any
 
 from ainews_site.infra.db_router import reading_connection
-from feeds.search.query.conditions import SEEN, Conditions
+from feeds.search.query.conditions import VISIBLE_SOURCES, Conditions
 from feeds.search.query.parser import Group, Query, Term
 from feeds.search.query.rarity import batches, estimated, rarest, rarity
 from feeds.search.query.sample import sample_for
-from feeds.search.query.types import CANDIDATES, LOOSE_CANDIDATES, Match, Sample
+from feeds.search.query.types import CANDIDATES, PARTIAL_CANDIDATES, Match, Sample
 from feeds.search.sqlite.mark import mark
 from feeds.search.sqlite.score import Candidates, Weights
 
 MOST_POSTINGS = 50_000
 """Entries of the index that are read for items with some of the words: bm25() goes through all
 of a word's."""
-_SEEN = (
+_VISIBLE_MATCHES = (
     " FROM feeds_search f CROSS JOIN feeds_item i ON i.id = f.rowid"
     # The + keeps SQLite from looking for each match in the list of each source.
-    f" WHERE feeds_search MATCH %s AND +i.source_id IN {SEEN}"
+    f" WHERE feeds_search MATCH %s AND +i.source_id IN {VISIBLE_SOURCES}"
 )
 
 
@@ -33,7 +33,7 @@ class Finder:
 
     def find(self, conditions: Conditions) -> list[Match]:
         """The newest with all words; a lower score is better. Without words, the newest."""
-        if groups := self.query.meant:
+        if groups := self.query.content_groups:
             return self._search(conditions, groups, [], groups, CANDIDATES)
         where, unwanted = conditions.sql, []
         if self.query.excluded:
@@ -46,26 +46,26 @@ class Finder:
         )
         return [Match(pk, 0.0) for (pk,) in rows]
 
-    def find_some(self, conditions: Conditions) -> Iterator[list[Match]]:
+    def find_partial(self, conditions: Conditions) -> Iterator[list[Match]]:
         """Those with some of the words and all that is quoted, the ones with the rarest words
         first; then with nothing but that."""
-        quoted, helpful = self.query.quoted, self.query.helpful
+        quoted, helpful = self.query.quoted, self.query.optional
         if len(helpful) > 1 or (helpful and quoted):
             counted = self._items([*quoted, *helpful])
             items = {word: counted[word] for word in helpful}
             weighed = rarest(items, MOST_POSTINGS)
-            for deciding in batches(items, LOOSE_CANDIDATES):
+            for deciding in batches(items, PARTIAL_CANDIDATES):
                 words = [*quoted, *(weighed | deciding)]
-                yield self._search(conditions, quoted, [*deciding], words, LOOSE_CANDIDATES)
+                yield self._search(conditions, quoted, [*deciding], words, PARTIAL_CANDIDATES)
         if helpful and quoted:
             yield self._search(conditions, quoted, [], quoted, CANDIDATES)
 
     def mark(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
         """{id: (title, snippet)} between START and END; the snippet is of the summary where
         the text has no match."""
-        if not ids or not self.query.meant:
+        if not ids or not self.query.content_groups:
             return {}
-        return mark(_any_group(self.query.meant), ids)
+        return mark(_any_group(self.query.content_groups), ids)
 
     def _search(
         self,
@@ -123,7 +123,7 @@ def _fetch(statement: str, parameters: Sequence[int | str]) -> list[tuple[Any, .
 
 def _count(user_id: int, words: Sequence[Group], lowest: int) -> dict[Group, int]:
     """How many items with an id of at least `lowest` each word is in."""
-    counted = f"SELECT count(*){_SEEN} AND f.rowid >= %s"
+    counted = f"SELECT count(*){_VISIBLE_MATCHES} AND f.rowid >= %s"
     return {word: _fetch(counted, [_any_of(word), user_id, lowest])[0][0] for word in words}
 
 

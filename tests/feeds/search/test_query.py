@@ -82,7 +82,7 @@ def test_words_are_counted_wherever_they_stand_and_repetitions_are_not() -> None
 
 
 def meant(text: str) -> list[str]:
-    return [group[0].text for group in parse_query(text).meant]
+    return [group[0].text for group in parse_query(text).content_groups]
 
 
 def test_words_that_only_hold_a_question_together_are_not_looked_for() -> None:
@@ -104,7 +104,7 @@ def test_what_stands_in_quotes_must_be_found_and_the_rest_helps() -> None:
     query = parse_query('"the large model" of kestrel OR falcon -secret weights')
 
     assert [group[0].text for group in query.quoted] == ["the large model"]
-    assert [[term.text for term in group] for group in query.helpful] == [
+    assert [[term.text for term in group] for group in query.optional] == [
         ["kestrel", "falcon"],
         ["weights"],
     ]

@@ -140,9 +140,9 @@ def test_pages_go_from_all_words_to_some(reader: User) -> None:
 
 @pytest.fixture
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> int:
-    """As many as a library of a few items exceeds."""
-    for room in (sqlite_find, postgres_find):
-        monkeypatch.setattr(room, "LOOSE_CANDIDATES", 4)
+    """Lower the limit of partial candidates below the size of a small library."""
+    for backend in (sqlite_find, postgres_find):
+        monkeypatch.setattr(backend, "PARTIAL_CANDIDATES", 4)
     return 4
 
 

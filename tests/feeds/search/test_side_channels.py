@@ -69,7 +69,7 @@ def shown(reader: User, text: str) -> list[Any]:
     conditions = Conditions(reader, search.query)
     matches = [
         sorted(search._finder.find(conditions)),
-        *map(sorted, search._finder.find_some(conditions)),
+        *map(sorted, search._finder.find_partial(conditions)),
     ]
     return [marked, results.counted, results.problems, results.next_page, matches]
 
