@@ -48,10 +48,11 @@ def cached(
     validator: object = None,
     local_for: float = 0,
 ) -> T:
-    """Return the value of `key`, which is at most `fresh` seconds old and has this `validator`.
+    """Return the cached value of `key`, or compute it.
 
-    An older value, or one with another validator, is recomputed by one caller. Until that is
-    done, the others get the old value, which the cache stores for `stale_for` seconds. Callers
+    A value that is older than `fresh` seconds, or that has another `validator`, is recomputed by
+    one caller. Until that is done, the others get the old value, which the cache stores for
+    `stale_for` seconds; a caller that must know puts the validator into the value. Callers
     that have no old value wait up to WAIT_SECONDS. Values are pickled, so they must be plain and
     small. A large value can also stay in the process for `local_for` seconds, to save fetching it
     for each request. If the cache is down, each process computes its own values.

@@ -91,7 +91,7 @@ def _prepare(delivery: Delivery) -> Send | None:
     try:
         kind = kind_of(delivery.channel)
         send = kind.prepare(delivery.channel, delivery.digest, f"digest-{delivery.pk}")
-    except Exception as error:  # noqa: BLE001 - see _note_failure
+    except Exception as error:  # noqa: BLE001 - see _record_crash
         _record_crash(delivery, error)
         return None
     return send if _update(delivery, state=State.SENDING) else None

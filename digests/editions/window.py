@@ -55,7 +55,7 @@ class Schedule:
         return next((due_at for due_at in moments if due_at > now), None)
 
     def due_before(self, due_at: datetime) -> datetime | None:
-        """When the last edition before `moment` was due."""
+        """When the last edition before `due_at` was due."""
         day = self.last_due(due_at - timedelta(seconds=1))
         return None if day is None else self.due_at(day)
 

@@ -93,7 +93,7 @@ def _is_due(user: User | None, day: date, now: datetime) -> bool:
 def _is_missing(
     user: User | None, day: date, due_at: datetime, known: dict[date, datetime]
 ) -> bool:
-    """Whether the edition due at `moment` is missing. A new reader's first edition is the next
+    """Whether the edition due at `due_at` is missing. A new reader's first edition is the next
     one, and older days are not written after newer ones."""
     if (user and user.date_joined > due_at) or any(other > day for other in known):
         return False

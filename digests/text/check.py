@@ -1,8 +1,10 @@
 """Check that a sentence is supported by the texts that it cites, without a language model. Pure.
 
 Every number, name and quotation must occur in a cited text, as must most of the other words. The
-sentence must not negate a statement of the text or drop its negation. The check is strict: a
-sentence that fails is not published, even if it may be true.
+sentence must not drop the negation of the cited sentence that is most similar to it, and must not
+negate if no cited text negates anything. The check is strict: a sentence that fails is not
+published, even if it may be true. It does not find every false sentence: one that negates is
+accepted if a cited text has a negation elsewhere.
 """
 
 import re
@@ -150,8 +152,8 @@ def check_content_words(text: str, cited: Sequence[Source]) -> str:
 
 
 def check_negation(text: str, cited: Sequence[Source]) -> str:
-    """Find a negation that no source contains, or one that the sentence drops: the most similar
-    sentence of the sources negates a word that this sentence uses without negation."""
+    """Find a negation where no cited text has any, or one that the sentence drops: the most
+    similar sentence of the sources negates a word that this sentence uses without negation."""
     if _NEGATION.search(text):
         supported = any(_NEGATION.search(source.text) for source in cited)
         return "" if supported else "it denies something that the cited source does not deny"

@@ -9,7 +9,7 @@ from feeds.demo.render import Shown
 from feeds.demo.stream import stream_of
 
 DAYS_IN_FEED = 14
-"""Of the stream. The past of a term, by which trends are found, is as long."""
+"""Days of the stream that a feed has, so that trends have a past to compare with."""
 
 
 class Published:

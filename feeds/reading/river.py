@@ -166,7 +166,7 @@ def attach_states(
 ) -> list[Item]:
     """Set `is_read`, `is_saved`, `is_hidden` and `is_opened` on items.
 
-    `marks` is {source id: read_up_to}. An item is read if the reader marked it, or if its seq is
+    `watermarks` is {source id: read_up_to}. An item is read if the reader marked it, if its seq is
     at most read_up_to, or if it is older than the unread horizon.
     """
     items = list(items)

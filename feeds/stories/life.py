@@ -16,7 +16,7 @@ class Stage(StrEnum):
 
 
 def stage_at(last_published: datetime, now: datetime) -> Stage:
-    """Return the stage of a story. `last_told` is when its newest original was published.
+    """Return the stage of a story. `last_published` is when its newest original was published.
 
     A story is archived when the grouping window has passed, because no item can join it then.
     """

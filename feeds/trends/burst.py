@@ -156,7 +156,7 @@ def find_bursts(
     """Return {key: p-value} of the significant tests. The best window of a key counts.
 
     `tested` counts all tested windows by `bin_of`, including those without stories. `rate` is the
-    number of false alarms that all tests together may give.
+    expected number of false alarms per accepted burst; without bursts, of all tests together.
     """
     with_p = [(test, test.p) for test in tests if test.stories >= MIN_STORIES]
     results = [(_evidence(test, p), p, test.key) for test, p in with_p if p <= MAX_P]
@@ -183,7 +183,7 @@ def evidence_threshold(evidence: Sequence[float], tested: Mapping[Bin, int], rat
 
 
 def expected_false_alarms(threshold: float, tested: Mapping[Bin, int]) -> float:
-    """Return how many tested windows are expected to exceed the line by chance."""
+    """Return how many tested windows are expected to reach the threshold by chance."""
     return sum(count * _chance_to_reach(bin_, threshold) for bin_, count in tested.items())
 
 
@@ -216,7 +216,7 @@ class _Tail(NamedTuple):
 
 @lru_cache(maxsize=20_000)
 def _tails(mean_bin: int, past: int) -> tuple[_Tail, ...]:
-    """Evidence and p-value of each count of stories from FEWEST on, until p is negligible."""
+    """Evidence and p-value of each count of stories from MIN_STORIES on, until p is negligible."""
     mean = math.exp(mean_bin / _STEPS)
     expected = Expected(mean, max(mean * past, PRIOR))
     tails = []

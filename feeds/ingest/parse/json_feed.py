@@ -34,7 +34,7 @@ def read_json(body: bytes, budget: Budget) -> ParsedFeed:
         kind="json",
         title=escape(_string(document, "title"), quote=False),
         site_url=_string(document, "home_page_url"),
-        description=_string(document, "description"),
+        description=escape(_string(document, "description"), quote=False),
         language=_string(document, "language"),
         entries=tuple(entries),
         total=len(items),

@@ -1,6 +1,7 @@
-"""Audiences of private sources: the users who can read a source.
+"""Audiences of private sources: the users who follow a source.
 
-Private items are grouped audience by audience: see docs/adr/0018-stories-by-audience.md.
+Private items are grouped audience by audience, so that they never change public stories: see
+docs/security.md.
 """
 
 from collections import defaultdict
@@ -54,7 +55,8 @@ class Audiences:
 
 
 def audiences_of(sources: Iterable[int]) -> Audiences:
-    """The audiences of these private sources, and all supersets of them. Makes two queries."""
+    """The audiences of these private sources, and others that share a reader with them, among
+    them all supersets. Makes two queries."""
     wanted = list(sources)
     own = list(followers_of(wanted))
     # A superset of an audience contains each of its users, so one user finds all supersets.

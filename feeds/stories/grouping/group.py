@@ -80,8 +80,8 @@ def _group_all(limit: int, now: datetime, held: Held) -> int:
 class _Batch:
     """The next items to group, oldest first.
 
-    `old` are older than RESIDENT: they come from archives and are grouped by terms only. `recent`
-    items are embedded too, but at most MAX_ENCODED of them, so that polls do not wait.
+    `old` are older than RESIDENT_FOR: they come from archives and are grouped by terms only.
+    `recent` items are embedded too, but at most MAX_ENCODED of them, so that polls do not wait.
     """
 
     def __init__(self, items: ItemQuerySet, limit: int, now: datetime) -> None:

@@ -1,4 +1,7 @@
-"""The groupers in memory: one for public items, and one for each audience's private items."""
+"""The groupers in memory: one for public items, and one for each audience's private items.
+
+ArchiveGroupers groups old items with the stories of their own time.
+"""
 
 import math
 from collections import OrderedDict
@@ -21,7 +24,7 @@ RESIDENT_FOR = timedelta(days=7)
 MAX_NEARBY_ITEMS = 5_000
 """Items that are read around the time of a batch of old items."""
 MAX_RESIDENT = 125_000
-"""Items in memory, of public and of private groupers each."""
+"""Items in memory of the public grouper, and as many of all private ones together."""
 CHUNK = 5_000
 """Items that are read at a time. Rows need much more memory than what is kept of them."""
 
@@ -49,7 +52,7 @@ class Groupers:
     """The groupers of recent items. They stay in memory between calls and are loaded on demand.
 
     Private items must not affect the public grouper in any way, not even when it is loaded. If it
-    is not loaded yet, they use a separate copy of it (`_looked_at`).
+    is not loaded yet, they use a separate copy of it (`_public_copy`).
     """
 
     def __init__(self) -> None:

@@ -190,8 +190,8 @@ class _Index:
     ) -> Iterator[tuple[int, float]]:
         """Yield the place and the similarity of each indexed document that is similar to this one.
 
-        `meaning` has the cosines by vectors with the places from `begun` on; None if the document
-        has no vector.
+        `vector_cosines` has the cosines by vectors with the places from `start` on; None if the
+        document has no vector.
         """
         low, high = self._span(document.time, document.time)
         scores = self._term_cosines(tfidf.vector(document), low, high)

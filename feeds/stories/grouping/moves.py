@@ -19,7 +19,7 @@ def move_items(
 ) -> dict[int, int]:
     """Write the new stories of items, `moved` = {item id: story id}. `current` are the old ones.
 
-    An old story without items that match `alive` is closed: its other items follow the majority
+    An old story without items that match `remaining` is closed: its other items follow the majority
     of the moved ones, and its URL redirects there. Returns {closed story: its target}.
     """
     with connection.cursor() as cursor:

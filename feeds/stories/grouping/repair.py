@@ -166,7 +166,7 @@ class _Repair:
     ) -> dict[int, int]:
         """Assign story ids to the groups of a layer: {item id: story id}.
 
-        `names` is {group number: story id}; new groups are added to it.
+        `story_ids` is {group number: story id}; new groups are added to it.
         """
         new = [group for group in groups_of_layer if group.is_new]
         current = _select(

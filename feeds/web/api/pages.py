@@ -16,7 +16,7 @@ NO_CURSOR = "Invalid cursor. Use `next` of the previous page."
 
 
 def page_size(request: Request) -> int:
-    """The parameter `limit`: PAGE by default, at most MOST."""
+    """The parameter `limit`: PAGE by default, at most MAX_PAGE."""
     return max(1, min(number(request, "limit") or PAGE, MAX_PAGE))
 
 

@@ -52,7 +52,8 @@ def reader_seq(user_id: int) -> int:
 def news_since(user_id: int, seq: int) -> News:
     """Count the items after `seq` of the reader's sources.
 
-    Counts at most MOST items among the last WINDOW arrivals, because clients may send any `seq`.
+    Counts at most MAX_COUNTED items among the last WINDOW arrivals, because clients may send any
+    `seq`.
     """
     newest, latest = _newest(user_id)
     start = max(seq, _rounded(latest - WINDOW))

@@ -128,7 +128,7 @@ def _lengths(rows: Bags, squares: "Floats") -> "Floats":
 def nearest(similarities: "Floats", weights: "Floats") -> "Floats":
     """[rows]: the mean of the NEIGHBOURS highest similarities, each times its example's weight.
 
-    `alike` are the similarities [rows, examples].
+    `similarities` are [rows, examples].
     """
     import numpy as np
 

@@ -46,7 +46,7 @@ class Term:
     """A term of the score of a story.
 
     `name` is its key in the API. `weight` is its part of the weighted mean; None makes it a
-    factor that the mean is multiplied by. `description` is its line in docs/explanation/stories.md.
+    factor that the mean is multiplied by. `description` is its line in docs/explanation/ranking.md.
 
     `values` returns one number in 0..1 per story of a batch; `reasons` returns what the
     explanation of a story says about its value.

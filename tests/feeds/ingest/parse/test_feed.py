@@ -97,6 +97,7 @@ def test_json_feed_is_read_and_wrong_types_count_as_missing() -> None:
     document = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": "Lab",
+        "description": "when a <b and c> d",
         "items": [
             {
                 "id": 7,
@@ -116,6 +117,7 @@ def test_json_feed_is_read_and_wrong_types_count_as_missing() -> None:
     feed = parse_feed(json.dumps(document).encode())
 
     first, second = feed.entries
+    assert feed.description == "when a <b and c> d"
     assert (feed.kind, first.guid, first.title, first.html) == ("json", "7", "a &lt; b", "x &lt; y")
     assert (first.author, first.categories, first.published) == ("Ada, Bob", ("LLM",), MAY)
     assert (second.title, second.author, second.categories) == ("", "", ())
