@@ -165,9 +165,9 @@ def _month(library: Library, span: Any) -> dict[str, float]:
             _copy(cursor, library, span)
         with timed(seconds, "search vectors and GIN"):
             with transaction.atomic():
-                postgres_index.make_apart(cursor, span)
+                postgres_index.build_detached(cursor, span)
             with transaction.atomic():
-                postgres_index.put_in_place(cursor, span)
+                postgres_index.swap_in(cursor, span)
     connection.close()
     return seconds
 

@@ -24,7 +24,7 @@ from feeds.ingest.lease import claim, release, renew
 from feeds.ingest.outcome import Outcome, Prepared, crashed, due_at, finish, prepare, request_for
 from feeds.ingest.store import CHUNK
 from feeds.models import FetchLog, Source
-from feeds.search.postgres.index import sort_in
+from feeds.search.postgres.index import merge_pending
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def poll_sources(
     finally:
         poll.flush()
         release(poll.waiting.values())
-    sort_in(pk for outcome in poll.outcomes for pk in outcome.stored.new_ids)
+    merge_pending(pk for outcome in poll.outcomes for pk in outcome.stored.new_ids)
     offline = is_offline(poll.outcomes)
     if offline:
         _reset_failures(poll.outcomes, db_clock.now())

@@ -1,5 +1,8 @@
 # ruff: noqa: S608 - all of the SQL is our own, values are parameters
-"""Ask the index of PostgreSQL: partition by partition from the newest, until enough is found."""
+"""The search backend of PostgreSQL.
+
+It queries the partitions from the newest to the oldest, until it has enough matches.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -9,7 +12,7 @@ from ainews_site.infra.db_router import reading_connection
 from feeds.core import partitions
 from feeds.core.partitions import Span
 from feeds.search.postgres.mark import mark
-from feeds.search.postgres.words import Wanted, Weight, any_of, estimates, read_query, weigh
+from feeds.search.postgres.words import ParsedQuery, Weight, any_of, estimates, read_query, weigh
 from feeds.search.query.conditions import HIGHEST, Conditions
 from feeds.search.query.parser import Query
 from feeds.search.query.rarity import batches
@@ -17,88 +20,97 @@ from feeds.search.query.sample import sample_for
 from feeds.search.query.types import CANDIDATES, K1, PARTIAL_CANDIDATES, B, Match, Sample
 
 TITLE = 5
-"""A word of the title counts as so many of the text."""
+"""Weight of a word in the title, relative to one in the text."""
 EVERYWHERE, IN_TITLES = "{1, 1, 1, 1}", "{0, 0, 0, 1}"
+"""Weights for ts_rank of the labels D, C, B and A. Titles have label A."""
 FULL = 0.97
-"""What a phrase or a word that is everywhere gets of ts_rank at most."""
+"""Upper limit of ts_rank, which approaches 1 for phrases and very frequent words."""
 COMMON = 1 / 30
-"""Of a partition's items: what is in more of them is found sooner by going back in time than
-by gathering all of its matches. (Measured: a bitmap's match costs 1 µs, a step back 4 µs.)"""
+"""If a larger share of a partition's items matches, a scan from the newest item is faster than
+collecting all matches from the GIN index. A match of a bitmap costs 1 µs, a scanned item 4 µs."""
 
 
 class Finder:
-    """Looks for one reader's query."""
+    """Finds the matches of one query for one reader, and marks them."""
 
     def __init__(self, query: Query, user_id: int) -> None:
         self.query, self.user_id = query, user_id
-        self._read: Wanted | None = None
-        self._weighed: dict[str, Weight] | None = None
+        self._parsed_query: ParsedQuery | None = None
+        self._word_weights: dict[str, Weight] | None = None
 
     def find(self, conditions: Conditions) -> list[Match]:
-        """The newest with all words; a lower score is better. Without words, the newest."""
+        """Return the newest matches with all words, unsorted, at most CANDIDATES.
+
+        A query without words returns the newest items that meet the conditions, with a score of 0.
+        """
         with reading_connection().cursor() as cursor:
-            wanted = self._wanted(cursor)
-            if wanted.all_words:
-                words = wanted.groups if len(wanted.groups) == 1 else self._weights(cursor)
-                expression = wanted.all_words + wanted.without
+            parsed = self._parsed(cursor)
+            if parsed.all_words:
+                words = parsed.groups if len(parsed.groups) == 1 else self._weights(cursor)
+                expression = parsed.all_words + parsed.without
                 return _search(cursor, expression, conditions, words, CANDIDATES)
             if self.query.groups:
                 return []
-            return _newest(cursor, conditions, wanted.unwanted)
+            return _newest(cursor, conditions, parsed.excluded)
 
     def find_partial(self, conditions: Conditions) -> Iterator[list[Match]]:
-        """Those with some of the words and all that is quoted, the ones with the rarest words
-        first; then with nothing but that."""
+        """Yield lists of matches that have all phrases and some of the optional words.
+
+        Each list needs any of a batch of words, the batch of the rarest words first. The last list
+        needs the phrases alone.
+        """
         with reading_connection().cursor() as cursor:
-            wanted = self._wanted(cursor)
-            quoted = "".join(f" & ({text})" for text in wanted.quoted)
-            helpful = [text for text in wanted.groups if text not in wanted.quoted]
-            if len(helpful) > 1 or (helpful and quoted):
+            parsed = self._parsed(cursor)
+            quoted = "".join(f" & ({text})" for text in parsed.quoted)
+            optional = [text for text in parsed.groups if text not in parsed.quoted]
+            if len(optional) > 1 or (optional and quoted):
                 words = self._weights(cursor)
-                counts = {text: words[text].items for text in helpful}
-                for deciding in batches(counts, PARTIAL_CANDIDATES):
-                    some = f"({any_of(deciding)}){quoted}{wanted.without}"
-                    yield _search(cursor, some, conditions, words, PARTIAL_CANDIDATES)
-            if helpful and quoted:
-                words = dict.fromkeys(wanted.quoted, Weight())
-                quoted = quoted.removeprefix(" & ") + wanted.without
-                yield _search(cursor, quoted, conditions, words, CANDIDATES)
+                counts = {text: words[text].items for text in optional}
+                for batch in batches(counts, PARTIAL_CANDIDATES):
+                    expression = f"({any_of(batch)}){quoted}{parsed.without}"
+                    yield _search(cursor, expression, conditions, words, PARTIAL_CANDIDATES)
+            if optional and quoted:
+                words = dict.fromkeys(parsed.quoted, Weight())
+                expression = quoted.removeprefix(" & ") + parsed.without
+                yield _search(cursor, expression, conditions, words, CANDIDATES)
 
     def mark(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """{id: (title, snippet)} between START and END; the snippet is of the summary where
-        the text has no match."""
+        """Return {id: (title, snippet)} with START and END around each match.
+
+        The snippet is from the text, or from the summary if only that has a match.
+        """
         if not ids:
             return {}
         with reading_connection().cursor() as cursor:
-            groups = self._wanted(cursor).groups
+            groups = self._parsed(cursor).groups
             return mark(cursor, any_of(groups), ids) if groups else {}
 
-    def _wanted(self, cursor: Any) -> Wanted:
-        """Read once: what was found may have been remembered."""
-        if self._read is None:
-            self._read = read_query(cursor, self.query, self._sample.languages)
-        return self._read
+    def _parsed(self, cursor: Any) -> ParsedQuery:
+        """Return the translated query, which is computed on the first call."""
+        if self._parsed_query is None:
+            self._parsed_query = read_query(cursor, self.query, self._sample.languages)
+        return self._parsed_query
 
     def _weights(self, cursor: Any) -> dict[str, Weight]:
-        """Of the words of the query, counted once."""
-        if self._weighed is None:
-            groups = self._wanted(cursor).groups
-            self._weighed = weigh(cursor, groups, self.user_id, self._sample)
-        return self._weighed
+        """Return {tsquery of a group: weight}, which is computed on the first call."""
+        if self._word_weights is None:
+            groups = self._parsed(cursor).groups
+            self._word_weights = weigh(cursor, groups, self.user_id, self._sample)
+        return self._word_weights
 
     @cached_property
     def _sample(self) -> Sample:
         return sample_for(self.user_id)
 
 
-def _newest(cursor: Any, conditions: Conditions, unwanted: str) -> list[Match]:
+def _newest(cursor: Any, conditions: Conditions, excluded: str) -> list[Match]:
     where, parameters = conditions.sql, [*conditions.parameters]
-    if unwanted:
+    if excluded:
         where += (
             " AND NOT EXISTS (SELECT 1 FROM feeds_search f WHERE f.item_id = i.id"
             " AND f.vector @@ CAST(%s AS tsquery))"
         )
-        parameters.append(unwanted)
+        parameters.append(excluded)
     cursor.execute(
         f"SELECT i.id, 0 FROM feeds_item i WHERE {where} ORDER BY i.id DESC LIMIT {CANDIDATES}",
         parameters,
@@ -109,9 +121,13 @@ def _newest(cursor: Any, conditions: Conditions, unwanted: str) -> list[Match]:
 def _search(
     cursor: Any, expression: str, conditions: Conditions, words: Mapping[str, Weight], limit: int
 ) -> list[Match]:
-    """One arm a partition, the newest first: PostgreSQL begins one when those before it have
-    not filled the list. An arm gathers its matches from GIN, as `+ 0` keeps it from walking
-    back by the primary key, unless they are common."""
+    """Return the newest `limit` items that match `expression`, scored by `words`.
+
+    The query is a UNION ALL with an arm for each partition, the newest first. PostgreSQL executes
+    an arm only if those before it returned fewer than `limit` items. An arm collects its matches
+    from the GIN index, as `+ 0` keeps the planner from a scan of the primary key. If matches are
+    common, that scan is faster.
+    """
     spans = partitions.known_spans(cursor)
     is_common = not conditions.is_of_few_sources and _is_common(cursor, expression, spans)
     order = "i.id" if is_common else "i.id + 0"
@@ -136,15 +152,15 @@ def _search(
 
 
 def _score(words: Mapping[str, Weight]) -> tuple[str, list[str]]:
-    """(SQL of BM25 over what was found, negative as the best come first; its parameters).
+    """Return (SQL of the score, its parameters). The score is the negated BM25.
 
-    ts_rank has no rarity and no such length, but tells how often a word is there: it adds up
-    1, 1/4, 1/9, … over its places, divided by 1.645, and so lacks about 1 / (1.645 (n + 0.6))
-    to 1. Alternatives share it evenly.
+    The frequency of a word follows from ts_rank. For n occurrences, ts_rank is the sum of
+    1, 1/4, 1/9, … (n terms) divided by 1.645, so it is about 1 - 1 / (1.645 (n + 0.6)). ts_rank is
+    divided by the number of alternatives of a tsquery.
     """
     parts, parameters = [], []
     for text, weight in words.items():
-        # A word in two languages is two alternatives, of which a text has one.
+        # A word with different stems in two languages has two alternatives. A text has one.
         counts, terms = [], text.count("|") + 1
         for weights, factor in ((EVERYWHERE, 1), (IN_TITLES, TITLE - 1)):
             rank = f"least({terms} * ts_rank('{weights}', vector, CAST(%s AS tsquery)), {FULL})"
@@ -155,16 +171,18 @@ def _score(words: Mapping[str, Weight]) -> tuple[str, list[str]]:
 
 
 def _is_common(cursor: Any, expression: str, spans: Sequence[Span]) -> bool:
-    """What the planner's statistics say of the newest partition that has some."""
+    """Return True if matches are common by the statistics of the newest partition that is large
+    enough."""
     for span in reversed(spans):
         if span.rows >= CANDIDATES:
-            found = estimates(cursor, span.table("feeds_search"), [expression])
-            return found[expression] > span.rows * COMMON
+            rows = estimates(cursor, span.table("feeds_search"), [expression])
+            return rows[expression] > span.rows * COMMON
     return False
 
 
 def _ranges(spans: Sequence[Span], conditions: Conditions) -> list[tuple[int, int]]:
-    """Ranges of ids that begin with the partitions, the newest first; nothing is between."""
+    """Return ranges [low, high) of ids, the newest first, which cover all ids that the conditions
+    allow. Each range starts with a partition."""
     lows = [span.low for span in reversed(spans)]
     return [
         (max(low, conditions.lowest), min(high, conditions.highest))
@@ -174,7 +192,7 @@ def _ranges(spans: Sequence[Span], conditions: Conditions) -> list[tuple[int, in
 
 
 def _rows(conditions: Conditions, low: int, high: int) -> str:
-    """Rows of the index within a range, with the columns of the item that are asked for."""
+    """Return SQL of the index rows in [low, high), with the columns that the conditions read."""
     within = f"f.item_id >= {low} AND f.item_id < {high}"
     if not (conditions.columns or conditions.is_of_few_sources):
         return f"(SELECT item_id AS id, source_id, vector FROM feeds_search f WHERE {within})"

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - all of the SQL is our own
-"""Makes the full-text index on PostgreSQL that `postgres_schema` describes, and keeps it whole."""
+"""Creates, rebuilds and completes the full-text index on PostgreSQL that `schema` defines."""
 
 import logging
 import os
@@ -27,14 +27,15 @@ from feeds.search.postgres.schema import (
 logger = logging.getLogger(__name__)
 
 ORPHAN_AFTER = 0.5
-"""Seconds after which a process notices that the one it works for was killed."""
+"""Interval in seconds at which a worker process checks that its parent still runs."""
 _TABLE_OF = {name: definition.split(" ON ")[1].split()[0] for name, definition in TRIGGERS.items()}
 
 
 def ensure_index(database: Any, on_span: Callable[[str], None] = lambda name: None) -> bool:
-    """Make the index as it is described here; True when it had to be built from the items.
+    """Create the index, and return True if it had to be rebuilt from the items.
 
-    A part that is missing or different means that rows may have changed unseen.
+    It is rebuilt if any part is missing or differs, as items may have changed without the triggers.
+    `on_span` is called with the name of each partition that is done.
     """
     with database.cursor() as cursor:
         if _is_whole(cursor):
@@ -42,8 +43,8 @@ def ensure_index(database: Any, on_span: Callable[[str], None] = lambda name: No
     with transaction.atomic(using=database.alias), database.cursor() as cursor:
         make_empty(cursor)
         for span in partitions.spans():
-            make_apart(cursor, span)
-            put_in_place(cursor, span)
+            build_detached(cursor, span)
+            swap_in(cursor, span)
             on_span(span.name)
         finish(cursor)
     bump_revision_if_used(CONTENT, database)
@@ -51,7 +52,8 @@ def ensure_index(database: Any, on_span: Callable[[str], None] = lambda name: No
 
 
 def finish(cursor: Any) -> None:
-    """When all partitions are made: what lies in none, and the triggers that keep it in step."""
+    """Index the rows of the default partition and create the triggers, after all partitions are
+    built."""
     if partitions.has_rows(cursor, "feeds_item_default"):
         cursor.execute("TRUNCATE feeds_search_default")
         _fill(cursor, "feeds_search_default", "feeds_item_default", "feeds_itembody")
@@ -60,8 +62,8 @@ def finish(cursor: Any) -> None:
 
 
 def complete(spans: Sequence[partitions.Span]) -> None:
-    """Make the vectors that a partition lost, as one that somebody dropped and that was made
-    anew."""
+    """Index the items of these partitions that the index lacks, for example because a partition of
+    the index was dropped and created again."""
     with connection.cursor() as cursor:
         for span in spans:
             missing = f"s.item_id IS NULL AND i.id >= {span.low} AND i.id < {span.high}"
@@ -84,7 +86,7 @@ def _is_whole(cursor: Any) -> bool:
 
 
 def make_empty(cursor: Any) -> None:
-    """The tables and functions without a row and without triggers."""
+    """Create the tables and functions anew, without rows and without triggers."""
     detach_triggers(cursor)
     cursor.execute("DROP TABLE IF EXISTS feeds_search, feeds_search_stemmers")
     for statement in (*configurations(), *FUNCTIONS, *TABLES):
@@ -101,20 +103,23 @@ def detach_triggers(cursor: Any) -> None:
         cursor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
 
 
-def sort_in(ids: Iterable[int]) -> None:
-    """Sort in what GIN keeps in its lists of new entries, where items of these ids lie. Done
-    now, when nobody waits, neither the next who stores nor who searches has to."""
-    new = sorted(ids) if connection.vendor == "postgresql" else []
-    if not new:
+def merge_pending(ids: Iterable[int]) -> None:
+    """Move the pending entries of the GIN indexes into their trees, in the partitions of these ids.
+
+    Otherwise a later poll would have to do so while it stores, and searches would have to scan the
+    pending entries. Does nothing on SQLite.
+    """
+    new_ids = sorted(ids) if connection.vendor == "postgresql" else []
+    if not new_ids:
         return
     tables = [
         span.table("feeds_search")
         for span in partitions.spans()
-        if bisect_left(new, span.low) < bisect_left(new, span.high)
+        if bisect_left(new_ids, span.low) < bisect_left(new_ids, span.high)
     ]
     try:
         _clean_lists(tables)
-    except DatabaseError as error:  # a partition that was dropped meanwhile has no list
+    except DatabaseError as error:  # the partition was dropped meanwhile
         logger.info("search_not_sorted_in reason=%s", error)
 
 
@@ -130,17 +135,20 @@ def _clean_lists(tables: Sequence[str]) -> None:
 
 
 def rebuild_many(spans: Sequence[partitions.Span]) -> Iterator[partitions.Span]:
-    """Make the vectors of these partitions anew, each in a transaction of its own, in a process
-    for each CPU; what is done, as it gets done. Nobody may write meanwhile."""
+    """Rebuild the index of these partitions in parallel, and yield each partition that is done.
+
+    There is a process for each CPU, and a transaction for each partition. The caller makes sure
+    that no other process writes items meanwhile.
+    """
     with connection.cursor() as cursor:
-        # Now, or two processes would wait for each other's line.
+        # Before the processes start, as they would wait for each other's locks of rows.
         cursor.execute(
             "INSERT INTO feeds_search_stemmers SELECT DISTINCT feeds_search_stemmer(language)"
             " FROM (SELECT DISTINCT language FROM feeds_item) known ON CONFLICT DO NOTHING"
         )
-    connection.close()  # not for the processes to share
+    connection.close()  # the processes must not share it
     with ProcessPoolExecutor(
-        os.cpu_count() or 2, get_context("fork"), initializer=_end_with, initargs=(os.getpid(),)
+        os.cpu_count() or 2, get_context("fork"), initializer=_exit_with, initargs=(os.getpid(),)
     ) as pool:
         parts = {pool.submit(_rebuild, span): span for span in spans}
         for part in as_completed(parts):
@@ -148,8 +156,8 @@ def rebuild_many(spans: Sequence[partitions.Span]) -> Iterator[partitions.Span]:
             yield parts[part]
 
 
-def _end_with(parent: int) -> None:
-    """Let this process of the pool end when `parent` was killed: it would wait for ever."""
+def _exit_with(parent: int) -> None:
+    """Exit this worker process when `parent` was killed, as it would wait for ever."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -163,30 +171,32 @@ def _rebuild(span: partitions.Span) -> None:
     with connection.cursor() as cursor:
         with transaction.atomic():
             cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
-            make_apart(cursor, span)
+            build_detached(cursor, span)
         with transaction.atomic():
-            put_in_place(cursor, span)
+            swap_in(cursor, span)
     connection.close()
 
 
-def make_apart(cursor: Any, span: partitions.Span) -> None:
-    """Make the vectors of a partition with their indexes in a table of their own.
+def build_detached(cursor: Any, span: partitions.Span) -> None:
+    """Build the index of a partition in a separate table, which `swap_in` attaches.
 
-    From the partitions themselves: several processes may do one each at a time.
+    It reads the partitions of items directly, so several processes may build one each.
     """
-    made = f"{span.table('feeds_search')}_made"
-    cursor.execute(f"DROP TABLE IF EXISTS {made}")
-    cursor.execute(f"CREATE TABLE {made} (LIKE feeds_search INCLUDING STORAGE)")
-    _fill(cursor, made, span.table("feeds_item"), span.table("feeds_itembody"))
-    cursor.execute(f"ALTER TABLE {made} ADD PRIMARY KEY (item_id)")
+    table = f"{span.table('feeds_search')}_made"
+    cursor.execute(f"DROP TABLE IF EXISTS {table}")
+    cursor.execute(f"CREATE TABLE {table} (LIKE feeds_search INCLUDING STORAGE)")
+    _fill(cursor, table, span.table("feeds_item"), span.table("feeds_itembody"))
+    cursor.execute(f"ALTER TABLE {table} ADD PRIMARY KEY (item_id)")
     cursor.execute(
-        f"CREATE INDEX ON {made} USING gin (vector) WITH (gin_pending_list_limit = {PENDING})"
+        f"CREATE INDEX ON {table} USING gin (vector) WITH (gin_pending_list_limit = {PENDING})"
     )
 
 
-def put_in_place(cursor: Any, span: partitions.Span) -> None:
-    """Let what was made apart be the partition. Two may not do so at once: call it in a short
-    transaction of its own."""
+def swap_in(cursor: Any, span: partitions.Span) -> None:
+    """Replace the partition of the index by the table that `build_detached` created.
+
+    It locks the partitions until the transaction ends, so call it in a short one.
+    """
     partitions.lock(cursor)
     name = span.table("feeds_search")
     cursor.execute(f"DROP TABLE IF EXISTS {name}")
@@ -196,7 +206,7 @@ def put_in_place(cursor: Any, span: partitions.Span) -> None:
     partitions.attach(cursor, "feeds_search", span)
 
 
-def _fill(cursor: Any, table: str, items: str, bodies: str, which: str = "") -> None:
+def _fill(cursor: Any, table: str, items: str, bodies: str, condition: str = "") -> None:
     cursor.execute(
         "INSERT INTO feeds_search_stemmers SELECT DISTINCT feeds_search_stemmer(language)"
         f" FROM {items} ON CONFLICT DO NOTHING"
@@ -204,7 +214,7 @@ def _fill(cursor: Any, table: str, items: str, bodies: str, which: str = "") -> 
     cursor.execute(
         f"INSERT INTO {table} (item_id, source_id, vector) SELECT i.id, i.source_id,"
         " feeds_search_vector(feeds_search_stemmer(i.language), i.title, i.summary, b.text)"
-        f" FROM {items} i JOIN {bodies} b ON b.item_id = i.id {which} ORDER BY i.id"
+        f" FROM {items} i JOIN {bodies} b ON b.item_id = i.id {condition} ORDER BY i.id"
     )
 
 

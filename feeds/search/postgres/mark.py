@@ -1,4 +1,4 @@
-"""Mark what was found in titles and snippets, on PostgreSQL."""
+"""Marks the matches in titles and snippets on PostgreSQL."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,12 +7,15 @@ from feeds.search.query.types import END, START
 
 SNIPPET = "MaxWords=32, MinWords=16, ShortWord=0"
 LONGEST = 20_000
-"""Characters of a text in which a snippet is looked for."""
+"""Number of characters of a text from which a snippet is taken."""
 
 
 def mark(cursor: Any, expression: str, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """{id: (title, snippet)} between START and END; the snippet is of the summary where
-    the text has no match."""
+    """Return {id: (title, snippet)} with START and END around each match.
+
+    `expression` is a tsquery. The snippet is from the text, or from the summary if only that has a
+    match.
+    """
     marks = f'StartSel="{START}", StopSel="{END}"'
     whole, part = f"{marks}, HighlightAll=true", f"{marks}, {SNIPPET}"
     cursor.execute(
@@ -28,14 +31,14 @@ def mark(cursor: Any, expression: str, ids: Sequence[int]) -> dict[int, tuple[st
         [whole, part, part, LONGEST, expression, list(ids), list(ids)],
     )
     return {
-        pk: (title, summary if START in summary and START not in text else _cut(text, whole))
-        for pk, title, summary, text, whole in cursor.fetchall()
+        pk: (title, summary if START in summary and START not in snippet else _elide(snippet, text))
+        for pk, title, summary, snippet, text in cursor.fetchall()
     }
 
 
-def _cut(snippet: str, whole: str) -> str:
-    """With an ellipsis where the text goes on."""
+def _elide(snippet: str, text: str) -> str:
+    """Add an ellipsis at each end where the text continues."""
     plain = snippet.replace(START, "").replace(END, "")
-    before = "" if whole.startswith(plain) else "…"
-    after = "" if whole.endswith(plain) else "…"
+    before = "" if text.startswith(plain) else "…"
+    after = "" if text.endswith(plain) else "…"
     return f"{before}{snippet}{after}"

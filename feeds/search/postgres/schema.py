@@ -1,8 +1,11 @@
-"""What the full-text index on PostgreSQL consists of: configurations, functions, tables, triggers.
+"""Defines the full-text index on PostgreSQL: configurations, functions, tables and triggers.
 
-`feeds_search` holds one narrow row an item, in the same partitions as the items. Title is
-weighed A, summary B, text C. Words are stemmed by the item's language without accents;
-stop words are kept of titles alone, for queries that have no other words.
+`feeds_search` has a narrow row for each item, in the same partitions as the items. Words of the
+title have label A, those of the summary B and those of the text C. Accents are removed, and words
+are stemmed by the item's language. Stop words are indexed in titles alone, for queries that have no
+other words.
+
+Every change of the SQL changes VERSION, and so rebuilds the index of every database.
 """
 
 from hashlib import blake2b
@@ -39,26 +42,28 @@ LANGUAGES = {
     "tr": "turkish",
     "yi": "yiddish",
 }
-"""Codes and the stemmers of PostgreSQL; other languages are not stemmed."""
+"""{language code: PostgreSQL's stemmer}. Words of other languages are not stemmed."""
 LONGEST = 200_000
-"""Characters of a text that are indexed: a vector holds a megabyte at most."""
+"""Number of characters of a text that are indexed, as a tsvector has at most one megabyte."""
 PENDING = 4096
-"""kB of new entries that GIN keeps in a list before it sorts them in while somebody stores; the
-poll does so at its end (`sort_in`), so that it seldom comes to that."""
-ALIKE = 60
-"""A summary that begins like the text, for so many characters, says nothing of its own."""
+"""Size in kB of the list of pending entries of a GIN index. A statement that exceeds it has to
+merge the list. Each poll merges it at its end (`merge_pending`), so that rarely happens."""
+COMMON_START = 60
+"""If the summary and the text are equal up to this number of characters, the summary is not
+indexed."""
 _WORDS = "hword, hword_part, word, asciihword, hword_asciipart, asciiword"
 _PUNCTUATION = "[!-/:-@\\[-`{-~]+"
-"""Of ASCII: the rest never joins words."""
+"""Punctuation of ASCII. PostgreSQL's parser joins no words at any other."""
 
 
 def configurations() -> list[str]:
-    """Each language twice: as queries and texts are read, and without stop words for titles."""
-    made = ["CREATE EXTENSION IF NOT EXISTS unaccent"]
+    """Return SQL that creates two configurations for each stemmer: one for queries and texts, and
+    one for titles, which indexes stop words."""
+    statements = ["CREATE EXTENSION IF NOT EXISTS unaccent"]
     for name in sorted({*LANGUAGES.values(), "simple"}):
         whole = "simple" if name == "simple" else f"feeds_{name}_whole"
         if name != "simple":
-            made += [
+            statements += [
                 f"DROP TEXT SEARCH DICTIONARY IF EXISTS {whole} CASCADE",
                 f"CREATE TEXT SEARCH DICTIONARY {whole}"
                 f" (TEMPLATE = pg_catalog.snowball, LANGUAGE = {name})",
@@ -68,24 +73,24 @@ def configurations() -> list[str]:
             (f"feeds_{name}", stem),
             (f"feeds_{name}_title", whole),
         ):
-            made += [
+            statements += [
                 f"DROP TEXT SEARCH CONFIGURATION IF EXISTS {configuration}",
                 f"CREATE TEXT SEARCH CONFIGURATION {configuration} (COPY = pg_catalog.{name})",
                 f"ALTER TEXT SEARCH CONFIGURATION {configuration}"
                 f" ALTER MAPPING FOR {_WORDS} WITH unaccent, {dictionary}",
             ]
-    return made
+    return statements
 
 
 _CASES = " ".join(f"WHEN '{code}' THEN '{name}'" for code, name in LANGUAGES.items())
 FUNCTIONS = [
-    # Nobody says of which language the text is: then it is read as English.
+    # A text of unknown language is read as English.
     f"""CREATE OR REPLACE FUNCTION feeds_search_stemmer(language text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE lower(split_part(replace(language, '_', '-'), '-', 1))
     WHEN '' THEN 'english' {_CASES} ELSE 'simple' END $$""",
-    # PostgreSQL's parser would take "gpt-4", "and/or" and addresses for single words.
-    # A class of characters costs a tenth of what translate() does.
+    # PostgreSQL's parser would read "gpt-4", "and/or" and addresses as single words.
+    # A character class takes a tenth of the time of translate().
     f"""CREATE OR REPLACE FUNCTION feeds_search_words(words text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT regexp_replace(words, '{_PUNCTUATION}', ' ', 'g') $$""",
@@ -94,14 +99,15 @@ FUNCTIONS = [
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
     DECLARE reading regconfig := ('feeds_' || stemmer)::regconfig;
     BEGIN
-    IF left(summary, {ALIKE}) = left(body, {ALIKE}) THEN summary := ''; END IF;
+    IF left(summary, {COMMON_START}) = left(body, {COMMON_START}) THEN summary := ''; END IF;
     RETURN setweight(to_tsvector(('feeds_' || stemmer || '_title')::regconfig,
         feeds_search_words(title)), 'A')
       || setweight(to_tsvector(reading, feeds_search_words(summary)), 'B')
       || setweight(to_tsvector(reading, feeds_search_words(left(body, {LONGEST}))), 'C');
     END $$""",
-    # Index by index: the plan is kept while a partition grows, and the planner, who saw it empty
-    # and knows nothing of how few rows a statement brings, would read all of it for each row.
+    # The plan stays cached while a partition grows. The planner made it for an empty partition, and
+    # does not know how few rows a statement inserts. Without these settings, it would scan the
+    # whole partition for each row.
     """CREATE OR REPLACE FUNCTION feeds_search_add() RETURNS trigger
     LANGUAGE plpgsql
     SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
@@ -134,8 +140,8 @@ FUNCTIONS = [
     RETURN NULL;
     END $$""",
 ]
-# Queries are read in the languages of the reader's news. Nothing reads feeds_search_stemmers; to
-# remove it would change VERSION, and so build the index of every database anew.
+# No code reads feeds_search_stemmers, as queries are translated to the languages of the reader's
+# items. Removing the table would rebuild the index of every database.
 TABLES = [
     "CREATE TABLE IF NOT EXISTS feeds_search_stemmers (name text PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS feeds_search (item_id bigint NOT NULL PRIMARY KEY,"

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - all of the SQL is our own, values are parameters
-"""A query in PostgreSQL's language, in all languages of the items, and how rare its words are."""
+"""Translates queries to tsqueries in the languages of a reader's items, and weighs their words."""
 
 import json
 import re
@@ -17,61 +17,70 @@ _SEPARATORS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Texts of tsqueries: all of the query's words, each group that is meant, those of them
-    that must be found, and what is not wanted. What a language leaves out of its texts is ""."""
+class ParsedQuery:
+    """The tsqueries of a query, as texts.
+
+    `all_words` requires all content groups, and `groups` has a tsquery for each of them. `quoted`
+    are the tsqueries of the groups with a phrase. `excluded` matches the items to exclude. A
+    tsquery of stop words alone is "".
+    """
 
     all_words: str
     groups: dict[str, "Weight"]
     quoted: tuple[str, ...]
-    unwanted: str
+    excluded: str
 
     @property
     def without(self) -> str:
-        return f" & !({self.unwanted})" if self.unwanted else ""
+        """Text to append to a tsquery, to exclude the excluded items."""
+        return f" & !({self.excluded})" if self.excluded else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """How much a word tells (its inverse document frequency, as BM25 has it), and in about how
-    many items it is."""
+    """The rarity of a word (BM25's inverse document frequency), and the estimated number of items
+    that contain it."""
 
     rarity: float = 1.0
     items: float = 0.0
 
 
-def read_query(cursor: Any, query: Query, languages: Sequence[str]) -> Wanted:
-    """In `languages`: those of all items would give away the languages of others' private ones.
-    Where nothing but stop words is wanted, as titles are read."""
-    asked = [*query.content_groups, *([query.excluded] if query.excluded else [])]
-    if not asked:
-        return Wanted("", {}, (), "")
-    readings, titles = _in_all_languages(cursor, asked, languages)
-    meant = len(query.content_groups)
-    rows = readings if any(any(row[:meant]) for row in readings) else titles
-    groups = [any_of(row[number] for row in rows) for number in range(meant)]
-    return Wanted(
-        all_words=_bracketed(any_of(_all_of(row[:meant]) for row in rows)),
+def read_query(cursor: Any, query: Query, languages: Sequence[str]) -> ParsedQuery:
+    """Translate a query for items in `languages`, which are codes.
+
+    The languages of all items would leak those of other readers' private items. A query of stop
+    words alone is translated for titles, whose stop words are indexed.
+    """
+    groups_and_excluded = [*query.content_groups, *([query.excluded] if query.excluded else [])]
+    if not groups_and_excluded:
+        return ParsedQuery("", {}, (), "")
+    as_text, as_title = _in_all_languages(cursor, groups_and_excluded, languages)
+    count = len(query.content_groups)
+    rows = as_text if any(any(row[:count]) for row in as_text) else as_title
+    groups = [any_of(row[number] for row in rows) for number in range(count)]
+    return ParsedQuery(
+        all_words=_bracketed(any_of(_all_of(row[:count]) for row in rows)),
         groups={text: Weight() for text in groups if text},
         quoted=tuple(
             text
             for group, text in zip(query.content_groups, groups, strict=True)
             if text and group in query.quoted
         ),
-        unwanted=any_of(row[-1] for row in readings) if query.excluded else "",
+        excluded=any_of(row[-1] for row in as_text) if query.excluded else "",
     )
 
 
 def weigh(cursor: Any, texts: Iterable[str], user_id: int, sample: Sample) -> dict[str, Weight]:
-    """By the items that the reader may see: the planner's statistics are of all."""
+    """Return {tsquery: weight}, from the items that the reader may see. The planner's statistics
+    cover all items, and so would leak private ones."""
 
     def count(words: Sequence[str], lowest: int) -> dict[str, int]:
-        counted = (
+        subquery = (
             f"(SELECT count(*) FROM feeds_search f WHERE f.vector @@ CAST(%s AS tsquery)"
             f" AND f.source_id IN {VISIBLE_SOURCES} AND f.item_id >= {lowest})"
         )
         values = [value for word in words for value in (word, user_id)]
-        cursor.execute(f"SELECT {', '.join([counted] * len(words))}", values)
+        cursor.execute(f"SELECT {', '.join([subquery] * len(words))}", values)
         return dict(zip(words, cursor.fetchone(), strict=True))
 
     items = estimated(list(texts), sample, count)
@@ -79,21 +88,21 @@ def weigh(cursor: Any, texts: Iterable[str], user_id: int, sample: Sample) -> di
 
 
 def estimates(cursor: Any, table: str, texts: Sequence[str]) -> dict[str, float]:
-    """About how many rows each matches, as the planner guesses by its statistics."""
-    # Each as a plan of its own, with its number: of arms of a union some may be left out.
+    """Return {tsquery: number of rows of `table` that match}, as the planner estimates it."""
+    # Each tsquery gets a numbered plan of its own. A plan for a UNION may omit some of its arms.
     parts = [f"(SELECT 1 FROM {table} WHERE vector @@ CAST(%s AS tsquery))"] * len(texts)
     cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT {', '.join(parts)}", list(texts))
     plan = cursor.fetchone()[0]
     plan = json.loads(plan) if isinstance(plan, str) else plan
     rows = {}
     for part in plan[0]["Plan"]["Plans"]:
-        if found := _INIT_PLAN.match(part.get("Subplan Name", "")):
-            rows[int(found[1])] = float(part["Plan Rows"])
+        if match := _INIT_PLAN.match(part.get("Subplan Name", "")):
+            rows[int(match[1])] = float(part["Plan Rows"])
     return {text: rows[number] for number, text in enumerate(texts, 1)}
 
 
 def any_of(texts: Iterable[str]) -> str:
-    """Each once, joined by OR."""
+    """Join tsqueries by OR, without duplicates and empty ones."""
     return " | ".join(_bracketed(text) for text in dict.fromkeys(texts) if text)
 
 
@@ -108,11 +117,11 @@ def _bracketed(text: str) -> str:
 def _in_all_languages(
     cursor: Any, groups: Sequence[Group], languages: Sequence[str]
 ) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
-    """A row for each language, with a text for each group: as texts and as titles are read."""
+    """Return (rows for texts, rows for titles): a row per language with a tsquery per group."""
     columns, values = [], []
     for language in ("reading", "titles"):
         for group in groups:
-            sql, texts = _of(language, group)
+            sql, texts = _any_term(language, group)
             columns.append(f"CAST({sql} AS text)")
             values += texts
     cursor.execute(
@@ -126,8 +135,8 @@ def _in_all_languages(
     return [row[: len(groups)] for row in rows], [row[len(groups) :] for row in rows]
 
 
-def _of(language: str, group: Group) -> tuple[str, list[str]]:
-    """(SQL of a tsquery that wants any term of `group`; its parameters)."""
+def _any_term(language: str, group: Group) -> tuple[str, list[str]]:
+    """Return (SQL of a tsquery that matches any term of `group`, its parameters)."""
     terms, values = [], []
     for term in group:
         if term.is_prefix:

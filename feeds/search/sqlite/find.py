@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - all of the SQL is our own, values are parameters
-"""Ask the index of SQLite (FTS5)."""
+"""The search backend of SQLite, which queries an FTS5 index."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
@@ -15,54 +15,62 @@ from feeds.search.sqlite.mark import mark
 from feeds.search.sqlite.score import Candidates, Weights
 
 MOST_POSTINGS = 50_000
-"""Entries of the index that are read for items with some of the words: bm25() goes through all
-of a word's."""
+"""Maximum number of postings that are read to score items with some of the words, as bm25() reads
+all postings of a word. The rarest words are scored."""
 _VISIBLE_MATCHES = (
     " FROM feeds_search f CROSS JOIN feeds_item i ON i.id = f.rowid"
-    # The + keeps SQLite from looking for each match in the list of each source.
+    # The + keeps SQLite from the index of sources, in which it would search for each match.
     f" WHERE feeds_search MATCH %s AND +i.source_id IN {VISIBLE_SOURCES}"
 )
 
 
 class Finder:
-    """Looks for one reader's query."""
+    """Finds the matches of one query for one reader, and marks them."""
 
     def __init__(self, query: Query, user_id: int) -> None:
         self.query, self.user_id = query, user_id
         self._counted: dict[Group, float] = {}
 
     def find(self, conditions: Conditions) -> list[Match]:
-        """The newest with all words; a lower score is better. Without words, the newest."""
+        """Return the newest matches with all words, unsorted, at most CANDIDATES.
+
+        A query without words returns the newest items that meet the conditions, with a score of 0.
+        """
         if groups := self.query.content_groups:
             return self._search(conditions, groups, [], groups, CANDIDATES)
-        where, unwanted = conditions.sql, []
+        where, excluded = conditions.sql, []
         if self.query.excluded:
             matching = "SELECT rowid FROM feeds_search WHERE feeds_search MATCH %s"
             where += f" AND i.id NOT IN ({matching})"
-            unwanted = [_any_of(self.query.excluded)]
+            excluded = [_any_of(self.query.excluded)]
         rows = _fetch(
             f"SELECT i.id FROM feeds_item i WHERE {where} ORDER BY i.id DESC LIMIT {CANDIDATES}",
-            [*conditions.parameters, *unwanted],
+            [*conditions.parameters, *excluded],
         )
         return [Match(pk, 0.0) for (pk,) in rows]
 
     def find_partial(self, conditions: Conditions) -> Iterator[list[Match]]:
-        """Those with some of the words and all that is quoted, the ones with the rarest words
-        first; then with nothing but that."""
-        quoted, helpful = self.query.quoted, self.query.optional
-        if len(helpful) > 1 or (helpful and quoted):
-            counted = self._items([*quoted, *helpful])
-            items = {word: counted[word] for word in helpful}
-            weighed = rarest(items, MOST_POSTINGS)
-            for deciding in batches(items, PARTIAL_CANDIDATES):
-                words = [*quoted, *(weighed | deciding)]
-                yield self._search(conditions, quoted, [*deciding], words, PARTIAL_CANDIDATES)
-        if helpful and quoted:
+        """Yield lists of matches that have all phrases and some of the optional words.
+
+        Each list needs any of a batch of words, the batch of the rarest words first. The last list
+        needs the phrases alone.
+        """
+        quoted, optional = self.query.quoted, self.query.optional
+        if len(optional) > 1 or (optional and quoted):
+            counts = self._items([*quoted, *optional])
+            items = {word: counts[word] for word in optional}
+            scored = rarest(items, MOST_POSTINGS)
+            for batch in batches(items, PARTIAL_CANDIDATES):
+                words = [*quoted, *(scored | batch)]
+                yield self._search(conditions, quoted, [*batch], words, PARTIAL_CANDIDATES)
+        if optional and quoted:
             yield self._search(conditions, quoted, [], quoted, CANDIDATES)
 
     def mark(self, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """{id: (title, snippet)} between START and END; the snippet is of the summary where
-        the text has no match."""
+        """Return {id: (title, snippet)} with START and END around each match.
+
+        The snippet is from the text, or from the summary if only that has a match.
+        """
         if not ids or not self.query.content_groups:
             return {}
         return mark(_any_group(self.query.content_groups), ids)
@@ -75,8 +83,11 @@ class Finder:
         words: Sequence[Group],
         limit: int,
     ) -> list[Match]:
-        """The newest that have all of the first and any of the second, scored by `words`. They
-        are of what the reader may see: what others alone see must not take their place."""
+        """Return the newest items with all of `all_of` and any of `some_of`, scored by `words`.
+
+        `limit` applies after the conditions, as items that the reader may not see must not take
+        the place of others.
+        """
         rows = _fetch(
             "SELECT i.id FROM feeds_search f CROSS JOIN feeds_item i ON i.id = f.rowid"
             f" WHERE feeds_search MATCH %s AND {conditions.sql}"
@@ -90,14 +101,14 @@ class Finder:
             return Candidates(cursor, [pk for (pk,) in rows]).matches(weights)
 
     def _weights(self, words: Sequence[Group]) -> Weights:
-        """{the terms of a word: its rarity}; of one word alone it changes no order."""
+        """Return {terms of a word: rarity}, or 1 for a single word, as it changes no order."""
         if len(words) == 1:
             return {_terms(words[0]): 1.0}
         items = self._items(words)
         return {_terms(word): rarity(items[word], self._sample.total) for word in words}
 
     def _items(self, words: Sequence[Group]) -> dict[Group, float]:
-        """About how many items of the reader each word is in; counted once."""
+        """Return {word: estimated number of visible items with it} of at least these words."""
         if missing := [word for word in words if word not in self._counted]:
             self._counted |= estimated(missing, self._sample, partial(_count, self.user_id))
         return self._counted
@@ -107,12 +118,14 @@ class Finder:
         return sample_for(self.user_id)
 
     def _expression(self, all_of: Sequence[Group], some_of: Sequence[Group]) -> str:
-        """All of the first, any of the second, nothing that is excluded, in FTS5's language."""
+        """Return the FTS5 query for all of `all_of`, any of `some_of` and no excluded term."""
         parts = [_any_of(group) for group in all_of]
         if some_of:
             parts.append(_any_group(some_of))
-        found = " AND ".join(f"({part})" for part in parts)
-        return f"({found}) NOT ({_any_of(self.query.excluded)})" if self.query.excluded else found
+        wanted = " AND ".join(f"({part})" for part in parts)
+        if not self.query.excluded:
+            return wanted
+        return f"({wanted}) NOT ({_any_of(self.query.excluded)})"
 
 
 def _fetch(statement: str, parameters: Sequence[int | str]) -> list[tuple[Any, ...]]:
@@ -122,9 +135,9 @@ def _fetch(statement: str, parameters: Sequence[int | str]) -> list[tuple[Any, .
 
 
 def _count(user_id: int, words: Sequence[Group], lowest: int) -> dict[Group, int]:
-    """How many items with an id of at least `lowest` each word is in."""
-    counted = f"SELECT count(*){_VISIBLE_MATCHES} AND f.rowid >= %s"
-    return {word: _fetch(counted, [_any_of(word), user_id, lowest])[0][0] for word in words}
+    """Return {word: number of visible items with it whose id is at least `lowest`}."""
+    statement = f"SELECT count(*){_VISIBLE_MATCHES} AND f.rowid >= %s"
+    return {word: _fetch(statement, [_any_of(word), user_id, lowest])[0][0] for word in words}
 
 
 def _any_group(groups: Sequence[Group]) -> str:
@@ -140,7 +153,7 @@ def _terms(terms: Sequence[Term]) -> tuple[str, ...]:
 
 
 def _quoted(term: Term) -> str:
-    """Quoted, nothing in it is an operator of FTS5."""
+    """Quote the term, so that FTS5 reads no operator in it."""
     text = term.text.rstrip("*") if term.is_prefix else term.text
     quoted = '"' + text.replace('"', '""') + '"'
     return quoted + ("*" if term.is_prefix else "")

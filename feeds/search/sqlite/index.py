@@ -1,10 +1,10 @@
 # ruff: noqa: S608 - all of the SQL is our own
-"""The full-text index on SQLite (FTS5), kept in step by triggers.
+"""Creates the full-text index on SQLite (FTS5), which triggers keep up to date.
 
-The index holds no copy of the texts: it reads them through a view. The body's row is
-written last, so an item is indexed once. SQLite refuses to remake a table, as Django does
-to alter one, while a view or another table's trigger reads it: `detach_index` goes before
-a migration and `ensure_index` after it.
+The index has no copy of the texts, but reads them through a view. An item's body is written last,
+so the item is indexed once. Django alters a table by recreating it, and SQLite refuses that while a
+view or a trigger of another table reads it. So `detach_index` runs before a migration, and
+`ensure_index` after it.
 """
 
 from typing import Any
@@ -18,12 +18,13 @@ _INDEX = (
     f" tokenize='{TOKENIZER}')"
 )
 _MERGE = "INSERT INTO feeds_search (feeds_search, rank) VALUES ('automerge', 8)"
-"""Polls bring fifty items at a time: merging half as eagerly saves a fifth of storing."""
+"""Halves how eagerly FTS5 merges. Polls store fifty items at a time, which takes a fifth less time
+so."""
 
 
 def _columns(item: str, body: str) -> str:
-    """What is indexed of an item. A summary that is the beginning of the text says
-    nothing of its own, and would count its words twice."""
+    """Return SQL of the indexed columns. A summary that is the beginning of the text is left out,
+    as its words would count twice."""
     summary = f"iif(substr({item}.summary, 1, 60) = substr({body}.text, 1, 60), '', {item}.summary)"
     return f"{item}.title AS title, {summary} AS summary, {body}.text AS text"
 
@@ -36,7 +37,7 @@ def _add(item: str, body: str, rows: str) -> str:
 
 
 def _remove(item: str, body: str, rows: str) -> str:
-    """FTS5 reads no old text back: it must be told what was indexed."""
+    """Return SQL that removes an item. FTS5 needs the texts as they were indexed."""
     return (
         "INSERT INTO feeds_search (feeds_search, rowid, title, summary, text)"
         f" SELECT 'delete', {item}.id, {_columns(item, body)} FROM {rows};"
@@ -71,13 +72,15 @@ _PARTS = {
 
 
 def ensure_index(connection: Any) -> bool:
-    """Make the index as it is described here; True when it had to be built from the items.
+    """Create the index, and return True if it had to be rebuilt from the items.
 
-    A part that is missing or different means that rows may have changed unseen.
+    It is rebuilt if any part is missing or differs, as items may have changed without the triggers.
     """
     with connection.cursor() as cursor:
-        marks = ", ".join(["%s"] * len(_PARTS))
-        cursor.execute(f"SELECT name, sql FROM sqlite_master WHERE name IN ({marks})", list(_PARTS))
+        placeholders = ", ".join(["%s"] * len(_PARTS))
+        cursor.execute(
+            f"SELECT name, sql FROM sqlite_master WHERE name IN ({placeholders})", list(_PARTS)
+        )
         if dict(cursor.fetchall()) == _PARTS:
             return False
     drop_index(connection)
@@ -91,7 +94,7 @@ def ensure_index(connection: Any) -> bool:
 
 
 def detach_index(connection: Any) -> None:
-    """Drop all that reads the tables; the index itself stays, out of step."""
+    """Drop the triggers and the view. The index stays, but is no longer updated."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"

@@ -12,7 +12,7 @@ from accounts.models import User
 from feeds.apps import attach_search, detach_search
 from feeds.models import Item, ItemBody
 from feeds.search.postgres.index import ensure_index as ensure_postgres_index
-from feeds.search.postgres.index import sort_in
+from feeds.search.postgres.index import merge_pending
 from feeds.search.run import search_items
 from feeds.search.sqlite.index import ensure_index as ensure_sqlite_index
 from tests.make import make_item, make_source, make_user
@@ -179,7 +179,7 @@ def test_the_index_follows_updates_and_deletions(reader: User) -> None:
 def test_what_came_is_sorted_into_the_index_while_nobody_waits() -> None:
     item = make_item(make_source(), "Plan of a kestrel")
 
-    sort_in([item.pk])
+    merge_pending([item.pk])
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT tableoid::regclass || '_vector_idx' FROM feeds_search")
