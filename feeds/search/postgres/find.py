@@ -16,7 +16,7 @@ from feeds.search.postgres.words import ParsedQuery, Weight, any_of, estimates, 
 from feeds.search.query.conditions import HIGHEST, Conditions
 from feeds.search.query.parser import Query
 from feeds.search.query.rarity import batches
-from feeds.search.query.sample import sample_for
+from feeds.search.query.sample import sample_for, saved_languages
 from feeds.search.query.types import CANDIDATES, K1, PARTIAL_CANDIDATES, B, Match, Sample
 
 TITLE = 5
@@ -88,7 +88,8 @@ class Finder:
     def _parsed(self, cursor: Any) -> ParsedQuery:
         """Return the translated query, which is computed on the first call."""
         if self._parsed_query is None:
-            self._parsed_query = read_query(cursor, self.query, self._sample.languages)
+            languages = {*self._sample.languages, *saved_languages(cursor, self.user_id)}
+            self._parsed_query = read_query(cursor, self.query, sorted(languages))
         return self._parsed_query
 
     def _weights(self, cursor: Any) -> dict[str, Weight]:

@@ -30,6 +30,10 @@ _SAMPLE = (
     f" WHERE id IN {VISIBLE_SOURCES}"
     f" UNION ALL SELECT NULL, 0, 0, count(*) FROM feeds_item WHERE source_id IN {VISIBLE_SOURCES}"
 )
+_SAVED = (
+    "SELECT DISTINCT i.language FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
+    " WHERE t.user_id = %s AND t.is_saved"
+)
 _MONTH = f"SELECT count(*) FROM feeds_item WHERE source_id IN {VISIBLE_SOURCES} AND id >= %s"
 
 
@@ -46,6 +50,13 @@ def sample_for(user_id: int) -> Sample:
         key = blake2b(repr(cursor.fetchall()).encode(), digest_size=16).hexdigest()
         sample = Sample(*cached(f"search-sample-{key}", compute, fresh=FRESH))
         return sample if computed or sample.size == RECENT else _read(cursor, user_id)
+
+
+def saved_languages(cursor: Any, user_id: int) -> list[str]:
+    """Return the languages of the reader's saved items. They stay visible to the reader, who may
+    have left their source, so the sample may lack them."""
+    cursor.execute(_SAVED, [user_id])
+    return [language for (language,) in cursor.fetchall()]
 
 
 def _read(cursor: Any, user_id: int) -> Sample:

@@ -71,6 +71,7 @@ def test_a_database_of_an_earlier_release_follows_to_the_hosts() -> None:
     assert former_url(entries[0]["url"]) == "http://127.0.0.1:8765/harbor-wire/feed.xml"
 
 
+@pytest.mark.django_db(transaction=True)  # `ingest_all` closes its connection
 def test_a_former_address_is_not_polled_beside_its_successor(settings: LazySettings) -> None:
     with Newsroom() as newsroom:
         settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]

@@ -98,6 +98,7 @@ async def test_the_event_of_a_worker_wakes_the_watcher(server: Redis) -> None:
     await sync_to_async(announce_news)()
     event = await socket.receive_json_from(timeout=20)
 
+    event.pop("more", None)  # PostgreSQL's sequence may have come far in other tests
     assert event == {"kind": "new", "seq": seq, "items": 1, "stories": 0}
     await socket.disconnect()
 
