@@ -11,17 +11,17 @@ from feeds.demo.grammar import dice
 
 STREAM = Path(__file__).parent / "data" / "stream"
 COMPANIES = {"lab": 367, "chips": 173, "cloud": 181, "robots": 223, "tools": 317, "apps": 281}
-"""How many companies of each kind there are: so many that a name hardly comes twice in a week, or
-it would trend. Primes, so that a plot that takes turns among kinds happens to all of them."""
+"""Number of companies of each kind. It is so large that a name rarely returns within a week, as it
+would trend. The numbers are primes, so a plot that alternates between kinds reaches all companies."""
 KNOWN = 0.1
-"""The part of a kind's news that is about companies with a feed of their own."""
+"""The share of a kind's news that is about companies with a feed."""
 _WITH_SUFFIX, _UNCOMMON = 0.3, 0.08
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """`family` is what its product is called, whatever the version."""
+    """An invented company. `family` is the name of its product without a version."""
 
     name: str
     kind: str
@@ -32,7 +32,7 @@ class Company:
     outlet: str = ""
 
     def facts(self, role: str, version: str) -> dict[str, str]:
-        """What is known of it as `co` or as `rival`."""
+        """Return the facts of the company in its role, `co` or `rival`."""
         product = f"{self.family} {version}"
         if role == "rival":
             return {"rival": self.name, "rival_product": product}
@@ -68,16 +68,16 @@ class Cast:
         }
 
     def company(self, kind: str, plot: str, turn: int) -> Company:
-        """The company of a kind to which a plot happens at its `turn`: all of them in a row."""
+        """Return the company of a kind for a plot's `turn`. Each turn has the next company."""
         return deal(f"{self.seed}/{kind}/{plot}", self.companies[kind], turn)
 
     def rival(self, company: Company, rng: Random) -> Company:
-        """Another company of the same kind."""
+        """Return another company of the same kind."""
         others = [other for other in self.companies[company.kind] if other.name != company.name]
         return rng.choice(others)
 
     def newcomer(self, kind: str, number: int) -> Company:
-        """A company that no other news is about."""
+        """Return a company that has no other news."""
         rng = dice(f"newcomer/{self.seed}/{number}")
         name = self._names[number % len(self._names)]
         family = self._newcomers[number % len(self._newcomers)]
@@ -107,9 +107,9 @@ def _company_names() -> list[str]:
 
 
 def _combined(start: str, end: str, rng: Random) -> list[str]:
-    """All words of a beginning and an end, in any order."""
+    """Return all combinations of a start and an end, shuffled."""
     lists = read_cast()
-    words = [one + other for one in lists[start] for other in lists[end]]
+    words = [first + last for first in lists[start] for last in lists[end]]
     return rng.sample(words, len(words))
 
 
@@ -122,12 +122,12 @@ def person(rng: Random) -> str:
 
 
 def deal(key: str, cards: Sequence[T], number: int) -> T:
-    """Card `number` of an endless row, in which each comes again after all others."""
+    """Return card `number` of an endless sequence, in which each card returns after all others."""
     return cards[_order(key, len(cards))[number % len(cards)]]
 
 
 def turn_of(key: str, cards: Sequence[T], number: int) -> int:
-    """How often cards equal to the one that is dealt at `number` were dealt before."""
+    """Return how often cards equal to card `number` were dealt before it."""
     cycle, place = divmod(number, len(cards))
     order = _order(key, len(cards))
     equal = [cards[other] is cards[order[place]] for other in order]
@@ -136,7 +136,7 @@ def turn_of(key: str, cards: Sequence[T], number: int) -> int:
 
 @cache
 def read_cast() -> dict[str, list[str]]:
-    """The lists of data/stream/cast.txt: words, or alternatives between bars."""
+    """Return {name: words or phrases} from data/stream/cast.txt. Bars separate phrases."""
     lists: dict[str, list[str]] = {}
     name = ""
     for line in (STREAM / "cast.txt").read_text(encoding="utf-8").splitlines():

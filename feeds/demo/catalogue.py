@@ -1,4 +1,4 @@
-"""Lists the sample outlets the way the catalogue lists real ones."""
+"""Lists the sample outlets in the format of the catalogue."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,8 +7,8 @@ from feeds.demo.outlets import OUTLETS
 
 
 def catalogue_entries(port: int) -> list[dict[str, Any]]:
-    """One dict a feed of the newsroom on `port`: url, title, site_url, topics, language, weight,
-    pack."""
+    """Return a dict for each feed of the newsroom on `port`, with the keys url, title, site_url, topics,
+    language, weight and pack."""
     return [
         {
             "url": outlet.site(port) + outlet.listed_path,
@@ -24,7 +24,7 @@ def catalogue_entries(port: int) -> list[dict[str, Any]]:
 
 
 def former_url(url: str) -> str:
-    """The address that a feed of the newsroom had before outlets had hosts of their own."""
+    """Return the URL that a feed had in earlier releases, before each outlet had a host."""
     parts = urlsplit(url)
     slug = (parts.hostname or "").removesuffix(".localhost")
     return f"http://127.0.0.1:{parts.port}/{slug}{parts.path}"

@@ -1,4 +1,4 @@
-"""Puts the scripts on the calendar: each telling gets its dates, relative to the start."""
+"""Turns the scripted articles into articles with dates, which are relative to the start."""
 
 import random
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from feeds.demo.script import Revision, Telling, read_script
+from feeds.demo.script import Revision, ScriptedArticle, read_script
 
 DAYS = 30
 LIVE_INTERVAL = timedelta(seconds=40)
@@ -14,7 +14,7 @@ LIVE_INTERVAL = timedelta(seconds=40)
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What an article says from `since` on."""
+    """The title and text of an article from the moment `since` on."""
 
     since: datetime
     title: str
@@ -23,7 +23,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One article of one outlet. `story` is the label: equal for tellings of one event."""
+    """An article of an outlet. `story` is its label, which all articles about an event share.
+
+    `versions` are in the order of time.
+    """
 
     outlet: str
     slug: str
@@ -32,7 +35,7 @@ class Article:
 
     @property
     def path(self) -> str:
-        """Where it is on the outlet's own site."""
+        """The path on the outlet's site."""
         return f"/{self.slug}"
 
     @property
@@ -40,47 +43,49 @@ class Article:
         return self.versions[0].since
 
     def seen_at(self, moment: datetime) -> Version | None:
-        """The version that a visitor sees at `moment`; None before it is published."""
-        seen = [version for version in self.versions if version.since <= moment]
-        return seen[-1] if seen else None
+        """Return the version that a visitor sees at `moment`, or None before the publication."""
+        published = [version for version in self.versions if version.since <= moment]
+        return published[-1] if published else None
 
 
 def make_edition(
     start: datetime, seed: int = 1, interval: timedelta = LIVE_INTERVAL
 ) -> tuple[Article, ...]:
-    """What is written by hand: the 30 days before `start`, and what was held back to appear
-    after it, a piece each `interval`. The same `start` and `seed` give the same articles.
+    """Return the hand-written articles: those of the 30 days before `start`, and the live ones.
+
+    After `start`, an `interval` passes before each live article or correction. The same arguments
+    give the same articles.
     """
     rng = random.Random(seed)
     script = read_script()
     slots = _live_slots(script, start, interval, rng)
-    return tuple(_article(telling, start, slots, rng) for telling in script)
+    return tuple(_article(scripted, start, slots, rng) for scripted in script)
 
 
 def _live_slots(
-    script: Iterable[Telling], start: datetime, interval: timedelta, rng: random.Random
+    script: Iterable[ScriptedArticle], start: datetime, interval: timedelta, rng: random.Random
 ) -> dict[int, datetime]:
-    """When each held-back revision appears, by its identity."""
-    held = [id(rev) for telling in script for rev in telling.revisions if rev.when == "live"]
-    rng.shuffle(held)
-    return {revision: start + interval * n for n, revision in enumerate(held, 1)}
+    """Return {id() of a live revision: when it appears}."""
+    live = [id(rev) for scripted in script for rev in scripted.revisions if rev.when == "live"]
+    rng.shuffle(live)
+    return {revision: start + interval * n for n, revision in enumerate(live, 1)}
 
 
 def _article(
-    telling: Telling, start: datetime, slots: dict[int, datetime], rng: random.Random
+    scripted: ScriptedArticle, start: datetime, slots: dict[int, datetime], rng: random.Random
 ) -> Article:
-    slug = slugify(telling.revisions[0].title)
-    base, versions = _broke(telling, start), []
-    for revision in telling.revisions:
+    slug = slugify(scripted.revisions[0].title)
+    base, versions = _broke(scripted, start), []
+    for revision in scripted.revisions:
         since = slots.get(id(revision)) or _moment(revision.when, base, start, rng)
         versions.append(_version(revision, since))
         base = since
-    story = telling.event or f"single:{telling.outlet}/{slug}"
-    return Article(telling.outlet, slug, story, tuple(versions))
+    story = scripted.event or f"single:{scripted.outlet}/{slug}"
+    return Article(scripted.outlet, slug, story, tuple(versions))
 
 
-def _broke(telling: Telling, start: datetime) -> datetime | None:
-    return None if telling.broke is None else start - timedelta(days=telling.broke)
+def _broke(scripted: ScriptedArticle, start: datetime) -> datetime | None:
+    return None if scripted.broke is None else start - timedelta(days=scripted.broke)
 
 
 def _moment(when: str, base: datetime | None, start: datetime, rng: random.Random) -> datetime:

@@ -14,16 +14,19 @@ _AN = re.compile(r"(?:[aeio]|u(?!ni|se)|8|11\b|18\b)", re.IGNORECASE)
 
 
 def dice(key: str) -> Random:
-    """The same key gives the same numbers. Seeding with a text takes seven times as long."""
+    """Return a generator whose numbers follow from the key.
+
+    It is seeded with a checksum, as seeding with a text takes seven times as long.
+    """
     return Random(crc32(key.encode()))
 
 
 class Facts(Mapping[str, str]):
-    """The facts of one event, each drawn when it is first asked for.
+    """The facts of an event, each of which is drawn on its first use.
 
-    The same `key` gives the same facts, in whatever order they are asked for. `given` are facts
-    that are known already, `definitions` the alternatives of others, and `people` draws a person
-    for any other name. `NAME` is `name` in capitals, `name_last` a person's surname.
+    The same `key` gives the same facts, in whatever order they are used. `given` are facts that are
+    not drawn. `definitions` are the alternatives of other facts. `people` draws a person for any
+    other name. `NAME` is `name` in capitals, `name_last` a person's surname.
     """
 
     def __init__(
@@ -61,11 +64,11 @@ class Facts(Mapping[str, str]):
         return self._people(rng)
 
     def but(self, **known: str) -> "Facts":
-        """The same facts, apart from those that are given."""
+        """Return the same facts with some of them replaced."""
         return Facts(self.key, self._known | known, self._definitions, self._people)
 
     def other(self, name: str) -> str:
-        """Another value that a fact might have had."""
+        """Return another possible value of a fact."""
         for number in range(20):
             facts = Facts(f"{self.key}/{number}", {}, self._definitions, self._people)
             if facts[name] != self[name]:
@@ -74,7 +77,7 @@ class Facts(Mapping[str, str]):
 
 
 def expand(pattern: str, facts: Mapping[str, str], rng: Random) -> str:
-    """The text of a pattern."""
+    """Return the text of a pattern."""
     chosen = _CHOICE.sub(lambda match: rng.choice(match[1].split("|")), pattern)
     return _SLOT.sub(lambda match: _fill(match[1], facts), chosen)
 
@@ -86,13 +89,13 @@ def _fill(name: str, facts: Mapping[str, str]) -> str:
 
 
 def sentences(pattern: str, facts: Mapping[str, str], rng: Random) -> str:
-    """The same as a text of its own, whose sentences begin with a capital."""
+    """Return the text of a pattern, with a capital at the start of each sentence."""
     text = expand(pattern, facts, rng).replace("s's ", "s' ")
     return _SENTENCE.sub(lambda match: match[0].upper(), text)
 
 
 def slots(pattern: str) -> set[str]:
-    """The names of the facts in a pattern."""
+    """Return the names of the facts in a pattern."""
     return set(_SLOT.findall(pattern))
 
 
@@ -101,10 +104,10 @@ def with_article(noun: str) -> str:
 
 
 def _number(choice: str, rng: Random) -> str:
-    """`20..480/10` is a number of the range in steps of ten; other text stays as it is."""
-    if found := _RANGE.fullmatch(choice):
-        low, high, step = int(found[1]), int(found[2]), int(found[3] or 1)
+    """Draw a number from a range such as `20..480/10`, in steps of ten. Return other text as it is."""
+    if match := _RANGE.fullmatch(choice):
+        low, high, step = int(match[1]), int(match[2]), int(match[3] or 1)
         return f"{rng.randrange(low, high + 1, step):,}"
-    if found := _DECIMAL_RANGE.fullmatch(choice):
-        return f"{rng.uniform(float(found[1]), float(found[2])):.1f}"
+    if match := _DECIMAL_RANGE.fullmatch(choice):
+        return f"{rng.uniform(float(match[1]), float(match[2])):.1f}"
     return choice

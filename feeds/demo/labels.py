@@ -1,4 +1,4 @@
-"""Writes the newsroom's own answer to "what belongs together", for `evaluate stories`."""
+"""Writes the true stories of the newsroom's articles, for `evaluate stories`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ HEADER = ("published", "publisher", "url", "title", "story")
 
 
 def write_labels(path: Path, articles: Iterable[Article], port: int) -> int:
-    """Writes the articles as tab-separated lines in time order; returns how many."""
+    """Write the articles as tab-separated lines in the order of time, and return their number."""
     rows = label_rows(articles, port)
     lines = ["\t".join(row) for row in (HEADER, *rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The invented outlets of the sample newsroom: who they are, how they publish, what is odd."""
+"""The invented outlets of the sample newsroom."""
 
 import tomllib
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ SAMPLE_NOTICE = "Sample newsroom: invented for demonstration"
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """One invented publisher. `oddity` names what its feed does wrong on purpose.
+    """An invented publisher. `oddity` is the fault that its feed has on purpose.
 
-    `style` is how it writes of the events of the stream, and `beats` are those that it covers; none
-    means all. Without a style it takes no part in the stream.
+    `style` selects its reports about the events of the stream. An outlet without a style does not
+    take part in the stream. `beats` are the subjects that it covers, and empty for all.
     """
 
     slug: str
@@ -36,32 +36,32 @@ class Outlet:
 
     @property
     def host(self) -> str:
-        """A name of the outlet's own that leads to this machine, as all below localhost do."""
+        """The host name of the outlet. All names below localhost resolve to this machine."""
         return f"{self.slug}.localhost"
 
     def site(self, port: int) -> str:
-        """The address of its site on a newsroom's port."""
+        """Return the URL of its site, without a final slash."""
         return f"http://{self.host}:{port}"
 
     @property
     def takes_wire(self) -> bool:
-        """Whether it prints texts of the wire as they are."""
+        """True if it publishes copies of the wire's articles."""
         return self.slug in ("courier", "saltmarsh")
 
     @property
     def feed_path(self) -> str:
-        """Where the feed really is."""
+        """The path of the feed."""
         return "/feed.json" if self.format == "json" else "/feed.xml"
 
     @property
     def listed_path(self) -> str:
-        """The address a reader would have on their list, however outdated it is."""
+        """The path of the feed in the catalogue, which may be outdated."""
         listed = {"moved": "/old-feed.xml", "page": self.site_path}
         return listed.get(self.oddity, self.feed_path)
 
 
 def outlets() -> tuple[Outlet, ...]:
-    """All outlets, in the order of their packs."""
+    """Return all outlets, in the order of their packs."""
     return OUTLETS
 
 

@@ -1,14 +1,14 @@
-"""Reads what can happen in the stream, from data/stream.
+"""Reads the plots and sagas of the stream from data/stream.
 
     == funding | money | lab tools | 6   a plot: its beat, the kinds of company (* is any), its weight
     amount = 20..480/10 | 900            a fact: alternatives, or a range and its step
-    ~ amount                             …that the wire sometimes gets wrong and corrects
-    @ wire                               what outlets of this style write,
-    # {co} raises {amount} million       …the headline, one of these
-    > {TOWN} - {co} said…                …how it begins, one of these
-    @ wire +5                            the same, of a follow-up five hours later
+    ~ amount                             a fact that the wire may report wrongly and correct
+    @ wire                               a report of outlets of this style
+    # {co} raises {amount} million       an alternative of its headline
+    > {TOWN} - {co} said…                an alternative of its lead
+    @ wire +5                            a follow-up report, five hours later
     @ all
-    + {boss} said…                       sentences that any of them may add
+    + {boss} said…                       a sentence that any report may add
 
     === launch | lab                     a saga: the plots below it are parts of it, and share its
                                          facts and sentences
@@ -29,7 +29,7 @@ EVERY_STYLE = "all"
 
 @dataclass(slots=True)
 class Report:
-    """What outlets of one style write of an event, `hours` after it."""
+    """A report of outlets of one style, `hours` after the event."""
 
     style: str
     hours: float = 0.0
@@ -39,7 +39,7 @@ class Report:
 
 @dataclass(slots=True)
 class Plot:
-    """Something that can happen, and how it is reported."""
+    """A kind of event, with its reports. `doubtful` is a fact that the wire may report wrongly."""
 
     key: str
     beat: str
@@ -54,7 +54,7 @@ class Plot:
 
 @dataclass(slots=True)
 class Saga:
-    """A subject that many events of a day or two are about. `details` connect it with a field."""
+    """A subject of many events within two days. `details` are sentences that connect it to a field."""
 
     key: str
     kind: str
@@ -76,7 +76,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """`deck` has each plot as often as its weight."""
+    """The content of data/stream. `deck` repeats each plot by its weight."""
 
     common: dict[str, str]
     common_details: tuple[str, ...]
@@ -88,7 +88,7 @@ class Book:
 
 @cache
 def read_book() -> Book:
-    """All that is in data/stream."""
+    """Return the content of data/stream, which is read once."""
     reader = _Reader()
     for path in sorted(STREAM.glob("plots_*.txt")):
         reader.read(path.read_text(encoding="utf-8").splitlines())
@@ -112,7 +112,7 @@ def _read_fields() -> tuple[Field, ...]:
 
 
 class _Reader:
-    """Takes the lines of plots and sagas in their order."""
+    """Parses the lines of plots and sagas."""
 
     def __init__(self) -> None:
         self.plots: list[Plot] = []

@@ -1,4 +1,4 @@
-"""What each outlet of the sample newsroom has published by a moment: the edition and the stream."""
+"""Finds the articles that an outlet has published by a moment: of the edition and the stream."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ class Published:
             self._stream.of_day(day)
 
     def shown(self, outlet: Outlet, now: datetime) -> list[Shown]:
-        """What the outlet's feed shows, newest first."""
+        """Return the articles in the outlet's feed at `now`, newest first."""
         articles = (
             Shown(article, version)
             for article in self._articles(outlet, now)
@@ -42,7 +42,8 @@ class Published:
             yield from self._stream.of_day(day).get(outlet.slug, ())
 
     def at(self, outlet: Outlet, path: str, now: datetime) -> Shown | None:
-        """The article behind an address, however old it is; None before it is published."""
+        """Return the article at a path, of any age, or None if there is none or it is not published
+        yet."""
         number, _, rest = path.removeprefix("/").partition("/")
         if rest:
             articles = self._stream.of_slot(int(number)) if _is_slot(number) else []
@@ -62,5 +63,5 @@ def _days(now: datetime) -> range:
 
 
 def _is_slot(number: str) -> bool:
-    """Whether it is the number of a slot, within the years that a clock can show."""
+    """Return True for the number of a slot that is within the range of datetime."""
     return number.isascii() and number.isdigit() and len(number) < 9

@@ -1,4 +1,4 @@
-"""Writes the newsroom's documents: RSS, Atom, JSON Feed, article and home pages, OPML."""
+"""Renders the documents of the sample newsroom: feeds, pages, icons and OPML."""
 
 import json
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ STYLE = (
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An article as it reads at one moment."""
+    """An article with the version that a visitor sees at a given moment."""
 
     article: Article
     version: Version
 
     @property
     def guid(self) -> str:
-        """The same at every start and port, so that a second visit repeats nothing."""
+        """The GUID. It is equal after each restart and on each port, so no item is stored twice."""
         return f"{GUID_PREFIX}/{self.article.outlet}{self.article.path}"
 
     @property
@@ -45,7 +45,7 @@ class Shown:
 
 
 def render_feed(outlet: Outlet, base: str, shown: Sequence[Shown], changed: datetime) -> str:
-    """The outlet's feed, newest first; equal input gives equal bytes."""
+    """Return the outlet's feed with the articles in this order. Equal input gives equal output."""
     if outlet.format == "json":
         return _json_feed(outlet, base, shown)
     if outlet.format == "atom":
@@ -62,7 +62,7 @@ def _about(outlet: Outlet) -> str:
 
 
 def _rss(outlet: Outlet, base: str, shown: Sequence[Shown], changed: datetime) -> str:
-    items = "".join(_rss_item(outlet, base, one) for one in shown)
+    items = "".join(_rss_item(outlet, base, entry) for entry in shown)
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n'
         '<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel>\n'
@@ -74,20 +74,20 @@ def _rss(outlet: Outlet, base: str, shown: Sequence[Shown], changed: datetime) -
     )
 
 
-def _rss_item(outlet: Outlet, base: str, one: Shown) -> str:
+def _rss_item(outlet: Outlet, base: str, entry: Shown) -> str:
     categories = "".join(f"<category>{topic}</category>" for topic in outlet.topics)
     return (
-        f"<item><title>{escape(one.version.title)}</title>"
-        f"<link>{base}{one.article.path}</link>"
-        f'<guid isPermaLink="false">{one.guid}</guid>'
-        f"<pubDate>{format_datetime(one.article.published)}</pubDate>"
+        f"<item><title>{escape(entry.version.title)}</title>"
+        f"<link>{base}{entry.article.path}</link>"
+        f'<guid isPermaLink="false">{entry.guid}</guid>'
+        f"<pubDate>{format_datetime(entry.article.published)}</pubDate>"
         f"<dc:creator>{escape(outlet.name)}</dc:creator>{categories}"
-        f"<description>{escape(one.html)}</description></item>\n"
+        f"<description>{escape(entry.html)}</description></item>\n"
     )
 
 
 def _atom(outlet: Outlet, base: str, shown: Sequence[Shown], changed: datetime) -> str:
-    entries = "".join(_atom_entry(outlet, base, one) for one in shown)
+    entries = "".join(_atom_entry(outlet, base, entry) for entry in shown)
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n'
         f'<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{outlet.language}">\n'
@@ -99,15 +99,15 @@ def _atom(outlet: Outlet, base: str, shown: Sequence[Shown], changed: datetime) 
     )
 
 
-def _atom_entry(outlet: Outlet, base: str, one: Shown) -> str:
+def _atom_entry(outlet: Outlet, base: str, entry: Shown) -> str:
     categories = "".join(f'<category term="{topic}"/>' for topic in outlet.topics)
     return (
-        f"<entry><id>{one.guid}</id><title>{escape(one.version.title)}</title>"
-        f'<link href="{base}{one.article.path}"/>'
-        f"<published>{one.article.published.isoformat()}</published>"
-        f"<updated>{one.version.since.isoformat()}</updated>"
+        f"<entry><id>{entry.guid}</id><title>{escape(entry.version.title)}</title>"
+        f'<link href="{base}{entry.article.path}"/>'
+        f"<published>{entry.article.published.isoformat()}</published>"
+        f"<updated>{entry.version.since.isoformat()}</updated>"
         f"<author><name>{escape(outlet.name)}</name></author>{categories}"
-        f'<content type="html">{escape(one.html)}</content></entry>\n'
+        f'<content type="html">{escape(entry.html)}</content></entry>\n'
     )
 
 
@@ -119,30 +119,30 @@ def _json_feed(outlet: Outlet, base: str, shown: Sequence[Shown]) -> str:
         "home_page_url": base + outlet.site_path,
         "feed_url": base + outlet.feed_path,
         "language": outlet.language,
-        "items": [_json_item(outlet, base, one) for one in shown],
+        "items": [_json_item(outlet, base, entry) for entry in shown],
     }
     return json.dumps(feed, ensure_ascii=False, indent=1)
 
 
-def _json_item(outlet: Outlet, base: str, one: Shown) -> dict[str, object]:
+def _json_item(outlet: Outlet, base: str, entry: Shown) -> dict[str, object]:
     return {
-        "id": one.guid,
-        "url": base + one.article.path,
-        "title": one.version.title,
-        "content_html": one.html,
-        "date_published": one.article.published.isoformat(),
-        "date_modified": one.version.since.isoformat(),
+        "id": entry.guid,
+        "url": base + entry.article.path,
+        "title": entry.version.title,
+        "content_html": entry.html,
+        "date_published": entry.article.published.isoformat(),
+        "date_modified": entry.version.since.isoformat(),
         "authors": [{"name": outlet.name}],
         "tags": list(outlet.topics),
     }
 
 
 def render_home(outlet: Outlet, shown: Sequence[Shown]) -> str:
-    """The outlet's own front page, which names its feed."""
+    """Return the outlet's front page, which links to its feed for autodiscovery."""
     rows = "".join(
-        f'<li><a href="{one.article.path}">{escape(one.version.title)}</a> '
-        f"<small>{one.article.published:%d %B, %H:%M}</small></li>"
-        for one in shown
+        f'<li><a href="{entry.article.path}">{escape(entry.version.title)}</a> '
+        f"<small>{entry.article.published:%d %B, %H:%M}</small></li>"
+        for entry in shown
     )
     kind = CONTENT_TYPES[outlet.format].partition(";")[0]
     link = (
@@ -152,22 +152,22 @@ def render_home(outlet: Outlet, shown: Sequence[Shown]) -> str:
     return _page(outlet, outlet.name, f"<p>{escape(outlet.voice)}</p><ul>{rows}</ul>", link)
 
 
-def render_article(outlet: Outlet, one: Shown) -> str:
-    """The page behind an item's link, with the whole text."""
-    published = f"{one.article.published:%d %B %Y, %H:%M} UTC"
-    changed = one.version.since != one.article.published
-    note = f" · corrected {one.version.since:%d %B %Y, %H:%M} UTC" if changed else ""
-    title = escape(one.version.title)
+def render_article(outlet: Outlet, entry: Shown) -> str:
+    """Return the page of an article, with its full text."""
+    published = f"{entry.article.published:%d %B %Y, %H:%M} UTC"
+    changed = entry.version.since != entry.article.published
+    note = f" · corrected {entry.version.since:%d %B %Y, %H:%M} UTC" if changed else ""
+    title = escape(entry.version.title)
     body = (
         f"<article><h1>{title}</h1><p><small><time>{published}</time>{note}</small></p>"
-        f'{one.html}</article><p><a href="{outlet.site_path}">'
+        f'{entry.html}</article><p><a href="{outlet.site_path}">'
         f"More from {escape(outlet.name)}</a></p>"
     )
-    return _page(outlet, one.version.title, body)
+    return _page(outlet, entry.version.title, body)
 
 
 def render_icon(outlet: Outlet) -> str:
-    """The outlet's initial on a colour of its own."""
+    """Return an SVG of the outlet's initial on the outlet's colour."""
     initial = outlet.name.removeprefix("The ")[0]
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
@@ -182,7 +182,7 @@ def _hue(outlet: Outlet) -> int:
 
 
 def render_front_page(port: int) -> str:
-    """The page of the newsroom itself: its outlets."""
+    """Return the page of the newsroom, which lists its outlets."""
     rows = "".join(
         f'<li><a href="{outlet.site(port)}/">{escape(outlet.name)}</a>: {escape(outlet.voice)}</li>'
         for outlet in OUTLETS
@@ -214,7 +214,7 @@ def _document(language: str, title: str, head: str, body: str) -> str:
 
 
 def render_opml(port: int) -> str:
-    """All feeds, in a folder for each pack."""
+    """Return an OPML document of all feeds, in a folder for each pack."""
     folders = "".join(
         f'<outline text="{pack}" title="{pack}">\n'
         + "".join(_outline(outlet, port) for outlet in group)

@@ -1,15 +1,15 @@
-"""Reads the hand-written scripts in data/*.txt: which outlet tells what, and when.
+"""Reads the hand-written scripts in data/*.txt: the articles of each outlet, and when they appear.
 
     == event-key | 4.2           an event that breaks 4.2 days before the start
-    == *                         from here on, each telling is a story of its own
-    @ outlet +3.5                a telling, 3.5 hours after the event broke
+    == *                         from here on, each article is a story of its own
+    @ outlet +3.5                an article, 3.5 hours after the event broke
     @ outlet 12                  …12 days before the start
-    @ outlet live                …held back, to appear while the newsroom runs
+    @ outlet live                …which appears while the newsroom runs
     @ outlet                     …on a day chosen by the seed
-    ~ +2                         a correction of the telling above, 2 hours after it (or live)
-    = outlet +1                  a verbatim copy of the telling above at another outlet
+    ~ +2                         a correction of the article above, 2 hours after it (or live)
+    = outlet +1                  a verbatim copy of the article above at another outlet
 
-After such a line come the headline and, below it, the text: one paragraph a line.
+The headline follows in the next line, and below it the text, with a paragraph in each line.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ MARKS = ("@ ", "~ ", "= ", "== ")
 
 @dataclass(slots=True)
 class Revision:
-    """What a telling says from `when` on."""
+    """The headline and text of an article from `when` on, which is written as above."""
 
     when: str
     title: str = ""
@@ -31,10 +31,11 @@ class Revision:
 
 
 @dataclass(slots=True)
-class Telling:
-    """One outlet's account. `event` is empty for a story that nobody else tells.
+class ScriptedArticle:
+    """An article of the script.
 
-    `broke` is days before the start; the revisions are in the order of time.
+    `event` is the key of its event, or empty if no other outlet covers the story. `broke` is the
+    number of days before the start at which the event broke. `revisions` are in the order of time.
     """
 
     outlet: str
@@ -44,38 +45,38 @@ class Telling:
 
 
 @cache
-def read_script() -> tuple[Telling, ...]:
-    """All tellings of all data files, in the order of the files."""
+def read_script() -> tuple[ScriptedArticle, ...]:
+    """Return the articles of all data files, in the order of the files."""
     lines = (line for path in sorted(DATA.glob("*.txt")) for line in _lines(path))
-    return tuple(_tellings(lines))
+    return tuple(_scripted_articles(lines))
 
 
 def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
 
-def _tellings(lines: Iterable[str]) -> Iterator[Telling]:
-    event, broke, telling = "", None, None
+def _scripted_articles(lines: Iterable[str]) -> Iterator[ScriptedArticle]:
+    event, broke, article = "", None, None
     for line in filter(str.strip, lines):
         mark, _, rest = line.partition(" ") if line.startswith(MARKS) else ("", "", line)
         if mark == "":
-            if telling is not None:
-                _add_line(telling.revisions[-1], rest.strip())
-        elif mark == "~" and telling is not None:
-            telling.revisions.append(Revision(rest.strip()))
+            if article is not None:
+                _add_line(article.revisions[-1], rest.strip())
+        elif mark == "~" and article is not None:
+            article.revisions.append(Revision(rest.strip()))
         else:
-            if telling is not None and mark != "=":
-                yield telling
+            if article is not None and mark != "=":
+                yield article
             if mark == "==":
                 event, broke = _event(rest)
-                telling = None
+                article = None
             elif mark == "@":
                 outlet, _, when = rest.strip().partition(" ")
-                telling = Telling(outlet, event, broke, [Revision(when)])
-            elif telling is not None:
-                yield _copy(telling, rest)
-    if telling is not None:
-        yield telling
+                article = ScriptedArticle(outlet, event, broke, [Revision(when)])
+            elif article is not None:
+                yield _copy(article, rest)
+    if article is not None:
+        yield article
 
 
 def _event(rest: str) -> tuple[str, float | None]:
@@ -90,6 +91,6 @@ def _add_line(revision: Revision, line: str) -> None:
         revision.title = line
 
 
-def _copy(telling: Telling, rest: str) -> Telling:
+def _copy(article: ScriptedArticle, rest: str) -> ScriptedArticle:
     outlet, _, when = rest.strip().partition(" ")
-    return replace(telling, outlet=outlet, revisions=[replace(telling.revisions[0], when=when)])
+    return replace(article, outlet=outlet, revisions=[replace(article.revisions[0], when=when)])

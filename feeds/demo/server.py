@@ -33,13 +33,13 @@ SLOW_SECONDS = 3.0
 ON_HOME_PAGE = 40
 BY_SLUG = {outlet.slug: outlet for outlet in OUTLETS}
 OPENED = datetime(2026, 1, 1, tzinfo=UTC)
-"""When a feed without articles has changed."""
+"""Last-Modified of a feed without articles."""
 
 
 class Newsroom:
     """The newsroom on a port of its own: `start()` it in a thread or `serve_forever()`.
 
-    `port` 0 takes a free one; `clock` tells the present (aware, UTC), for tests.
+    `port` 0 chooses a free port. `clock` returns the present as an aware datetime in UTC.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Newsroom:
         return self
 
     def serve_forever(self) -> None:
-        """Requests that come too early wait."""
+        """Prepare the articles and serve until `stop()`. Requests wait during the preparation."""
         self.published.prepare(self.clock())
         self._server.serve_forever(poll_interval=0.05)
 
     def close(self) -> None:
-        """Frees the port; also what a failed start needs."""
+        """Free the port. Call it also after a failed start."""
         self._server.server_close()
 
     def stop(self) -> None:
@@ -83,7 +83,7 @@ class Newsroom:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # A whole list of feeds may be asked for at once.
+    # A client may fetch all feeds at once.
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], newsroom: Newsroom) -> None:
@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def _newsroom(self, path: str) -> None:
-        """What the server answers under its own name."""
+        """Answer a request to the server's own address."""
         port = self.server.newsroom.port
         slug, _, rest = path.removeprefix("/").partition("/")
         if path == "/":
@@ -164,7 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(body, kind)
 
     def _has_current_copy(self, etag: str, changed: datetime | None) -> bool:
-        """RFC 9110, 13.1: If-None-Match wins over If-Modified-Since."""
+        """Return True if the client's copy is current. If-None-Match takes precedence over
+        If-Modified-Since (RFC 9110, 13.1)."""
         if tags := self.headers.get("If-None-Match"):
             return etag in (tag.strip().removeprefix("W/") for tag in tags.split(","))
         since = self.headers.get("If-Modified-Since")
@@ -196,12 +197,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def outlet_of(host: str) -> Outlet | None:
-    """The outlet whose name a request was sent to."""
+    """Return the outlet of a Host header, or None for any other host."""
     name = host.partition(":")[0].lower().rstrip(".")
     slug, _, domain = name.partition(".")
     return BY_SLUG.get(slug) if domain == "localhost" else None
 
 
 def _break(text: str) -> str:
-    """Malformed as in the wild: a bare ampersand, then the document just stops."""
+    """Make an RSS feed malformed, as real ones are: a bare ampersand and no end."""
     return text[: text.rindex("</item>")].replace("and ", "& ", 1)

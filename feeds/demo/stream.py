@@ -1,7 +1,7 @@
-"""The endless part of the sample newsroom: what happens in each slot of time, and who reports it.
+"""Generates the endless stream of the sample newsroom: an event for each slot of time, and its reports.
 
-An event is computed from the seed and the number of its slot alone. Nothing of the past is
-needed, so that the stream is the same after a restart, and as varied after a month as at first.
+An event follows from the seed and the number of its slot alone. So the stream is the same after a
+restart, and as varied after a month as at the start.
 """
 
 from collections import Counter
@@ -19,15 +19,15 @@ from feeds.demo.outlets import OUTLETS, Outlet
 from feeds.demo.plots import Field, Plot, Report, Saga, read_book
 
 SLOT = timedelta(minutes=20)
-"""How often something happens."""
+"""The time between events."""
 A_DAY = timedelta(days=1) // SLOT
 CACHED_DAYS = 20
 SAGA_SLOTS = (0, 1, 2, 3, 5, 7, 10, 13, 17, 22, 28, 35, 43, 52, 63, 78)
-"""When the parts of a saga happen, in slots after its first."""
+"""The slots of the parts of a saga, relative to its first."""
 SAGA_BEGINS = 24
-"""Slots of a day in which its saga may begin."""
+"""A saga starts in one of so many first slots of a day."""
 COVERAGE = ((1, 6), (2, 10), (3, 18), (4, 22), (5, 18), (6, 15), (7, 11))
-"""How many outlets report an event, and how often in a hundred."""
+"""(Number of outlets that report an event, its share of events in percent)."""
 DELAYS = {
     "own": (0, 10),
     "wire": (3, 20),
@@ -38,13 +38,13 @@ DELAYS = {
     "de": (120, 700),
     "essay": (180, 900),
 }
-"""Minutes after the event in which each style reports it."""
+"""Range of minutes between an event and a report, by style."""
 DETAILS = {"wire": (1, 2), "daily": (0, 1), "business": (1, 1), "tech": (1, 1), "essay": (0, 1)}
 BACKGROUND = {"wire": (1, 1), "daily": (2, 1), "business": (1, 1), "tech": (1, 0), "essay": (2, 0)}
 COMPANY_FACTS = {"co", "town", "boss", "family", "rival", "rival_product"}
 COPIES, MISTAKES = 0.8, 0.3
-"""How often a paper that takes the wire prints its text, and how often the wire errs where a
-plot has a fact that it may get wrong."""
+"""Probability that an outlet that takes the wire copies its report, and that the wire reports a
+doubtful fact wrongly at first."""
 
 
 class _Event(NamedTuple):
@@ -56,7 +56,7 @@ class _Event(NamedTuple):
     field: Field
     details: list[str]
     turn: int
-    """How often the plot has happened before."""
+    """Number of earlier events of the same plot."""
 
     @property
     def story(self) -> str:
@@ -64,7 +64,7 @@ class _Event(NamedTuple):
 
     @property
     def is_part(self) -> bool:
-        """Whether it is a part of a saga."""
+        """True for a part of a saga."""
         return "." in self.plot.key
 
     def rng(self, purpose: str) -> Random:
@@ -72,7 +72,7 @@ class _Event(NamedTuple):
 
 
 class Stream:
-    """What outlets publish of the events of any day."""
+    """The articles about the events of any day."""
 
     def __init__(self, seed: int = 1) -> None:
         self._seed = seed
@@ -82,9 +82,11 @@ class Stream:
         self._lock = Lock()
 
     def of_day(self, day: int) -> dict[str, tuple[Article, ...]]:
-        """{outlet: its reports, in the order of time} of the events of a day, which is counted
-        from 1970."""
-        with self._lock:  # the next thread finds it in the cache
+        """Return {slug of an outlet: its articles about the events of the day, by time}.
+
+        `day` is the number of days since 1970.
+        """
+        with self._lock:  # concurrent threads wait and then use the cache
             return self._cached(day)
 
     def _of_day(self, day: int) -> dict[str, tuple[Article, ...]]:
@@ -96,7 +98,7 @@ class Stream:
         return {outlet: tuple(reports) for outlet, reports in by_outlet.items()}
 
     def of_slot(self, number: int) -> list[Article]:
-        """All reports of the event of a slot, which is counted from 1970."""
+        """Return all articles about the event of a slot. Slots are counted from 1970."""
         event = self._event(number)
         articles = list(_reports(event))
         return articles + list(_follow_ups(event, articles))
@@ -116,7 +118,7 @@ class Stream:
     def _part(
         self, number: int, moment: datetime, field: Field, day: int, saga: Saga, place: int
     ) -> _Event:
-        """An event that is a part of a saga: what identifies it is the same in all parts."""
+        """Return a part of a saga. All parts share the company and the facts of the saga."""
         plot, company = saga.parts[place], self._cast.newcomer(saga.kind, day)
         common = self._facts(f"{self._seed}/saga/{day}", company, saga.facts)
         given = {name: common[name] for name in (*common, *saga.facts)}
@@ -127,7 +129,7 @@ class Stream:
         return _Event(number, moment, plot, facts.but(**given), company, field, details, day)
 
     def _saga_part(self, number: int) -> tuple[int, Saga, int] | None:
-        """The day that a saga began on, the saga, and which part of it happens in this slot."""
+        """Return (day on which the saga starts, saga, index of its part in this slot) or None."""
         for day in (number // A_DAY, number // A_DAY - 1):
             begin = day * A_DAY + dice(f"{self._seed}/{day}/saga").randrange(SAGA_BEGINS)
             saga = deal(f"{self._seed}/sagas", self._book.sagas, day)
@@ -146,7 +148,7 @@ class Stream:
 
 @cache
 def stream_of(seed: int) -> Stream:
-    """The stream of a seed, with the days that are computed already."""
+    """Return the stream of a seed, which caches days that were computed already."""
     return Stream(seed)
 
 
@@ -174,7 +176,7 @@ def _reports(event: _Event) -> Iterator[Article]:
 
 
 def _covering(event: _Event, rng: Random) -> list[Outlet]:
-    """The outlets that report an event; the wire comes before those who print its text."""
+    """Return the outlets that report an event. The wire precedes those that may copy it."""
     sizes, weights = zip(*COVERAGE, strict=True)
     size = rng.choices(sizes, weights)[0]
     able = [outlet for outlet in OUTLETS if _may_cover(outlet, event)]
@@ -190,14 +192,14 @@ def _may_cover(outlet: Outlet, event: _Event) -> bool:
 
 
 class _Turn(NamedTuple):
-    """How many reports of an event there are already, of the same style and of all."""
+    """Numbers of earlier reports of an event: of the same style and of all styles."""
 
     of_style: int = 0
     of_all: int = 0
 
 
 def _write(event: _Event, outlet: Outlet, report: Report, turn: _Turn) -> Article:
-    """An outlet's own report."""
+    """Return an outlet's own report."""
     rng = event.rng(outlet.slug)
     low, high = DELAYS[outlet.style]
     since = event.moment + timedelta(hours=report.hours, minutes=rng.uniform(low, high))
@@ -214,7 +216,7 @@ def _write(event: _Event, outlet: Outlet, report: Report, turn: _Turn) -> Articl
 
 
 class _Pattern(NamedTuple):
-    """A report before its facts are filled in: equal facts give an equal text."""
+    """A report without facts. Equal facts give an equal text."""
 
     event: _Event
     report: Report
@@ -235,31 +237,31 @@ class _Pattern(NamedTuple):
         return Version(since.replace(microsecond=0), sentences(title, dated, rng), paragraphs)
 
     def _pick(self, choices: list[str]) -> str:
-        """One that neither the outlets before nor the last events have chosen; "" is none."""
+        """Return a choice that earlier reports and recent events did not use, or "" if none is left."""
         if self.turn.of_style >= len(choices):
             return ""
         step = 2 if len(choices) > 3 else 1
         return choices[(self.event.turn * step + self.turn.of_style) % len(choices)]
 
     def _plain_lead(self) -> str:
-        """What the wire says, without the place."""
+        """Return the lead of the wire without the place."""
         wire = self.event.plot.reports.get("wire")
         return wire.leads[0].rpartition("} - ")[2] if wire and self.report.style != "wire" else ""
 
     def _background(self, rng: Random) -> list[str]:
-        """On the field that the event is about, and what may be said of any event."""
+        """Return sentences about the field of the event, and others that fit any event."""
         fields, others = BACKGROUND.get(self.report.style, (0, 0))
-        sayings = read_book().common_details
+        general = read_book().common_details
         if self.event.is_part:  # the parts of a saga are stories of their own
             fields += 1
-            sayings = tuple(saying for saying in sayings if not slots(saying) & COMPANY_FACTS)
+            general = tuple(text for text in general if not slots(text) & COMPANY_FACTS)
         trade = rng.sample(self.event.field.sentences, min(fields, len(self.event.field.sentences)))
         opening = rng.choice(read_book().common["trade"].split(" | "))
         about = [" ".join([opening, *trade])] if trade else []
-        return about + rng.sample(sayings, others)
+        return about + rng.sample(general, others)
 
     def _details(self, text: str, rng: Random) -> list[str]:
-        """Sentences that add something to `text`; those that fewer outlets have come first."""
+        """Return sentences with facts that `text` lacks. Those that fewer outlets use come first."""
         known, own = slots(text), self.event.plot.facts.keys()
         details = self.event.details
         start = (3 * self.event.turn + self.turn.of_all) % max(len(details), 1)
@@ -277,7 +279,7 @@ def _corrected(version: Version, wrong: str) -> Version:
 
 
 def _copy(wire: Article, outlet: Outlet, rng: Random) -> Article:
-    """The wire's text, as it was at first, in another paper."""
+    """Return a copy of the first version of the wire's report at another outlet."""
     first = wire.versions[0]
     since = first.since + timedelta(minutes=rng.randrange(15, 200))
     version = Version(since, first.title, first.paragraphs)
@@ -285,7 +287,7 @@ def _copy(wire: Article, outlet: Outlet, rng: Random) -> Article:
 
 
 def _follow_ups(event: _Event, articles: list[Article]) -> Iterator[Article]:
-    """What outlets write later that have reported the event."""
+    """Yield later articles of outlets that reported the event."""
     reported = {article.outlet for article in articles}
     for outlet in OUTLETS:
         for report in event.plot.follow_ups:
