@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -23,6 +22,7 @@ POLICY = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
+_POLICY_VALUE = "; ".join(f"{directive} {sources}" for directive, sources in POLICY.items())
 
 
 class ContentSecurityPolicyMiddleware:
@@ -36,24 +36,8 @@ class ContentSecurityPolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        connect = f"{POLICY['connect-src']} {_socket_origin(request)}".strip()
-        policy = POLICY | {"connect-src": connect}
-        value = "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
-        response.headers.setdefault("Content-Security-Policy", value)
+        response.headers.setdefault("Content-Security-Policy", _POLICY_VALUE)
         return response
-
-
-def _socket_origin(request: HttpRequest) -> str:
-    """Return the origin of the page's WebSocket, or "" for an IPv6 host.
-
-    In Safari before 15.4, 'self' does not include it. A policy cannot contain IPv6 addresses.
-    """
-    try:
-        host = request.get_host()
-    except DisallowedHost:
-        return ""
-    scheme = "wss" if request.is_secure() else "ws"
-    return "" if host.startswith("[") else f"{scheme}://{host}"
 
 
 class TimeZoneMiddleware:

@@ -1,10 +1,9 @@
 """Check that a sentence is supported by the texts that it cites, without a language model. Pure.
 
 Every number, name and quotation must occur in a cited text, as must most of the other words. The
-sentence must not drop the negation of the cited sentence that is most similar to it, and must not
-negate if no cited text negates anything. The check is strict: a sentence that fails is not
-published, even if it may be true. It does not find every false sentence: one that negates is
-accepted if a cited text has a negation elsewhere.
+sentence must not negate what no cited sentence negates, or drop the negation of the cited sentence
+that is most similar to it. The check is strict: a sentence that fails is not
+published, even if it may be true.
 """
 
 import re
@@ -152,23 +151,40 @@ def check_content_words(text: str, cited: Sequence[Source]) -> str:
 
 
 def check_negation(text: str, cited: Sequence[Source]) -> str:
-    """Find a negation where no cited text has any, or one that the sentence drops: the most
-    similar sentence of the sources negates a word that this sentence uses without negation."""
-    if _NEGATION.search(text):
-        supported = any(_NEGATION.search(source.text) for source in cited)
-        return "" if supported else "it denies something that the cited source does not deny"
+    """Find a negation of the sentence that its sources do not have, or one that it drops.
+
+    What the sentence negates, a sentence of the sources must negate too: the first word after one
+    of the negations must follow the other. A sentence without negation must not use a word that
+    the most similar sentence of the sources negates.
+    """
+    sentences = [pair for source in cited for pair in source.sentences]
+    if parts := _negated(text):
+        known = [words for other, _ in sentences for words in _negated(other)]
+        supported = [any(_negate_the_same(words, other) for other in known) for words in parts]
+        return "" if all(supported) else "it denies something that the cited source does not deny"
     terms = set(content_words(text))
-    nearest, _ = max(
-        (pair for source in cited for pair in source.sentences),
-        key=lambda pair: len(terms & pair[1]),
-        default=("", frozenset()),
-    )
+    nearest, _ = max(sentences, key=lambda pair: len(terms & pair[1]), default=("", frozenset()))
     for match in _NEGATION.finditer(nearest):
-        negated = next(iter(content_words(nearest[match.end() : match.end() + 60])), "")
+        negated = _word_after(nearest, match)
         is_elsewhere = negated in content_words(nearest[: match.start()])
         if negated and negated in terms and not is_elsewhere:
             return f"the cited source says “{match.group()}” of {negated}"
     return ""
+
+
+def _negated(text: str) -> list[list[str]]:
+    """The content words after each negation of a sentence, up to the next one."""
+    parts = _NEGATION.split(text)
+    return [content_words(part) for part in parts[1:]]
+
+
+def _negate_the_same(words: Sequence[str], other: Sequence[str]) -> bool:
+    return not words or (bool(other) and (words[0] in other or other[0] in words))
+
+
+def _word_after(text: str, match: re.Match[str]) -> str:
+    """The stem of the first content word after a negation, "" if there is none nearby."""
+    return next(iter(content_words(text[match.end() : match.end() + 60])), "")
 
 
 @lru_cache(maxsize=20_000)

@@ -172,6 +172,16 @@ def test_signing_in_resets_the_count() -> None:
     assert guess(5).status_code == 200
 
 
+def test_signing_in_to_an_account_of_their_own_does_not_free_a_guesser() -> None:
+    make_user(password=PASSWORD)
+
+    for n in range(15):
+        guess(1, name=f"name{n}")
+    assert post(PASSWORD).status_code == 302
+
+    assert 429 in [guess(1, name=f"other{n}").status_code for n in range(10)]
+
+
 def test_guessing_tokens_is_throttled() -> None:
     token = ApiToken.issue(make_user(), "mine")
 

@@ -40,16 +40,12 @@ def test_the_policy_allows_only_code_of_this_site(client: Client, path: str) -> 
         assert not {"*", "http:", "https:", "ws:", "wss:", "data:", "blob:"} & set(found[name])
 
 
-def test_scripts_connect_only_to_this_site_and_its_socket(
-    client: Client, settings: LazySettings
-) -> None:
+def test_scripts_connect_only_to_this_site(client: Client, settings: LazySettings) -> None:
     settings.ALLOWED_HOSTS = ["news.example", "[::1]"]
 
-    for secure, socket in ((False, "ws://news.example:81"), (True, "wss://news.example:81")):
-        found = policy(client, "/signin/", secure=secure, headers={"host": "news.example:81"})
-        assert found["connect-src"] == ["'self'", socket]
-    found = policy(client, "/signin/", headers={"host": "[::1]:8000"})
-    assert found["connect-src"] == ["'self'"]
+    for secure, host in ((False, "news.example:81"), (True, "news.example"), (False, "[::1]:8000")):
+        found = policy(client, "/signin/", secure=secure, headers={"host": host})
+        assert found["connect-src"] == ["'self'"]
 
 
 def test_the_policy_never_names_another_host(client: Client) -> None:

@@ -322,12 +322,13 @@ def test_a_channel_that_is_stopped_gives_up_what_waits_by_it_alone(db: None, pag
     reader = make_reader()
     mine = [planned(reader, "1", days_ago=n) for n in (1, 2)]
     sent = again(planned(reader, "1", days_ago=3), state=State.SENT)
+    claimed = again(planned(reader, "1", days_ago=4), state=State.CLAIMED)
     other = planned(reader, "2")
 
     disable(mine[0].channel, "x" * 400)
 
-    states = [again(one).state for one in (*mine, sent, other)]
-    assert states == [State.GIVEN_UP, State.GIVEN_UP, State.SENT, State.WAITING]
+    states = [again(one).state for one in (*mine, sent, claimed, other)]
+    assert states == [State.GIVEN_UP, State.GIVEN_UP, State.SENT, State.CLAIMED, State.WAITING]
     assert mine[0].error == Channel.objects.get(target="1").reason == "x" * 300
     assert Channel.objects.get(target="2").state == Channel.State.ACTIVE
 

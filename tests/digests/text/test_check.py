@@ -143,6 +143,51 @@ def test_a_denial_that_no_source_has_does_not_hold() -> None:
     assert "denies something" in said
 
 
+CHIP = (
+    "Acme released the Heron chip without telemetry on Monday. The company did not disclose the "
+    "price of 42 dollars per unit for its customers in Europe."
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Acme released no Heron chip.",
+        "It never released the Heron chip on Monday.",
+        "Acme has not released the Heron chip, without telemetry.",
+    ],
+)
+def test_a_denial_of_something_else_does_not_hold(text: str) -> None:
+    assert "denies something" in wrong(text, CHIP)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Acme released the Heron chip without telemetry.",
+        "Acme did not disclose the price of 42 dollars per unit.",
+        "The price of 42 dollars per unit was never disclosed to customers by the company.",
+        "Acme disclosed no price of 42 dollars per unit.",
+    ],
+)
+def test_a_denial_that_the_source_has_holds(text: str) -> None:
+    assert wrong(text, CHIP) == ""
+
+
+def test_a_dropped_without_is_noticed() -> None:
+    assert "says “without” of telemetry" in wrong("Acme released the chip with telemetry.", CHIP)
+
+
+def test_letters_of_full_width_hide_no_link() -> None:
+    address = "".join(chr(ord(letter) + 0xFEE0) for letter in "https://evil.example/x")
+
+    assert wrong(f"OpenAI released weights, see {address}") == "it has a link or markup"
+
+
+def test_a_word_again_says_no_more() -> None:
+    assert wrong("Acme, Acme, Acme!", CHIP) == "it says too little"
+
+
 def test_only_the_cited_source_counts() -> None:
     text = "OpenAI released a model of seven billion weights."
 
