@@ -174,6 +174,24 @@ def test_a_denial_that_the_source_has_holds(text: str) -> None:
     assert wrong(text, CHIP) == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("No weights of Heron are released.", "Acme says weights of Heron are not released."),
+        ("Weights of Heron are not released.", "No weights of its Heron chip are released."),
+        ("Acme opened Heron, Google Cloud did not.", "Acme opened Heron. Google Cloud did not."),
+    ],
+)
+def test_a_denial_holds_in_another_order_or_without_a_verb(text: str, source: str) -> None:
+    assert wrong(text, source) == ""
+
+
+def test_a_denial_of_nothing_allows_no_other() -> None:
+    text = "Acme did not open Heron for Google Cloud."
+
+    assert "denies something" in wrong(text, "Acme opened Heron. Google Cloud did not.")
+
+
 def test_a_dropped_without_is_noticed() -> None:
     assert "says “without” of telemetry" in wrong("Acme released the chip with telemetry.", CHIP)
 
