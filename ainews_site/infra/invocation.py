@@ -51,7 +51,8 @@ def _env_file(path: Path) -> Mapping[str, str]:
     class File(environ.Env):  # type: ignore[misc]
         ENVIRON: dict[str, str] = {}
 
-    File.read_env(path)
+    if path.exists():  # django-environ would log that it does not
+        File.read_env(path)
     return File.ENVIRON
 
 

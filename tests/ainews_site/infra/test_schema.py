@@ -52,7 +52,7 @@ def check(done: "subprocess.CompletedProcess[str]", command: str, sentence: str)
 
 @pytest.fixture
 def empty(tmp_path: Path) -> dict[str, str]:
-    return environment(tmp_path / "data", "", PORT=str(free_port()))
+    return environment(tmp_path / "data", "", PORT=str(free_port()), LOG_LEVEL="INFO")
 
 
 @pytest.fixture
