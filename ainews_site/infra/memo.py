@@ -17,6 +17,7 @@ from ainews_site.infra.process_state import resets_process_state
 T = TypeVar("T")
 
 STALE_FOR = 3600
+"""Seconds for which the cache stores a value, fresh or not."""
 CLAIM_SECONDS = 30
 """How long a claim to recompute a value lasts, in case its holder died."""
 WAIT_SECONDS, WAIT_STEP = 2.0, 0.05

@@ -1,4 +1,4 @@
-"""Starts the web server before Django is loaded, which halves the time of a second start.
+"""Starts the web server before Django's apps are loaded, which halves the time of a second start.
 
 This is possible only if nothing must be prepared first: the file DATA/ready must hold the
 fingerprint of the present migrations, which means that the database has been migrated.

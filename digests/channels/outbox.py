@@ -41,7 +41,7 @@ MAY_HAVE_ARRIVED = (
 def plan_deliveries(digest: Digest) -> int:
     """Create a delivery for each active channel of this edition, unless it has one already.
 
-    Return the number of channels. The caller must have opened a transaction.
+    Return the number of active channels. The caller must have opened a transaction.
     """
     now = db_clock.now()
     channels = Channel.objects.filter(state=Channel.State.ACTIVE, user__is_active=True)

@@ -38,7 +38,8 @@ class Held:
     def renew(self) -> bool:
         """Extend the lease.
 
-        Returns False if another process has taken it over. Then the caller must not write anymore.
+        Returns False if another process has taken it over, or if this one has claimed it again.
+        Then the caller must not write anymore.
         """
         mine = Lease.objects.filter(name=self.name, token=self._token, holder=me())
         return mine.update(until=db_clock.exact_now() + duration()) == 1

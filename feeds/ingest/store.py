@@ -25,6 +25,7 @@ CHUNK = 500
 """Number of entries in a transaction, which is small because other writers wait for it."""
 UNDATED_STEP = timedelta(hours=1)
 ANOTHER_DAY = timedelta(hours=20)
+"""Entries of the same link and title, but published further apart, are different ones."""
 MAX_TOPICS = 8
 KEY_COLUMNS = ("seq", "source_id", "key_hash", "alt_hash", "item_id")
 CONTENT_COLUMNS = (
@@ -125,7 +126,11 @@ def _ensure_partitions(ids: Iterable[int]) -> None:
 def date_entries(
     entries: Sequence[CleanEntry], now: datetime, *, is_first: bool
 ) -> list[CleanEntry]:
-    """Return the entries with dates. An entry without a date gets one just before the previous."""
+    """Return the entries with dates.
+
+    An entry without a date gets `now`, or, at the first fetch of a source, a moment before the
+    previous entry's: a second, or UNDATED_STEP if no entry has a date.
+    """
     before, step = now, timedelta(seconds=1)
     if is_first and not any(entry.published for entry in entries):
         step = UNDATED_STEP
@@ -222,7 +227,7 @@ class _Chunk:
             by_id[pk].content_hash, by_id[pk].published_at = content, published
 
     def _rename_keys(self, known: dict[int, _Known]) -> None:
-        """Update the ledger for sources that give an entry a new guid at each fetch."""
+        """Update the ledger for entries with a new guid, which some sources give at each fetch."""
         renamed = {row.seq: key for key, row in known.items() if row.key_hash != key}
         if renamed:
             rows = list(ItemKey.objects.filter(pk__in=list(renamed)))

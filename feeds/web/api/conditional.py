@@ -26,7 +26,7 @@ View = TypeVar("View", bound=APIView)
 Answer = Callable[Concatenate[View, Request, ...], HttpResponse]
 
 MAX_AGE = 3600
-"""Seconds after which a tag changes in any case, because it leaves some changes out: an item that
+"""All tags change at each full hour, in seconds, because they leave some changes out: an item that
 leaves the unread horizon changes no version."""
 
 
