@@ -30,9 +30,10 @@ fi
 
 only=(-m "not slow")
 [ -z "${FULL:-}" ] || only=()
-# Most wait for servers, browsers and each other; each process starts what it needs itself.
+# Many tests wait for servers and browsers, so one process more than there are cores keeps the cores
+# busy. Each process starts what it needs itself.
 cores=$(nproc)
-only+=(-n "$((cores > 4 ? 4 : cores))")
+only+=(-n "$((cores > 3 ? 4 : cores + 1))" --dist worksteal)
 .venv/bin/python -m pytest "${only[@]}" "$@"
 # The same answers on PostgreSQL: what reads, ingests, groups and searches runs there too, but
 # not what uses no database, or starts one of its own choice.
