@@ -303,7 +303,7 @@ def test_readers_with_private_sources_share_no_cached_search(reader: User) -> No
         {"Public plan", "Secret plan"},
     )
 
-    # Each finds all of theirs, and the number of matches is theirs too, whichever of them searched first.
+    # Each finds all of theirs, with their own number of matches, whichever searched first.
     for user, expected in [
         (stranger, everybodys),
         (reader, own),
