@@ -5,6 +5,7 @@ lists the outlets, and redirects the addresses that feeds and articles had in ea
 """
 
 import hashlib
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 from urllib.parse import urlsplit
 
 from feeds.demo.edition import LIVE_INTERVAL
@@ -89,6 +91,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], newsroom: Newsroom) -> None:
         self.newsroom = newsroom
         super().__init__(address, _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print no traceback of a client that closed its connection."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 import ast
 import re
 import socket
+import struct
 import time
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPResponse
@@ -352,3 +353,15 @@ def test_outlets_use_topics_that_the_product_knows():
     known = {topic.slug for topic in TOPICS}
 
     assert {topic for outlet in outlets() for topic in outlet.topics} <= known
+
+
+def test_a_client_that_resets_its_connection_leaves_no_traceback(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with Newsroom() as newsroom:
+        client = socket.create_connection(("127.0.0.1", newsroom.port))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()  # sends a reset
+        time.sleep(0.3)
+
+    assert "Traceback" not in capfd.readouterr().err
