@@ -361,6 +361,7 @@ def test_a_client_that_resets_its_connection_leaves_no_traceback(
     with Newsroom() as newsroom:
         client = socket.create_connection(("127.0.0.1", newsroom.port))
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        time.sleep(0.3)  # until the server waits for a request
         client.close()  # sends a reset
         time.sleep(0.3)
 
