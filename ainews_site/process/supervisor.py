@@ -23,6 +23,7 @@ from ainews_site.infra.console import report
 from ainews_site.process import fast_start
 from ainews_site.process.echo import Echo, how_it_ended
 from ainews_site.process.fast_start import RUN, spawn, web_command
+from ainews_site.process.stop_request import Stopped, deferred_stop, expect_stop
 from ainews_site.queue.busy_lock import VARIABLE, IdleTimer, lock_file
 from ainews_site.queue.config import FAST
 from ainews_site.queue.schedule_repair import ClockCheck
@@ -217,7 +218,8 @@ class Watchdog:
         """Return what is wrong with the worker now, or ""."""
         if not self.child.is_running:
             return f"it {self.child.state}"
-        stats = heartbeats()
+        with deferred_stop():
+            stats = heartbeats()
         if stats is None:
             self.last_seen = time.monotonic()  # unknown heartbeats are not missing ones
             return ""
@@ -245,22 +247,12 @@ class Watchdog:
         return True
 
 
-class Stopped(Exception):
-    """SIGINT or SIGTERM asked this process to stop."""
-
-
-def _raise_stopped(number: int, frame: Any) -> None:
-    # A second Ctrl-C must not interrupt the shutdown.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Stopped
-
-
 def watch(web: Child, watchdog: Watchdog, tick: Callable[[], None]) -> None:
     """Check both children every two seconds, until a signal raises Stopped."""
     short_lives, clock_check = 0, ClockCheck()
     while True:
-        clock_check.run_if_due()
+        with deferred_stop():
+            clock_check.run_if_due()
         if not web.is_running:
             short_lives = short_lives + 1 if time.monotonic() - web.started < SHORT_LIFE else 0
             if short_lives >= MAX_SHORT_LIVES:
@@ -285,8 +277,7 @@ def run(
     """
     children = list(extra)
     try:
-        signal.signal(signal.SIGINT, _raise_stopped)
-        signal.signal(signal.SIGTERM, _raise_stopped)
+        expect_stop()
         if "queue" in settings.CACHES:
             caches["queue"].clear()  # drop the heartbeats of the previous run
         children.append(web := web_child())

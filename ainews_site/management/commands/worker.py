@@ -1,6 +1,5 @@
 """`manage.py worker` runs the tasks of the queue. It can run on several machines."""
 
-import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,7 +11,8 @@ from django.db import connection
 
 from ainews_site.infra.console import report
 from ainews_site.infra.schema import schema_problem
-from ainews_site.process.supervisor import Child, Stopped, Watchdog, worker_child
+from ainews_site.process.stop_request import Stopped, deferred_stop, expect_stop
+from ainews_site.process.supervisor import Child, Watchdog, worker_child
 from ainews_site.queue.config import FAST, SLOW
 from ainews_site.queue.schedule_repair import ClockCheck
 from ainews_site.queue.schedules import ensure_schedules
@@ -85,7 +85,8 @@ def watch(watchdogs: Sequence[Watchdog]) -> None:
     """Check the clusters until a signal raises Stopped."""
     clock_check = ClockCheck()
     while True:
-        clock_check.run_if_due()
+        with deferred_stop():
+            clock_check.run_if_due()
         for watchdog in watchdogs:
             watchdog.check()
         time.sleep(PAUSE)
@@ -100,16 +101,3 @@ def finish(children: Sequence[Child]) -> None:
             child.ask_to_stop()
         for child in children:
             child.wait(max(until - time.monotonic(), 0))
-
-
-def expect_stop() -> None:
-    """Let the next SIGINT or SIGTERM raise Stopped."""
-    signal.signal(signal.SIGINT, raise_stopped)
-    signal.signal(signal.SIGTERM, raise_stopped)
-
-
-def raise_stopped(number: int, frame: Any) -> None:
-    # Ignore further signals until `finish` is ready to be interrupted.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Stopped

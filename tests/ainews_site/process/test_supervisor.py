@@ -37,14 +37,37 @@ def test_a_child_that_ignores_the_request_is_killed() -> None:
     assert not child.is_running
 
 
+def test_a_stop_within_a_query_waits_for_its_end() -> None:
+    code = """
+import os, signal
+from ainews_site.process.stop_request import Stopped, deferred_stop, expect_stop
+expect_stop()
+try:
+    with deferred_stop():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException:
+            print("interrupted")
+        print("query ended")
+    print("not stopped")
+except Stopped:
+    print("stopped")
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert run.stdout.split("\n") == ["query ended", "stopped", ""], run.stderr
+
+
 def test_serve_answers_and_stops_within_seconds(tmp_path: Path) -> None:
     port = free_port()
     env = os.environ | {"DATA": str(tmp_path), "PORT": str(port), "DATABASE_URL": ""}
     manage = [sys.executable, "manage.py"]
     subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=env, check=True)
-    process = subprocess.Popen(
-        [*manage, "serve"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    log = tmp_path / "errors.log"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*manage, "serve"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=stderr
+        )
     assert process.stdout is not None
 
     said = process.stdout.readline().decode()
@@ -54,5 +77,5 @@ def test_serve_answers_and_stops_within_seconds(tmp_path: Path) -> None:
 
     assert "is running at" in said
     assert status == 200
-    assert process.wait(100) == 0
+    assert process.wait(100) == 0, log.read_text()
     process.stdout.close()
