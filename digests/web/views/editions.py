@@ -2,6 +2,8 @@
 
 import zlib
 from datetime import date
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from django.contrib import messages
@@ -149,10 +151,15 @@ def _page(request: ReaderRequest, digest: Digest) -> HttpResponse:
     return render(request, "digests/digest.html", context)
 
 
+@cache
+def _checksum(file: str) -> int:
+    return zlib.crc32(Path(file).read_bytes())
+
+
 def _body(digest: Digest) -> SafeString:
     """The rendered stories. They are cached until the edition or the template changes."""
     template = get_template("digests/edition_body.html")
-    checksum = zlib.crc32(template.template.source.encode())  # type: ignore[attr-defined]
+    checksum = _checksum(template.template.filename)  # type: ignore[attr-defined]
     html = cached(
         f"digest-{digest.pk}-{digest.created_at.timestamp()}-{checksum}",
         lambda: str(template.render({"edition": digest.content, "digest": digest})),

@@ -163,7 +163,7 @@ def test_what_cannot_work_is_refused_in_words(
 def test_mail_that_is_not_set_up_is_said_and_its_settings_to_staff_alone(
     signed_in: Client, reader: User
 ) -> None:
-    said = "isn&#x27;t set up on this server."
+    said = "isn&#39;t set up on this server."
     for_staff = f"{said} Set EMAIL_URL and EMAIL_FROM and SITE_URL."
 
     for shown in (signed_in.get(PAGE).content.decode(), add(signed_in, "email", "me@example.org")):

@@ -1,19 +1,15 @@
-"""Template filters of the reading pages."""
+"""Formats values for the templates of the reading pages."""
 
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from feeds.core.topics import LABELS
 
-register = template.Library()
 
-
-@register.filter
 def ago(moment: datetime | None) -> SafeString | str:
     """A `<time>` element with the age in short, and the date on hover."""
     if moment is None:
@@ -39,7 +35,6 @@ def short_age(moment: datetime) -> str:
     return moment.strftime(f"%-d %b{year}")
 
 
-@register.filter
 def clock(moment: datetime) -> SafeString:
     """A `<time>` element with hour and minute, and the date on hover."""
     local = timezone.localtime(moment)
@@ -48,7 +43,6 @@ def clock(moment: datetime) -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), day, text)
 
 
-@register.filter
 def host(url: str) -> str:
     """The host of a URL without "www."; "" if the URL is not valid."""
     try:
@@ -58,6 +52,5 @@ def host(url: str) -> str:
     return name.removeprefix("www.")
 
 
-@register.filter
 def topic_label(slug: str) -> str:
     return LABELS.get(slug, slug)

@@ -1,22 +1,16 @@
-"""Template tags of the digest."""
+"""Formats values for the templates of the digest, and reads what stands beside other pages."""
 
 from datetime import date
 from typing import Any
 
-from django import template
 from django.utils import timezone
 
+from accounts.models import User
 from digests.channels import describe
-from digests.channels.titles import quiet_day_message, title_of
 from digests.editions.window import reader_today
 from digests.models import Channel, Delivery, Digest
 
-register = template.Library()
-register.filter("title_of", title_of)
-register.filter("quiet_day_message", quiet_day_message)
 
-
-@register.filter
 def writer(written_by: str) -> str:
     """Describe `Digest.written_by`: "extracted from the sources", "written by gpt-5" or both."""
     models = written_by.removesuffix("extractive").removesuffix(" and ")
@@ -26,7 +20,6 @@ def writer(written_by: str) -> str:
     return f"written by {models}{partly}"
 
 
-@register.filter
 def as_day(iso: str) -> date | None:
     """Parse the ISO date that an edition stores as text; None if it is not a date."""
     try:
@@ -35,32 +28,27 @@ def as_day(iso: str) -> date | None:
         return None
 
 
-@register.filter
 def updates(stories: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The stories that update an earlier edition, each with its `number` in this edition."""
     numbered = [story | {"number": n} for n, story in enumerate(stories, 1)]
     return [story for story in numbered if story.get("before")]
 
 
-@register.filter
 def web(url: str) -> str:
     """Return the URL if it is HTTP or HTTPS, else ""."""
     return url if url.lower().startswith(("http://", "https://")) else ""
 
 
-@register.simple_tag(takes_context=True)
-def todays_stories(context: dict[str, Any]) -> list[dict[str, Any]]:
+def todays_stories(user: User) -> list[dict[str, Any]]:
     """The first five stories of today's edition, if it has been written. Makes one query."""
-    user = context["request"].user
     day = reader_today(user.time_zone, timezone.now())
     digest = Digest.objects.filter(user=user, date=day).first()
     return list(digest.content["stories"][:5]) if digest else []
 
 
-@register.simple_tag(takes_context=True)
-def channel_problems(context: dict[str, Any]) -> list[dict[str, str]]:
+def channel_problems(user: User) -> list[dict[str, str]]:
     """The problems of the reader's channels, in two queries: [{channel, text}]."""
-    own = Channel.objects.filter(user=context["request"].user)
+    own = Channel.objects.filter(user=user)
     problems = [
         {"channel": describe(channel), "text": channel.reason}
         for channel in own.filter(state=Channel.State.DISABLED).exclude(reason="")

@@ -1,0 +1,117 @@
+"""The Jinja2 environment of our pages and mails: what templates can call beside their context.
+
+The admin keeps Django's template language, in which its templates are written.
+"""
+
+from collections.abc import Iterable
+from datetime import date as Date
+from datetime import datetime
+from functools import cache, lru_cache
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from django.template import defaultfilters
+from django.templatetags.static import static
+from django.urls import reverse
+from django.urls.base import get_script_prefix
+from django.utils.html import conditional_escape
+from django.utils.timezone import localtime
+from jinja2 import Environment
+
+from digests.channels.titles import quiet_day_message, title_of
+from digests.web.formats import (
+    as_day,
+    channel_problems,
+    todays_stories,
+    updates,
+    web,
+    writer,
+)
+from feeds.web.formats import ago, clock, host, topic_label
+from feeds.web.sparkline import sparkline
+
+SENTINEL = 1_000_000_007
+"""A number that stands for an id when the pattern of an address is made."""
+
+
+def environment(**options: Any) -> Environment:
+    """Return the environment. `options` are those of TEMPLATES."""
+    env = Environment(**options)  # noqa: S701 - Django's backend sets autoescape
+    env.globals |= {
+        "channel_problems": channel_problems,
+        "sparkline": sparkline,
+        "static": static,
+        "todays_stories": todays_stories,
+        "url_for": url_for,
+    }
+    env.filters |= {
+        "ago": ago,
+        "as_day": as_day,
+        "capfirst": defaultfilters.capfirst,
+        "clock": clock,
+        "date": date,
+        "filesizeformat": defaultfilters.filesizeformat,
+        "floatformat": defaultfilters.floatformat,
+        "host": host,
+        "pluralize": defaultfilters.pluralize,
+        "quiet_day_message": quiet_day_message,
+        "regroup": regroup,
+        "timesince": defaultfilters.timesince_filter,
+        "timeuntil": defaultfilters.timeuntil_filter,
+        "title_of": title_of,
+        "topic_label": topic_label,
+        "truncatechars": defaultfilters.truncatechars,
+        "truncatewords": defaultfilters.truncatewords,
+        "updates": updates,
+        "web": web,
+        "writer": writer,
+        "yesno": defaultfilters.yesno,
+    }
+    return env
+
+
+def url_for(name: str, *args: object) -> str:
+    """Return the address of a view, escaped for HTML."""
+    if len(args) == 1 and type(args[0]) is int:
+        before, after = _around_id(name, get_script_prefix())
+        return f"{before}{args[0]}{after}"
+    return _address(name, get_script_prefix(), args)
+
+
+@cache
+def _around_id(name: str, prefix: str) -> tuple[str, str]:
+    """Return what stands before and after the id in the addresses of a view.
+
+    Resolving a name costs as much as the rest of a row.
+    """
+    before, _, after = reverse(name, args=(SENTINEL,)).partition(str(SENTINEL))
+    return before, after
+
+
+@lru_cache(maxsize=2000)
+def _address(name: str, prefix: str, args: tuple[object, ...]) -> str:
+    return conditional_escape(reverse(name, args=args))
+
+
+def date(value: Date | datetime | None, pattern: str) -> str:
+    """Format a date in Django's notation, in the reader's time zone."""
+    if isinstance(value, datetime):
+        value = localtime(value)
+    return defaultfilters.date(value, pattern)
+
+
+class Group(NamedTuple):
+    grouper: Any
+    members: list[Any]
+
+
+def regroup(rows: Iterable[Any], attribute: str) -> list[Group]:
+    """Group neighbouring rows with the same attribute or key, in their order.
+
+    Jinja2's own `groupby` sorts the groups.
+    """
+
+    def value(row: Any) -> Any:
+        return row[attribute] if isinstance(row, dict) else getattr(row, attribute)
+
+    return [Group(grouper, list(members)) for grouper, members in groupby(rows, value)]

@@ -1,0 +1,30 @@
+"""Draws sparklines as SVG."""
+
+from collections.abc import Sequence
+
+from django.utils.safestring import SafeString, mark_safe
+
+WIDTH, HEIGHT, STEP, BAR = 120, 28, 4, 3
+"""Dimensions of the drawing in its own units. There is one bar per day."""
+
+
+def sparkline(days: Sequence[int]) -> SafeString:
+    """Draw stories per day as bars. Today is drawn as an outline, because it is not over."""
+    top = max(max(days), 4)
+    bars = []
+    for number, stories in enumerate(days):
+        height = round(max(stories / top * HEIGHT, 1.0 if stories else 0.5), 1)
+        mark = ' class="spark-today"' if number == len(days) - 1 else ""
+        bars.append(
+            f'<rect x="{number * STEP}" y="{round(HEIGHT - height, 1)}" width="{BAR}"'
+            f' height="{height}"{mark}/>'
+        )
+    width = len(days) * STEP
+    label = (
+        f"Stories per day over the past {len(days)} days:"
+        f" {max(days)} at most, {days[-1]} so far today"
+    )
+    return mark_safe(  # noqa: S308 - numbers alone
+        f'<svg class="spark" viewBox="0 0 {width} {HEIGHT}" width="{width}" height="{HEIGHT}"'
+        f' role="img" aria-label="{label}">{"".join(bars)}</svg>'
+    )
