@@ -5,7 +5,7 @@ NEWSROOM_PORT ?= 8765
 EVAL ?= ../shared
 # PORT, HOST and DATA come from the command line, the environment or .env.
 
-.PHONY: docs help run demo setup intelligence test test-full test-mutants bench bench-intelligence bench-10m lint clean
+.PHONY: docs help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m lint clean
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test-full  the same with the slow tests"
 	@echo "make test-mutants  change nine modules in small ways and list what no test notices (MODULES=)"
 	@echo "make bench      measure speed"
+	@echo "make bench-pages  measure what pages cost and fail beyond a budget (DATABASE=, ITEMS=, ONLY=)"
 	@echo "make bench-intelligence  measure stories, search, ranking, trends and digests (EVAL=)"
 	@echo "make bench-10m  measure ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
 	@echo "make docs       write the generated parts of the documentation"
@@ -51,6 +52,12 @@ test-mutants:
 bench:
 	@tests/install.sh dev
 	@for name in ingest grouping reading trends; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+# The library is kept in FOLDER, by default var/bench.
+bench-pages:
+	@tests/install.sh dev
+	@$(BIN)/python benchmarks/pages.py $(if $(DATABASE),--database "$(DATABASE)") \
+	$(if $(ITEMS),--items "$(ITEMS)") $(if $(FOLDER),--folder "$(FOLDER)") $(if $(ONLY),--only "$(ONLY)")
 
 # Each subject of `evaluate`; labelled data is read from EVAL if it exists.
 bench-intelligence:
