@@ -81,16 +81,14 @@ def overruns(page: str, cost: Cost, database: str) -> list[str]:
     return [name for name, pair in values.items() if is_beyond(*pair)]
 
 
-def table_of_pages(costs: dict[str, Cost], database: str) -> list[str]:
-    """Return the lines of the table, a page a line."""
-    lines = [
-        f"{'':24} {'CPU ms':>7} {'changed':>7} {'budget':>6} {'queries':>8} {'changed':>7}"
-        f" {'budget':>6} {'KB raw':>7} {'sent':>6}"
-    ]
-    return lines + [_line(page, cost, database) for page, cost in costs.items()]
+HEADING = (
+    f"{'':24} {'CPU ms':>7} {'changed':>7} {'budget':>6} {'queries':>8} {'changed':>7}"
+    f" {'budget':>6} {'KB raw':>7} {'sent':>6}"
+)
 
 
-def _line(page: str, cost: Cost, database: str) -> str:
+def line_of(page: str, cost: Cost, database: str) -> str:
+    """Return the line of the table below HEADING."""
     budget, beyond = BUDGETS[page], overruns(page, cost, database)
     cpu, queries = f"{cost.cpu_after_change:.1f}", str(cost.queries_after_change)
     if not cost.differs_after_change:

@@ -207,14 +207,14 @@ def prepare(facts: dict[str, int]) -> list[Page]:
         {"Cookie": f"sessionid={signed_in(user).cookies['sessionid'].value}; csrftoken={'a' * 32}"}
         for user in (reader, reader_of_many)
     )
-    common = Words().words[len(FUNCTION_WORDS.split()) + 5]
+    rare, common = search_words()
     return [
         Page("stories", "/", own),
         Page("river", "/river/", own),
         Page("story of 30", f"/story/{facts['usual']}/", own),
         Page("story of thousands", f"/story/{facts['large']}/", own),
         Page("item", f"/item/{item.pk}/", own),
-        Page("search, rare word", f"/search/?q={RARE}", own),
+        Page("search, rare word", f"/search/?q={rare}", own),
         Page("search, common word", f"/search/?q={common}", own),
         Page("sources", "/sources/", own),
         Page("sources, 2,000 followed", "/sources/", many),
@@ -226,6 +226,11 @@ def prepare(facts: dict[str, int]) -> list[Page]:
         Page("API stories", "/api/v1/stories/", token),
         Page("API sources", "/api/v1/sources/", token),
     ]
+
+
+def search_words() -> tuple[str, str]:
+    """A word of one text in 50,000, and one of a text in ten."""
+    return RARE, Words().words[len(FUNCTION_WORDS.split()) + 5]
 
 
 def _write_trends() -> None:

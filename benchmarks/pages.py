@@ -32,12 +32,13 @@ from benchmarks import page_library as extras  # noqa: E402
 from benchmarks.assets import is_script, load_all  # noqa: E402
 from benchmarks.budgets import (  # noqa: E402
     BUDGETS,
+    HEADING,
     POSTGRES,
     SQLITE,
     Cost,
     count_beyond,
+    line_of,
     table_of_bytes,
-    table_of_pages,
 )
 from benchmarks.library import Library  # noqa: E402
 from benchmarks.scale import (  # noqa: E402
@@ -70,17 +71,17 @@ def main() -> int:
     asked = parser.parse_args()
     items = asked.items or ITEMS[asked.database]
     place = asked.folder.resolve() / f"pages-{asked.database}-{items}"
-    with _database(asked.database, place, items) as server:
-        costs, values = _measure(server, extras.read_facts(place) or {}, asked.runs, asked.only)
-    print(f"{asked.database}, {items:,} items; CPU of application and database a request")
-    print("\n".join([*table_of_pages(costs, asked.database), *table_of_bytes(values)]))
+    with database_of(asked.database, place, items) as server:
+        print(f"{asked.database}, {items:,} items; CPU of application and database a request")
+        costs, values = _measure(asked.database, server, place, asked)
+    print("\n".join(table_of_bytes(values)))
     beyond = count_beyond(costs, values, asked.database)
     print(f"{beyond} rows are beyond their budget by more than a fifth." if beyond else "Within.")
     return 1 if beyond else 0
 
 
 @contextmanager
-def _database(kind: str, place: Path, items: int) -> Iterator[PersistentPostgres | None]:
+def database_of(kind: str, place: Path, items: int) -> Iterator[PersistentPostgres | None]:
     """Run the database of a filled library. Yields PostgreSQL, if it is PostgreSQL."""
     is_new = extras.read_facts(place) is None or _age(place) > OLDEST
     if is_new:
@@ -153,28 +154,35 @@ def _fill(fill: Any, place: Path, items: int) -> None:
 
 
 def _measure(
-    server: PersistentPostgres | None, facts: dict[str, int], runs: int, only: list[str]
+    kind: str, server: PersistentPostgres | None, place: Path, asked: argparse.Namespace
 ) -> tuple[dict[str, Cost], dict[str, float]]:
+    facts = extras.read_facts(place)
+    assert facts is not None
     newsroom = extras.Newsroom(facts)
     newsroom.take_back()
     pages = extras.prepare(facts)
     assert {page.name for page in pages} == BUDGETS.keys()
-    chosen = [page for page in pages if not only or any(name in page.name for name in only)]
+    chosen = [page for page in pages if any(part in page.name for part in asked.only or [""])]
+    costs = {}
     with gunicorn() as (port, pid):
-        clock = Clock([pid])
-        if server is not None and server.process is not None:
-            from django.db import connection
-
-            connection.ensure_connection()
-            clock.roots.append(server.process.pid)
-            clock.own.add(connection.connection.info.backend_pid)
-        browser = Browser(port, clock)
+        browser = Browser(port, _clock(pid, server))
+        print(HEADING, flush=True)
         try:
-            costs = {page.name: _cost_of(page, browser, newsroom, runs) for page in chosen}
+            for page in chosen:
+                costs[page.name] = _cost_of(page, browser, newsroom, asked.runs)
+                print(line_of(page.name, costs[page.name], kind), flush=True)
         finally:
             newsroom.take_back()
-        values = _bytes_of(browser, chosen[0]) if chosen[0].name == "stories" else {}
-    return costs, values
+        return costs, _bytes_of(browser, pages[0]) if pages[0] in chosen else {}
+
+
+def _clock(gunicorn: int, server: PersistentPostgres | None) -> Clock:
+    if server is None or server.process is None:
+        return Clock([gunicorn])
+    from django.db import connection
+
+    connection.ensure_connection()
+    return Clock([gunicorn, server.process.pid], own={connection.connection.info.backend_pid})
 
 
 def _cost_of(page: Page, browser: Browser, newsroom: extras.Newsroom, runs: int) -> Cost:

@@ -23,8 +23,9 @@ from benchmarks.budgets import QUERIES_HEADER
 from tests.services import free_port, is_open
 
 ROOT = Path(__file__).resolve().parent.parent
-UNIT = ROOT / "deploy" / "ainews-pages.service"
-APPLICATION = "benchmarks.counting_wsgi"
+DEPLOY = ROOT / "deploy"
+PRODUCT, COUNTING = "ainews_site.wsgi", "benchmarks.counting_wsgi"
+"""The applications that gunicorn can serve."""
 PATIENCE = 60.0
 QUIET, LONGEST_WORK = 0.004, 0.5
 """A request is over when no process has worked for QUIET seconds; it is waited for that long."""
@@ -51,35 +52,53 @@ class Answer:
     body: bytes
 
 
-def command_of(port: int) -> list[str]:
-    """The command of deploy/ainews-pages.service, for this port and the counting application."""
-    unit = UNIT.read_text().replace("\\\n", " ")
-    match = re.search(r"^ExecStart=(.+)$", unit, re.MULTILINE)
-    assert match, UNIT
-    command = shlex.split(match[1])
-    for written, wanted in (
-        (".venv/bin/gunicorn", f"{shlex.quote(sys.executable)} -m gunicorn --log-level error"),
-        ("127.0.0.1:8000", f"127.0.0.1:{port}"),
-        ("ainews_site.wsgi", APPLICATION),
-    ):
-        assert written in command[-1], written
-        command[-1] = command[-1].replace(written, wanted)
-    return command
+def command_of(unit: str, replaced: dict[str, str]) -> list[str]:
+    """The command that a unit of deploy/ runs, with these parts of it replaced."""
+    text = (DEPLOY / unit).read_text().replace("\\\n", " ")
+    match = re.search(r"^ExecStart=(.+)$", text, re.MULTILINE)
+    assert match, unit
+    command = match[1]
+    for written, wanted in replaced.items():
+        assert written in command, (unit, written)
+        command = command.replace(written, wanted)
+    return shlex.split(command)
 
 
 @contextmanager
-def gunicorn() -> Iterator[tuple[int, int]]:
-    """Serve the database of DATABASE_URL and DATA by one process. Yields (port, process id)."""
+def gunicorn(processes: int = 1, application: str = COUNTING) -> Iterator[tuple[int, int]]:
+    """Serve the pages of the database of DATABASE_URL and DATA. Yields (port, process id)."""
     port = free_port()
-    server = subprocess.Popen(
-        command_of(port), cwd=ROOT, env=os.environ | {"WEB_PROCESSES": "1"}, start_new_session=True
-    )
+    replaced = {
+        ".venv/bin/gunicorn": f"{sys.executable} -m gunicorn --log-level error",
+        "127.0.0.1:8000": f"127.0.0.1:{port}",
+        PRODUCT: application,
+    }
+    with _running(command_of("ainews-pages.service", replaced), port, processes) as pid:
+        yield port, pid
+
+
+@contextmanager
+def daphne() -> Iterator[tuple[int, int]]:
+    """Serve the live sockets. Yields (port, process id)."""
+    port = free_port()
+    replaced = {
+        "/opt/ainews/app/.venv/bin/daphne": f"{sys.executable} -m daphne -v0",
+        "-p 8001": f"-p {port}",
+    }
+    with _running(command_of("ainews-live.service", replaced), port, 1) as pid:
+        yield port, pid
+
+
+@contextmanager
+def _running(command: list[str], port: int, processes: int) -> Iterator[int]:
+    environment = os.environ | {"WEB_PROCESSES": str(processes)}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:
         until = time.monotonic() + PATIENCE
         while not is_open(port):
-            assert server.poll() is None and time.monotonic() < until, "gunicorn did not start"
+            assert server.poll() is None and time.monotonic() < until, f"{command} did not start"
             time.sleep(0.1)
-        yield port, server.pid
+        yield server.pid
     finally:
         server.terminate()
         server.wait(PATIENCE)

@@ -17,9 +17,9 @@ from benchmarks.budgets import (
     SQLITE,
     Cost,
     count_beyond,
+    line_of,
     overruns,
     table_of_bytes,
-    table_of_pages,
 )
 from tests.services import missing
 
@@ -46,7 +46,7 @@ def test_queries_beyond_a_fifth_of_the_budget_fail() -> None:
     cost = replace(CHEAP, queries=RIVER.queries * 2)
 
     assert overruns("river", cost, SQLITE) == ["queries"]
-    assert "BEYOND: queries" in table_of_pages({"river": cost}, SQLITE)[-1]
+    assert "BEYOND: queries" in line_of("river", cost, SQLITE)
 
 
 def test_each_database_has_its_own_budget() -> None:
@@ -66,10 +66,10 @@ def test_bytes_beyond_a_fifth_of_the_budget_fail() -> None:
 
 
 def test_a_page_that_costs_more_after_a_change_says_so() -> None:
-    line = table_of_pages({"river": replace(CHEAP, cpu_after_change=88.0)}, SQLITE)[-1]
+    line = line_of("river", replace(CHEAP, cpu_after_change=88.0), SQLITE)
 
     assert "88.0" in line
-    assert "88.0" not in table_of_pages({"river": CHEAP}, SQLITE)[-1]
+    assert "88.0" not in line_of("river", CHEAP, SQLITE)
 
 
 def test_scripts_are_loaded_with_what_they_import() -> None:
