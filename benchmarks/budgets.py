@@ -52,7 +52,8 @@ BYTES = {
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What a request costs: CPU milliseconds and queries, when nothing has changed since the
-    request before, and when a new item has arrived since; and bytes of the body."""
+    request before, and when a new item has arrived and the reader has acted; and bytes of the
+    body."""
 
     cpu: float
     queries: int

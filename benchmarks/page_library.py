@@ -162,10 +162,13 @@ class Newsroom:
         self.chance = random.Random()  # keys must differ from those of earlier runs
         self.source = Library(1, datetime.now(UTC)).follows(READER)[0]
 
-    def publish(self) -> None:
-        """A new item of a source that both readers follow arrives, as after a poll."""
+    def change(self) -> None:
+        """A new item of a source that both readers follow arrives, as after a poll, and both save
+        it, so that nothing that was cached for them is valid."""
+        from accounts.models import User
         from feeds.coordination.announce import announce_news
         from feeds.ingest.store import store_entries
+        from feeds.reading.marks import set_state
         from feeds.stories.grouping.group import group_new_items
 
         now = datetime.now(UTC)
@@ -174,6 +177,8 @@ class Newsroom:
         assert len(stored.new_ids) == 1
         group_new_items()
         announce_news()
+        for reader in User.objects.filter(pk__in=(READER, READER_OF_MANY)):
+            set_state(reader, stored.new_ids, saved=True)
 
     def take_back(self) -> None:
         """Delete what this run, or one that was interrupted, has published."""

@@ -5,9 +5,9 @@
 Gunicorn serves the pages with the command of deploy/, by one process, to one client: a reader of
 100 of 500 sources (benchmarks/library.py) on SQLite with 255,000 items, or on PostgreSQL with a
 million and with Redis. Prints for each page the CPU milliseconds of a request, application and
-PostgreSQL together, its queries and its bytes, with the budgets of benchmarks/budgets.py; "changed"
-is the first request after a new item has arrived, where it differs. The bytes of the page of
-stories include what it loads.
+PostgreSQL together, its queries and its bytes, with the budgets of benchmarks/budgets.py.
+"changed" is the first request after a new item has arrived and the reader has saved it, where it
+differs. The second table has what the page of stories loads.
 
 CPU time and queries count, not time, so that other work on the machine matters little. The library
 is kept in the folder and filled again when it is older than three days.
@@ -55,6 +55,7 @@ from tests.services import Redis  # noqa: E402
 
 ITEMS = {SQLITE: 255_000, POSTGRES: 1_000_000}
 WARM_UP, RUNS, CHANGES = 5, 40, 7
+LEAST_RUNS, LONGEST_MS = 10, 4_000
 OLDEST = 3 * 86_400
 """Seconds for which a library is used: pages show news of the last days."""
 STEADY = {"autovacuum": "off", "shared_buffers": "1GB"}
@@ -188,10 +189,12 @@ def _clock(gunicorn: int, server: PersistentPostgres | None) -> Clock:
 def _cost_of(page: Page, browser: Browser, newsroom: extras.Newsroom, runs: int) -> Cost:
     for _ in range(WARM_UP):
         browser.measure(page)
-    steady = [browser.measure(page) for _ in range(runs)]
+    steady: list[Answer] = []
+    while len(steady) < runs and not _are_enough(steady):
+        steady.append(browser.measure(page))
     changed = []
     for _ in range(CHANGES):
-        newsroom.publish()
+        newsroom.change()
         changed.append(browser.measure(page))
     return Cost(
         cpu=_cpu(steady),
@@ -201,6 +204,11 @@ def _cost_of(page: Page, browser: Browser, newsroom: extras.Newsroom, runs: int)
         raw=len(steady[-1].body),
         sent=steady[-1].sent,
     )
+
+
+def _are_enough(answers: list[Answer]) -> bool:
+    """Whether a page that costs very much was measured long enough."""
+    return len(answers) >= LEAST_RUNS and sum(answer.ms for answer in answers) > LONGEST_MS
 
 
 def _cpu(answers: list[Answer]) -> float:
