@@ -6,6 +6,8 @@ from django.views.generic import RedirectView
 
 from ainews_site.health import health, ready
 
+admin.autodiscover()
+
 handler500 = "ainews_site.unavailable.server_error"
 
 urlpatterns = [

@@ -9,6 +9,7 @@ from accounts.models import ApiToken, User
 
 class Command(BaseCommand):
     help = "Creates an API token for USER and prints it. The token cannot be shown again."
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user", help="username")

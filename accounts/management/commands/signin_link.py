@@ -10,6 +10,7 @@ from accounts.signin import signin_address
 
 class Command(BaseCommand):
     help = "Prints a link that signs USER in, once, within 15 minutes, here or by HTTPS."
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user", help="username")

@@ -14,6 +14,7 @@ from ainews_site.infra.schema import has_no_tables, problem_in_words, schema_pro
 
 class Command(BaseCommand):
     help = "Backs up the whole database while AI News runs, and verifies the copy."
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         folder = settings.DATA / "backups"

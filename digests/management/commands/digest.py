@@ -19,6 +19,7 @@ def _day(value: str) -> date:
 
 class Command(BaseCommand):
     help = "Writes and prints the digest of a reader, of every reader, or of the site."
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--date", help="day of the edition as YYYY-MM-DD; default: today")

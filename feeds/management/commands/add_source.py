@@ -12,6 +12,7 @@ from feeds.sources.subscriptions import add_source
 
 class Command(BaseCommand):
     help = "Follows the feed at a URL, or the feed that the page at a URL links to."
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("url", help="URL of a feed or of a page that links to one")

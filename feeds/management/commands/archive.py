@@ -22,6 +22,7 @@ class Command(BaseCommand):
         "Moves months older than a limit from the database into compressed files, one per month."
         " Saved items stay in the database. The command can be stopped and repeated at any time."
     )
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         # Or a number below zero would be taken for an option, and its name for what is wrong.

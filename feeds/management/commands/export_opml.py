@@ -11,6 +11,7 @@ from feeds.sources.subscriptions import export_opml
 
 class Command(BaseCommand):
     help = "Writes a reader's sources as OPML to a file or the terminal."
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, nargs="?", help="default: standard output")

@@ -12,6 +12,7 @@ from feeds.sources.subscriptions import import_opml
 
 class Command(BaseCommand):
     help = "Follows all feeds of an OPML file and keeps their folders."
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="OPML file")

@@ -10,6 +10,7 @@ from feeds.sources.catalogue import catalogue_entries, load_catalogue, subscribe
 
 class Command(BaseCommand):
     help = "Creates the sources of the starter catalogue. Changes made by a curator are kept."
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -1,22 +1,23 @@
 """`manage.py poll`: polls sources now."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from feeds.coordination.announce import wait_until_announced
 from feeds.ingest.clean.links import canonical_url
-from feeds.ingest.outcome import Outcome
-from feeds.ingest.pipeline import ingest_sources
-from feeds.ingest.poll import PollReport
 from feeds.models import Source
+
+if TYPE_CHECKING:
+    from feeds.ingest.outcome import Outcome
+    from feeds.ingest.poll import PollReport
 
 MAX_LINES = 40
 
 
 class Command(BaseCommand):
     help = "Polls sources: those that are due, all, or those with the given URLs."
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("urls", nargs="*", metavar="URL", help="URLs of existing sources")
@@ -31,6 +32,9 @@ class Command(BaseCommand):
         ids = list(select_sources(urls, all).values_list("pk", flat=True))
         if not ids:
             return self.stdout.write("No source is due. Use --all to poll regardless of schedule.")
+        from feeds.coordination.announce import wait_until_announced  # late: most runs end above
+        from feeds.ingest.pipeline import ingest_sources
+
         with tqdm(total=len(ids), unit="source", desc="Polling", leave=False, disable=None) as bar:
             report = ingest_sources(ids, on_result=lambda outcome: advance(bar, outcome))
         wait_until_announced()
@@ -42,7 +46,7 @@ class Command(BaseCommand):
         if report.crashed:
             raise SystemExit(1)
 
-    def print_report(self, report: PollReport) -> None:
+    def print_report(self, report: "PollReport") -> None:
         lines = [outcome for outcome in report.outcomes if not outcome.is_unchanged]
         lines.sort(key=lambda outcome: (bool(outcome.error), -len(outcome.stored.new_ids)))
         if lines:
@@ -70,19 +74,19 @@ def select_sources(urls: list[str], every: bool) -> Any:
     return sources
 
 
-def advance(bar: Any, outcome: Outcome) -> None:
+def advance(bar: Any, outcome: "Outcome") -> None:
     bar.set_postfix_str(str(outcome.source)[:40], refresh=False)
     bar.update()
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: "Outcome") -> str:
     stored = outcome.stored
     numbers = f"{len(stored.new_ids):>6} {len(stored.updated_ids):>7} {outcome.status or '-':>6}"
     line = f"{numbers} {outcome.milliseconds:>6}  {str(outcome.source)[:60]}"
     return f"{line}\n{'':>29}{outcome.error}" if outcome.error else line
 
 
-def _summary(report: PollReport) -> str:
+def _summary(report: "PollReport") -> str:
     parts = [
         f"{_count(report.new, 'new item')}, {report.updated} updated",
         f"from {_count(len(report.outcomes), 'source')} in {report.seconds:.1f} s",

@@ -14,6 +14,7 @@ from feeds.archive.restore import restore_part
 
 class Command(BaseCommand):
     help = "Restores archived months into the database. The archive files are kept."
+    requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
