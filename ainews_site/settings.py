@@ -147,7 +147,8 @@ MIDDLEWARE = [
     "ainews_site.proxies.TrustedProxyMiddleware",
     "ainews_site.text_checks.TextCheckMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ainews_site.static_files.StaticFilesMiddleware",
+    "ainews_site.compression.CompressionMiddleware",
     "accounts.refusals.RefusalMiddleware",
     "ainews_site.unavailable.DatabaseErrorMiddleware",
     "accounts.middleware.TooManyMiddleware",
@@ -393,7 +394,7 @@ STATIC_ROOT = DATA / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns if it is missing
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "ainews_site.static_files.HashedFiles"},
 }
 WHITENOISE_USE_FINDERS = True
 

@@ -1,6 +1,7 @@
 """The server of deploy/: Nginx, with and without HTTPS, in front of gunicorn and daphne."""
 
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -193,6 +194,28 @@ def test_pages_and_files_come_through(reader: httpx.Client) -> None:
     style = reader.get("/static/css/base.css")
     assert style.status_code == 200
     assert style.headers["Content-Encoding"] == "gzip"
+
+
+def test_nginx_compresses_pages_and_passes_compressed_files_on(reader: httpx.Client) -> None:
+    page = reader.get("/river/", headers={"Accept-Encoding": "gzip, br"})
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert "Told through Nginx" in page.text
+    style = re.search(r"/static/css/base\.[0-9a-f]{12}\.css", page.text)
+    assert style
+    file = reader.get(style[0], headers={"Accept-Encoding": "gzip, br"})
+    assert file.headers["Content-Encoding"] == "br"
+    assert file.headers["Cache-Control"] == "max-age=31536000, public, immutable"
+    assert "font" in file.text
+
+
+def test_ai_news_compresses_nothing_that_nginx_compresses(site: Site, reader: httpx.Client) -> None:
+    """The padding of AI News is the name of a file in the header of gzip, which Nginx has not."""
+    headers = {"Accept-Encoding": "gzip"}
+    with reader.stream("GET", "/river/", headers=headers) as answer:
+        start = next(answer.iter_raw())
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert start[:2] == b"\x1f\x8b"
+    assert not start[3] & 8
 
 
 def test_the_live_socket_comes_through(site: Site, reader: httpx.Client) -> None:
