@@ -7,7 +7,7 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
-from ainews_site.management.commands.doctor import digests, mail
+from ainews_site.doctor import digests, mail
 from digests.channels.outbox import plan_deliveries
 from digests.editions.writing import request_writing, today_of
 from digests.models import Delivery, Writing

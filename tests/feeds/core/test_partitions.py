@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from ainews_site.management.commands.doctor import database
+from ainews_site.doctor import database
 from feeds.core import partitions
 from feeds.core.ids import lowest_id
 from feeds.core.partitions import (
