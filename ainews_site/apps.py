@@ -1,10 +1,12 @@
 """The app of the site itself: settings, processes, checks, commands."""
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class SiteConfig(AppConfig):
     name = "ainews_site"
+    default = True
 
     def ready(self) -> None:
         from ainews_site import checks  # noqa: F401 - registers the checks
@@ -13,3 +15,10 @@ class SiteConfig(AppConfig):
 
         busy_lock.connect()
         worker_process.connect()
+
+
+class SiteAdminConfig(admin_apps.SimpleAdminConfig):
+    """Django's admin with our site."""
+
+    default = False
+    default_site = "ainews_site.admin_site.Admin"

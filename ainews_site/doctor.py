@@ -193,7 +193,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "digests": digests,
     "a feed": feed,
 }
-CHEAP = ("configuration", "cache", "queue", "disk", "clock", "digests")
+CHEAP = ("cache", "queue", "disk", "clock", "digests")
 """Those that take milliseconds, for the first page of the admin."""
 
 

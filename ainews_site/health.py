@@ -29,7 +29,7 @@ def health(request: HttpRequest) -> JsonResponse:
     The answer includes the states of replicas and Redis. If something fails but pages can be read,
     it is 200 with the status `degraded`.
     """
-    status = _status()
+    status = current_status()
     if status["status"] == "unavailable":
         return JsonResponse(status, status=503)
     # X-Run lets the supervisor recognise its own server.
@@ -38,13 +38,14 @@ def health(request: HttpRequest) -> JsonResponse:
 
 def ready(request: HttpRequest) -> JsonResponse:
     """Answer like `health`, but 503 while migrations are missing: a readiness check."""
-    status = _status()
+    status = current_status()
     if status["status"] != "unavailable" and not _has_tables():
         status |= {"status": "unavailable", "database": "lacks tables: run manage.py migrate"}
     return JsonResponse(status, status=503 if status["status"] == "unavailable" else 200)
 
 
-def _status() -> dict[str, Any]:
+def current_status() -> dict[str, Any]:
+    """Return what `health` answers."""
     error = _primary_error()
     status: dict[str, Any] = (
         {"status": "unavailable", "error": error} if error else {"status": "ok"}

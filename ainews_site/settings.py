@@ -126,7 +126,8 @@ CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
 REDIS_URL = env("REDIS_URL")
 
 INSTALLED_APPS = [
-    "django.contrib.admin.apps.SimpleAdminConfig",  # only pages need its modules; see urls.py
+    "ainews_site",  # first, as its templates replace some of the admin's
+    "ainews_site.apps.SiteAdminConfig",  # only pages need its modules; see urls.py
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -140,7 +141,6 @@ INSTALLED_APPS = [
     "accounts",
     "feeds",
     "digests",
-    "ainews_site",
 ]
 
 MIDDLEWARE = [
