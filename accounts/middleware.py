@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
+from django.http import HttpRequest, HttpResponse
 
 from accounts.buckets import Buckets
 from accounts.delays import delay_refusal
 from accounts.limits import TooMany
 from accounts.signin_guard import client_network, set_device_cookie, uncount_signin
+from ainews_site.infra.problem_page import Problem, problem_response
 from ainews_site.infra.process_state import resets_process_state
 
 SIGNIN_PATHS = ("/signin/", "/admin/login/")
@@ -45,13 +45,14 @@ class TooManyMiddleware:
 
 
 def too_many(request: HttpRequest, error: TooMany) -> HttpResponse:
-    response: HttpResponse
-    if request.path_info.startswith("/api/"):
-        response = JsonResponse({"detail": str(error)}, status=429)
-    else:
-        context = {"title": "Please wait", "says": str(error), "back": request.get_full_path()}
-        page = render_to_string("refused.html", context)
-        response = HttpResponse(page, status=429)
+    problem = Problem(
+        "Please wait",
+        str(error),
+        "This request was not carried out.",
+        link=request.get_full_path(),
+        label="Try again",
+    )
+    response = problem_response(request, 429, problem)
     response.headers["Retry-After"] = str(error.wait)
     response.headers["Cache-Control"] = "no-store"
     response.refusal = error  # type: ignore[attr-defined]

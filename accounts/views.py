@@ -59,8 +59,11 @@ def signin_token(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_POST
 def signout(request: HttpRequest) -> HttpResponse:
+    """End the session. The browser drops the pages and data that it stored."""
     end_session(request)
-    return redirect("signin")
+    response = redirect("signin")
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
 
 
 @login_required

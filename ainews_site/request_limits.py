@@ -5,8 +5,9 @@ deploy/nginx-locations.conf sets the same limits.
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
+from django.http import HttpRequest, HttpResponse
+
+from ainews_site.infra.problem_page import Problem, problem_response
 
 KIB = 1024
 FORM, API, ADMIN, OPML = 64 * KIB, 256 * KIB, 1024 * KIB, 12 * 1024 * KIB
@@ -73,8 +74,8 @@ def _length(request: HttpRequest) -> int:
 
 
 def _too_large(request: HttpRequest, limit: int) -> HttpResponse:
-    message = refusal_message(limit)
-    if request.path_info.startswith(API_PATH):
-        return JsonResponse({"detail": message}, status=413)
-    page = {"title": "Too large", "says": message, "back": request.path}
-    return HttpResponse(render_to_string("refused.html", page), status=413)
+    advice = "Go back and send less at once."
+    problem = Problem(
+        "Too large", refusal_message(limit), "Nothing was saved.", advice, request.path, "Back"
+    )
+    return problem_response(request, 413, problem)

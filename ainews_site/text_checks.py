@@ -15,15 +15,15 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import (
     HttpRequest,
     HttpResponse,
-    JsonResponse,
     QueryDict,
     UnreadablePostError,
     parse_cookie,
 )
-from django.template.loader import render_to_string
 from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+
+from ainews_site.infra.problem_page import Problem, problem_response
 
 UNFIT = (
     "The request contains a character that cannot be stored: NUL, or half of a surrogate pair."
@@ -98,10 +98,9 @@ def _has_unfit_field(fields: QueryDict) -> bool:
 
 
 def _refusal(request: HttpRequest) -> HttpResponse:
-    if request.path_info.startswith("/api/"):
-        return JsonResponse({"detail": UNFIT}, status=400)
-    page = {"title": "Unreadable request", "says": UNFIT, "back": "/"}
-    return HttpResponse(render_to_string("refused.html", page), status=400)
+    return problem_response(
+        request, 400, Problem("Unreadable request", UNFIT, "Nothing was saved.")
+    )
 
 
 class JsonParser(JSONParser):

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
-from django.views import defaults
+from django.http import HttpRequest, HttpResponse
 
+from ainews_site.errors import server_error_page
 from ainews_site.infra.db_router import is_primary_lost
 from ainews_site.infra.deferred_writes import deferred
+from ainews_site.infra.problem_page import Problem, problem_response
 from ainews_site.infra.schema import explain
 from ainews_site.infra.sqlite_lock import is_locked
 
@@ -57,7 +57,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     error = sys.exc_info()[1]
     response = response_to(request, error) if error else None
-    return response or defaults.server_error(request)
+    return response or server_error_page(request)
 
 
 def response_to(request: HttpRequest, error: BaseException) -> HttpResponse | None:
@@ -76,11 +76,18 @@ def response_to(request: HttpRequest, error: BaseException) -> HttpResponse | No
 def unavailable_response(request: HttpRequest, message: str, reason: str) -> HttpResponse:
     """Return a response 503 with `message`, as a page or as JSON. `reason` is logged."""
     logger.warning("%s %s: %s", request.method, request.path, " ".join(reason.split()))
-    response: HttpResponse
-    if request.path.startswith("/api/"):
-        response = JsonResponse({"detail": message}, status=503)
-    else:
-        response = HttpResponse(render_to_string("503.html", {"says": message}), status=503)
+    is_reading = request.method in READING
+    response = problem_response(
+        request,
+        503,
+        Problem(
+            "Temporarily unavailable",
+            message,
+            "Your news is safe." if is_reading else "Nothing was saved.",
+            link=request.get_full_path() if is_reading else "/",
+            label="Try again" if is_reading else "Back to stories",
+        ),
+    )
     response.headers["Retry-After"] = str(RETRY_AFTER)
     # Otherwise Django would log it again with a traceback, although it is no programming error.
     response._has_been_logged = True  # type: ignore[attr-defined]

@@ -5,14 +5,19 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from ainews_site.health import health, ready
+from ainews_site.installable import manifest, offline, service_worker
 
 admin.autodiscover()
 
+handler400 = "ainews_site.errors.bad_request"
 handler500 = "ainews_site.unavailable.server_error"
 
 urlpatterns = [
     path("health", health, name="health"),
     path("health/ready", ready, name="health_ready"),
+    path("manifest.webmanifest", manifest, name="manifest"),
+    path("worker.js", service_worker, name="service_worker"),
+    path("offline/", offline, name="offline"),
     # The preferences have the only form for one's own password, which is throttled.
     path("admin/password_change/", RedirectView.as_view(url="/preferences/#password")),
     path("admin/", admin.site.urls),

@@ -1,0 +1,35 @@
+// The service worker: shows the offline page when the site can't be reached. It caches this page
+// and its files alone; a reader's pages are never stored. `FILES` comes from the address /worker.js.
+const CACHE = `offline ${self.FILES.join(" ")}`;
+
+self.addEventListener("install", (event) => {
+  const requests = self.FILES.map((file) => new Request(file, { cache: "reload", credentials: "omit" }));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)));
+  self.skipWaiting();
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil((async () => {
+    const old = (await caches.keys()).filter((name) => name !== CACHE);
+    await Promise.all(old.map((name) => caches.delete(name)));
+    await self.registration.navigationPreload?.enable();
+  })());
+});
+
+async function pageOrOffline(event) {
+  try {
+    return (await event.preloadResponse) || (await fetch(event.request));
+  } catch {
+    return (await caches.match("/offline/")) || Response.error();
+  }
+}
+
+async function cachedFile(request) {
+  return (await caches.match(request)) || fetch(request);
+}
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.mode === "navigate") event.respondWith(pageOrOffline(event));
+  else if (self.FILES.includes(new URL(request.url).pathname)) event.respondWith(cachedFile(request));
+});
