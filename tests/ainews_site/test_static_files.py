@@ -44,7 +44,8 @@ def test_what_a_page_names_may_be_cached_for_a_year(server: httpx.Client) -> Non
             file = server.get(name, headers={"Accept-Encoding": encoding})
             assert file.status_code == 200
             assert file.headers["Cache-Control"] == YEAR
-            assert file.headers["Content-Encoding"] == encoding or len(file.content) < 300
+            is_text = name.endswith((".css", ".js", ".svg"))
+            assert file.headers.get("Content-Encoding") == (encoding if is_text else None)
         assert len(server.get(name, headers={"Accept-Encoding": "identity"}).content) == len(
             file.content
         )
@@ -150,6 +151,7 @@ def test_only_a_few_versions_of_a_file_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "b.000000000000.css").exists()
 
 
+@pytest.mark.filterwarnings("ignore:No directory")
 def test_a_full_disk_does_not_keep_styles_from_pages(
     tmp_path: Path, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -161,4 +163,4 @@ def test_a_full_disk_does_not_keep_styles_from_pages(
 
     assert file.status_code == 200
     assert file.headers["Cache-Control"] == "max-age=60, public"
-    assert "css" in caplog.text or "uncompressed" in caplog.text
+    assert "Static files are sent uncompressed" in caplog.text
