@@ -13,13 +13,15 @@ import environ
 
 from ainews_site.config.env_urls import mail_problem, redis_problem, site_problem
 from ainews_site.config.https import HSTS_SECONDS, https_settings
-from ainews_site.config.role import is_web_server
+from ainews_site.config.role import is_web_server, keeps_threads
 from ainews_site.config.sizing import measure, sizes_for
 from ainews_site.proxies import read_proxies
 from ainews_site.queue.config import cluster_settings
 from feeds.ai.language.prices import read_prices
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+KEEP_CONNECTION = 60
+"""Seconds for which a thread of gunicorn keeps its PostgreSQL connection if there is no pool."""
 
 env = environ.Env(
     DATA=(str, str(BASE_DIR / "var")),
@@ -209,6 +211,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
             "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON"
         ),
     }
+    if is_web_server():
+        DATABASES["default"]["ENGINE"] = "ainews_site.infra.pooled_sqlite3"
 
 
 def _replica(number: int, url: str) -> dict[str, Any]:
@@ -264,6 +268,11 @@ if is_web_server() and env("DATABASE_POOL") > 0:
                     "reconnect_timeout": 4,
                 }
             }
+elif keeps_threads():
+    for _database in DATABASES.values():
+        if _database["ENGINE"].endswith(".postgresql"):
+            _database["CONN_HEALTH_CHECKS"] = True
+            _database["CONN_MAX_AGE"] = KEEP_CONNECTION
 for _database in DATABASES.values():
     # PgBouncer in transaction mode may use another server connection for each fetch.
     _database["DISABLE_SERVER_SIDE_CURSORS"] = True

@@ -7,7 +7,7 @@ from django.core.wsgi import get_wsgi_application
 from ainews_site.config.role import serve_pages
 from ainews_site.process.gc_tuning import freeze_loaded_objects
 
-serve_pages()
+serve_pages(keeps_threads=True)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
 application = get_wsgi_application()  # must run before anything imports models or reads settings
 

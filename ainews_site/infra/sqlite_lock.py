@@ -92,7 +92,8 @@ def _prepare(*, connection: Any, **_: Any) -> None:
     if connection.vendor != "sqlite":
         return
     raw = connection.connection
-    if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+    is_reused = getattr(connection, "is_reused", False)
+    if not is_reused and raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         _prepare_file(connection)
     if _process_timeout is not None:
         raw.execute(f"PRAGMA busy_timeout = {round(_process_timeout * 1000)}")

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from ainews_site.infra.db_errors import in_words
-from tests.ainews_site.infra.test_replicas import serving, wait_until
+from tests.ainews_site.infra.test_replicas import answers, serving, wait_until
 from tests.services import PgBouncer, Postgres, free_port
 from tests.workers import Helper, Worker, environment, migrate, publishing, stop_all, work_off
 
@@ -178,6 +178,37 @@ def test_a_web_process_keeps_few_connections_and_survives_a_restart(tmp_path: Pa
             server.start()
             wait_until(lambda: httpx.get(f"{site}/health", timeout=60).status_code == 200, 60)
             assert set(pool.map(ask, range(12))) == {200}
+
+
+def test_without_a_pool_the_threads_of_gunicorn_keep_their_connections(tmp_path: Path) -> None:
+    with Postgres() as server:
+        env = env_for(server.url(), tmp_path, DATABASE_POOL="0")
+        assert manage(env, "migrate", "-v0").returncode == 0
+        started = (
+            "SELECT string_agg(pid || ' ' || backend_start, ',') FROM pg_stat_activity"
+            " WHERE datname = 'ainews' AND pid <> pg_backend_pid()"
+        )
+        port = free_port()
+        options = ["-b", f"127.0.0.1:{port}", "-k", "gthread", "--threads", "1"]
+        command = [sys.executable, "-m", "gunicorn", *options, "ainews_site.wsgi"]
+        web = subprocess.Popen(command, cwd=ROOT, env=env)
+
+        def status() -> int:
+            return httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=60).status_code
+
+        try:
+            wait_until(lambda: answers(f"http://127.0.0.1:{port}"))
+            kept = server.sql(started)
+            assert kept
+            assert [status() for _ in range(5)] == [200] * 5
+            assert server.sql(started) == kept
+            server.stop()
+            server.start()
+            assert [status() for _ in range(5)] == [200] * 5
+            assert server.sql(started) != kept
+        finally:
+            web.terminate()
+            web.wait()
 
 
 def test_problems_of_the_database_address_are_explained(tmp_path: Path) -> None:
