@@ -15,17 +15,24 @@ from feeds.models.source import Source
 from feeds.models.story import REACH, Story
 
 
+def _followed_by(user: Any) -> models.QuerySet[Any, Any]:
+    """The ids of the sources that `user` subscribes to, as a subquery."""
+    from feeds.models.reading import Subscription
+
+    return Subscription.objects.filter(user=user).values("source")
+
+
 class ItemQuerySet(models.QuerySet["Item"]):
     def visible_to(self, user: Any) -> "ItemQuerySet":
         """Items that `user` may see: of public sources, and of those that they subscribe to."""
         return self.filter(
             Q(source__in=Source.objects.filter(is_public=True).values("pk"))
-            | Q(source__in=Source.objects.filter(subscriptions__user=user).values("pk"))
+            | Q(source__in=_followed_by(user))
         )
 
     def subscribed_by(self, user: Any) -> "ItemQuerySet":
         """Items of the sources that `user` subscribes to."""
-        return self.filter(source__in=Source.objects.subscribed_by(user).values("pk"))
+        return self.filter(source__in=_followed_by(user))
 
     def covering(self, stories: Iterable[Story]) -> "ItemQuerySet":
         """Items of these stories. Queries only the partitions that may have some."""

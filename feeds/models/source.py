@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db import connection, models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from ainews_site.infra import db_clock
@@ -11,8 +11,14 @@ from ainews_site.infra import db_clock
 
 class SourceQuerySet(models.QuerySet["Source"]):
     def visible_to(self, user: Any) -> "SourceQuerySet":
-        """Sources that `user` may see: of the catalogue, and those that they subscribe to."""
-        return self.filter(Q(is_public=True) | Q(subscriptions__user=user)).distinct()
+        """Sources that `user` may see: of the catalogue, and those that they subscribe to.
+
+        A join with all subscriptions would read those of all readers, and need DISTINCT.
+        """
+        from feeds.models.reading import Subscription
+
+        own = Subscription.objects.filter(user=user, source=OuterRef("pk"))
+        return self.filter(Q(is_public=True) | Exists(own))
 
     def subscribed_by(self, user: Any) -> "SourceQuerySet":
         return self.filter(subscriptions__user=user)

@@ -89,9 +89,10 @@ class Sources(ReaderView):
     )
     @etag_by_content
     def get(self, request: Request) -> Response:
-        sources = Source.objects.visible_to(self.reader)
-        if not flag(request, "all"):
-            sources = sources.filter(subscriptions__user=self.reader)
+        # What a reader follows is visible to them.
+        with_catalogue = flag(request, "all")
+        choose = Source.objects.visible_to if with_catalogue else Source.objects.subscribed_by
+        sources = choose(self.reader)
         if number(request, "limit") is None:
             page, following = list(sources), None
         else:

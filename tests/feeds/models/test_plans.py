@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from feeds.core.ids import lowest_id
 from feeds.core.partitions import ensure_partitions, spans
-from feeds.models import Item, ItemKey
+from feeds.models import Item, ItemKey, Source
 from feeds.stories.grouping.edit import delete_items
-from tests.make import make_item, make_source, make_story
+from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
 postgres_only = pytest.mark.skipif(
@@ -70,3 +70,17 @@ def test_partitions_made_later_have_the_index_of_copies() -> None:
         tables = {row[0] for row in cursor.fetchall()}
     assert {span.table("feeds_item") for span in spans()} <= tables
     assert "feeds_item_2031_05" in tables
+
+
+def test_visible_sources_are_found_by_the_subscriptions_of_the_reader_alone() -> None:
+    """A join would read the subscriptions of all readers."""
+    reader = make_user()
+    make_source(reader=reader)
+
+    query = str(Source.objects.visible_to(reader).query)
+    plan = "\n".join(plan_of(query))
+
+    assert "JOIN" not in query
+    assert "DISTINCT" not in query
+    assert "subscription_unique" in plan or "(user_id=? AND source_id=?)" in plan
+    assert "feeds_subscription_source_id" not in plan
