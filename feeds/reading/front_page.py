@@ -1,21 +1,23 @@
 """The front page: one reader's stories, ranked and in sections. The API shows the same."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property, partial
+from functools import partial
+from typing import NamedTuple
 
 from django.utils import timezone
 
 from accounts.models import User
 from ainews_site.infra.timezones import zone_named
 from feeds.core.ids import id_time
-from feeds.models import Item, ItemState, Story, Subscription
-from feeds.models.item import ItemQuerySet
+from feeds.models import Item, Story, Subscription
+from feeds.models.narrow import narrow_items, narrow_rows
 from feeds.reading.feedback import log_impression
 from feeds.reading.sources import folders_below
-from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies, with_state
+from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies
+from feeds.stories.members import MAX_MEMBERS, Member, apply_state, last_read, members_of
 from feeds.stories.ranking.candidates import Articles, recent_articles
 from feeds.stories.ranking.data.batch import Facts
 from feeds.stories.ranking.data.reader import Reader
@@ -27,6 +29,7 @@ from feeds.stories.ranking.traits import learned_from
 from feeds.stories.story_page import StoryPage, story_page
 
 __all__ = [
+    "Dot",
     "RankedStory",
     "Section",
     "StoryPage",
@@ -43,24 +46,49 @@ TOP_HOURS = 36
 MIN_FOR_TOP = 12
 """With fewer stories there is no section of top stories, because it would be most of the page."""
 MAX_TOPICS = 4
+MAX_SHOWN = 6
+"""Items of a story whose rows are read: the lead, and the first of other sources."""
+STORY_COLUMNS = (
+    *("id", "title", "lead_id", "first_at", "last_at", "item_count", "source_count"),
+    *("copy_count", "last_seq", "title_pinned"),
+)
+ITEM_COLUMNS = (
+    *("id", "seq", "source_id", "story_id", "copy_of", "url", "title", "author", "summary"),
+    *("image_url", "language", "published_at", "fetched_at"),
+)
+SOURCE_COLUMNS = ("id", "url", "title", "site_url", "language", "is_public")
+MAX_DOTS = 40
+"""Articles of a story that its coverage strip shows."""
 DIFFERENT = "something different"
 TOP, FOLLOWED = "Top stories", "Stories you follow"
 
 
 @dataclass(slots=True)
 class _Entry:
-    """A ranked story before its rows are read. `newest` is the id of its newest original."""
+    """A ranked story before its rows are read. `newest` is the id of its newest original,
+    `articles` the number of those that were ranked."""
 
     facts: Facts
     ranking: Ranking
     newest: int
+    articles: int
+
+
+class Dot(NamedTuple):
+    """An article on the coverage strip of a story."""
+
+    published_at: datetime
+    source_id: int
+    is_copy: bool
 
 
 @dataclass
 class RankedStory:
-    """A story with its items by the reader's sources: the lead first, copies last.
+    """A story with its first items by the reader's sources: the lead first, copies last.
 
-    `terms` are the values of the ranking terms, `why` explains the score.
+    `items` are at most MAX_SHOWN, the counts are of all. `dots` are at most MAX_DOTS articles,
+    spread over the story's life. `terms` are the values of the ranking terms, `why` explains the
+    score.
     """
 
     story: Story
@@ -70,6 +98,13 @@ class RankedStory:
     why: str
     topics: tuple[str, ...]
     newest_at: datetime
+    first_at: datetime
+    source_count: int
+    """Sources that cover the story. Copies do not count."""
+    coverage_count: int
+    """Articles, with copies."""
+    unread: bool
+    dots: list[Dot]
     is_followed: bool = False
     is_odd: bool = False
     """Whether it was drawn to explore."""
@@ -84,17 +119,9 @@ class RankedStory:
     def title(self) -> str:
         return headline_for(self.story, self.lead)
 
-    @cached_property
-    def source_count(self) -> int:
-        return len({item.source_id for item in self.items if item.copy_of is None}) or 1
-
     @property
     def other_sources(self) -> int:
         return self.source_count - 1
-
-    @property
-    def unread(self) -> bool:
-        return is_unread(self.items)
 
 
 @dataclass(slots=True)
@@ -173,11 +200,6 @@ def _followed(user: User, folder_id: int | None) -> tuple[dict[int, float], dict
     return trust, {source: level for source, _, level in rows if level != "normal"}
 
 
-def _shown(user: User, source_ids: Iterable[int]) -> ItemQuerySet:
-    hidden = ItemState.objects.filter(user=user, is_hidden=True).values("item_id")
-    return Item.objects.filter(source__in=list(source_ids)).exclude(pk__in=hidden)
-
-
 def _make_entries(
     scored: Scored,
     articles: Articles,
@@ -205,36 +227,92 @@ def _make_entries(
         )
         terms = {name: float(values[place]) for name, values in scored.terms.items()}
         ranking = Ranking(float(scored.scores[place]), terms)
-        entries.append(_Entry(facts, ranking, int(table.newest[place])))
+        entries.append(_Entry(facts, ranking, int(table.newest[place]), len(lines)))
     return entries
 
 
 def _read(
-    user: User, source_ids: Iterable[int], entries: Sequence[_Entry], reader: Reader
+    user: User, source_ids: Collection[int], entries: Sequence[_Entry], reader: Reader
 ) -> list[RankedStory]:
-    """Read the rows of the ranked stories and of all their items, in at most four queries."""
-    stories = Story.objects.in_bulk([entry.facts.story for entry in entries])
-    items: defaultdict[int, list[Item]] = defaultdict(list)
-    coverage = with_state(_shown(user, source_ids).covering(stories.values()), user)
-    coverage_items = list(coverage.prefetch_related("source").order_by("id"))
-    settle_copies(coverage_items, Item.objects.visible_to(user))
-    for item in coverage_items:
-        items[item.story_id or 0].append(item)
-    return [
-        RankedStory(
-            story=stories[pk],
-            items=lead_first(stories[pk], items[pk]),
-            score=entry.ranking.score,
-            terms=entry.ranking.terms,
-            why=explain(entry.facts, reader, entry.ranking.terms),
-            topics=entry.facts.topics,
-            newest_at=id_time(entry.newest),
-            is_followed=pk in reader.followed,
-        )
-        for entry in entries
+    """Read the rows of the ranked stories: all members in narrow rows, and the items that are
+    shown. Makes at most five queries."""
+    stories = narrow_rows(Story, STORY_COLUMNS, (entry.facts.story for entry in entries))
+    members = _members(user, source_ids, stories.values())
+    read_at = last_read(user, stories.values())
+    shown = {pk: _choose(lead_first(stories[pk], own)) for pk, own in members.items()}
+    chosen = [member.pk for own in shown.values() for member in own]
+    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, chosen)
+    ranked = []
+    for entry in entries:
+        pk = entry.facts.story
         # A story may have lost its items to a regrouping meanwhile.
-        if (pk := entry.facts.story) in stories and items[pk]
-    ]
+        own = [apply_state(items[m.pk], m) for m in shown.get(pk, ()) if m.pk in items]
+        if own:
+            unread = is_unread(members[pk], read_at.get(pk))
+            ranked.append(_ranked(entry, stories[pk], own, members[pk], reader, unread))
+    return ranked
+
+
+def _members(
+    user: User, source_ids: Collection[int], stories: Collection[Story]
+) -> dict[int, list[Member]]:
+    """{story: its items of these sources that the reader did not hide, in order of time}"""
+    visible = members_of(user, stories)
+    own = [member for member in visible if member.source_id in source_ids and not member.is_hidden]
+    settle_copies(own, Item.objects.visible_to(user), {member.pk for member in visible})
+    members: defaultdict[int, list[Member]] = defaultdict(list)
+    for member in own:
+        members[member.story_id].append(member)
+    return members
+
+
+def _choose(ordered: Sequence[Member]) -> list[Member]:
+    """The first MAX_SHOWN, one of each source before further ones of the same."""
+    if len(ordered) <= MAX_SHOWN:
+        return list(ordered)
+    firsts = {member.source_id: member.pk for member in reversed(ordered)}
+    others = [member.pk for member in ordered if firsts[member.source_id] != member.pk]
+    first = [member.pk for member in ordered if firsts[member.source_id] == member.pk]
+    chosen = {*[*first, *others][:MAX_SHOWN]}
+    return [member for member in ordered if member.pk in chosen]
+
+
+def _ranked(
+    entry: _Entry,
+    story: Story,
+    items: list[Item],
+    members: Sequence[Member],
+    reader: Reader,
+    unread: bool,
+) -> RankedStory:
+    sources = len({member.source_id for member in members if member.copy_of is None})
+    count = len(members)
+    if story.item_count > MAX_MEMBERS:  # not all of its members were read
+        sources, count = max(sources, entry.facts.sources), max(count, entry.articles)
+    return RankedStory(
+        story=story,
+        items=items,
+        score=entry.ranking.score,
+        terms=entry.ranking.terms,
+        why=explain(entry.facts, reader, entry.ranking.terms),
+        topics=entry.facts.topics,
+        newest_at=id_time(entry.newest),
+        first_at=id_time(members[0].pk),
+        source_count=sources or 1,
+        coverage_count=count,
+        unread=unread,
+        dots=_dots(members),
+        is_followed=story.pk in reader.followed,
+    )
+
+
+def _dots(members: Sequence[Member]) -> list[Dot]:
+    """Dots of at most MAX_DOTS members, from the first to the last."""
+    count = min(len(members), MAX_DOTS)
+    step = (len(members) - 1) / max(1, count - 1)
+    places = [round(n * step) for n in range(count)]
+    chosen = [members[place] for place in places]
+    return [Dot(id_time(m.pk), m.source_id, m.copy_of is not None) for m in chosen]
 
 
 def _top(

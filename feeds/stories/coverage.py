@@ -1,48 +1,36 @@
 """The coverage of a story for one reader: visible items only, with the reader's marks."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from django.db.models import BooleanField, DateTimeField, Exists, F, OuterRef, Q, Subquery
-from django.db.models.expressions import ExpressionWrapper
-from django.db.models.functions import Coalesce
-
-from accounts.models import User
-from feeds.models import Item, ItemState, Story, Subscription
+from feeds.models import Item, Story
 from feeds.models.item import ItemQuerySet
 
 
-def with_state(items: ItemQuerySet, user: User) -> Any:
-    """Annotate items with this reader's `is_read`, `is_saved`, `is_opened` and `read_at`.
+class Article(Protocol):
+    """An item or a feeds.stories.members.Member."""
 
-    `read_at` is None for items that were marked as read with their whole source.
-    """
-    states = ItemState.objects.filter(user=user, item=OuterRef("pk"))
-    subscription = Subscription.objects.filter(user=user, source=OuterRef("source"))
-    watermark = Coalesce(Subquery(subscription.values("read_up_to")[:1]), 0)
-    return items.alias(marked_up_to=watermark).annotate(
-        is_saved=Exists(states.filter(is_saved=True)),
-        is_opened=Exists(states.filter(is_opened=True)),
-        is_read=Coalesce(
-            Subquery(states.values("is_read")[:1]),
-            ExpressionWrapper(Q(seq__lte=F("marked_up_to")), output_field=BooleanField()),
-        ),
-        read_at=Subquery(
-            states.filter(is_read=True).values("changed_at")[:1], output_field=DateTimeField()
-        ),
-    )
+    pk: Any
+    copy_of: int | None
 
 
-def settle_copies(items: Iterable[Item], visible: ItemQuerySet) -> None:
+AnyArticle = TypeVar("AnyArticle", bound=Article)
+
+
+def settle_copies(
+    items: Iterable[Article], visible: ItemQuerySet, seen: Collection[int] = ()
+) -> None:
     """Promote copies whose original the reader cannot see, in place.
 
     The first visible copy becomes the original for this reader, and the other copies become
     copies of it. Hidden sources therefore never change the counts. `visible` are all items that
-    the reader can see; it is queried only if an original is not among `items`.
+    the reader can see; it is queried only if an original is neither among `items` nor in `seen`,
+    ids of other items that they can see.
     """
     items = sorted(items, key=lambda item: item.pk)
     unseen = {item.copy_of for item in items if item.copy_of} - {item.pk for item in items}
+    unseen.difference_update(seen)
     if unseen:
         unseen -= set(visible.order_by().filter(pk__in=unseen).values_list("pk", flat=True))
     firsts: dict[int, int] = {}
@@ -52,15 +40,16 @@ def settle_copies(items: Iterable[Item], visible: ItemQuerySet) -> None:
             item.copy_of = None if first == item.pk else first
 
 
-def is_unread(items: Iterable[Any]) -> bool:
+def is_unread(items: Iterable[Any], last_read: datetime | None = None) -> bool:
     """Whether a story has an article that is new to the reader.
 
     Reading one article of a story also marks the articles that had arrived by then. Copies never
-    make a story unread.
+    make a story unread. `last_read` is when the reader read an item that is not among `items`.
     """
     items = list(items)
     originals = [item for item in items if item.copy_of is None] or items
-    read_until = max((_read_until(item) for item in items if item.is_read), default=None)
+    moments = [_read_until(item) for item in items if item.is_read]
+    read_until = max([*moments, last_read] if last_read else moments, default=None)
     return any(
         not item.is_read and (read_until is None or item.fetched_at > read_until)
         for item in originals
@@ -73,7 +62,7 @@ def _read_until(item: Any) -> datetime:
     return moment
 
 
-def lead_first(story: Story, items: list[Item]) -> list[Item]:
+def lead_first(story: Story, items: Iterable[AnyArticle]) -> list[AnyArticle]:
     """Sort items: the story's lead if the reader sees it, then the others in order, copies last."""
     return sorted(items, key=lambda item: (item.copy_of is not None, item.pk != story.lead_id))
 

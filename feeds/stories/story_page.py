@@ -1,23 +1,32 @@
 """The page of a story for one reader: its coverage, a timeline by day, and related stories."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from accounts.models import User
 from ainews_site.infra import db_clock
+from ainews_site.infra.process_state import resets_process_state
 from ainews_site.infra.timezones import zone_named
 from feeds.core.ids import lowest_id
 from feeds.models import FollowedStory, Item, ItemState, Story, StoryRedirect
-from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies, with_state
+from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies
 from feeds.stories.grouping.tokenizer import terms_of
 from feeds.stories.life import Stage, stage_at
+from feeds.stories.members import Member, apply_state, members_of
 
 MAX_RELATED = 3
 RELATED_WITHIN = timedelta(days=14)
 """Related stories were published within so much time before or after the story."""
 MAX_COMPARED = 600
 """Number of recent items that are compared with the story."""
+MAX_CACHED = 4_096
+"""Headlines whose words are cached, about 4 MB."""
 MIN_SIMILARITY = 0.15
 """Lowest similarity of a related story, in 0..1."""
 
@@ -47,7 +56,8 @@ class StoryPage:
     """A story as its page shows it.
 
     `coverage` are the originals in order of publication, `copies` the other items; `timeline` has
-    both by day.
+    both by day. If they were limited, `item_count` is larger than both together, and `source_count`
+    is of all.
     """
 
     story: Story
@@ -61,10 +71,8 @@ class StoryPage:
     unread: bool
     is_followed: bool
     is_opened: bool
-
-    @property
-    def source_count(self) -> int:
-        return len({item.source_id for item in self.coverage})
+    source_count: int
+    item_count: int
 
     @property
     def first(self) -> Item:
@@ -79,18 +87,21 @@ class StoryPage:
         return stage_at(self.updated_at, db_clock.now())
 
 
-def story_page(user: User, story_id: int) -> StoryPage | int:
+def story_page(user: User, story_id: int, most: int | None = None) -> StoryPage | int:
     """Return the page, or the id of the story into which this one was merged.
 
-    Raises Story.DoesNotExist if the reader cannot see any item of the story.
+    With `most`, it has the lead, the first and the newest items, so many together. Raises
+    Story.DoesNotExist if the reader cannot see any item of the story.
     """
     story = Story.objects.filter(pk=story_id).first()
     if story is None:
         return _target(user, story_id)
-    items = _visible_items(user, story)
-    if not items:
+    members = _visible_members(user, story)
+    if not members:
         raise Story.DoesNotExist(f"The reader sees no item of story {story_id}.")
-    lead = lead_first(story, items)[0]
+    first_of_all = lead_first(story, members)[0]
+    items = _items(_limited(members, first_of_all, most))
+    lead = next(item for item in items if item.pk == first_of_all.pk)
     coverage = [item for item in items if item.copy_of is None] or items
     shown = {item.pk for item in coverage}
     return StoryPage(
@@ -102,9 +113,12 @@ def story_page(user: User, story_id: int) -> StoryPage | int:
         timeline=_timeline(items, user),
         related=_related(user, items),
         topics=list(dict.fromkeys(topic for item in coverage for topic in item.topics)),
-        unread=is_unread(items),
+        unread=is_unread(members),
         is_followed=FollowedStory.objects.filter(user=user, story=story).exists(),
-        is_opened=lead.is_opened,  # type: ignore[attr-defined]
+        is_opened=first_of_all.is_opened,
+        source_count=len({m.source_id for m in members if m.copy_of is None})
+        or len({m.source_id for m in members}),
+        item_count=len(members),
     )
 
 
@@ -130,14 +144,24 @@ def _can_see_redirect(user: User, redirect: StoryRedirect) -> bool:
     return visible.filter(story=redirect.story_id).exists()
 
 
-def _visible_items(user: User, story: Story) -> list[Item]:
+def _visible_members(user: User, story: Story) -> list[Member]:
     """The visible items in order of time, without hidden ones unless all are hidden."""
-    hidden = ItemState.objects.filter(user=user, is_hidden=True, item__story=story)
-    hidden_ids = set(hidden.values_list("item_id", flat=True))
-    visible = with_state(Item.objects.visible_to(user).covering([story]), user)
-    items = list(visible.select_related("source").order_by("id"))
-    settle_copies(items, Item.objects.visible_to(user))
-    return [item for item in items if item.pk not in hidden_ids] or items
+    members = members_of(user, [story], most=None)
+    settle_copies(members, Item.objects.visible_to(user))
+    return [member for member in members if not member.is_hidden] or members
+
+
+def _limited(members: list[Member], lead: Member, most: int | None) -> list[Member]:
+    if most is None or len(members) <= most:
+        return members
+    kept = {lead.pk, members[0].pk}
+    kept |= {member.pk for member in members[len(kept) - most :]}
+    return [member for member in members if member.pk in kept]
+
+
+def _items(members: Sequence[Member]) -> list[Item]:
+    items = Item.objects.select_related("source").in_bulk([member.pk for member in members])
+    return [apply_state(items[member.pk], member) for member in members if member.pk in items]
 
 
 def _timeline(items: Iterable[Item], user: User) -> list[Day]:
@@ -157,29 +181,37 @@ def _related(user: User, items: Sequence[Item]) -> list[Related]:
     hidden = ItemState.objects.filter(user=user, is_hidden=True, item__gte=start).values("item")
     others = nearby.filter(story__isnull=False).exclude(story=items[0].story_id)
     rows = others.exclude(pk__in=hidden).newest_first()
-    words, topics = _traits((item.title, item.topics) for item in items)
+    words = frozenset[str]().union(*(_words(item.title) for item in items))
+    topics = {topic for item in items for topic in item.topics}
     best: dict[int, tuple[float, int]] = {}
-    columns = ("id", "story_id", "title", "topics")
+    columns = ("id", "story_id", "title", Cast("topics", TextField()))
     for pk, story, title, item_topics in rows.values_list(*columns)[:MAX_COMPARED]:
-        title_words, _ = _traits([(title, item_topics)])
-        by_words = _shared(title_words, words)
-        similarity = by_words * 0.7 + _shared(set(item_topics), topics) * 0.3
-        if similarity >= MIN_SIMILARITY and by_words:
+        by_words = _shared(_words(title), words)
+        if not by_words:
+            continue
+        similarity = by_words * 0.7 + _shared(_topics(item_topics), topics) * 0.3
+        if similarity >= MIN_SIMILARITY:
             best[story] = max(best.get(story, (0.0, 0)), (similarity, pk))
     nearest = sorted(best.items(), key=lambda entry: entry[1], reverse=True)[:MAX_RELATED]
     shown = Item.objects.select_related("source").in_bulk([pk for _, (_, pk) in nearest])
     return [Related(story, shown[pk]) for story, (_, pk) in nearest if pk in shown]
 
 
-def _traits(tellings: Iterable[tuple[str, Sequence[str]]]) -> tuple[set[str], set[str]]:
-    words: set[str] = set()
-    topics: set[str] = set()
-    for title, own in tellings:
-        words.update(terms_of(title))
-        topics.update(own)
-    return words, topics
+@lru_cache(MAX_CACHED)
+def _words(title: str) -> frozenset[str]:
+    """The terms of a headline. Readers compare their stories with the same recent headlines."""
+    return frozenset(terms_of(title))
 
 
-def _shared(values: set[str], others: set[str]) -> float:
+@lru_cache(MAX_CACHED)
+def _topics(text: str) -> frozenset[str]:
+    return frozenset(json.loads(text))
+
+
+resets_process_state(_words.cache_clear)
+resets_process_state(_topics.cache_clear)
+
+
+def _shared(values: Set[str], others: Set[str]) -> float:
     """The fraction of `values` that is among `others`."""
     return len(values & others) / len(values) if values else 0.0

@@ -1,13 +1,22 @@
 """A reader's stories: their own sources only, best first, by day, in few queries."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from accounts.models import User
-from feeds.models import Folder, Item, ItemState, Source, Subscription
-from feeds.reading.front_page import RankedStory, front_page_sections, ranked_stories
+from feeds.models import Folder, Item, ItemKey, ItemState, Source, Story, Subscription
+from feeds.reading.front_page import (
+    MAX_DOTS,
+    MAX_SHOWN,
+    RankedStory,
+    front_page_sections,
+    ranked_stories,
+)
+from feeds.stories.coverage import is_unread, lead_first, settle_copies
+from feeds.stories.members import MAX_MEMBERS
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -175,3 +184,108 @@ def test_the_number_of_queries_does_not_grow_with_the_stories(
     with django_assert_num_queries(7):
         sections = front_page_sections(reader, now=NOW)
         [(one.title, one.unread, one.lead.source.title) for s in sections for one in s.stories]
+
+
+def expected(user: User, story_id: int, followed: set[int]) -> tuple[Any, ...]:
+    """What a row of the front page says, from all rows of all items, one at a time."""
+    items = [
+        item
+        for item in Item.objects.filter(story=story_id, source__in=followed).order_by("pk")
+        if not ItemState.objects.filter(user=user, item=item, is_hidden=True).exists()
+    ]
+    for item in items:
+        state = ItemState.objects.filter(user=user, item=item).first()
+        upto = Subscription.objects.get(user=user, source=item.source_id).read_up_to
+        explicit = state.is_read if state else None
+        item.is_read = item.seq <= upto if explicit is None else explicit  # type: ignore[attr-defined]
+        item.read_at = state.changed_at if state and state.is_read else None  # type: ignore[attr-defined]
+        item.is_saved = bool(state and state.is_saved)  # type: ignore[attr-defined]
+    settle_copies(items, Item.objects.visible_to(user))
+    story = Story.objects.get(pk=story_id)
+    ordered = lead_first(story, items)
+    return (
+        [item.pk for item in ordered],
+        len({item.source_id for item in items if item.copy_of is None}) or 1,
+        is_unread(items),
+        {item.pk: (item.copy_of, item.is_read, item.read_at, item.is_saved) for item in items},  # type: ignore[attr-defined]
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_say_what_all_items_of_their_stories_say(seed: int) -> None:
+    rng = random.Random(seed)
+    reader, stranger = make_user(), make_user("stranger")
+    own = [make_source(f"own{n}", reader=reader, is_public=n % 2 == 0) for n in range(4)]
+    foreign = [make_source("public", is_public=True), make_source("secret", reader=stranger)]
+    for _ in range(12):
+        items: list[Item] = []
+        for n in range(rng.randint(1, 7)):
+            original = rng.choice(items).pk if items and rng.random() < 0.3 else None
+            source = rng.choice([*own, *own, *foreign])
+            items.append(tell(source, f"{n}", rng.uniform(1, 150), copy_of=original))
+        make_story(*items, lead=rng.choice(items))
+        for item in items:
+            if rng.random() < 0.3:
+                ItemState.objects.create(
+                    user=rng.choice([reader, reader, stranger]),
+                    item=item,
+                    is_read=rng.choice([None, True, False]),
+                    is_saved=rng.random() < 0.3,
+                    is_hidden=rng.random() < 0.2,
+                )
+    ItemState.objects.filter(pk__gte=0).update(changed_at=NOW - timedelta(hours=40))
+    newest = Item.objects.order_by("-seq").values_list("seq", flat=True)[0]
+    Subscription.objects.filter(source=own[0]).update(read_up_to=newest // 2)
+
+    ranked = ranked_stories(reader, now=NOW)
+    assert ranked
+    followed = {source.pk for source in own}
+    for row in ranked:
+        order, sources, unread, states = expected(reader, row.story.pk, followed)
+        shown = [item.pk for item in row.items]
+        assert shown == [pk for pk in order if pk in set(shown)]
+        assert (shown[0], len(shown)) == (order[0], min(len(order), MAX_SHOWN))
+        assert (row.source_count, row.unread, row.coverage_count) == (sources, unread, len(order))
+        assert {
+            item.pk: (item.copy_of, item.is_read, item.read_at, item.is_saved)  # type: ignore[attr-defined]
+            for item in row.items
+        } == {pk: states[pk] for pk in shown}
+        assert [dot.source_id for dot in row.dots] == [
+            Item.objects.get(pk=pk).source_id for pk in sorted(order)
+        ]
+
+
+def test_a_row_shows_the_first_of_each_source_before_further_ones() -> None:
+    reader = make_user()
+    loud, *quiet = [make_source(f"s{n}", reader=reader) for n in range(3)]
+    many = [tell(loud, f"Loud {n}", 30 - n) for n in range(8)]
+    others = [tell(source, "Quiet", 3) for source in quiet]
+    make_story(*many, *others)
+
+    assert only(reader).items == [*many[:4], *others]
+
+
+def test_a_story_with_very_many_items_costs_no_more(django_assert_num_queries: Any) -> None:
+    reader = make_user()
+    source, second = make_source("loud", reader=reader), make_source("second", reader=reader)
+    first = tell(second, "It began here", 100)
+    lead = tell(source, "The lead", 99)
+    story = make_story(first, lead, lead=lead, title=lead.title)
+    template = {"source": source, "story": story, "published_at": NOW, "fetched_at": NOW}
+    number = MAX_MEMBERS + 200
+    Item.objects.bulk_create(
+        Item(id=lead.pk + (n << 20), seq=10_000 + n, title=f"Again {n}", **template)
+        for n in range(1, number + 1)
+    )
+    ItemKey.objects.create(seq=10_000 + number, source=source, key_hash=0, alt_hash=0)
+    Story.objects.update(item_count=number + 2, source_count=2)
+    ranked_stories(reader, now=NOW)  # reads what all readers share
+
+    with django_assert_num_queries(7):
+        row = only(reader)
+
+    assert (row.title, row.source_count, row.coverage_count) == ("The lead", 2, number + 2)
+    assert (len(row.items), len(row.dots), row.unread) == (MAX_SHOWN, MAX_DOTS, True)
+    # The row does not read this item, but reading it counts.
+    ItemState.objects.create(user=reader, item=first, is_read=True)
+    assert not only(reader).unread

@@ -6,23 +6,16 @@ from typing import Any
 
 import pytest
 
-from accounts.models import User
-from feeds.models import Item, ItemState, Story, Subscription
+from feeds.models import Item, Story
 from feeds.stories.coverage import (
     headline_for,
     is_unread,
     lead_first,
     settle_copies,
-    with_state,
 )
-from tests.make import make_item, make_source, make_user
+from tests.make import make_item, make_source
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def reader() -> User:
-    return make_user()
 
 
 def copies(*pairs: tuple[int, int | None]) -> list[Item]:
@@ -57,35 +50,6 @@ def test_an_original_that_the_reader_may_see_stays_one_wherever_it_is() -> None:
         original.pk + 1: original.pk,
         original.pk + 2: None,
     }
-
-
-@pytest.mark.django_db
-def test_the_state_of_items_is_that_of_this_reader(reader: User) -> None:
-    other = make_user("other")
-    source = make_source()
-    foreign = make_item(make_source("foreign"), seq=1)
-    Subscription.objects.create(user=other, source=source, read_up_to=10**6)
-    elsewhere = make_source("elsewhere")
-    Subscription.objects.create(user=reader, source=elsewhere, read_up_to=10**6)
-    marked, exact, after, unread, read = (make_item(source) for _ in range(5))
-    Subscription.objects.create(user=reader, source=source, read_up_to=exact.seq)
-    ItemState.objects.create(user=reader, item=marked, is_saved=True)
-    ItemState.objects.create(user=reader, item=exact, is_opened=True)
-    ItemState.objects.create(user=reader, item=unread, is_read=False)
-    ItemState.objects.create(user=reader, item=read, is_read=True)
-    ItemState.objects.create(user=other, item=after, is_read=True, is_saved=True, is_opened=True)
-
-    rows = {item.pk: item for item in with_state(Item.objects.all(), reader)}
-
-    def those(name: str) -> set[int]:
-        return {pk for pk, item in rows.items() if getattr(item, name)}
-
-    assert len(rows) == 6 and foreign.pk in rows
-    assert those("is_read") == {marked.pk, exact.pk, read.pk}
-    assert those("is_saved") == {marked.pk}
-    assert those("is_opened") == {exact.pk}
-    assert those("read_at") == {read.pk}
-    assert rows[read.pk].read_at == ItemState.objects.get(item=read).changed_at
 
 
 def seen(hours: float, *, read_after: float | None = None, **fields: Any) -> SimpleNamespace:
@@ -123,6 +87,20 @@ def test_a_story_is_unread_while_it_has_news_for_the_reader(
     items: list[SimpleNamespace], expected: bool
 ) -> None:
     assert is_unread(iter(items)) is expected
+
+
+def test_what_was_read_of_the_rest_of_a_story_covers_what_had_arrived_by_then() -> None:
+    assert not is_unread([seen(1)], NOW + timedelta(hours=1))
+    assert is_unread([seen(1)], NOW)
+    assert not is_unread([seen(1), seen(0, read_after=2)], NOW)
+
+
+@pytest.mark.django_db
+def test_what_else_the_reader_sees_is_no_missing_original(django_assert_num_queries: Any) -> None:
+    items = copies((3, 1), (4, 2))
+    with django_assert_num_queries(0):
+        settle_copies(items, Item.objects.none(), seen={1, 2})
+    assert [item.copy_of for item in items] == [1, 2]
 
 
 def test_the_lead_comes_first_and_copies_last() -> None:

@@ -1,0 +1,96 @@
+# ruff: noqa: S608 - the SQL is built from names of tables and columns, values are parameters
+"""Reads some columns of rows by their ids, at a fifth of the cost of a queryset.
+
+Django compiles a query anew each time and converts each column of each row. A list of a hundred
+rows with their sources costs it five CPU ms.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from django.db import models
+
+from ainews_site.infra.db_router import reading_alias, reading_connection
+from feeds.models.item import Item
+from feeds.models.source import Source
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+def narrow_rows(model: type[Row], names: Sequence[str], ids: Iterable[int]) -> dict[int, Row]:
+    """Return {id: row} of these ids with the attributes `names`, the first of which is "id".
+
+    The other fields are deferred: using one makes a query. A name must be that of a column with
+    a number, a text, a truth value or a time.
+    """
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        return {}
+    rows = fetch(
+        f"SELECT {', '.join(names)} FROM {model._meta.db_table} WHERE id IN ({marks(wanted)})",
+        wanted,
+    )
+    make = _maker(model, names)
+    return {row[0]: make(row) for row in rows}
+
+
+def narrow_items(
+    names: Sequence[str], source_names: Sequence[str], ids: Iterable[int]
+) -> dict[int, Item]:
+    """Return {id: item} with these attributes, and those of its source. Items of a source are
+    given the same one."""
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        return {}
+    columns = [f"i.{name}" for name in names] + [f"c.{name}" for name in source_names]
+    rows = fetch(
+        f"SELECT {', '.join(columns)} FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
+        f" WHERE i.id IN ({marks(wanted)})",
+        wanted,
+    )
+    make, make_source, width = _maker(Item, names), _maker(Source, source_names), len(names)
+    items, sources = {}, dict[int, Source]()
+    for row in rows:
+        item = items[row[0]] = make(row[:width])
+        if item.source_id not in sources:
+            sources[item.source_id] = make_source(row[width:])
+        item.source = sources[item.source_id]
+    return items
+
+
+def _maker(model: type[Row], names: Sequence[str]) -> Callable[[Sequence[Any]], Row]:
+    """Return a function that makes a row of its values."""
+    alias = reading_alias()
+    times = [place for place, name in enumerate(names) if _is_time(model, name)]
+
+    def make(row: Sequence[Any]) -> Row:
+        values = list(row)
+        for place in times:
+            values[place] = moment(values[place])
+        return model.from_db(alias, names, values)
+
+    return make
+
+
+def fetch(query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with reading_connection().cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def marks(values: Collection[object]) -> str:
+    """Placeholders for `values`."""
+    return ", ".join(["%s"] * len(values))
+
+
+def moment(value: Any) -> Any:
+    """Return a time as Django's fields do. SQLite has naive times in UTC, which are text if they
+    come from an expression."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _is_time(model: type[models.Model], name: str) -> bool:
+    return isinstance(model._meta.get_field(name), models.DateTimeField)

@@ -1,0 +1,142 @@
+# ruff: noqa: S608 - the SQL is built from constants, values are parameters
+"""The items of many stories as one reader may see them, in narrow rows and one query.
+
+Lists of stories need who published when, and what the reader has read, of every item of a story.
+Rows of models with all their columns cost ten times as much. Of a story with more than MAX_MEMBERS
+items only the newest are read, so that no story costs much more than another.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts.models import User
+from feeds.core.ids import lowest_id
+from feeds.models import Item, Story
+from feeds.models.narrow import fetch, marks, moment
+from feeds.models.story import REACH
+
+MAX_MEMBERS = 400
+
+
+@dataclass(slots=True)
+class Member:
+    """An item of a story, with the reader's state. `copy_of` may be changed by settle_copies.
+
+    `read_at` is None for an item that was marked as read with its whole source.
+    """
+
+    pk: int
+    story_id: int
+    source_id: int
+    copy_of: int | None
+    fetched_at: datetime
+    is_read: bool
+    read_at: datetime | None
+    is_saved: bool
+    is_opened: bool
+    is_hidden: bool
+
+
+_COLUMNS = (
+    "i.id, i.story_id, i.source_id, i.copy_of, i.seq, i.fetched_at, s.read_up_to, t.is_read,"
+    " t.changed_at, t.is_saved, t.is_opened, t.is_hidden"
+)
+_ROWS = (
+    f"SELECT {_COLUMNS} FROM feeds_item i"
+    " JOIN feeds_source c ON c.id = i.source_id"
+    " LEFT JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
+    " LEFT JOIN feeds_itemstate t ON t.item_id = i.id AND t.user_id = %s"
+    " WHERE (c.is_public OR s.id IS NOT NULL) AND i.id >= %s AND i.story_id"
+)
+
+
+def members_of(
+    user: User, stories: Iterable[Story], most: int | None = MAX_MEMBERS
+) -> list[Member]:
+    """Return the visible items of these stories in order of time: the newest `most` of each, and
+    the leads.
+
+    Copies whose original the reader cannot see are not promoted yet; see settle_copies.
+    """
+    stories = list(stories)
+    small = [story for story in stories if most is None or story.item_count <= most]
+    arms: list[str] = []
+    values: list[int | None] = []
+    if small:
+        arms.append(f"{_ROWS} IN ({marks(small)})")
+        values += [user.pk, user.pk, _lowest(small), *(story.pk for story in small)]
+    for story in stories:
+        if most is not None and story.item_count > most:
+            arms.append(f"SELECT * FROM ({_ROWS} = %s ORDER BY i.id DESC LIMIT %s) AS newest")
+            values += [user.pk, user.pk, _lowest([story]), story.pk, most]
+            arms.append(f"{_ROWS} = %s AND i.id = %s")
+            values += [user.pk, user.pk, _lowest([story]), story.pk, story.lead_id]
+    return sorted(_read(" UNION ALL ".join(arms), values), key=_by_time) if arms else []
+
+
+def last_read(user: User, stories: Iterable[Story], most: int = MAX_MEMBERS) -> dict[int, datetime]:
+    """{story: when the reader last read one of its items}, for stories with more than `most` items.
+
+    For others `members_of` has all items. The states of the reader are searched, not the items.
+    """
+    large = [story for story in stories if story.item_count > most]
+    if not large:
+        return {}
+    query = (
+        "SELECT i.story_id, max(t.changed_at) FROM feeds_itemstate t"
+        " JOIN feeds_item i ON i.id = t.item_id WHERE t.user_id = %s AND t.is_read"
+        " AND t.item_id >= %s AND i.id >= %s"
+        f" AND i.story_id IN ({marks(large)}) GROUP BY i.story_id"
+    )
+    lowest = _lowest(large)
+    values = [user.pk, lowest, lowest, *(story.pk for story in large)]
+    return {story: moment(read_at) for story, read_at in fetch(query, values)}
+
+
+def apply_state(item: Item, member: Member) -> Item:
+    """Set the reader's state on an item: `is_read`, `is_saved`, `is_opened`, `read_at`."""
+    item.copy_of = member.copy_of
+    item.is_read, item.read_at = member.is_read, member.read_at  # type: ignore[attr-defined]
+    item.is_saved, item.is_opened = member.is_saved, member.is_opened  # type: ignore[attr-defined]
+    return item
+
+
+def _read(query: str, values: Sequence[Any]) -> list[Member]:
+    members = [_member(*row) for row in fetch(query, values)]
+    return list({member.pk: member for member in members}.values())
+
+
+def _by_time(member: Member) -> int:
+    return member.pk
+
+
+def _lowest(stories: Sequence[Story]) -> int:
+    """The lowest id that an item of these stories has, which excludes older partitions."""
+    return lowest_id(min(story.first_at for story in stories) - REACH)
+
+
+def _member(
+    pk: int,
+    story: int,
+    source: int,
+    copy_of: int | None,
+    seq: int,
+    fetched_at: Any,
+    read_up_to: int | None,
+    is_read: bool | None,
+    changed_at: Any,
+    *marks: bool | None,
+) -> Member:
+    by_watermark = seq <= (read_up_to or 0)
+    return Member(
+        pk,
+        story,
+        source,
+        copy_of,
+        moment(fetched_at),
+        by_watermark if is_read is None else bool(is_read),
+        moment(changed_at) if is_read else None,
+        *map(bool, marks),
+    )
