@@ -60,6 +60,20 @@ class Phase:
     pause: float
 
 
+class DistributedNginx(Nginx):
+    """Nginx with the main configuration of Debian and Ubuntu, which the site of deploy/ is added
+    to."""
+
+    def command(self) -> list[str]:
+        command = super().command()
+        config = self.folder / "nginx.conf"
+        text = config.read_text()
+        assert "events {}" in text
+        main = "worker_processes auto;\nevents { worker_connections 768; }"
+        config.write_text(text.replace("events {}", main))
+        return command
+
+
 PHASES = (Phase("100 sessions, no pause", 100, 0.0), Phase("1,000 sessions, 10 s", 1_000, 10.0))
 
 
@@ -76,7 +90,7 @@ def main() -> None:
         sessions = _sessions()
         pages, pages_pid = stack.enter_context(gunicorn(os.cpu_count() or 1, PRODUCT))
         live, _ = stack.enter_context(daphne())
-        nginx = Nginx(PLAIN_SITE)
+        nginx = DistributedNginx(PLAIN_SITE)
         nginx.pages, nginx.live = pages, live
         stack.enter_context(nginx)
         assert nginx.process is not None

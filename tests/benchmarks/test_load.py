@@ -66,6 +66,7 @@ def test_a_command_that_changed_is_noticed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)  # filling takes minutes on a busy machine
 def test_load_is_measured() -> None:
     if missing():
         pytest.skip("needs PostgreSQL and Redis")

@@ -91,6 +91,7 @@ def test_scripts_are_loaded_with_what_they_import() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)  # filling takes minutes on a busy machine
 @pytest.mark.parametrize("database", [SQLITE, POSTGRES])
 def test_pages_are_measured(database: str) -> None:
     if database == POSTGRES and missing():
