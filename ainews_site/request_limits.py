@@ -41,7 +41,7 @@ def refusal_message(limit: int) -> str:
 class BodyLimitMiddleware:
     """Rejects a body that is larger than its limit.
 
-    It must stand after AuthenticationMiddleware. CsrfViewMiddleware reads the body only in its
+    It must stand after ReaderMiddleware. CsrfViewMiddleware reads the body only in its
     `process_view`, which runs later.
     """
 
