@@ -51,7 +51,7 @@ test-mutants:
 
 bench:
 	@tests/install.sh dev
-	@for name in ingest grouping reading trends; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in ingest grouping reading trends live; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 # The library is kept in FOLDER, by default var/bench.
 bench-pages:

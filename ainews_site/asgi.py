@@ -6,13 +6,14 @@ from django.core.asgi import get_asgi_application
 
 from ainews_site.config.role import serve_pages
 from ainews_site.process.lifeline import follow_parent
+from ainews_site.process.open_files import raise_open_files
 
 follow_parent()
+raise_open_files()
 serve_pages()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
 http = get_asgi_application()  # must run before anything imports models
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
@@ -21,6 +22,7 @@ from ainews_site.process.gc_tuning import freeze_loaded_objects  # noqa: E402
 from ainews_site.text_checks import CheckedASGIRequest, CheckedSockets  # noqa: E402
 from digests.web import routing as digests_routing  # noqa: E402
 from feeds.web.live import routing as feeds_routing  # noqa: E402
+from feeds.web.live.sign_in import ReaderSignIn  # noqa: E402
 
 http.request_class = CheckedASGIRequest
 daphne_limits.install()
@@ -29,9 +31,7 @@ sockets = feeds_routing.websocket_urlpatterns + digests_routing.websocket_urlpat
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(
-            CheckedSockets(AuthMiddlewareStack(URLRouter(sockets)))
-        ),
+        "websocket": AllowedHostsOriginValidator(CheckedSockets(ReaderSignIn(URLRouter(sockets)))),
     }
 )
 freeze_loaded_objects()

@@ -1,17 +1,21 @@
-"""Rejects request bodies that are too large before Daphne has read them.
+"""Limits what Daphne holds in memory for a client: the body of a request, and unread messages.
 
 Daphne reads a whole body before it calls the application. This module rejects a body if its
-headers announce too many bytes, or as soon as too many have arrived.
+headers announce too many bytes, or as soon as too many have arrived. Daphne also accepts any number
+of messages for a WebSocket whose client does not read them. This module closes such a socket.
 
-It relies on two undocumented details of Daphne and Twisted: Daphne looks up `WebRequest` for each
-connection, and a channel knows the path of its request. `tests/ainews_site/test_request_limits.py`
-fails if a release changes either.
+It relies on undocumented details of Daphne and Twisted: Daphne looks up `WebRequest` and
+`WebSocketFactory.protocol` for each connection, and a channel knows the path of its request.
+`tests/ainews_site/test_request_limits.py` and `tests/ainews_site/test_socket_limits.py` fail if a
+release changes one.
 """
 
 import json
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 import daphne.http_protocol
+import daphne.ws_protocol
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
@@ -20,16 +24,22 @@ from django.http import HttpRequest
 from twisted.internet.threads import deferToThread
 
 from ainews_site.request_limits import API_PATH, FORM, limit_for, refusal_message
+from feeds.web.live.socket import STALLED
 
 MAX_DISCARDED = 256 * 1024
 LINGER = 2.0
 """How many bytes and seconds a client may go on sending after the response 413. If the connection
 were closed at once, the client would not receive it."""
 
+MAX_UNREAD = 32 * 1024
+"""How many bytes of messages Daphne holds for a client that does not read, and how many the system
+does. Our messages have about 60 bytes."""
+
 
 def install() -> None:
-    """Make the Daphne servers of this process use LimitedRequest."""
+    """Make the Daphne servers of this process use LimitedRequest and LimitedSocket."""
     daphne.http_protocol.WebRequest = LimitedRequest
+    daphne.ws_protocol.WebSocketFactory.protocol = LimitedSocket
 
 
 class LimitedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
@@ -97,6 +107,34 @@ class LimitedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
         transport.write(head + body)
         transport.loseWriteConnection()
         self.channel.callLater(LINGER, transport.abortConnection)
+
+
+class LimitedSocket(daphne.ws_protocol.WebSocketProtocol):  # type: ignore[misc]
+    """A WebSocket that is closed when its client does not read."""
+
+    def onConnect(self, request: Any) -> Any:
+        self.transport.getHandle().setsockopt(SOL_SOCKET, SO_SNDBUF, MAX_UNREAD)
+        self.transport.bufferSize = MAX_UNREAD
+        # The channel of the HTTP request is still registered.
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self, True)
+        return super().onConnect(request)
+
+    def serverSend(self, content: Any, binary: bool = False) -> None:
+        """Send a message, unless the socket is closing. Autobahn would raise an error."""
+        if self.state not in (self.STATE_CLOSING, self.STATE_CLOSED):
+            super().serverSend(content, binary)
+
+    def pauseProducing(self) -> None:
+        """Close the socket. Twisted calls this when more than `bufferSize` bytes are unsent."""
+        self.transport.unregisterProducer()
+        self.serverClose(STALLED)
+
+    def resumeProducing(self) -> None:
+        """Do nothing, as the socket was closed when it paused."""
+
+    def stopProducing(self) -> None:
+        """Do nothing, as `onClose` handles the end of the connection."""
 
 
 def is_signed_in(session_key: str) -> bool:

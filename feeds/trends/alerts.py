@@ -1,5 +1,6 @@
-"""Alerts of bursts that are due for a reader."""
+"""Alerts of bursts that are due for readers."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from feeds.models import TrendAlert
@@ -8,10 +9,13 @@ SHOWN_FOR = timedelta(days=7)
 """Alerts older than this are not shown any more, even if the reader has not seen them."""
 
 
-def due_alerts(user_id: int, now: datetime) -> list[TrendAlert]:
-    """The unseen alerts of a reader that are due, oldest first."""
-    alerts = TrendAlert.objects.filter(user=user_id, seen_at=None, due_at__lte=now)
-    return list(alerts.filter(made_at__gt=now - SHOWN_FOR).order_by("pk"))
+def due_alerts(user_ids: Collection[int], now: datetime) -> dict[int, list[TrendAlert]]:
+    """The unseen alerts of these readers that are due, oldest first, by one query."""
+    alerts = TrendAlert.objects.filter(seen_at=None, due_at__lte=now, made_at__gt=now - SHOWN_FOR)
+    by_reader: dict[int, list[TrendAlert]] = {}
+    for alert in alerts.filter(user__in=user_ids).order_by("pk"):
+        by_reader.setdefault(alert.user_id, []).append(alert)
+    return by_reader
 
 
 def latest_alert() -> int:

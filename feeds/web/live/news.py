@@ -1,21 +1,29 @@
 # ruff: noqa: S608 - the SQL is built from constants, values are parameters
-"""Count the items of a reader's sources that arrived after a ledger number."""
+"""What is new for the readers of the open sockets, by a few queries for all of them."""
 
-from dataclasses import dataclass
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
+import numpy as np
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import User
+from ainews_site.infra import db_clock
 from ainews_site.infra.db_router import reading_connection, signed_lsn
-from feeds.models import Item
-from feeds.models.reading import Subscription
+from feeds.core.ids import lowest_id
+from feeds.models import TrendAlert
+from feeds.reading.unread import unread_counts
+from feeds.trends.alerts import due_alerts
+from feeds.web.live.arrivals import RECENT, STEP, Arrivals, Counts, Numbers
 
-MAX_COUNTED = 1_000
-"""Limit of counted items."""
-WINDOW = 20_000
-"""Latest arrivals, of all sources, that are searched for the reader's items."""
-RECENT = 2_000
-"""Latest arrivals, of all sources, that are searched for the reader's newest item."""
-STEP = 1_000
-"""Rounding of ledger numbers that are not of the reader's own items. The ledger includes private
-sources of others, and exact numbers would reveal their activity."""
+HIDDEN_SINCE = timedelta(days=3)
+"""Only hidden items that were published since are left out of the counts. Older ones rarely arrive,
+and few of them are hidden before the page is renewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +52,141 @@ class News:
         return event | ({"position": self.lsn} if self.lsn else {})
 
 
+@dataclass(slots=True)
+class ReaderNews:
+    """What the sockets of one reader may have to send: the newest ledger number that they may
+    know, the news by the seq to count from, and the alerts that are due."""
+
+    seq: int
+    since: dict[int, News] = field(default_factory=dict)
+    alerts: list[TrendAlert] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """The subscribed sources and the seqs of hidden items of a reader, as of a cache version."""
+
+    version: int
+    sources: Numbers
+    hidden: Numbers
+
+
+class NewsDesk:
+    """Finds the news of many readers at once.
+
+    It caches the latest arrivals, and what readers follow until their cache version changes. Its
+    methods run in a thread, one at a time.
+    """
+
+    def __init__(self) -> None:
+        self._arrivals = Arrivals()
+        self._readers: dict[int, _Reader] = {}
+
+    def forget(self, user_id: int) -> None:
+        """Drop what is cached for a reader."""
+        self._readers.pop(user_id, None)
+
+    def news_of(self, seqs: Mapping[int, Collection[int]]) -> dict[int, ReaderNews]:
+        """Return the news by reader, counted from each of their seqs. Deleted readers have none.
+
+        The number of queries does not depend on the number of readers.
+        """
+        if not seqs:
+            return {}
+        lowest = min((seq for several in seqs.values() for seq in several), default=2**62)
+        self._arrivals.refresh(lowest)
+        readers = self._readers_of(seqs)
+        alerts = due_alerts(seqs, db_clock.now())
+        # The LSN is read last, so that it includes everything that was counted.
+        lsn = signed_lsn()
+        return {
+            pk: self._news(reader, seqs[pk], alerts.get(pk, []), lsn)
+            for pk, reader in readers.items()
+        }
+
+    def _news(
+        self, reader: _Reader, seqs: Collection[int], alerts: list[TrendAlert], lsn: str
+    ) -> ReaderNews:
+        newest = self._arrivals.newest_of(reader.sources)
+        counts = {seq: self._arrivals.count(reader.sources, seq, reader.hidden) for seq in seqs}
+        since = {seq: _as_news(newest, count, lsn) for seq, count in counts.items()}
+        return ReaderNews(newest, since, alerts)
+
+    def _readers_of(self, user_ids: Collection[int]) -> dict[int, _Reader]:
+        versions = _query_versions(user_ids)
+        changed = {
+            pk: version
+            for pk, version in versions.items()
+            if pk not in self._readers or self._readers[pk].version != version
+        }
+        if changed:
+            sources, hidden = _query_sources(changed), _query_hidden(changed)
+            for pk, version in changed.items():
+                self._readers[pk] = _Reader(version, _sorted(sources[pk]), _sorted(hidden[pk]))
+        return {pk: self._readers[pk] for pk in versions}
+
+
+def unread_totals(user_ids: Iterable[int]) -> dict[int, int]:
+    """Return the number of unread items by reader. It takes a query or two for each reader, whose
+    result the pages of the reader share."""
+    users = User.objects.filter(pk__in=user_ids)
+    return {user.pk: sum(unread_counts(user).values()) for user in users}
+
+
+def _as_news(newest: int, counts: Counts, lsn: str) -> News:
+    return News(newest, counts.items, counts.stories, lsn, counts.has_more)
+
+
+def _sorted(values: Collection[int]) -> Numbers:
+    return np.array(sorted(values), dtype=np.int64)
+
+
+def _query_versions(user_ids: Iterable[int]) -> dict[int, int]:
+    query = f"SELECT id, version FROM accounts_user WHERE {_among('id')}"
+    with reading_connection().cursor() as cursor:
+        cursor.execute(query, [_list(user_ids)])
+        return dict(cursor.fetchall())
+
+
+def _query_sources(user_ids: Iterable[int]) -> dict[int, list[int]]:
+    query = f"SELECT user_id, source_id FROM feeds_subscription WHERE {_among('user_id')}"
+    return _by_reader(query, [_list(user_ids)])
+
+
+def _query_hidden(user_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Return the seqs of recently published items that these readers have hidden."""
+    first = lowest_id(timezone.now() - HIDDEN_SINCE)
+    query = (
+        "SELECT t.user_id, i.seq FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
+        # The last condition excludes older partitions from the plan.
+        f" WHERE {_among('t.user_id')} AND t.is_hidden AND t.item_id >= %s AND i.id >= %s"
+    )
+    return _by_reader(query, [_list(user_ids), first, first])
+
+
+def _by_reader(query: str, parameters: list[Any]) -> dict[int, list[int]]:
+    values = defaultdict(list)
+    with reading_connection().cursor() as cursor:
+        cursor.execute(query, parameters)
+        for user_id, value in cursor.fetchall():
+            values[user_id].append(value)
+    return values
+
+
+def _among(column: str) -> str:
+    """A condition that `column` is in the list of ids that `_list` passes as one parameter."""
+    return {
+        "postgresql": f"{column} = ANY(%s)",
+        "sqlite": f"{column} IN (SELECT value FROM json_each(%s))",
+    }[connection.vendor]
+
+
+def _list(ids: Iterable[int]) -> list[int] | str:
+    return [*ids] if connection.vendor == "postgresql" else json.dumps([*ids])
+
+
 def reader_seq(user_id: int) -> int:
-    """The newest ledger number that this reader may know, see `_newest`."""
-    return _newest(user_id)[0]
-
-
-def news_since(user_id: int, seq: int) -> News:
-    """Count the items after `seq` of the reader's sources.
-
-    Counts at most MAX_COUNTED items among the last WINDOW arrivals, because clients may send any
-    `seq`.
-    """
-    newest, latest = _newest(user_id)
-    start = max(seq, _rounded(latest - WINDOW))
-    mine = Subscription.objects.filter(user_id=user_id).values("source")
-    arrived = Item.objects.filter(seq__gt=start, seq__lte=latest, source__in=mine).order_by()
-    stories = list(arrived.values_list("story", flat=True)[: MAX_COUNTED + 1])
-    has_more = start > seq or len(stories) > MAX_COUNTED
-    counted = stories[:MAX_COUNTED]
-    # The LSN is read last, so that it includes everything that was counted.
-    return News(newest, len(counted), len({*counted} - {None}), signed_lsn(), has_more)
-
-
-def _rounded(seq: int) -> int:
-    return seq // STEP * STEP
-
-
-def _newest(user_id: int) -> tuple[int, int]:
-    """Return the newest ledger numbers of the reader's sources and of all sources.
-
-    If none of the reader's items is among the RECENT arrivals, the first number is a rounded lower
-    bound of these arrivals, which stands for the same set of items.
-    """
+    """The newest ledger number that this reader may know, as in `Arrivals.newest_of`."""
     newest = "(SELECT COALESCE(max(seq), 0) AS seq FROM feeds_itemkey)"
     start = f"(newest.seq - {RECENT}) / {STEP} * {STEP}"
     # The unary + stops the planner from using the index on source_id.
@@ -85,9 +196,5 @@ def _newest(user_id: int) -> tuple[int, int]:
         " ORDER BY k.seq DESC LIMIT 1"
     )
     with reading_connection().cursor() as cursor:
-        cursor.execute(
-            f"SELECT COALESCE(({own}), {start}), newest.seq FROM {newest} newest",
-            [user_id],
-        )
-        own_seq, latest = cursor.fetchone()
-    return max(0, own_seq), latest
+        cursor.execute(f"SELECT COALESCE(({own}), {start}) FROM {newest} newest", [user_id])
+        return max(0, int(cursor.fetchone()[0]))

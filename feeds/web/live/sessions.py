@@ -1,11 +1,13 @@
 """End the sockets of readers who signed out, changed their password or were deactivated.
 
 A request checks the session each time, a socket only when it opens. One task for each web
-process therefore checks the sessions of all its open sockets together, in two queries.
+process therefore checks the sessions of all its open sockets together, in two queries. They also
+read the cache versions of the readers, for the hub.
 """
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,44 +17,45 @@ from typing import Any
 from django.conf import settings
 from django.db import Error
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 
 from accounts.models import User
+from feeds.web.live.hub import hub
 from feeds.web.live.queries import in_thread
 
-PAUSE = 2.0
-"""Seconds between two checks. A socket closes within five seconds after its session ended."""
+PAUSE = 1.0
+"""Seconds between two checks. A socket closes within five seconds after its session ended, and a
+reader's pages learn within two that something was read on another."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenSession:
-    """The session that a socket was opened with. `auth_hash` changes with the password."""
+    """The session that a socket was opened with. The hash of the password changes with it, even
+    if it is set to the same again."""
 
     user_id: int
-    auth_hash: str
-    key: str | None
+    password: str
+    key: str
 
     @classmethod
     def of(cls, scope: dict[str, Any]) -> "OpenSession":
-        user, session = scope["user"], scope.get("session")
-        return cls(user.pk, user.get_session_auth_hash(), session and session.session_key)
-
-    def is_valid(self, user: User | None, keys: Collection[str]) -> bool:
-        if user is None or (self.key and self.key not in keys):
-            return False
-        return constant_time_compare(self.auth_hash, user.get_session_auth_hash())
+        user = scope["user"]
+        return cls(user.pk, user.password, scope.get("session_key", ""))
 
 
-def find_ended(sessions: Collection[OpenSession]) -> list[OpenSession]:
-    """Return the sessions that are no longer valid for requests."""
+def read_users(sessions: Collection[OpenSession]) -> dict[int, tuple[str, int]]:
+    """Return {user id: (hash of the password, cache version)} of the active readers."""
     ids = {session.user_id for session in sessions}
-    users = User.objects.filter(pk__in=ids, is_active=True).only("password").in_bulk()
+    rows = User.objects.filter(pk__in=ids, is_active=True).values_list("pk", "password", "version")
+    return {pk: (password, version) for pk, password, version in rows}
+
+
+def read_keys(sessions: Collection[OpenSession]) -> set[str]:
+    """Return the session keys that still exist."""
     store = import_module(settings.SESSION_ENGINE).SessionStore.get_model_class()
     rows = store.objects.filter(session_key__in={session.key for session in sessions})
-    keys = set(rows.filter(expire_date__gt=timezone.now()).values_list("session_key", flat=True))
-    return [s for s in sessions if not s.is_valid(users.get(s.user_id), keys)]
+    return set(rows.filter(expire_date__gt=timezone.now()).values_list("session_key", flat=True))
 
 
 class SessionWatcher:
@@ -60,21 +63,26 @@ class SessionWatcher:
 
     def __init__(self) -> None:
         self._ends: dict[OpenSession, Callable[[], Awaitable[None]]] = {}
+        self._counts: Counter[int] = Counter()
         self._task: asyncio.Task[None] | None = None
 
-    def count(self, user_id: int) -> int:
-        """The number of open sockets of a reader in this process."""
-        return sum(session.user_id == user_id for session in self._ends)
+    def count(self, user_id: int | None = None) -> int:
+        """The number of open sockets in this process, of a reader or of all."""
+        return len(self._ends) if user_id is None else self._counts[user_id]
 
     @contextmanager
     def watch(self, session: OpenSession, end: Callable[[], Awaitable[None]]) -> Iterator[None]:
         self._ends[session] = end
+        self._counts[session.user_id] += 1
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
         try:
             yield
         finally:
             self._ends.pop(session, None)
+            self._counts[session.user_id] -= 1
+            if not self._counts[session.user_id]:
+                del self._counts[session.user_id]
 
     async def _run(self) -> None:
         """Check the sessions until none is left."""
@@ -88,8 +96,15 @@ class SessionWatcher:
                 logger.exception("session_check_failed")
 
     async def _check(self) -> None:
-        for session in await in_thread(find_ended, tuple(self._ends)):
-            if end := self._ends.pop(session, None):
+        """End the sockets whose session is no longer valid for requests."""
+        sessions = tuple(self._ends)
+        users = await in_thread(read_users, sessions)
+        keys = await in_thread(read_keys, sessions)
+        hub.see_versions({pk: version for pk, (_, version) in users.items()})
+        for session in sessions:
+            password, _ = users.get(session.user_id, ("", 0))
+            is_valid = password == session.password and (not session.key or session.key in keys)
+            if not is_valid and (end := self._ends.pop(session, None)):
                 await end()
 
 

@@ -6,17 +6,23 @@ import logging
 from contextlib import suppress
 from typing import Any
 
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import Error
 
 from feeds.web.live.messages import MAX_LENGTH, Throttle, read_message
+from feeds.web.live.outbox import Outbox
 from feeds.web.live.sessions import OpenSession, session_watcher
 
 MAX_SOCKETS = 50
 """Open sockets of one reader per web process."""
+MAX_OPEN = 10_000
+"""Open sockets of all readers per web process."""
+SEND_SECONDS = 20.0
+"""Seconds within which a client must read a message, where the server waits for that."""
 SIGNED_OUT, TOO_MANY = 4401, 4429
-BAD_DATA, TOO_BIG, FAILED, TRY_LATER = 4400, 4413, 4500, 4503
-"""Close codes: 4000 plus the HTTP status. Applications may use codes from 3000 on."""
+BAD_DATA, STALLED, TOO_BIG, FAILED, TRY_LATER = 4400, 4408, 4413, 4500, 4503
+"""Close codes: 4000 plus the HTTP status. Applications may use codes from 3000 on. Pages connect
+again after each of them, but only once after SIGNED_OUT."""
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +32,9 @@ class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     A subclass implements `serve`, which runs until the client disconnects; when it returns, the
     socket is closed. `receive_message` is called with each JSON object that the client sends.
+
+    A client that does not read delays nobody: `put` never waits, and the messages that wait are
+    limited (`Outbox`), as are those that the web server holds (`ainews_site.daphne_limits`).
     """
 
     channel_layer_alias = ""
@@ -33,9 +42,6 @@ class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     failure of Redis."""
     task: asyncio.Task[None] | None = None
     is_over = False
-
-    async def prepare(self) -> None:
-        """Run queries before the socket is accepted. The default does nothing."""
 
     async def serve(self) -> None:
         raise NotImplementedError
@@ -51,12 +57,10 @@ class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         if session_watcher.count(user.pk) >= MAX_SOCKETS:
             await self.close(code=TOO_MANY)
             return
-        self.throttle = Throttle()
-        try:
-            await self.prepare()
-        except Error:
+        if session_watcher.count() >= MAX_OPEN:
             await self.close(code=TRY_LATER)
             return
+        self.throttle, self.outbox = Throttle(), Outbox()
         await self.accept()
         self.task = asyncio.create_task(self._run(OpenSession.of(self.scope)))
 
@@ -64,12 +68,9 @@ class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self._stop()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Handle client messages directly. Channels would use the shared database thread for each
-        message, so a client that floods its socket would delay all others."""
-        if message["type"] == "websocket.receive":
-            await self.websocket_receive(message)
-        else:
-            await super().dispatch(message)
+        """Handle messages directly. Channels would use the shared database thread for each of
+        them, so a client that floods its socket would delay all others."""
+        await getattr(self, get_handler_name(message))(message)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.is_over:
@@ -86,6 +87,22 @@ class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def send_json(self, event: dict[str, Any]) -> None:
         if not self.is_over:
             await self.send(text_data=json.dumps(event))
+
+    def put(self, kind: object, message: str) -> None:
+        """Let `send_waiting` send a message instead of a waiting one of the same kind."""
+        if not self.is_over and not self.outbox.put(kind, message):
+            self._ending = asyncio.create_task(self.end(STALLED))
+
+    async def send_waiting(self) -> None:
+        """Send what is put, until the client stalls."""
+        while True:
+            message = await self.outbox.get()
+            try:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self.send(text_data=message)
+            except TimeoutError:
+                await self.end(STALLED)
+                return
 
     async def end(self, code: int | None = None) -> None:
         """Close the socket. Messages are ignored from now on."""

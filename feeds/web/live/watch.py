@@ -1,9 +1,9 @@
-"""The watcher of a web process: detects new items and wakes the sockets.
+"""The watcher of a web process: detects new items and alerts.
 
 With Redis, events of the worker wake it. Without Redis, or while it is down, the watcher polls the
-database each second. On SQLite it polls `PRAGMA data_version`, which changes when another process
-commits and needs no disk access, and queries the ledger only then. Sockets count from the seq that
-their client has seen, so extra or missing wake-ups neither repeat nor lose items.
+database every half second. On SQLite it polls `PRAGMA data_version`, which changes when another
+process commits and needs no disk access, and queries the ledger only then. News are counted from
+the seq that a client has seen, so extra or missing wake-ups neither repeat nor lose items.
 """
 
 import asyncio
@@ -23,8 +23,10 @@ from ainews_site.infra.cache import circuit
 from feeds.coordination.announce import GROUP
 from feeds.coordination.revisions import latest_seq
 from feeds.trends.alerts import latest_alert
+from feeds.web.live.queries import release_connection
 
-PAUSE = 1.0
+PAUSE = 0.5
+"""Seconds between two queries without Redis."""
 SAFETY = 15.0
 """Seconds after which the ledger is queried without an event, which a restart of Redis may lose."""
 RETRY = 5.0
@@ -34,25 +36,24 @@ logger = logging.getLogger(__name__)
 
 
 class Watcher:
-    """Sets the events of all listeners when there are new items or alerts."""
+    """Calls all listeners when there are new items or alerts."""
 
     def __init__(self) -> None:
-        self._listeners: set[asyncio.Event] = set()
+        self._listeners: set[Callable[[], None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._version: tuple[object, int] | None = None
         self._seen = (-1, -1)
 
     @contextmanager
-    def listen(self, event: asyncio.Event | None = None) -> Iterator[asyncio.Event]:
-        """Register an event that is set at each change. Watching ends with the last listener."""
-        event = event or asyncio.Event()
-        self._listeners.add(event)
+    def listen(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Call `listener` at each change. Watching ends with the last listener."""
+        self._listeners.add(listener)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._watch())
         try:
-            yield event
+            yield
         finally:
-            self._listeners.discard(event)
+            self._listeners.discard(listener)
             if not self._listeners and self._task is not None:
                 self._task.cancel()
                 self._task = None
@@ -95,13 +96,19 @@ class Watcher:
 
     async def _notify_if(self, is_new: Callable[[], bool]) -> None:
         try:
-            if await sync_to_async(is_new)():
-                for event in self._listeners:
-                    event.set()
+            if await sync_to_async(self._ask)(is_new):
+                for listener in self._listeners:
+                    listener()
         except Error:  # the connection is broken even if the database comes back
             await sync_to_async(self._reset_connection)()
         except Exception:  # the task must go on
             logger.exception("live_look_failed")
+
+    def _ask(self, is_new: Callable[[], bool]) -> bool:
+        try:
+            return is_new()
+        finally:
+            release_connection()
 
     def _reset_connection(self) -> None:
         self._version = None  # so that the next try queries the ledger
@@ -119,7 +126,7 @@ class Watcher:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA data_version")
             row = cursor.fetchone()
-        # Values are comparable only within one connection, and Channels closes connections.
+        # Values are comparable only within one connection.
         before, self._version = self._version, (connection.connection, int(row[0]))
         return self._version != before
 

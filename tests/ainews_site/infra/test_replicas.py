@@ -42,8 +42,9 @@ print(make_item(Source.objects.get(), "One more").pk)
 EVENT = """
 import json
 from accounts.models import User
-from feeds.web.live.news import news_since
-print(json.dumps(news_since(User.objects.get().pk, 0).as_event()))
+from feeds.web.live.news import NewsDesk
+pk = User.objects.get().pk
+print(json.dumps(NewsDesk().news_of({pk: {0}})[pk].since[0].as_event()))
 """
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from feeds.models import Subscription, TrendAlert, TrendFollow
-from feeds.trends.alerts import SHOWN_FOR, due_alerts
+from feeds.trends import alerts
+from feeds.trends.alerts import SHOWN_FOR
 from feeds.trends.follow import (
     MAX_FOLLOWED,
     FollowError,
@@ -23,6 +24,10 @@ from tests.feeds.trends.newsroom import NOW, Newsroom
 from tests.make import make_user
 
 pytestmark = pytest.mark.django_db
+
+
+def due_alerts(user_id: int, now: datetime) -> list[TrendAlert]:
+    return alerts.due_alerts([user_id], now).get(user_id, [])
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from asgiref.sync import sync_to_async
-from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
@@ -13,6 +12,7 @@ from django.test import Client
 
 from digests.web.routing import websocket_urlpatterns as digest_sockets
 from feeds.web.live.routing import websocket_urlpatterns as news_sockets
+from feeds.web.live.sign_in import ReaderSignIn
 
 Result = TypeVar("Result")
 
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 def socket_of(browser: Client, path: str = "/ws/") -> WebsocketCommunicator:
     """A socket with the cookies of `browser`, through the sessions that pages use."""
     cookie = f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
-    application = AuthMiddlewareStack(URLRouter(news_sockets + digest_sockets))
+    application = ReaderSignIn(URLRouter(news_sockets + digest_sockets))
     return WebsocketCommunicator(application, path, headers=[(b"cookie", cookie.encode())])
 
 
