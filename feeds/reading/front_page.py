@@ -5,11 +5,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
+from hashlib import blake2b
 from typing import NamedTuple
 
 from django.utils import timezone
 
 from accounts.models import User
+from ainews_site.infra.memo import cached
 from ainews_site.infra.timezones import zone_named
 from feeds.core.ids import id_time
 from feeds.models import Item, Story, Subscription
@@ -22,7 +24,7 @@ from feeds.stories.ranking.candidates import Articles, recent_articles
 from feeds.stories.ranking.data.batch import Facts
 from feeds.stories.ranking.data.reader import Reader
 from feeds.stories.ranking.diversify import Candidate, diversify, exploration_item
-from feeds.stories.ranking.rank import Ranking, explain
+from feeds.stories.ranking.rank import explain
 from feeds.stories.ranking.scoring import Scored, score_all
 from feeds.stories.ranking.taste import taste_of
 from feeds.stories.ranking.traits import learned_from
@@ -40,6 +42,9 @@ __all__ = [
     "story_page",
 ]
 
+FRESH = 60
+"""Seconds for which a ranking of the same articles for the same taste is used again: stories age
+slowly."""
 MAX_STORIES = 100
 MAX_TOP = 10
 TOP_HOURS = 36
@@ -63,15 +68,21 @@ DIFFERENT = "something different"
 TOP, FOLLOWED = "Top stories", "Stories you follow"
 
 
-@dataclass(slots=True)
-class _Entry:
-    """A ranked story before its rows are read. `newest` is the id of its newest original,
-    `articles` the number of those that were ranked."""
+class _Entry(NamedTuple):
+    """A ranked story before its rows are read, in plain values, which are cached.
 
-    facts: Facts
-    ranking: Ranking
+    `newest` is the id of its newest original, `articles` the number of those that were ranked.
+    """
+
+    story: int
+    sources: int
+    topics: tuple[str, ...]
+    why: str
+    score: float
+    terms: tuple[tuple[str, float], ...]
     newest: int
     articles: int
+    is_followed: bool
 
 
 class Dot(NamedTuple):
@@ -173,17 +184,27 @@ def ranked_stories(
         return []
     taste, moment = taste_of(user, now), now.timestamp()
     reader = taste.reader(user.interests, levels)
-    scored = score_all(
-        articles[:-1],
-        articles.names,
-        reader,
-        trust,
-        moment,
-        topic=topic,
-        learned=learned_from(taste, moment),
-    )
-    entries = _make_entries(scored, articles, trust, moment, scored.best(most))
-    return _read(user, trust, entries, reader)
+    learned = learned_from(taste, moment)
+
+    def rank() -> list[tuple[object, ...]]:
+        columns, names = articles[:-1], articles.names
+        scored = score_all(columns, names, reader, trust, moment, topic=topic, learned=learned)
+        best = scored.best(most)
+        return list(map(tuple, _make_entries(scored, articles, trust, moment, best, reader)))
+
+    wanted = (topic, most, int(moment / FRESH))
+    inputs = (user.pk, user.version, user.interests, reader.followed, levels, trust, wanted)
+    rows = cached(f"ranked-{_digest(articles, inputs)}", rank, fresh=FRESH, stale_for=FRESH)
+    entries = [_Entry(*row) for row in rows]  # type: ignore[arg-type]
+    return _read(user, trust, entries)
+
+
+def _digest(articles: Articles, inputs: tuple[object, ...]) -> str:
+    """A hash of all that a ranking depends on, so that a cached one is never an old one."""
+    digest = blake2b(repr((inputs, articles.names)).encode(), digest_size=16)
+    for column in articles[:-1]:
+        digest.update(column.tobytes())
+    return digest.hexdigest()
 
 
 def _followed(user: User, folder_id: int | None) -> tuple[dict[int, float], dict[int, str]]:
@@ -206,6 +227,7 @@ def _make_entries(
     trust: Mapping[int, float],
     moment: float,
     places: Sequence[int],
+    reader: Reader,
 ) -> list[_Entry]:
     """Make the entries of the stories at `places`. `moment` is now in seconds since 1970."""
     table = scored.table
@@ -226,17 +248,25 @@ def _make_entries(
             entropy=float(table.entropy[place]),
         )
         terms = {name: float(values[place]) for name, values in scored.terms.items()}
-        ranking = Ranking(float(scored.scores[place]), terms)
-        entries.append(_Entry(facts, ranking, int(table.newest[place]), len(lines)))
+        entry = _Entry(
+            story=facts.story,
+            sources=facts.sources,
+            topics=facts.topics,
+            why=explain(facts, reader, terms),
+            score=float(scored.scores[place]),
+            terms=tuple(terms.items()),
+            newest=int(table.newest[place]),
+            articles=len(lines),
+            is_followed=facts.story in reader.followed,
+        )
+        entries.append(entry)
     return entries
 
 
-def _read(
-    user: User, source_ids: Collection[int], entries: Sequence[_Entry], reader: Reader
-) -> list[RankedStory]:
+def _read(user: User, source_ids: Collection[int], entries: Sequence[_Entry]) -> list[RankedStory]:
     """Read the rows of the ranked stories: all members in narrow rows, and the items that are
     shown. Makes at most five queries."""
-    stories = narrow_rows(Story, STORY_COLUMNS, (entry.facts.story for entry in entries))
+    stories = narrow_rows(Story, STORY_COLUMNS, (entry.story for entry in entries))
     members = _members(user, source_ids, stories.values())
     read_at = last_read(user, stories.values())
     shown = {pk: _choose(lead_first(stories[pk], own)) for pk, own in members.items()}
@@ -244,12 +274,12 @@ def _read(
     items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, chosen)
     ranked = []
     for entry in entries:
-        pk = entry.facts.story
+        pk = entry.story
         # A story may have lost its items to a regrouping meanwhile.
         own = [apply_state(items[m.pk], m) for m in shown.get(pk, ()) if m.pk in items]
         if own:
             unread = is_unread(members[pk], read_at.get(pk))
-            ranked.append(_ranked(entry, stories[pk], own, members[pk], reader, unread))
+            ranked.append(_ranked(entry, stories[pk], own, members[pk], unread))
     return ranked
 
 
@@ -282,27 +312,26 @@ def _ranked(
     story: Story,
     items: list[Item],
     members: Sequence[Member],
-    reader: Reader,
     unread: bool,
 ) -> RankedStory:
     sources = len({member.source_id for member in members if member.copy_of is None})
     count = len(members)
     if story.item_count > MAX_MEMBERS:  # not all of its members were read
-        sources, count = max(sources, entry.facts.sources), max(count, entry.articles)
+        sources, count = max(sources, entry.sources), max(count, entry.articles)
     return RankedStory(
         story=story,
         items=items,
-        score=entry.ranking.score,
-        terms=entry.ranking.terms,
-        why=explain(entry.facts, reader, entry.ranking.terms),
-        topics=entry.facts.topics,
+        score=entry.score,
+        terms=dict(entry.terms),
+        why=entry.why,
+        topics=entry.topics,
         newest_at=id_time(entry.newest),
         first_at=id_time(members[0].pk),
         source_count=sources or 1,
         coverage_count=count,
         unread=unread,
         dots=_dots(members),
-        is_followed=story.pk in reader.followed,
+        is_followed=entry.is_followed,
     )
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from accounts.models import User
 from feeds.models import Folder, Item, ItemKey, ItemState, Source, Story, Subscription
+from feeds.reading import front_page
+from feeds.reading.feedback import follow_story, weigh_topic
 from feeds.reading.front_page import (
     MAX_DOTS,
     MAX_SHOWN,
@@ -15,6 +17,8 @@ from feeds.reading.front_page import (
     front_page_sections,
     ranked_stories,
 )
+from feeds.reading.marks import mark_all_read, set_state
+from feeds.sources.subscriptions import unsubscribe
 from feeds.stories.coverage import is_unread, lead_first, settle_copies
 from feeds.stories.members import MAX_MEMBERS
 from tests.make import make_item, make_source, make_story, make_user
@@ -289,3 +293,54 @@ def test_a_story_with_very_many_items_costs_no_more(django_assert_num_queries: A
     # The row does not read this item, but reading it counts.
     ItemState.objects.create(user=reader, item=first, is_read=True)
     assert not only(reader).unread
+
+
+def test_a_ranking_is_made_once_and_yet_never_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each act is one of another tab, so that the page begins with the row of the user."""
+    make_user()
+    source, other = (make_source(name, reader=User.objects.get()) for name in ("one", "two"))
+    first = tell(source, "First", 3)
+    second = tell(other, "Second", 2, topics=["agents"])
+    story = make_story(first)
+    make_story(second)
+    made: list[None] = []
+    score = front_page.score_all
+    monkeypatch.setattr(
+        front_page,
+        "score_all",
+        lambda *args, **named: (made.append(None), score(*args, **named))[1],
+    )
+
+    def shown() -> set[tuple[str, bool]]:
+        return {(row.title, row.unread) for row in ranked_stories(User.objects.get(), now=NOW)}
+
+    def act(function: Any, *args: Any, **named: Any) -> None:
+        function(User.objects.get(), *args, **named)
+
+    assert shown() == shown() == {("First", True), ("Second", True)}
+    assert len(made) == 1
+
+    act(set_state, [first.pk], read=True)
+    assert shown() == {("First", False), ("Second", True)}
+    act(set_state, [first.pk], read=False)
+    assert shown() == {("First", True), ("Second", True)}
+    act(mark_all_read, None, second.seq)
+    assert ("Second", False) in shown()
+
+    make_story(tell(source, "Third", 1))
+    assert ("Third", True) in shown()
+    tell(other, "More of the first", 1, story=story)
+    assert any(row.source_count == 2 for row in ranked_stories(User.objects.get(), now=NOW))
+
+    act(weigh_topic, "agents", "mute")
+    assert "Second" not in dict(shown())
+    act(weigh_topic, "agents", "normal")
+    assert "Second" in dict(shown())
+    act(set_state, [second.pk], hidden=True)
+    assert "Second" not in dict(shown())
+    act(follow_story, story.pk, True)
+    assert [r.is_followed for r in ranked_stories(User.objects.get(), now=NOW)].count(True) == 1
+    act(unsubscribe, source)
+    assert dict(shown()).keys() == {"More of the first"}
+    Item.objects.filter(source=other).update(title="Corrected")
+    assert dict(shown()).keys() == {"Corrected"}
