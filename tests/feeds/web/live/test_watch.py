@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+import redis.asyncio  # before a thread imports parts of it
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
@@ -68,8 +69,6 @@ async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 30) -> No
 
 async def hears(server: Redis) -> None:
     """Until the watcher is in the group, and waits for an event."""
-    import redis.asyncio
-
     client = redis.asyncio.from_url(server.url)
 
     async def is_there() -> bool:
