@@ -19,15 +19,26 @@ from django.utils import timezone
 from accounts.models import User
 from ainews_site.infra.db_router import reading_connection
 from feeds.core.ids import lowest_id
-from feeds.models import Item, ItemState
+from feeds.models import Item, ItemState, Story
+from feeds.models.narrow import fetch, marks, narrow_items, narrow_rows
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, followed_sources
 from feeds.stories.coverage import settle_copies
+from feeds.stories.members import MAX_MEMBERS, members_of
 
 PAGE = 50
 MOST = 200
 DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ITEM_COLUMNS = (
+    *("id", "seq", "source_id", "story_id", "copy_of", "url", "title", "author", "summary"),
+    *("image_url", "language", "topics", "published_at", "fetched_at", "updated_at"),
+)
+SOURCE_COLUMNS = ("id", "url", "title", "site_url", "language", "is_public")
+STORY_COLUMNS = (
+    *("id", "title", "lead_id", "first_at", "last_at", "item_count", "source_count"),
+    *("copy_count", "title_pinned"),
+)
 _NEWEST_ID = 1 << 62
 _WIDEST = timedelta(days=400)
 
@@ -153,8 +164,13 @@ def _lowest(days: int) -> int:
 
 
 def _items(ids: Iterable[int]) -> list[Item]:
-    items = Item.objects.filter(pk__in=list(ids)).select_related("source", "story")
-    return list(items.newest_first())
+    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, ids)
+    story_ids = {item.story_id for item in items.values() if item.story_id}
+    stories = narrow_rows(Story, STORY_COLUMNS, story_ids)
+    for item in items.values():
+        if story := stories.get(item.story_id or 0):
+            item.story = story
+    return sorted(items.values(), key=lambda item: item.pk, reverse=True)
 
 
 def _with_states(user: User, items: list[Item], followed: dict[int, Followed]) -> list[Item]:
@@ -174,21 +190,26 @@ def attach_states(
         sources = {item.source_id for item in items}
         rows = user.subscriptions.filter(source__in=sources)
         watermarks = dict(rows.values_list("source_id", "read_up_to"))
-    states = {
-        state.item_id: state
-        for state in ItemState.objects.filter(user=user, item__in=[item.pk for item in items])
-    }
+    states = _states_of(user, [item.pk for item in items])
     horizon = _lowest(settings.UNREAD_HORIZON_DAYS)
     for item in items:
-        state = states.get(item.pk)
+        explicit, *flags = states.get(item.pk, (None, False, False, False))
         by_watermark = item.seq <= watermarks.get(item.source_id, 0) or item.pk < horizon
-        explicit = state.is_read if state else None
-        item.is_read = by_watermark if explicit is None else explicit  # type: ignore[attr-defined]
-        item.is_saved = bool(state and state.is_saved)  # type: ignore[attr-defined]
-        item.is_hidden = bool(state and state.is_hidden)  # type: ignore[attr-defined]
-        item.is_opened = bool(state and state.is_opened)  # type: ignore[attr-defined]
+        item.is_read = by_watermark if explicit is None else bool(explicit)  # type: ignore[attr-defined]
+        item.is_saved, item.is_hidden, item.is_opened = map(bool, flags)  # type: ignore[attr-defined]
     settle_copies(items, Item.objects.visible_to(user))
     return items
+
+
+def _states_of(user: User, ids: Sequence[int]) -> dict[int, Sequence[Any]]:
+    """{item: (is_read, is_saved, is_hidden, is_opened)} of those with a state."""
+    if not ids:
+        return {}
+    query = (
+        "SELECT item_id, is_read, is_saved, is_hidden, is_opened FROM feeds_itemstate"
+        f" WHERE user_id = %s AND item_id IN ({marks(ids)})"
+    )
+    return {pk: state for pk, *state in fetch(query, [user.pk, *ids])}
 
 
 def _attach_source_counts(
@@ -201,15 +222,16 @@ def _attach_source_counts(
         stories = {story for story in stories if story.source_count > 1}
     sources: defaultdict[int | None, set[int]] = defaultdict(set)
     if stories:
-        visible = Item.objects.visible_to(user)
-        columns = ("pk", "story", "source", "copy_of")
-        articles = list(visible.covering(stories).order_by().only(*columns))
-        settle_copies(articles, visible)
-        for article in articles:
-            if article.copy_of is None:
-                sources[article.story_id].add(article.source_id)
+        members = members_of(user, stories)
+        settle_copies(members, Item.objects.visible_to(user))
+        for member in members:
+            if member.copy_of is None:
+                sources[member.story_id].add(member.source_id)
     for item in items:
-        item.tellers = len(sources.get(item.story_id, ())) or 1  # type: ignore[attr-defined]
+        count = len(sources.get(item.story_id, ())) or 1
+        if item.story and item.story.item_count > MAX_MEMBERS:  # not all of them were read
+            count = max(count, item.story.source_count)
+        item.tellers = count  # type: ignore[attr-defined]
 
 
 def get_item(user: User, pk: int) -> Item:
@@ -217,12 +239,18 @@ def get_item(user: User, pk: int) -> Item:
 
     Items that the reader saved stay visible to them.
     """
-    visible = Item.objects.visible_to(user) | Item.objects.filter(
-        pk__in=ItemState.objects.filter(user=user, item=pk, is_saved=True).values("item")
-    )
-    item = visible.select_related("source", "body", "story").get(pk=pk)
+    item = Item.objects.select_related("source", "body", "story").get(pk=pk)
+    if not item.source.is_public and not _may_see(user, item):
+        raise Item.DoesNotExist(f"The reader does not see item {pk}.")
     _attach_source_counts(user, [item])
     return attach_states(user, [item])[0]
+
+
+def _may_see(user: User, item: Item) -> bool:
+    """Whether the reader follows the private source of the item, or has saved the item."""
+    follows = user.subscriptions.filter(source=item.source_id)
+    saved = ItemState.objects.filter(user=user, item=item.pk, is_saved=True)
+    return follows.exists() or saved.exists()
 
 
 def neighbours(user: User, pk: int) -> tuple[int | None, int | None]:
