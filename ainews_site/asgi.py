@@ -18,7 +18,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
 from ainews_site import daphne_limits  # noqa: E402
-from ainews_site.process.gc_tuning import freeze_loaded_objects  # noqa: E402
+from ainews_site.infra.gc_tuning import freeze_loaded_objects  # noqa: E402
 from ainews_site.text_checks import CheckedASGIRequest, CheckedSockets  # noqa: E402
 from digests.web import routing as digests_routing  # noqa: E402
 from feeds.web.live import routing as feeds_routing  # noqa: E402

@@ -5,7 +5,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from ainews_site.config.role import serve_pages
-from ainews_site.process.gc_tuning import freeze_loaded_objects
+from ainews_site.infra.gc_tuning import freeze_loaded_objects
 
 serve_pages(keeps_threads=True)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")

@@ -17,7 +17,7 @@ from typing import Any
 
 import django
 
-from ainews_site.process.gc_tuning import freeze_loaded_objects
+from ainews_site.infra.gc_tuning import freeze_loaded_objects
 from benchmarks.library import FUNCTION_WORDS, Words
 from tests.services import free_port, is_open
 

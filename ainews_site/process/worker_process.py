@@ -4,6 +4,7 @@ from typing import Any
 
 from django_q.signals import post_spawn
 
+from ainews_site.infra.gc_tuning import freeze_loaded_objects
 from ainews_site.infra.sqlite_lock import set_process_timeout
 
 LOCK_TIMEOUT = 300.0
@@ -21,3 +22,4 @@ def connect() -> None:
 
 def _configure(**_: Any) -> None:
     set_process_timeout(LOCK_TIMEOUT)
+    freeze_loaded_objects()

@@ -5,8 +5,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
@@ -64,7 +64,21 @@ def _adapted(value: Any) -> Any:
 
 def adapt_time(moment: datetime) -> Any:
     """Convert an aware datetime to what the database driver expects."""
-    return connection.ops.adapt_datetimefield_value(moment)
+    return time_adapter()(moment)
+
+
+def time_adapter() -> Callable[[datetime], Any]:
+    """Return a function that does what `adapt_time` does, for many values."""
+    if connection.vendor == "sqlite" and connection.timezone is UTC:
+        return _utc_text  # does the same in half of the time
+    adapter: Callable[[datetime], Any] = connection.ops.adapt_datetimefield_value
+    return adapter
+
+
+def _utc_text(moment: datetime) -> str:
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return str(moment.replace(tzinfo=None))
 
 
 def to_json(value: object) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from ainews_site.infra.gc_tuning import freeze_loaded_objects
 from feeds.ingest.clean.links import canonical_url
 from feeds.models import Source
 
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         from feeds.coordination.announce import wait_until_announced  # late: most runs end above
         from feeds.ingest.pipeline import ingest_sources
 
+        freeze_loaded_objects()
         with tqdm(total=len(ids), unit="source", desc="Polling", leave=False, disable=None) as bar:
             report = ingest_sources(ids, on_result=lambda outcome: advance(bar, outcome))
         wait_until_announced()

@@ -5,10 +5,10 @@ the most similar one, or starts a new story. A Grouper stays in memory between c
 """
 
 import math
-from array import array
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from feeds.core.ids import TAIL_BITS
@@ -30,7 +30,6 @@ from feeds.stories.grouping.story_vector import (
     add_vectors,
     cosine,
     is_in_time,
-    numbers,
     product,
     story_penalty,
 )
@@ -46,6 +45,8 @@ _MAX_CANDIDATES = 8
 _MIN_SHARED = 0.06
 """Least sum of the squared weights of the rare terms that a document shares with a candidate.
 Documents have unit length, so 1 is all its terms. Two of a hundred words may be chance."""
+_ROUNDING = 1e-12
+"""More than a sum of squared weights can differ from another order of its terms."""
 _BLOCK = 256
 """Documents whose nearest stories are found by one matrix product."""
 _MAX_RECENT = 8
@@ -83,8 +84,10 @@ class Grouper:
         self._tfidf = TfIdf()
         self._stories: dict[int, ResidentStory] = {}
         self._guests: dict[int, ResidentStory] = {}
-        self._postings: defaultdict[str, array[int]] = defaultdict(numbers)
+        self._postings: defaultdict[str, list[int]] = defaultdict(list)
         self._stories_in_postings = 0
+        self._dropped: set[int] = set()
+        """Stories that were dropped, but are still in the postings."""
         self._by_url: dict[str, int] = {}
         self._by_title: dict[str, int] = {}
         self._layers: tuple[Grouper, ...] = (self,)
@@ -111,8 +114,7 @@ class Grouper:
 
     def add_known(self, known: Sequence[tuple[Document, int]], vectors: Vectors) -> None:
         """Add documents whose story is known: pairs (document, story id)."""
-        for document, _ in known:
-            self._tfidf.add(document)
+        self._tfidf.add_all(document for document, _ in known)
         self._start_batch(vectors, math.inf)  # infinity: no candidates are needed
         for document, story in known:
             self._add(document, self._tfidf.vector(document), story)
@@ -128,8 +130,7 @@ class Grouper:
         The document frequencies include the whole batch before the first document is assigned.
         """
         self._excluded_stories = excluded or {}
-        for document in documents:
-            self._tfidf.add(document)
+        self._tfidf.add_all(documents)
         assignments = {}
         for start in range(0, len(documents), _BLOCK):
             block = documents[start : start + _BLOCK]
@@ -180,6 +181,7 @@ class Grouper:
         for story in guests:
             del self._guests[story.id]
         if gone:
+            self._dropped.update(story.id for story in gone)
             self._clean_postings()
             if self._vector_index is not None:
                 self._vector_index.remove([story.id for story in gone])
@@ -194,9 +196,11 @@ class Grouper:
         if self._stories_in_postings < 1.1 * len(self._stories):
             return
         self._stories_in_postings = len(self._stories)
+        dropped, self._dropped = self._dropped - self._stories.keys(), set()
         for term, posting in list(self._postings.items()):
-            remaining = numbers([number for number in posting if number in self._stories])
-            if remaining:
+            if dropped.isdisjoint(posting):
+                continue
+            if remaining := [number for number in posting if number not in dropped]:
                 self._postings[term] = remaining
             else:
                 del self._postings[term]
@@ -275,21 +279,18 @@ class Grouper:
         """The ids of the stories that share the most weight in rare terms."""
         if not self._stories:
             return []
-        lists = [
-            (self._postings[term], weight)
-            for term, weight in vector.items()
-            if term in self._postings
-        ]
-        lists.sort(key=lambda pair: len(pair[0]))
         shared: dict[int, float] = {}
-        lookups_left = _MAX_LOOKED_UP
-        for posting, weight in lists:
-            lookups_left -= len(posting)
-            if lookups_left < 0:
-                break
-            square = weight * weight
-            for number in posting:
-                shared[number] = shared.get(number, 0.0) + square
+        lists = self._shortest_postings(vector)
+        rest = sum(square for _, square, _ in lists)
+        for _, square, posting in lists:
+            if rest >= _MIN_SHARED:
+                for number in posting:
+                    shared[number] = shared.get(number, 0.0) + square
+            else:  # a story that begins here cannot share enough
+                for number in posting:
+                    if number in shared:
+                        shared[number] += square
+            rest -= square - _ROUNDING
         candidates = [
             (weight, number)
             for number, weight in shared.items()
@@ -297,6 +298,21 @@ class Grouper:
         ]
         candidates.sort(reverse=True)  # faster than a heap, as there are some dozens
         return [number for _, number in candidates[:_MAX_CANDIDATES]]
+
+    def _shortest_postings(self, vector: dict[str, float]) -> list[tuple[int, float, list[int]]]:
+        """The postings of the rarest terms, as triples (length, squared weight, story ids)."""
+        lists = [
+            (len(posting), weight * weight, posting)
+            for term, weight in vector.items()
+            if (posting := self._postings.get(term))
+        ]
+        lists.sort(key=itemgetter(0))
+        lookups_left = _MAX_LOOKED_UP
+        for place, (length, _, _) in enumerate(lists):
+            lookups_left -= length
+            if lookups_left < 0:
+                return lists[:place]
+        return lists
 
     def _find_copied(
         self, story: ResidentStory, document: Document, vector: dict[str, float]
@@ -320,8 +336,8 @@ class Grouper:
             story = self._grow(document, vector, packed, number)
         story.start, story.end = min(story.start, document.time), max(story.end, document.time)
         story.sources.add(document.source)
-        kept = replace(document, terms={})  # the packed vector has the weighted terms
-        story.recent = [*story.recent[-_MAX_RECENT + 1 :], (kept, packed)]
+        # The packed vector has the weighted terms.
+        story.recent = [*story.recent[-_MAX_RECENT + 1 :], (document.without_terms(), packed)]
         for names, key in ((self._by_url, document.url), (self._by_title, document.title_key)):
             if key:
                 names[key] = number
@@ -332,13 +348,18 @@ class Grouper:
         """Add the vector of a document to a story of this grouper, which is created if needed."""
         story = self._stories.get(number)
         if story is None:
-            story = self._stories[number] = ResidentStory(number, replace(document, terms={}))
+            story = self._stories[number] = ResidentStory(number, document.without_terms())
             self._stories_in_postings += 1
-        story.square += 1 + 2 * product(vector, story.total)
-        known = story.total.terms if isinstance(story.total, PackedVector) else story.total
-        for term in vector.keys() - set(known):
-            self._postings[term].append(number)
-        story.total = add_vectors(story.total, vector) if story.recent else packed
+        if story.recent:
+            story.square += 1 + 2 * product(vector, story.total)
+            known = story.total.terms if isinstance(story.total, PackedVector) else story.total
+            new_terms = vector.keys() - set(known)
+            story.total = add_vectors(story.total, vector)
+        else:
+            story.square, story.total = 1.0, packed
+            new_terms = set(vector)
+        for term in new_terms:
+            self._postings[term].append(story.id)
         if self._vector_index is not None:
             self._vector_index.add(document.id, number, document.time)
         return story

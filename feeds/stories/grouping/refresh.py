@@ -5,14 +5,14 @@ the public items of the story or, if it has none, from those of its largest audi
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
 
 from feeds.coordination.revisions import CONTENT, bump_revision
-from feeds.core.bulk import adapt_time, insert_rows, to_json
+from feeds.core.bulk import insert_rows, time_adapter, to_json
 from feeds.models import Item, Story
 from feeds.stories.grouping.audience import Audiences, followers_of
 
@@ -61,6 +61,7 @@ def _refresh(story_ids: Sequence[int]) -> None:
     existing = {
         row[0]: row[1:] for row in Story.objects.filter(pk__in=story_ids).values_list(*names)
     }
+    adapted = _row_adapter()
     rows = {story: describe(items) for story, items in _items_for_rows(story_ids).items()}
     for story, (is_pinned, title, *_) in existing.items():
         if is_pinned and story in rows:
@@ -68,10 +69,10 @@ def _refresh(story_ids: Sequence[int]) -> None:
     insert_rows(
         Story,
         ("id", *_COLUMNS, "title_pinned"),
-        [(pk, *_adapted(row), False) for pk, row in rows.items() if pk not in existing],
+        [(pk, *adapted(row), False) for pk, row in rows.items() if pk not in existing],
     )
     changed = {pk: row for pk, row in rows.items() if pk in existing and row != existing[pk][1:]}
-    _update([(*_adapted(row), pk) for pk, row in changed.items()])
+    _update([(*adapted(row), pk) for pk, row in changed.items()])
 
 
 def _items_for_rows(story_ids: Sequence[int]) -> dict[int, list[Article]]:
@@ -109,6 +110,8 @@ def _articles(story_ids: Sequence[int]) -> Iterable[Article]:
 
 def describe(items: Sequence[Article]) -> tuple[Any, ...]:
     """Compute the values of _COLUMNS from the items of a story. Copies count as no source."""
+    if len(items) == 1:  # most stories
+        return _describe_single(items[0])
     originals = [item for item in items if item.copy_of is None] or list(items)
     lead = choose_lead(originals)
     topics = Counter(topic for item in originals for topic in item.topics)
@@ -125,10 +128,21 @@ def describe(items: Sequence[Article]) -> tuple[Any, ...]:
     )
 
 
-def _adapted(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Convert the values for hand-written SQL."""
-    title, lead, first, last, *counts, topics, seq = row
-    return (title, lead, adapt_time(first), adapt_time(last), *counts, to_json(topics), seq)
+def _describe_single(item: Article) -> tuple[Any, ...]:
+    """Compute what `describe` does for a story of one item, faster."""
+    when, topics = item.published, list(dict.fromkeys(item.topics))[:MAX_TOPICS]
+    return (item.title, item.id, when, when, 1, 1, 0, topics, item.seq)
+
+
+def _row_adapter() -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return a function that converts the values of _COLUMNS for hand-written SQL."""
+    adapt_time = time_adapter()
+
+    def adapted(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        title, lead, first, last, *counts, topics, seq = row
+        return (title, lead, adapt_time(first), adapt_time(last), *counts, to_json(topics), seq)
+
+    return adapted
 
 
 def choose_lead(items: Sequence[Article]) -> Article:

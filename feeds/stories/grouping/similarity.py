@@ -4,6 +4,7 @@ The numbers were tuned on labelled data: see `manage.py evaluate stories`.
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from feeds.stories.grouping.tokenizer import Document, versions_conflict
@@ -47,6 +48,7 @@ def time_decay(days: Any) -> Any:
     return 1 - _DAILY_DECAY * days
 
 
+@lru_cache(maxsize=10_000)
 def threshold_factor(left: int, right: int) -> float:
     """The multiple of the threshold that two groups need, by their numbers of sources.
 

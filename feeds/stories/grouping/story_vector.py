@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from feeds.stories.grouping.similarity import WINDOW, penalty
@@ -44,11 +44,6 @@ class PackedVector:
 def is_in_time(story: ResidentStory, document: Document) -> bool:
     """Whether the document was published near enough to the story to join it."""
     return story.start - WINDOW <= document.time <= story.end + WINDOW
-
-
-def numbers(values: Sequence[int] = ()) -> "array[int]":
-    """A compact list of integers of 64 bits."""
-    return array("q", values)
 
 
 def add_vectors(

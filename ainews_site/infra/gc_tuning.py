@@ -1,13 +1,15 @@
-"""Tunes Python's garbage collector for web processes.
+"""Tunes Python's garbage collector for processes that serve pages or poll.
 
 Objects that were loaded at the start are never freed, so the collector needn't scan them while a
-reader waits.
+reader waits, or again and again while a poll creates many objects.
 """
 
 import gc
 
 YOUNG = 20_000
-"""Number of new objects that trigger a collection. Python's default is 700; a page makes more."""
+"""Number of new objects that trigger a collection. Python's default is 700; a page makes more.
+
+A poll makes millions."""
 
 
 def freeze_loaded_objects() -> None:
