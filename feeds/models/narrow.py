@@ -15,6 +15,7 @@ from django.db import models
 from ainews_site.infra.db_router import reading_alias, reading_connection
 from feeds.models.item import Item
 from feeds.models.source import Source
+from feeds.models.story import Story
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -36,27 +37,42 @@ def narrow_rows(model: type[Row], names: Sequence[str], ids: Iterable[int]) -> d
 
 
 def narrow_items(
-    names: Sequence[str], source_names: Sequence[str], ids: Iterable[int]
+    names: Sequence[str],
+    source_names: Sequence[str],
+    ids: Iterable[int],
+    story_names: Sequence[str] = (),
 ) -> dict[int, Item]:
-    """Return {id: item} with these attributes, and those of its source. Items of a source are
-    given the same one."""
+    """Return {id: item} with these attributes, and those of its source and story.
+
+    Items of a source are given the same one, and so are items of a story.
+    """
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return {}
-    columns = [f"i.{name}" for name in names] + [f"c.{name}" for name in source_names]
+    parts = (("i", names), ("c", source_names), ("s", story_names))
+    columns = ", ".join(f"{table}.{name}" for table, part in parts for name in part)
     rows = fetch(
-        f"SELECT {', '.join(columns)} FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
-        f" WHERE i.id IN ({marks(wanted)})",
+        f"SELECT {columns} FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
+        + (" LEFT JOIN feeds_story s ON s.id = i.story_id" if story_names else "")
+        + f" WHERE i.id IN ({marks(wanted)})",
         wanted,
     )
-    make, make_source, width = _maker(Item, names), _maker(Source, source_names), len(names)
-    items, sources = {}, dict[int, Source]()
-    for row in rows:
-        item = items[row[0]] = make(row[:width])
-        if item.source_id not in sources:
-            sources[item.source_id] = make_source(row[width:])
+    make, first, last = _maker(Item, names), len(names), len(names) + len(source_names)
+    items = {row[0]: make(row[:first]) for row in rows}
+    sources = _related(Source, source_names, (row[first:last] for row in rows))
+    stories = _related(Story, story_names, (row[last:] for row in rows))
+    for item in items.values():
         item.source = sources[item.source_id]
+        if story := stories.get(item.story_id or 0):
+            item.story = story
     return items
+
+
+def _related(
+    model: type[Row], names: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> dict[int, Row]:
+    make = _maker(model, names)
+    return {pk: make(row) for pk, row in {row[0]: row for row in rows if row and row[0]}.items()}
 
 
 def _maker(model: type[Row], names: Sequence[str]) -> Callable[[Sequence[Any]], Row]:

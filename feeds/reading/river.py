@@ -19,8 +19,8 @@ from django.utils import timezone
 from accounts.models import User
 from ainews_site.infra.db_router import reading_connection
 from feeds.core.ids import lowest_id
-from feeds.models import Item, ItemState, Story
-from feeds.models.narrow import fetch, marks, narrow_items, narrow_rows
+from feeds.models import Item, ItemState
+from feeds.models.narrow import fetch, marks, narrow_items
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, followed_sources
 from feeds.stories.coverage import settle_copies
@@ -164,12 +164,7 @@ def _lowest(days: int) -> int:
 
 
 def _items(ids: Iterable[int]) -> list[Item]:
-    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, ids)
-    story_ids = {item.story_id for item in items.values() if item.story_id}
-    stories = narrow_rows(Story, STORY_COLUMNS, story_ids)
-    for item in items.values():
-        if story := stories.get(item.story_id or 0):
-            item.story = story
+    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, ids, STORY_COLUMNS)
     return sorted(items.values(), key=lambda item: item.pk, reverse=True)
 
 

@@ -11,6 +11,7 @@ from feeds.reading.filters import Filters
 from feeds.reading.river import get_item, river
 from feeds.web.api.conditional import etag_by_version
 from feeds.web.api.pages import flag, number, page, page_size, read_cursor
+from feeds.web.api.represent import represent
 from feeds.web.api.resource import CURSOR, LIMIT, TOPIC, ReaderView, or_404, paged, parameter
 
 
@@ -77,7 +78,7 @@ class Items(ReaderView):
         )
         cursor, size = read_cursor(request, 1), page_size(request)
         items = river(self.reader, filters, cursor[0] if cursor else None, size)
-        shown = ItemSerializer(items, many=True).data
+        shown = represent(ItemSerializer, items)
         return page(request, shown, (items[-1].pk,) if len(items) == size else None)
 
 

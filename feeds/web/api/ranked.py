@@ -12,6 +12,7 @@ from feeds.reading.feedback import follow_story
 from feeds.reading.front_page import MAX_STORIES, ranked_stories
 from feeds.web.api.conditional import etag_by_order
 from feeds.web.api.pages import number
+from feeds.web.api.represent import represent
 from feeds.web.api.resource import LIMIT, NO_CONTENT, TOPIC, ReaderView
 
 
@@ -45,7 +46,7 @@ class Ranked(ReaderView):
         most = max(1, min(number(request, "limit") or MAX_STORIES // 2, MAX_STORIES))
         with self.slot():
             ranked = ranked_stories(self.reader, topic=topic, most=most)
-            return Response(RankedSerializer(ranked, many=True).data)
+            return Response(represent(RankedSerializer, ranked))
 
 
 class FollowedStoryView(ReaderView):

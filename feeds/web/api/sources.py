@@ -19,6 +19,7 @@ from feeds.reading.unread import unread_counts
 from feeds.sources.subscriptions import add_source, unsubscribe
 from feeds.web.api.conditional import etag_by_content
 from feeds.web.api.pages import flag, next_url, number, page_size, read_cursor
+from feeds.web.api.represent import represent
 from feeds.web.api.resource import (
     CURSOR,
     LIMIT,
@@ -98,7 +99,7 @@ class Sources(ReaderView):
         else:
             page, following = _one_page(request, sources)
         shown = with_subscriptions(self.reader, page)
-        response = Response(SourceSerializer(shown, many=True).data)
+        response = Response(represent(SourceSerializer, shown))
         if following:
             response.headers["Link"] = f'<{following}>; rel="next"'
         return response

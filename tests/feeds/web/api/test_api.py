@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import ApiToken, User
-from feeds.models import Folder, Source, StoryRedirect
+from feeds.models import Folder, Source, Story, StoryRedirect
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -242,3 +242,26 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(api: Client, reader: 
 
 def test_the_schema_is_whole() -> None:
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", "/dev/null")
+
+
+@pytest.mark.parametrize("every", [1, 2, 7])
+def test_stories_of_the_reader_s_sources_are_found_among_many_others(
+    api: Client, reader: User, every: int
+) -> None:
+    """Few readers follow so little that the latest stories have nothing of theirs."""
+    own, other = make_source("own", reader=reader), make_source("other", is_public=True)
+    wanted = []
+    for n in range(21):
+        story = make_story(make_item(own if n % every == 0 else other, f"News {n}"))
+        wanted += [story.pk] if n % every == 0 else []
+    expected = sorted(wanted, reverse=True)
+    expected.sort(key=lambda pk: Story.objects.get(pk=pk).last_at, reverse=True)
+
+    pages, address = [], "/stories/?limit=2"
+    while address:
+        answer = get(api, address, 200)
+        assert len(answer["results"]) <= 2
+        pages += [story["id"] for story in answer["results"]]
+        address = (answer["next"] or "").partition("/api/v1")[2]
+
+    assert pages == expected
