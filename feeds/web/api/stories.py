@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from accounts.models import User
 from feeds.core.ids import lowest_id
 from feeds.models import Item, Story
-from feeds.models.narrow import fetch, marks, moment
+from feeds.models.narrow import fetch, marks, moment, narrow_rows
 from feeds.models.story import REACH, StoryQuerySet
 from feeds.stories.coverage import settle_copies
 from feeds.stories.grouping.refresh import MAX_TOPICS
@@ -28,12 +28,16 @@ from feeds.web.api.pages import NO_CURSOR, page, page_size, read_cursor
 from feeds.web.api.represent import represent
 from feeds.web.api.resource import CURSOR, LIMIT, TOPIC, ReaderView, or_404, paged, parameter
 
-LOOK_AHEAD = 3
-"""So many times more stories than wanted are read first. Most readers follow sources of every
-third story at least; for others the stories with an item of theirs are searched."""
+LOOK_AHEAD = 500
+"""So many stories are read to find those with an item of the reader's sources. Most readers have a
+page of them among these; for others the database searches."""
+STORY_COLUMNS = (
+    *("id", "title", "lead_id", "first_at", "last_at", "item_count", "source_count"),
+    *("copy_count", "topics", "title_pinned"),
+)
 _ARTICLES = (
-    "SELECT i.id, i.story_id, i.source_id, i.title, i.copy_of, i.topics, i.published_at,"
-    " s.id IS NOT NULL FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
+    "SELECT i.id, i.story_id, i.source_id, i.title, i.copy_of, i.topics, i.published_at"
+    " FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
     " LEFT JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
     " WHERE (c.is_public OR s.id IS NOT NULL) AND i.id >= %s AND i.story_id IN ({})"
     " ORDER BY i.id"
@@ -42,7 +46,7 @@ _ARTICLES = (
 
 @dataclass(slots=True)
 class Article:
-    """A visible item of a story. `is_own` says that the reader follows its source."""
+    """A visible item of a story."""
 
     pk: int
     story_id: int
@@ -51,7 +55,6 @@ class Article:
     copy_of: int | None
     topics: list[str]
     published_at: datetime
-    is_own: bool
 
 
 class StorySerializer(fields.ModelSerializer[Story]):
@@ -128,16 +131,23 @@ class Stories(ReaderView):
     def get(self, request: Request) -> Response:
         size = page_size(request)
         stories = self._by_time(request)
-        latest = [] if self._is_filtered(request) else list(stories[: size * LOOK_AHEAD])
-        articles = _articles(self.reader, latest)
-        own = {article.story_id for article in articles if article.is_own}
-        shown = [story for story in latest if story.pk in own][:size]
-        if len(shown) < size and (not latest or len(latest) == size * LOOK_AHEAD):
+        shown = None if self._is_filtered(request) else self._among_latest(stories, size)
+        if shown is None:
             shown = list(self._with_own(request, stories)[:size])
-            articles = _articles(self.reader, shown)
-        seen = self._as_seen_by_reader(shown, articles)
+        seen = self._as_seen_by_reader(shown, _articles(self.reader, shown))
         following = _story_cursor(shown[-1]) if len(shown) == size else None
         return page(request, represent(StorySerializer, seen), following)
+
+    def _among_latest(self, stories: StoryQuerySet, size: int) -> list[Story] | None:
+        """The first `size` with an item of the reader's sources, if the first LOOK_AHEAD have so
+        many of them; None if more must be searched."""
+        latest = list(stories.values_list("pk", "first_at")[:LOOK_AHEAD])
+        own = _own(self.reader, dict(latest))
+        chosen = [pk for pk, _ in latest if pk in own][:size]
+        if len(chosen) < size and len(latest) == LOOK_AHEAD:
+            return None
+        rows = narrow_rows(Story, STORY_COLUMNS, chosen)
+        return [rows[pk] for pk in chosen if pk in rows]
 
     def _by_time(self, request: Request) -> StoryQuerySet:
         stories = Story.objects.order_by("-last_at", "-pk")
@@ -187,6 +197,19 @@ class Stories(ReaderView):
         return [story for story in stories if visible[story.pk]]
 
 
+def _own(user: User, stories: dict[int, datetime]) -> set[int]:
+    """Those of {story: its first time} with an item of the reader's sources."""
+    if not stories:
+        return set()
+    query = (
+        "SELECT DISTINCT i.story_id FROM feeds_item i"
+        " JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
+        " WHERE i.id >= %s AND i.story_id IN ({})"
+    )
+    values = [user.pk, lowest_id(min(stories.values()) - REACH), *stories]
+    return {pk for (pk,) in fetch(query.format(marks(stories)), values)}
+
+
 def _articles(user: User, stories: list[Story]) -> list[Article]:
     """The visible items of these stories, in order of time."""
     if not stories:
@@ -196,8 +219,8 @@ def _articles(user: User, stories: list[Story]) -> list[Article]:
     rows = fetch(_ARTICLES.format(marks(stories)), values)
     topics = {text: json.loads(text) for text in {row[5] for row in rows}}
     return [
-        Article(pk, story, source, title, copy_of, topics[text], moment(at), bool(is_own))
-        for pk, story, source, title, copy_of, text, at, is_own in rows
+        Article(pk, story, source, title, copy_of, topics[text], moment(at))
+        for pk, story, source, title, copy_of, text, at in rows
     ]
 
 
