@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.nginx_pages import FOLDER, SENTENCES, page
 from tests.services import Server, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +58,10 @@ class Nginx(Server):
             shutil.chown(self.key, user)
 
     def command(self) -> list[str]:
+        locations = (ROOT / "deploy" / "nginx-locations.conf").read_text()
+        assert "/opt/ainews/app/deploy" in locations
+        locations = locations.replace("/opt/ainews/app/deploy", str(ROOT / "deploy"))
+        (self.folder / "nginx-locations.conf").write_text(locations)
         site = (ROOT / "deploy" / self.site).read_text()
         for written, wanted in self._replacements():
             assert written in site
@@ -84,7 +89,7 @@ class Nginx(Server):
             ("listen 80;", f"listen 127.0.0.1:{self.port};"),
             ("127.0.0.1:8000", f"127.0.0.1:{self.pages}"),
             ("127.0.0.1:8001", f"127.0.0.1:{self.live}"),
-            ("/opt/ainews/app/deploy", str(ROOT / "deploy")),
+            ("/opt/ainews/app/deploy", str(self.folder)),
             *(of_tls if self.site == TLS_SITE else []),
         ]
 
@@ -286,3 +291,29 @@ def test_nginx_rejects_large_bodies(site: Site, reader: httpx.Client) -> None:
     assert reader.post("/signin/", content=b"x" * 100_000).status_code == 413
     assert reader.post("/api/v1/states/", content=b"x" * 300_000).status_code == 413
     assert reader.post("/sources/import/", content=b"x" * 13_000_000).status_code == 413
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_the_pages_of_nginx_are_those_of_ai_news(name: str) -> None:
+    """`python -m tests.nginx_pages` writes them."""
+    assert (FOLDER / f"{name}.html").read_text() == page(name)
+    assert "/static/" not in page(name)
+
+
+def test_nginx_explains_what_it_refuses(site: Site, reader: httpx.Client) -> None:
+    answer = reader.post("/signin/", content=b"x" * 100_000)
+    assert answer.status_code == 413
+    assert "What you sent is larger than this site accepts." in answer.text
+    assert reader.get("/nginx-errors/503.html").status_code == 404
+
+
+def test_nginx_explains_that_ai_news_does_not_answer() -> None:
+    """Nothing listens at the ports of the pages and of the socket."""
+    nginx = Nginx(PLAIN_SITE)
+    nginx.pages, nginx.live = free_port(), free_port()
+    with nginx, httpx.Client(base_url=f"http://127.0.0.1:{nginx.port}") as client:
+        answer = client.get("/river/")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "10"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "AI News is starting, busy or being updated." in answer.text
