@@ -15,21 +15,21 @@ IMPORT = re.compile(
 class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.addresses: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         if tag == "link" and STYLES.intersection(values.get("rel", "").split()):
-            self.found.append(values.get("href", ""))
+            self.addresses.append(values.get("href", ""))
         elif tag == "script" or (tag == "img" and values.get("loading") != "lazy"):
-            self.found.append(values.get("src", ""))
+            self.addresses.append(values.get("src", ""))
 
 
 def load_all(path: str, html: bytes, get: Callable[[str], tuple[int, bytes]]) -> dict[str, int]:
     """Load what the page needs from its own server. Return {path: bytes sent}."""
     links = _Links()
     links.feed(html.decode())
-    waiting = [urljoin(path, link) for link in links.found if link]
+    waiting = [urljoin(path, link) for link in links.addresses if link]
     sent: dict[str, int] = {}
     while waiting:
         address = waiting.pop(0)

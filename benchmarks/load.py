@@ -112,13 +112,13 @@ def _show(
         times, refused, statuses, errors = _run(
             port, sessions[: phase.sessions], seconds, phase.pause
         )
-    busy, held = statuses.pop("503", 0), statuses.pop("429", 0)
+    busy, limited = statuses.pop("503", 0), statuses.pop("429", 0)
     good = statuses.pop("200", 0)
     failed = sum(statuses.values()) + sum(errors.values())
     p50 = median(times or [0.0])
     print(
         f"{phase.name:24} {good / seconds:8.1f} {p50:7.0f} {_p95(times):7.0f} {busy:6}"
-        f" {_p95(refused):7.0f} {held:6} {failed:7}"
+        f" {_p95(refused):7.0f} {limited:6} {failed:7}"
         f"  {dict(statuses) | dict(errors) or ''}"
     )
     of_a_page = (f"{name} {ms / max(good, 1):.1f}" for name, ms in spent.items())

@@ -147,7 +147,7 @@ def _of_ended_children(pid: int) -> int:
 
 def _children(pid: int) -> list[int]:
     threads = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for one in threads for child in (one / "children").read_text().split()]
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 class Browser:
