@@ -45,11 +45,16 @@ class HashedFiles(StaticFilesStorage):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._urls: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._texts: dict[str, bytes] = {}
 
     def url(self, name: str | None) -> str:
-        return super().url(name if name is None or settings.DEBUG else self.hashed_name(name))
+        if name is None or settings.DEBUG:
+            return super().url(name)
+        if name not in self._urls:
+            self._urls[name] = super().url(self.hashed_name(name))
+        return self._urls[name]
 
     def hashed_name(self, name: str) -> str:
         """Return `name` with a hash of its file and of all files that this one refers to.
