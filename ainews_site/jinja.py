@@ -27,8 +27,10 @@ from digests.web.formats import (
     web,
     writer,
 )
-from feeds.web.formats import ago, clock, host, topic_label
-from feeds.web.sparkline import sparkline
+from feeds.web.coverage_strip import coverage_strip
+from feeds.web.formats import ago, by_source, clock, excerpt, host, topic_label
+from feeds.web.rail import rail_trends
+from feeds.web.sparkline import sparkline, trend_line
 
 SENTINEL = 1_000_000_007
 """A number that stands for an id when the pattern of an address is made."""
@@ -39,17 +41,22 @@ def environment(**options: Any) -> Environment:
     env = Environment(**options)  # noqa: S701 - Django's backend sets autoescape
     env.globals |= {
         "channel_problems": channel_problems,
+        "coverage_strip": coverage_strip,
+        "rail_trends": rail_trends,
         "sparkline": sparkline,
         "static": static,
         "todays_stories": todays_stories,
+        "trend_line": trend_line,
         "url_for": url_for,
     }
     env.filters |= {
         "ago": ago,
         "as_day": as_day,
+        "by_source": by_source,
         "capfirst": defaultfilters.capfirst,
         "clock": clock,
         "date": date,
+        "excerpt": excerpt,
         "filesizeformat": defaultfilters.filesizeformat,
         "floatformat": defaultfilters.floatformat,
         "host": host,

@@ -1,5 +1,6 @@
 """Formats values for the templates of the reading pages."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from feeds.core.topics import LABELS
+from feeds.models import Item
 
 
 def ago(moment: datetime | None) -> SafeString | str:
@@ -50,6 +52,32 @@ def host(url: str) -> str:
     except ValueError:
         return ""
     return name.removeprefix("www.")
+
+
+def by_source(items: Sequence[Item]) -> list[Item]:
+    """The first items of up to four different sources."""
+    firsts: dict[int, Item] = {}
+    for item in items:
+        firsts.setdefault(item.source_id, item)
+        if len(firsts) == 4:
+            break
+    return list(firsts.values())
+
+
+def excerpt(summary: str, title: str) -> str:
+    """The summary without the title at its beginning; "" if nothing else is in it."""
+    if _letters(summary).startswith(start := _letters(title)) and start:
+        left = len(start)
+        for place, character in enumerate(summary):
+            if left == 0:
+                return summary[place:].lstrip(" .:;,!?–—-|·…\n")
+            left -= character.isalnum()
+        return ""
+    return summary
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())
 
 
 def topic_label(slug: str) -> str:

@@ -1,49 +1,77 @@
 // Keyboard shortcuts: move between rows and run their actions. Readers can turn them off.
+import { neighbour, origin } from "./back.js";
 import { reportOpened } from "./opened.js";
 
-const rows = () => [...document.querySelectorAll("#list [data-row]")];
-const places = { h: "/", r: "/river/", d: "/digest/", t: "/trends/", s: "/sources/" };
+const PLACES = { h: "/", r: "/river/", d: "/digest/", t: "/trends/", s: "/sources/" };
 const help = document.querySelector("#keys-help");
 let waitsForPlace = false;
 
-const current = () => document.querySelector("[data-row].is-current");
-const here = () => current() ?? document.querySelector("article[data-row]");
+const rows = () => [...document.querySelectorAll("main li[data-row]")].filter((row) => row.offsetParent);
+const current = () => document.querySelector("li[data-row].is-current") ?? document.querySelector("li[data-row]:focus-within");
+const article = () => document.querySelector("article[data-row]");
+const here = () => article() ?? current();
+
+function select(row) {
+  document.querySelector("li[data-row].is-current")?.classList.remove("is-current");
+  row.classList.add("is-current");
+  row.querySelector("[data-open]")?.focus({ preventScroll: true });
+  row.scrollIntoView({ block: "nearest" });
+}
 
 function go(step) {
+  if (article()) {
+    const next = neighbour(step) ?? document.querySelector(step > 0 ? ".pager [rel=next]" : ".pager [rel=prev]")?.pathname;
+    if (next) location.assign(next);
+    return;
+  }
   const all = rows();
   if (!all.length) return;
   const at = all.indexOf(current());
-  const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + step, 0), all.length - 1)];
-  current()?.classList.remove("is-current");
-  next.classList.add("is-current");
-  next.querySelector("[data-open]")?.focus({ preventScroll: true });
-  next.scrollIntoView({ block: "nearest" });
+  const place = at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step;
+  select(all[Math.min(Math.max(place, 0), all.length - 1)]);
 }
 
-const press = (selector) => here()?.querySelector(selector)?.click();
+const press = (key) => here()?.querySelector(`[data-key=${key}]`)?.click();
 
-function openOriginal(link) {
+function openOriginal() {
+  const link = here()?.querySelector("[data-original]");
   if (!link) return;
   window.open(link.href, "_blank", "noopener");
   reportOpened(link);
 }
 
+function leave() {
+  const menu = document.querySelector("details.menu[open], details.row-more[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (article()) {
+    if (origin() && document.referrer.startsWith(location.origin)) history.back();
+    else location.assign(origin() ?? "/");
+  } else {
+    document.querySelector("li[data-row].is-current")?.classList.remove("is-current");
+    document.activeElement?.blur();
+  }
+}
+
 const actions = {
   j: () => go(1),
   k: () => go(-1),
-  o: () => press("[data-open]"),
-  v: () => openOriginal(here()?.querySelector("[data-original]")),
-  m: () => press("[data-key=m]"),
-  s: () => press("[data-key=s]"),
-  x: () => press("[data-key=x]"),
-  A: () => document.querySelector("[data-key-mark]")?.click(),
+  o: () => (article() ? openOriginal() : here()?.querySelector("[data-open]")?.click()),
+  v: openOriginal,
+  m: () => press("m"),
+  s: () => press("s"),
+  x: () => press("x"),
+  z: () => document.querySelector("#toast [data-key=z]")?.click(),
+  A: () => document.querySelector("[data-key=A]")?.click(),
   r: () => {
     const pill = document.querySelector("#new-pill");
     if (pill && !pill.hidden) pill.click();
     else location.reload();
   },
-  "/": () => [...document.querySelectorAll("[data-key-search]")].find((one) => one.offsetParent)?.focus(),
+  "/": () => [...document.querySelectorAll("[data-key-search]")].find((field) => field.offsetParent)?.focus(),
   "?": () => help?.showModal(),
+  Escape: leave,
 };
 
 function pressed(event) {
@@ -52,10 +80,10 @@ function pressed(event) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  if (help?.open) return;
+  if (document.querySelector("dialog[open], [popover]:popover-open")) return;
   if (waitsForPlace) {
     waitsForPlace = false;
-    if (places[event.key]) location.assign(places[event.key]);
+    if (PLACES[event.key]) location.assign(PLACES[event.key]);
     return;
   }
   if (event.key === "g") {
@@ -77,10 +105,3 @@ if (document.documentElement.hasAttribute("data-keys")) {
     button.addEventListener("click", () => help?.showModal());
   }
 }
-
-// Shows a mark on its row at once, and keeps the focus on the row.
-document.addEventListener("htmx:afterSwap", ({ target }) => {
-  const row = target.closest?.("[data-row]") ?? document.querySelector("[data-row]:focus-within");
-  const read = row?.querySelector("[data-key=m]");
-  if (row?.matches("li") && read) row.classList.toggle("is-read", read.value === "0");
-});

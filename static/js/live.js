@@ -31,6 +31,45 @@ function alertOf({ label, term, explanation }) {
   list().before(note);
 }
 
+// Inserts rows above those that are shown. The row that the reader is at does not move.
+function insert(fresh) {
+  const shown = new Map(rowsIn(list()).map((row) => [row.dataset.row, row]));
+  const added = [];
+  for (const row of rowsIn(fresh)) {
+    const old = shown.get(row.dataset.row);
+    if (!old) added.push(row);
+    else if (!old.matches(".is-current, .row-lead, :focus-within")) replaceMeta(old, row);
+  }
+  for (const row of added) row.classList.remove("row-lead");
+  const anchor = document.querySelector("[data-row].is-current, [data-row]:focus-within") ??
+    (scrollY > 80 ? rowsIn(list()).find((row) => row.getBoundingClientRect().top > 60) : null);
+  const before = anchor?.getBoundingClientRect().top;
+  if (list().matches("ol")) list().prepend(...added);
+  else newest().append(...added);
+  for (const row of added) window.htmx?.process(row);
+  if (anchor) scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" });
+}
+
+const rowsIn = (place) => [...place.querySelectorAll("[data-row]")];
+
+// A story that got another article shows its new coverage.
+function replaceMeta(old, row) {
+  const [shown, fresh] = [old, row].map((one) => one.querySelector(".row-meta"));
+  if (shown && fresh && !shown.querySelector("details[open]")) shown.replaceWith(fresh);
+}
+
+// The rows of the section above all others, which has the stories that came since the page was opened.
+function newest() {
+  const rows = document.querySelector("#list > .is-newest > .rows");
+  if (rows) return rows;
+  const section = document.createElement("section");
+  section.className = "is-newest";
+  section.setAttribute("aria-label", "New");
+  section.innerHTML = "<h2 class='section-head'><span>New</span></h2><ol class='rows'></ol>";
+  list().prepend(section);
+  return section.querySelector(".rows");
+}
+
 async function takeIn() {
   pill.disabled = true;
   try {
@@ -39,14 +78,12 @@ async function takeIn() {
     const answer = await fetch(location.href, { headers });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("#list");
-    if (!answer.ok || !fresh) throw new Error(answer.status);
-    list().replaceWith(document.adoptNode(fresh));
-    window.htmx?.process(fresh);
+    if (!answer.ok || !fresh || !rowsIn(list()).length) throw new Error(answer.status);
+    insert(document.adoptNode(fresh));
+    list().dataset.seq = fresh.dataset.seq;
     seen = Number(fresh.dataset.seq);
     pill.hidden = true;
     tell();
-    fresh.querySelector("[data-open]")?.focus({ preventScroll: true });
-    window.scrollTo({ top: 0 });
   } catch {
     location.reload();
   } finally {
@@ -84,4 +121,11 @@ function connect() {
 if (pill) {
   pill.addEventListener("click", takeIn);
   connect();
+  // A page with an open socket cannot be kept by the browser for "Back".
+  addEventListener("pagehide", () => { sessionEnded = true; socket.close(); });
+  addEventListener("pageshow", ({ persisted }) => {
+    if (!persisted) return;
+    sessionEnded = false;
+    connect();
+  });
 }

@@ -11,7 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from accounts.models import User
 from feeds.archive.notes import why_missing
 from feeds.core.topics import LABELS
-from feeds.models import Folder
+from feeds.models import Folder, MarkUndo
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, folders_below, followed_sources
 from feeds.reading.unread import unread_counts
@@ -26,6 +26,8 @@ class Link:
     query: str
     is_on: bool = False
     count: int = 0
+    source: int = 0
+    """The id of the source that the link selects; 0 for other filters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ def _sorted(followed: Sequence[Followed]) -> list[Followed]:
 def _source_link(source: Followed, unread: dict[int, int], filters: Filters) -> Link:
     query = query_of(Filters(unread=filters.unread), source=source.source_id)
     is_on = filters.source_id == source.source_id
-    return Link(source.title, query, is_on, unread.get(source.source_id, 0))
+    count = unread.get(source.source_id, 0)
+    return Link(source.title, query, is_on, count, source.source_id)
 
 
 def selected_sources(user: User, filters: Filters) -> list[int] | None:
@@ -133,6 +136,17 @@ def back(request: HttpRequest, default: str) -> HttpResponseRedirect:
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
         target = default
     return redirect(target)
+
+
+def undo_of(request: HttpRequest) -> MarkUndo | None:
+    """The mark that the query string offers to undo."""
+    pk = read_number(request.GET.get("undo"))
+    return MarkUndo.objects.filter(pk=pk, user=request.user.pk).first() if pk else None
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether a script sent the form. It changes the page by itself and reads no HTML."""
+    return request.headers.get("Accept") == "application/json"
 
 
 def is_htmx(request: HttpRequest) -> bool:

@@ -1,9 +1,13 @@
-"""Forms that mark items and stories. They work with and without htmx."""
+"""Forms that mark items and stories.
+
+A browser without JavaScript is sent back to its page. The script of the page asks for JSON, because
+it has shown the change already.
+"""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse, HttpResponseBadRequest
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
@@ -11,15 +15,14 @@ from accounts.types import ReaderRequest
 from feeds.models import Item, Story
 from feeds.reading.feedback import dislike_story
 from feeds.reading.marks import mark_all_read, set_state, undo_mark
-from feeds.reading.river import get_item
 from feeds.web.views.common import (
     back,
     can_mark_all,
-    is_htmx,
     query_of,
     read_filters,
     read_number,
     selected_sources,
+    wants_json,
 )
 
 _STATES = ("read", "saved", "hidden", "less")
@@ -28,18 +31,10 @@ _STATES = ("read", "saved", "hidden", "less")
 @login_required
 @require_POST
 def item_state(request: ReaderRequest, pk: int) -> HttpResponse:
-    """Set `read`, `saved` or `hidden` of an item to 1 or 0. htmx gets the item's new buttons."""
+    """Set `read`, `saved`, `hidden` or `less` of an item to 1 or 0."""
     if not set_state(request.user, [pk], **_wanted(request)):
         raise Http404("Item not found.")
-    if not is_htmx(request):
-        return back(request, reverse("river"))
-    try:
-        item = get_item(request.user, pk)
-    except Item.DoesNotExist:  # it was unsaved, and its source is no longer followed
-        return HttpResponse()
-    # The new form must lead back to the page that shows it, not to this URL.
-    context = {"item": item, "next": request.POST.get("next", "")}
-    return render(request, "feeds/actions.html", context)
+    return _answer(request, reverse("river"))
 
 
 @login_required
@@ -64,24 +59,20 @@ def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
     set_state(request.user, ids, **wanted, counts_for_taste=False)
     if "hidden" in wanted:
         set_state(request.user, [lead or ids[0]], hidden=wanted["hidden"])
-    return HttpResponse(status=204) if is_htmx(request) else back(request, reverse("stories"))
+    return _answer(request, reverse("stories"))
+
+
+def _answer(request: ReaderRequest, page: str) -> HttpResponse:
+    return JsonResponse({}) if wants_json(request) else back(request, page)
 
 
 def _dislike(request: ReaderRequest, story: Story, lead: int, ids: list[int]) -> HttpResponse:
-    """Set or undo "less like this". htmx gets the fragment that replaces the story's row."""
+    """Set or undo "less like this"."""
     wanted = request.POST["less"] == "1"
     dislike_story(request.user, lead, ids, wanted)
-    if not is_htmx(request):
-        if wanted:
-            messages.success(
-                request, "You'll see fewer stories like this. Undo this under Your taste."
-            )
-        return back(request, reverse("stories"))
-    if wanted:
-        return render(request, "feeds/less.html", {"story": story})
-    response = HttpResponse(status=204)
-    response.headers["HX-Refresh"] = "true"
-    return response
+    if wanted and not wants_json(request):
+        messages.success(request, "You'll see fewer stories like this. Undo this under Your taste.")
+    return _answer(request, reverse("stories"))
 
 
 def _wanted(request: ReaderRequest) -> dict[str, bool]:
@@ -91,19 +82,28 @@ def _wanted(request: ReaderRequest) -> dict[str, bool]:
 @login_required
 @require_POST
 def mark_read(request: ReaderRequest) -> HttpResponse:
-    """Mark everything as read that the list had when the page was loaded. Can be undone."""
+    """Mark everything as read that the list had when the page was loaded. Can be undone.
+
+    JSON has the number of items that were marked, and the address that undoes it.
+    """
     filters = read_filters(request)
     if not can_mark_all(filters):
         return HttpResponseBadRequest("Only sources and folders can be marked as read.")
     upto = read_number(request.POST.get("seq")) or 0
     undo = mark_all_read(request.user, selected_sources(request.user, filters), upto)
-    return redirect(reverse("river") + query_of(filters, undo=undo.pk))
+    if wants_json(request):
+        return JsonResponse({"marked": undo.item_count, "undo": reverse("undo", args=[undo.pk])})
+    page = "stories" if request.POST.get("next") == reverse("stories") else "river"
+    return redirect(reverse(page) + query_of(filters, undo=undo.pk))
 
 
 @login_required
 @require_POST
 def undo(request: ReaderRequest, pk: int) -> HttpResponse:
-    if undo_mark(request.user, pk):
+    is_undone = undo_mark(request.user, pk)
+    if wants_json(request):
+        return JsonResponse({}, status=200 if is_undone else 410)
+    if is_undone:
         messages.success(request, "Marked as unread again.")
     else:
         messages.error(request, "This can no longer be undone.")

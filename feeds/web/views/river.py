@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write
-from feeds.models import Item, MarkUndo
+from feeds.models import Item
 from feeds.reading.filters import Filters
 from feeds.reading.marks import set_state
 from feeds.reading.river import get_item, neighbours, river
@@ -21,6 +21,7 @@ from feeds.web.views.common import (
     rail_groups,
     read_filters,
     read_number,
+    undo_of,
 )
 
 PAGE = 50
@@ -42,7 +43,7 @@ def river_page(request: ReaderRequest) -> HttpResponse:
         "unread_total": sum(link.count for group in groups for link in group.sources),
         "heading": heading(request.user, filters, "River"),
         "chips": _chips(filters),
-        "undo": _undo(request),
+        "undo": undo_of(request),
         "query": query_of(filters),
     }
     return render(request, "feeds/river.html", context)
@@ -55,11 +56,6 @@ def _chips(filters: Filters) -> list[Link]:
         Link("Unread", query_of(filters, unread=1, saved=0), filters.unread),
         Link("Saved", query_of(filters, unread=0, saved=1), filters.saved),
     ]
-
-
-def _undo(request: ReaderRequest) -> MarkUndo | None:
-    pk = read_number(request.GET.get("undo"))
-    return MarkUndo.objects.filter(pk=pk, user=request.user).first() if pk else None
 
 
 @login_required

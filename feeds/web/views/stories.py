@@ -15,12 +15,28 @@ from ainews_site.infra.db_router import try_to_write, write_unseen
 from feeds.core.topics import LABELS
 from feeds.models import Folder, Source, Story
 from feeds.reading.feedback import LEVELS
-from feeds.reading.front_page import Section, front_page_sections, impression_of
+from feeds.reading.front_page import (
+    MAX_STORIES,
+    Section,
+    front_page_sections,
+    impression_of,
+)
 from feeds.reading.marks import set_state
+from feeds.reading.sources import followed_sources
 from feeds.stories.story_page import story_page
-from feeds.web.views.common import Link, not_found, page_seq, query_of, read_filters
+from feeds.web.views.common import (
+    Link,
+    not_found,
+    page_seq,
+    query_of,
+    read_filters,
+    read_number,
+    undo_of,
+)
 
 MAX_CHIPS = 7
+PAGE = 30
+"""Stories on a page. More are a click away."""
 
 
 @login_required
@@ -32,8 +48,18 @@ def stories(request: ReaderRequest) -> HttpResponse:
     sections = front_page_sections(request.user, topic=filters.topic, folder_id=filters.folder_id)
     if filters.unread:
         sections = _unread_only(sections)
+    first = min(read_number(request.GET.get("from")) or 0, MAX_STORIES)
+    shown = _page_of(sections, first)
+    all_stories = [story for section in sections for story in section.stories]
     context: dict[str, Any] = {
-        "sections": sections,
+        "sections": shown,
+        "undo": undo_of(request),
+        "more_of": first,
+        "more": query_of(filters) + f"&from={first + PAGE}"
+        if len(all_stories) > first + PAGE
+        else "",
+        "unread_left": sum(story.unread for story in all_stories),
+        "names": {pk: source.title for pk, source in followed_sources(request.user).items()},
         "filters": filters,
         "seq": seq,
         "chips": _chips(sections, filters),
@@ -51,6 +77,17 @@ def stories(request: ReaderRequest) -> HttpResponse:
     if filters.topic:
         context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
     return render(request, "feeds/stories.html", context)
+
+
+def _page_of(sections: list[Section], first: int) -> list[Section]:
+    """The sections of one page, which begins at the story with the number `first`."""
+    page, place = [], 0
+    for section in sections:
+        low, high = max(first - place, 0), max(first + PAGE - place, 0)
+        if stories := section.stories[low:high]:
+            page.append(Section(section.title, stories))
+        place += len(section.stories)
+    return page
 
 
 def _unread_only(sections: list[Section]) -> list[Section]:
@@ -103,7 +140,7 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
         return redirect("story", pk=page)  # temporary, because a split may undo the merge
     if request.method == "GET" and not page.is_opened:
         try_to_write(
-            lambda: set_state(request.user, [page.lead.pk], opened=True),
+            lambda: set_state(request.user, [page.lead.pk], read=True, opened=True),
             key=("opened", request.user.pk, page.lead.pk),
         )
     first = page.first.pk if len(page.coverage) > 1 else None

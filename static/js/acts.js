@@ -1,0 +1,151 @@
+// Shows a mark at once, sends it, and takes it back if it cannot be sent. Other tabs and the page
+// that "Back" returns to show it too, because each mark is noted in the browser.
+const form = document.querySelector("#act");
+const toast = document.querySelector("#toast");
+const KEY = `acts:${document.body.dataset.reader}`;
+const MOST = 300;
+const SHOWN_FOR = 8000;
+let hideToast = 0;
+
+const rowsOf = (id) => document.querySelectorAll(`[data-row="${CSS.escape(id)}"]`);
+
+export function say(text, label, undo) {
+  const line = document.createElement("p");
+  line.append(text);
+  if (undo) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = label;
+    button.dataset.key = "z";
+    button.addEventListener("click", () => { toast.replaceChildren(); undo(); });
+    line.append(button);
+  }
+  toast.replaceChildren(line);
+  clearTimeout(hideToast);
+  hideToast = setTimeout(() => toast.replaceChildren(), SHOWN_FOR);
+}
+
+function count(source, change) {
+  for (const place of document.querySelectorAll(`[data-count="all"], [data-count="${source}"]`)) {
+    const now = Number(place.textContent.replace(/\D/g, "")) + change;
+    place.textContent = now > 0 ? now : "";
+  }
+}
+
+// Changes a row, or the page of an item or a story, to a new state.
+function apply({ id, name, on }) {
+  for (const row of rowsOf(id)) {
+    if (name === "read" && id.startsWith("item-") && row.matches("li")) {
+      if (row.classList.contains("is-read") !== on) count(row.dataset.source, on ? -1 : 1);
+    }
+    if (name === "read" || name === "saved") row.classList.toggle(`is-${name}`, on);
+    if (name === "hidden" || name === "less") {
+      if (row.matches("li")) row.hidden = on;
+      continue;
+    }
+    for (const button of row.querySelectorAll(`button[form="act"][name="${name}"][data-labels]`)) {
+      const [off, active] = button.dataset.labels.split("|");
+      button.value = on ? "0" : "1";
+      button.textContent = on ? active : off;
+      if (button.hasAttribute("aria-pressed")) button.setAttribute("aria-pressed", on);
+    }
+  }
+}
+
+const noted = () => JSON.parse(localStorage.getItem(KEY) ?? "[]");
+
+export function note(act) {
+  const acts = [...noted(), { ...act, at: Date.now() }].slice(-MOST);
+  try {
+    localStorage.setItem(KEY, JSON.stringify(acts));
+  } catch {
+    // Without storage, other tabs show the mark when they are loaded again.
+  }
+}
+
+// Applies the marks that were made after `since`, in milliseconds since 1970.
+export function applySince(since) {
+  for (const act of noted()) if (act.at > since) apply(act);
+}
+
+addEventListener("storage", ({ key, newValue }) => {
+  if (key === KEY && newValue) apply(JSON.parse(newValue).at(-1));
+});
+
+async function send(address, name, value) {
+  const body = new URLSearchParams(new FormData(form));
+  if (name) body.set(name, value);
+  const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
+  if (!answer.ok || answer.redirected) throw new Error(answer.status);
+  return answer.json();
+}
+
+function failed(error, again) {
+  const text = error instanceof TypeError
+    ? "Not saved: there is no connection to the server."
+    : "Not saved: the server refused it. Reload the page and try again.";
+  say(text, "Try again", again);
+}
+
+function focusNext(row) {
+  const all = [...document.querySelectorAll("#list [data-row]")];
+  const later = all.slice(all.indexOf(row) + 1).find((one) => !one.hidden);
+  const next = later ?? all.findLast((one) => !one.hidden);
+  row.classList.remove("is-current");
+  next?.classList.add("is-current");
+  next?.querySelector("[data-open]")?.focus({ preventScroll: true });
+}
+
+async function mark(row, address, name, on) {
+  const act = { id: row.dataset.row, name, on };
+  const leaves = (name === "hidden" || name === "less") && row.matches("li");
+  const undo = () => mark(row, address, name, !on);
+  if (leaves && on) focusNext(row);
+  apply(act);
+  try {
+    await send(address, name, on ? "1" : "0");
+    note(act);
+    if (leaves && on) say(name === "less" ? "You'll see fewer stories like this." : "Hidden.", "Undo", undo);
+    else if (!row.matches("li") && (name === "hidden" || name === "less")) {
+      say(name === "less" ? "You'll see fewer stories like this." : "Hidden.", "Undo", undo);
+    }
+    if (leaves && !on) row.querySelector("[data-open]")?.focus();
+  } catch (error) {
+    apply({ ...act, on: !on });
+    failed(error, () => mark(row, address, name, on));
+  }
+}
+
+async function markAll(button) {
+  const rows = [...document.querySelectorAll("#list [data-row]:not(.is-read)")];
+  const acts = rows.map((row) => ({ id: row.dataset.row, name: "read", on: true }));
+  try {
+    const { marked, undo } = await send(button.formAction, button.name, button.value);
+    for (const act of acts) { apply(act); note(act); }
+    for (const place of document.querySelectorAll("[data-count]")) place.textContent = "";
+    say(`Marked ${marked.toLocaleString("en")} item${marked === 1 ? "" : "s"} as read.`, "Undo", async () => {
+      try {
+        await send(undo);
+        for (const act of acts) { apply({ ...act, on: false }); note({ ...act, on: false }); }
+        say("Marked as unread again.");
+      } catch (error) {
+        failed(error);
+      }
+    });
+  } catch (error) {
+    failed(error, () => markAll(button));
+  }
+}
+
+form?.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button || button.hasAttribute("data-plain")) return;
+  const row = button.closest("[data-row]");
+  if (button.dataset.key === "A") {
+    event.preventDefault();
+    markAll(button);
+  } else if (row) {
+    event.preventDefault();
+    mark(row, button.formAction, button.name, button.value === "1");
+  }
+});

@@ -1,0 +1,20 @@
+// The scripts of every page.
+import "./acts.js";
+import "./back.js";
+import "./install.js";
+import "./keys.js";
+import "./live.js";
+import "./opened.js";
+import "./swipe.js";
+
+// A picture that fails leaves no broken box.
+document.addEventListener("error", ({ target }) => {
+  if (target.matches?.("img.row-image, .prose img")) target.remove();
+}, true);
+
+// One menu is open at a time, and closes when something else is used.
+document.addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(target) || target.closest(".sheet .act, .sheet a")) menu.open = false;
+  }
+});
