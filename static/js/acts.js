@@ -68,6 +68,10 @@ export function applySince(since) {
   for (const act of noted()) if (act.at > since) apply(act);
 }
 
+// Whoever opens an item or a story has read it.
+const article = document.querySelector("article[data-unread]");
+if (article) note({ id: article.dataset.row, name: "read", on: true });
+
 addEventListener("storage", ({ key, newValue }) => {
   if (key === KEY && newValue) apply(JSON.parse(newValue).at(-1));
 });

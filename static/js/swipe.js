@@ -23,7 +23,10 @@ function end() {
   start = null;
   if (Math.abs(distance) < FAR) return;
   row.querySelector(`.acts > [data-key=${distance > 0 ? "s" : "m"}]`)?.click();
-  row.addEventListener("click", (event) => event.preventDefault(), { once: true, capture: true });
+  // The browser may take the end of the swipe for a click on the title.
+  const stop = (event) => event.preventDefault();
+  row.addEventListener("click", stop, { capture: true });
+  setTimeout(() => row.removeEventListener("click", stop, { capture: true }), 50);
 }
 
 document.addEventListener("pointerdown", (event) => {

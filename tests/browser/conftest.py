@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -111,12 +111,17 @@ def open_page(product: Product, browser: Browser, signed_in: Any) -> Iterator[An
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
+    def note(message: ConsoleMessage) -> None:
+        is_offline = "ERR_INTERNET_DISCONNECTED" in message.text  # a test cut the connection
+        if message.type == "error" and not is_offline:
+            errors.append(message.text)
+
     def open_it(path: str, **options: Any) -> Page:
         context = browser.new_context(storage_state=signed_in, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
+        page.on("console", note)
         page.goto(product.url + path)
         return page
 

@@ -66,6 +66,7 @@ def item(request: ReaderRequest, pk: int) -> HttpResponse:
         shown_item = get_item(request.user, pk)
     except Item.DoesNotExist:
         return not_found(request, pk)
+    was_unread = not shown_item.is_read  # type: ignore[attr-defined]
     is_seen = shown_item.is_read and shown_item.is_opened  # type: ignore[attr-defined]
     if request.method == "GET" and not is_seen:
         is_marked = try_to_write(
@@ -74,4 +75,5 @@ def item(request: ReaderRequest, pk: int) -> HttpResponse:
         )
         shown_item.is_read = is_marked or shown_item.is_read  # type: ignore[attr-defined]
     newer, older = neighbours(request.user, pk)
-    return render(request, "feeds/item.html", {"item": shown_item, "newer": newer, "older": older})
+    context = {"item": shown_item, "newer": newer, "older": older, "was_unread": was_unread}
+    return render(request, "feeds/item.html", context)

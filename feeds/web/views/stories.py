@@ -144,4 +144,5 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
             key=("opened", request.user.pk, page.lead.pk),
         )
     first = page.first.pk if len(page.coverage) > 1 else None
-    return render(request, "feeds/story.html", {"page": page, "first": first})
+    context = {"page": page, "first": first, "was_unread": page.unread}
+    return render(request, "feeds/story.html", context)

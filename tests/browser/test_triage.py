@@ -1,0 +1,182 @@
+"""Triage in a real browser: by keyboard, mouse and touch; Back; two tabs."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+LISTS = ("/", "/river/")
+
+
+def rows(page: Page) -> Any:
+    return page.locator("#list [data-row]:visible")
+
+
+def has(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(^|\s){name}(\s|$)")
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_every_key_of_the_dialog_works_on_lists(open_page: Any, path: str) -> None:
+    page = open_page(path)
+    page.keyboard.press("?")
+    expect(page.locator("#keys-help")).to_be_visible()
+    keys = set(page.locator("#keys-help kbd").all_inner_texts())
+    page.keyboard.press("Escape")
+    pressed = set()
+
+    def press(key: str) -> None:
+        page.keyboard.press({"Esc": "Escape"}.get(key, key))
+        pressed.add(key)
+
+    pressed.add("?")
+    press("j")
+    press("j")
+    press("k")
+    row = page.locator("[data-row].is-current")
+    expect(row).to_have_attribute("data-row", rows(page).first.get_attribute("data-row"))
+    for key, name in (("m", "is-read"), ("s", "is-saved")):
+        before = name in row.get_attribute("class").split()
+        for expected in (not before, before):
+            with page.expect_response("**/state/"):
+                press(key)
+            if expected:
+                expect(row).to_have_class(has(name))
+            else:
+                expect(row).not_to_have_class(has(name))
+    hidden = row.get_attribute("data-row")
+    press("x")
+    expect(page.locator(f"[data-row={hidden}]")).to_be_hidden()
+    expect(page.locator("[data-row].is-current")).to_have_count(1)
+    expect(page.locator("#toast")).to_contain_text("Hidden")
+    press("z")
+    expect(page.locator(f"[data-row={hidden}]")).to_be_visible()
+    with page.expect_response("**/river/read/**") as marked:
+        press("A")
+    assert marked.value.ok
+    expect(page.locator("#toast")).to_contain_text("as read")
+    with page.expect_response("**/undo/**"):
+        press("z")
+    with page.expect_popup() as opened, page.expect_response("**/opened/"):
+        press("v")
+    opened.value.close()
+    press("/")
+    expect(page.locator("#top-q")).to_be_focused()
+    press("Esc")
+    expect(page.locator("#top-q")).not_to_be_focused()
+    with page.expect_navigation():
+        press("r")
+    for key in ("o", "Enter"):
+        page.keyboard.press("j")
+        title = page.locator("[data-row].is-current [data-open]").inner_text()
+        press(key)
+        expect(page.locator("h1")).to_have_text(title)
+        press("Esc")
+        expect(page.locator("#list")).to_be_visible()
+    for key, heading in zip("rdtsh", ("River", None, "Trends", "Sources", "Stories"), strict=True):
+        page.wait_for_load_state()
+        press("g")
+        with page.expect_navigation():
+            press(key)
+        if heading:
+            expect(page.locator("h1")).to_have_text(heading)
+    assert pressed >= keys, keys - pressed
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_j_and_k_go_on_from_a_story_in_the_order_of_the_list(open_page: Any, path: str) -> None:
+    page = open_page(path)
+    titles = page.locator("#list [data-open]").all_inner_texts()[:3]
+    page.locator("#list [data-open]").first.click()
+    for key, title in (("j", titles[1]), ("j", titles[2]), ("k", titles[1])):
+        page.wait_for_load_state()
+        page.keyboard.press(key)
+        expect(page.locator("h1")).to_have_text(title)
+
+
+def test_back_comes_to_the_rows_and_the_place_that_were_left(open_page: Any) -> None:
+    page = open_page("/river/")
+    while rows(page).count() < 120:
+        page.mouse.wheel(0, 100_000)
+        page.wait_for_timeout(200)
+    row = rows(page).nth(110)
+    row.scroll_into_view_if_needed()
+    left, name = page.evaluate("scrollY"), row.get_attribute("data-row")
+    row.locator("[data-open]").click()
+    expect(page.locator("h1")).to_be_visible()
+    page.go_back()
+    expect(rows(page).nth(110)).to_have_attribute("data-row", name or "")
+    page.wait_for_function("y => Math.abs(scrollY - y) < 3", arg=left)
+    expect(page.locator(f"[data-row={name}]")).to_have_class(has("is-read"))
+
+
+def test_a_mark_shows_in_the_other_tab(open_page: Any) -> None:
+    page = open_page("/river/")
+    other = page.context.new_page()
+    other.goto(page.url)
+    row = page.locator("#list [data-row]:not(.is-read)").nth(2)
+    name = row.get_attribute("data-row")
+    count = other.locator("[data-count=all]")
+    before = int(count.inner_text())
+    row = page.locator(f"[data-row={name}]")
+    row.hover()
+    row.locator("[data-key=m]").click()
+    expect(other.locator(f"[data-row={name}]")).to_have_class(has("is-read"))
+    expect(count).to_have_text(str(before - 1))
+    other.close()
+
+
+def test_what_cannot_be_sent_is_taken_back_and_said(open_page: Any) -> None:
+    page = open_page("/river/")
+    name = page.locator("#list [data-row]:not(.is-saved)").nth(1).get_attribute("data-row")
+    row = page.locator(f"[data-row={name}]")
+    page.context.set_offline(True)
+    row.hover()
+    row.locator("[data-key=s]").click()
+    expect(page.locator("#toast")).to_contain_text("no connection")
+    expect(row).not_to_have_class(has("is-saved"))
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    expect(row).to_have_class(has("is-saved"))
+
+
+def test_a_swipe_marks_and_the_menu_opens_at_the_bottom(open_page: Any) -> None:
+    page = open_page("/river/", viewport={"width": 360, "height": 740}, has_touch=True)
+    name = (
+        page.locator("#list [data-row]:not(.is-read, .is-saved)").nth(1).get_attribute("data-row")
+    )
+    row = page.locator(f"[data-row={name}]")
+    box = row.bounding_box()
+    client = page.context.new_cdp_session(page)
+
+    def touch(kind: str, x: float) -> None:
+        points = [] if kind == "touchEnd" else [{"x": x, "y": box["y"] + 20}]
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 250)
+    for x in (230, 200, 150, 100):
+        touch("touchMove", x)
+    touch("touchEnd", 100)
+    expect(row).to_have_class(has("is-read"))
+    row.locator(".menu > summary").click()
+    button = row.locator(".acts > [data-key=s]")
+    expect(button).to_be_visible()
+    assert button.bounding_box()["height"] >= 44
+    button.click()
+    expect(row).to_have_class(has("is-saved"))
+
+
+@pytest.mark.parametrize(("density", "most", "at_least"), [("cosy", 76, 7), ("compact", 48, 15)])
+def test_rows_are_equally_high_and_dense(
+    open_page: Any, density: str, most: int, at_least: int
+) -> None:
+    page = open_page("/", viewport={"width": 1280, "height": 900})
+    page.evaluate("density => { document.documentElement.dataset.density = density; }", density)
+    boxes = page.locator("#list .row:not(.row-lead)").evaluate_all(
+        "rows => rows.map(row => row.getBoundingClientRect().toJSON())"
+    )
+    assert len({round(box["height"]) for box in boxes}) == 1
+    assert boxes[0]["height"] <= most
+    whole = sum(box["bottom"] <= 900 for box in boxes) + 1
+    assert whole >= at_least
