@@ -65,8 +65,9 @@ def test_every_key_of_the_dialog_works_on_lists(open_page: Any, path: str) -> No
     expect(page.locator("#top-q")).to_be_focused()
     press("Esc")
     expect(page.locator("#top-q")).not_to_be_focused()
-    with page.expect_navigation():
+    with page.expect_response(page.url):  # it loads the page again, or what is new
         press("r")
+    page.wait_for_load_state()
     for key in ("o", "Enter"):
         page.keyboard.press("j")
         title = page.locator("[data-row].is-current [data-open]").inner_text()
@@ -143,10 +144,9 @@ def test_what_cannot_be_sent_is_taken_back_and_said(open_page: Any) -> None:
 
 def test_a_swipe_marks_and_the_menu_opens_at_the_bottom(open_page: Any) -> None:
     page = open_page("/river/", viewport={"width": 360, "height": 740}, has_touch=True)
-    name = (
-        page.locator("#list [data-row]:not(.is-read, .is-saved)").nth(1).get_attribute("data-row")
-    )
-    row = page.locator(f"[data-row={name}]")
+    fresh = page.locator("#list [data-row]:not(.is-read, .is-saved)").nth(1)
+    row = page.locator(f"[data-row={fresh.get_attribute('data-row')}]")
+    row.evaluate("row => row.scrollIntoView({ block: 'center' })")
     box = row.bounding_box()
     client = page.context.new_cdp_session(page)
 
