@@ -153,3 +153,16 @@ form?.addEventListener("submit", (event) => {
     mark(row, button.formAction, button.name, button.value === "1");
   }
 });
+
+// Reports that a link to another site was opened, by click or by key. Reports may be lost.
+export function reportOpened(link) {
+  if (link.dataset.opened) navigator.sendBeacon(link.dataset.opened, new FormData(form));
+}
+
+function clicked({ target, button }) {
+  const link = target.closest?.("a[data-opened]");
+  if (link && button <= 1) reportOpened(link);
+}
+
+document.addEventListener("click", clicked);
+document.addEventListener("auxclick", clicked);

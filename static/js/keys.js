@@ -1,6 +1,6 @@
 // Keyboard shortcuts: move between rows and run their actions. Readers can turn them off.
+import { reportOpened } from "./acts.js";
 import { neighbour, origin } from "./back.js";
-import { reportOpened } from "./opened.js";
 
 const PLACES = { h: "/", r: "/river/", d: "/digest/", t: "/trends/", s: "/sources/" };
 const help = document.querySelector("#keys-help");

@@ -1,10 +1,8 @@
 // The scripts of every page.
 import "./acts.js";
 import "./back.js";
-import "./install.js";
 import "./keys.js";
 import "./live.js";
-import "./opened.js";
 import "./swipe.js";
 
 // A picture that fails leaves no broken box.
@@ -18,3 +16,6 @@ document.addEventListener("click", ({ target }) => {
     if (!menu.contains(target) || target.closest(".sheet .act, .sheet a")) menu.open = false;
   }
 });
+
+// The service worker shows a page of ours when the site can't be reached.
+navigator.serviceWorker?.register("/worker.js");

@@ -24,7 +24,7 @@ function end() {
   if (Math.abs(distance) < FAR) return;
   row.querySelector(`.acts > [data-key=${distance > 0 ? "s" : "m"}]`)?.click();
   // The browser may take the end of the swipe for a click on the title.
-  const stop = (event) => event.preventDefault();
+  const stop = (event) => { if (event.target.closest("a")) event.preventDefault(); };
   row.addEventListener("click", stop, { capture: true });
   setTimeout(() => row.removeEventListener("click", stop, { capture: true }), 50);
 }

@@ -52,9 +52,9 @@ def test_what_a_page_names_may_be_cached_for_a_year(server: httpx.Client) -> Non
 
 
 def test_modules_import_each_other_by_hashed_names(server: httpx.Client) -> None:
-    keys = next(name for name in addresses(server.get("/signin/").text) if "keys" in name)
+    main = next(name for name in addresses(server.get("/signin/").text) if "main" in name)
 
-    imported = re.findall(r'from "\./(.+?)"', server.get(keys).text)
+    imported = re.findall(r'"\./(.+?)"', server.get(main).text)
     assert imported
     for name in imported:
         file = server.get(f"/static/js/{name}")
