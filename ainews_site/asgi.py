@@ -16,9 +16,11 @@ http = get_asgi_application()  # must run before anything imports models
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
 
 from ainews_site import daphne_limits  # noqa: E402
 from ainews_site.infra.gc_tuning import freeze_loaded_objects  # noqa: E402
+from ainews_site.load_gate import LoadGate  # noqa: E402
 from ainews_site.text_checks import CheckedASGIRequest, CheckedSockets  # noqa: E402
 from digests.web import routing as digests_routing  # noqa: E402
 from feeds.web.live import routing as feeds_routing  # noqa: E402
@@ -30,7 +32,7 @@ sockets = feeds_routing.websocket_urlpatterns + digests_routing.websocket_urlpat
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": LoadGate(http, settings.REQUESTS_AT_ONCE, settings.REQUESTS_WAITING),
         "websocket": AllowedHostsOriginValidator(CheckedSockets(ReaderSignIn(URLRouter(sockets)))),
     }
 )

@@ -78,6 +78,8 @@ env = environ.Env(
     QUOTA_FOLDERS=(int, 500),
     QUOTA_TOKENS=(int, 50),
     QUOTA_CHANNELS=(int, 10),
+    REQUESTS_AT_ONCE=(int, 16),
+    REQUESTS_WAITING=(int, 100),
     SQLITE_BUSY_TIMEOUT=(float, 10.0),
     UNREAD_HORIZON_DAYS=(int, 30),
     WORKERS=(int, 0),
@@ -466,6 +468,9 @@ if not OPENAI_BASE_URL.startswith(("http://", "https://")):
     raise SystemExit("OPENAI_BASE_URL must begin with http:// or https://; see .env.example.")
 POLL_BATCH = env("POLL_BATCH") or SIZES.poll_batch
 POLL_WAITING = env("POLL_WAITING")
+REQUESTS_AT_ONCE, REQUESTS_WAITING = env("REQUESTS_AT_ONCE"), env("REQUESTS_WAITING")
+if REQUESTS_AT_ONCE < 1:
+    raise SystemExit(f"REQUESTS_AT_ONCE must be 1 or more, not {REQUESTS_AT_ONCE}.")
 SQLITE_BUSY_TIMEOUT = env("SQLITE_BUSY_TIMEOUT")
 UNREAD_HORIZON_DAYS = env("UNREAD_HORIZON_DAYS")
 

@@ -20,7 +20,7 @@ from typing import Any
 
 PATIENCE = 60.0
 REST = 1.0
-"""Seconds for which a session waits after an error."""
+"""Seconds for which a session waits after an error or a refusal."""
 
 
 @dataclass
@@ -66,7 +66,8 @@ async def _read(session: Any, port: int, until: float, pause: float, results: Re
         if closes and wire:
             wire[1].close()
             wire = None
-        await asyncio.sleep(min(pause if status else REST, max(0.0, until - time.monotonic())))
+        rest = REST if status in (0, 503) else pause
+        await asyncio.sleep(min(rest, max(0.0, until - time.monotonic())))
     if wire:
         wire[1].close()
 

@@ -33,6 +33,7 @@ def test_an_invalid_port_is_one_clear_sentence(tmp_path: Path) -> None:
         ("EMAIL_URL", "https://mail.example.org", "EMAIL_URL must begin with one of smtp://"),
         ("EMAIL_URL", "smtp://host:port", "EMAIL_URL is not a valid URL"),
         ("EMAIL_URL", "smtp+tls:", "EMAIL_URL has no host"),
+        ("REQUESTS_AT_ONCE", "0", "REQUESTS_AT_ONCE must be 1 or more"),
         ("DIGEST_HOUR", "24", "DIGEST_HOUR must be 0 to 23"),
     ],
 )

@@ -42,10 +42,11 @@ async def server() -> AsyncIterator[int]:
 
 
 async def test_answers_are_counted_by_their_status() -> None:
-    session = {"cookie": "sessionid=x", "paths": ["/", "/chunked/", "/busy/", "/broken/"]}
+    paths = [["/", "/chunked/", "/busy/"], ["/broken/"]]
+    sessions = [{"cookie": "sessionid=x", "paths": several} for several in paths]
 
     async with server() as port:
-        results = await read_all([session], port, 0.5, 0.0)
+        results = await read_all(sessions, port, 0.5, 0.0)
 
     assert results.statuses[200] == len(results.times) >= 2
     assert results.statuses[503] == len(results.refused) >= 1
@@ -77,5 +78,5 @@ def test_load_is_measured() -> None:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    for line in ("100 sessions, no pause", "1,000 sessions, 10 s", "CPU ms a page"):
+    for line in ("100 sessions, no pause", "1,000 sessions, 10 s", "400 sessions", "CPU ms a page"):
         assert line in done.stdout

@@ -1,0 +1,191 @@
+"""Requests beyond what a server can serve are refused at once; what runs is finished."""
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from asgiref.testing import ApplicationCommunicator
+
+from ainews_site import load_gate
+from ainews_site.load_gate import BUSY, RETRY_AFTER, LoadGate
+from tests.ainews_site.test_nginx import PLAIN_SITE, Nginx, Web, site_data
+from tests.ainews_site.test_nginx import pytestmark as needs_nginx
+from tests.nginx_pages import SENTENCES, page
+from tests.services import Server
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 2.0
+SLOW_SITE = f"""
+import time
+def application(environ, start_response):
+    if environ["PATH_INFO"] != "/health":
+        time.sleep({SECONDS})
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"done"]
+"""
+
+
+def answers_of(get: Callable[[str], httpx.Response], paths: list[str]) -> list[tuple[Any, float]]:
+    """The answers to requests that are sent at once, with the seconds that each took."""
+
+    def timed(path: str) -> tuple[httpx.Response, float]:
+        started = time.monotonic()
+        return get(path), time.monotonic() - started
+
+    with ThreadPoolExecutor(len(paths)) as clients:
+        return list(clients.map(timed, paths))
+
+
+class SlowSite(Server):
+    """gunicorn as in deploy/, with pages that take two seconds."""
+
+    name = "slow"
+    is_humble = False
+
+    def command(self) -> list[str]:
+        (self.folder / "slow_site.py").write_text(SLOW_SITE)
+        bind = ["-b", f"127.0.0.1:{self.port}", "-k", "gthread", "-w", "1", "--threads", "4"]
+        return [sys.executable, "-m", "gunicorn", *bind, "slow_site:application"]
+
+
+class SmallNginx(Nginx):
+    """Nginx that lets six requests run and wait."""
+
+    def _replacements(self) -> list[tuple[str, str]]:
+        return [*super()._replacements(), ("max_conns=128", "max_conns=6")]
+
+
+@contextmanager
+def small_site() -> Iterator[tuple[SlowSite, str]]:
+    with ExitStack() as stack:
+        pages, nginx = stack.enter_context(SlowSite()), SmallNginx(PLAIN_SITE)
+        nginx.pages = nginx.live = pages.port
+        stack.enter_context(nginx)
+        yield pages, f"http://127.0.0.1:{nginx.port}"
+
+
+@needs_nginx
+def test_nginx_refuses_at_once_and_finishes_what_runs() -> None:
+    with small_site() as (_, url), httpx.Client(base_url=url, timeout=30) as client:
+        answers = answers_of(client.get, [*["/river/"] * 20, *["/api/v1/items/"] * 5])
+        statuses = Counter(answer.status_code for answer, _ in answers)
+        refused = [(answer, spent) for answer, spent in answers if answer.status_code == 503]
+
+        assert statuses == {200: 6, 503: 19}
+        assert all(spent < 1 for _, spent in refused)
+        assert {answer.headers["Retry-After"] for answer, _ in refused} == {str(RETRY_AFTER)}
+        texts = {answer.headers["Content-Type"].partition(";")[0]: answer for answer, _ in refused}
+        assert texts["application/json"].json() == {"detail": SENTENCES["503"][1]}
+        assert texts["text/html"].text == page("503")
+
+
+@needs_nginx
+def test_health_is_checked_while_nginx_refuses_pages() -> None:
+    with small_site() as (_, url), ThreadPoolExecutor(6) as clients:
+        pages = [clients.submit(httpx.get, f"{url}/river/", timeout=30) for _ in range(6)]
+        time.sleep(0.5)
+        assert httpx.get(f"{url}/river/").status_code == 503
+        assert httpx.post(f"{url}/signout/").status_code == 503
+
+        assert httpx.get(f"{url}/health", timeout=30).status_code == 200
+        assert [page.result().status_code for page in pages] == [200] * 6
+
+
+@needs_nginx
+def test_nginx_says_the_same_while_gunicorn_restarts() -> None:
+    with small_site() as (pages, url):
+        pages.kill()
+        answer = httpx.get(f"{url}/river/")
+
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, str(RETRY_AFTER))
+        assert answer.text == page("503")
+
+
+class SlowApplication:
+    """An application whose requests run until `finish` is set."""
+
+    def __init__(self) -> None:
+        self.finish, self.running = asyncio.Event(), 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.running += 1
+        if scope["path"] not in ("/health", "/static/x.css"):
+            await self.finish.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+
+def request_to(gate: LoadGate, path: str = "/river/", method: str = "GET") -> Any:
+    scope = {"type": "http", "path": path, "method": method, "query_string": b"a=%22%3Cb"}
+    return ApplicationCommunicator(gate, scope)
+
+
+async def answer_to(request: Any) -> tuple[int, dict[str, str], str]:
+    await request.send_input({"type": "http.request"})
+    start, body = await request.receive_output(5), await request.receive_output(5)
+    headers = {name.decode(): value.decode() for name, value in start["headers"]}
+    return start["status"], headers, body["body"].decode()
+
+
+async def test_the_gate_lets_some_run_some_wait_and_refuses_the_others() -> None:
+    slow = SlowApplication()
+    gate = LoadGate(slow, at_once=2, waiting=3)
+    requests = [asyncio.create_task(answer_to(request_to(gate))) for _ in range(5)]
+    await asyncio.sleep(0.1)
+    assert slow.running == 2
+
+    status, headers, page = await answer_to(request_to(gate))
+    assert (status, headers["retry-after"]) == (503, str(RETRY_AFTER))
+    assert BUSY.happened in page and '<a href="/river/?a=%22%3Cb">Try again' in page
+    status, headers, text = await answer_to(request_to(gate, "/api/v1/items/"))
+    assert (status, json.loads(text)) == (503, {"detail": BUSY.happened})
+    status, _, text = await answer_to(request_to(gate, method="HEAD"))
+    assert (status, text) == (503, "")
+    for path in ("/health", "/static/x.css"):
+        assert (await answer_to(request_to(gate, path)))[0] == 200
+
+    slow.finish.set()
+    assert [status for status, _, _ in await asyncio.gather(*requests)] == [200] * 5
+    assert (await answer_to(request_to(gate)))[0] == 200
+
+
+async def test_a_request_waits_for_its_turn_for_a_limited_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load_gate, "PATIENCE", 0.2)
+    slow = SlowApplication()
+    gate = LoadGate(slow, at_once=1, waiting=1)
+    first = asyncio.create_task(answer_to(request_to(gate)))
+    await asyncio.sleep(0.05)
+
+    for _ in range(2):  # the room of the first is free again
+        assert (await answer_to(request_to(gate)))[0] == 503
+    slow.finish.set()
+    assert (await first)[0] == 200
+
+
+def test_daphne_answers_all_at_once_or_refuses_them(tmp_path: Path) -> None:
+    """The web server of `serve`, with room for three requests."""
+    daphne = ["daphne", "-v0", "-b", "127.0.0.1", "-p", "PORT", "ainews_site.asgi:application"]
+    limits = {"REQUESTS_AT_ONCE": "1", "REQUESTS_WAITING": "2"}
+    with ExitStack() as stack:
+        web = stack.enter_context(Web(daphne, site_data(tmp_path), limits))
+        address = f"http://127.0.0.1:{web.port}"
+        client = stack.enter_context(httpx.Client(base_url=address, timeout=30))
+
+        answers = answers_of(client.get, ["/signin/"] * 40)
+        statuses = Counter(answer.status_code for answer, _ in answers)
+
+        assert set(statuses) == {200, 503} and statuses[200] >= 3
+        refused = next(answer for answer, _ in answers if answer.status_code == 503)
+        assert BUSY.happened in refused.text
+        assert client.get("/signin/").status_code == 200
