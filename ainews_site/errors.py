@@ -1,8 +1,10 @@
 """The views for errors, and for a form whose token does not fit the session."""
 
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Callable
 
-from ainews_site.infra.problem_page import Problem, problem_response
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+
+from ainews_site.infra.problem_page import API, Problem, problem_response
 
 BAD_REQUEST = Problem(
     "Unreadable request",
@@ -28,6 +30,12 @@ SERVER_ERROR = Problem(
     "The error was logged. Your news is safe.",
     "Try again in a moment.",
 )
+WRONG_METHOD = Problem(
+    "Nothing to see here",
+    "This address only takes what a form sends.",
+    "Nothing was changed.",
+    "Go to the page with the form and send it there.",
+)
 OFFLINE = Problem(
     "You're offline",
     "AI News can't be reached right now.",
@@ -50,3 +58,17 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def server_error_page(request: HttpRequest) -> HttpResponse:
     return problem_response(request, 500, SERVER_ERROR)
+
+
+class WrongMethodMiddleware:
+    """Explains responses 405, which Django leaves empty."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_ours = isinstance(response, HttpResponseNotAllowed)
+        if is_ours and not response.content and not request.path_info.startswith(API):
+            response.content = problem_response(request, 405, WRONG_METHOD).content
+        return response

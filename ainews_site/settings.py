@@ -153,6 +153,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "ainews_site.static_files.StaticFilesMiddleware",
     "ainews_site.compression.CompressionMiddleware",
+    "ainews_site.errors.WrongMethodMiddleware",
     "accounts.refusals.RefusalMiddleware",
     "ainews_site.unavailable.DatabaseErrorMiddleware",
     "accounts.middleware.TooManyMiddleware",

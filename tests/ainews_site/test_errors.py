@@ -83,6 +83,16 @@ def test_what_is_not_there_or_not_allowed(broken: Client, path: str, status: int
     assert len(queries) < 12
 
 
+@pytest.mark.django_db
+def test_the_address_of_a_form_is_explained(broken: Client) -> None:
+    broken.force_login(make_user())
+    page = broken.get("/sources/import/")
+
+    assert page.status_code == 405
+    assert page.headers["Allow"] == "POST"
+    assert "This address only takes what a form sends." in page.content.decode()
+
+
 def test_a_bad_host_is_explained(broken: Client) -> None:
     page = broken.get("/signin/", headers={"Host": "elsewhere.example"})
     assert page.status_code == 400
