@@ -21,13 +21,14 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 def narrow_rows(model: type[Row], names: Sequence[str], ids: Iterable[int]) -> dict[int, Row]:
-    """Return {id: row} of these ids with the attributes `names`, the first of which is "id".
+    """Return {id: row} of these ids with the attributes `names`, among which is "id".
 
     The other fields are deferred: using one makes a query.
     """
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return {}
+    names = _in_order(model, names)
     rows = fetch(
         f"SELECT {', '.join(names)} FROM {model._meta.db_table} WHERE id IN ({marks(wanted)})",
         wanted,
@@ -49,6 +50,8 @@ def narrow_items(
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return {}
+    names, source_names = _in_order(Item, names), _in_order(Source, source_names)
+    story_names = _in_order(Story, story_names)
     parts = (("i", names), ("c", source_names), ("s", story_names))
     columns = ", ".join(f"{table}.{name}" for table, part in parts for name in part)
     rows = fetch(
@@ -66,6 +69,11 @@ def narrow_items(
         if story := stories.get(item.story_id or 0):
             item.story = story
     return items
+
+
+def _in_order(model: type[models.Model], names: Collection[str]) -> list[str]:
+    """The names in the order of the model's fields, which `from_db` expects."""
+    return [field.attname for field in model._meta.concrete_fields if field.attname in names]
 
 
 def _related(

@@ -8,9 +8,8 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -27,6 +26,7 @@ from ainews_site.infra.process_state import resets_process_state
 from feeds.core.errors import FeedError
 from feeds.models import FetchLog, Folder, Source, Subscription
 from feeds.sources.discover import complete_address, discover
+from feeds.sources.listing import catalogue_for, sources_page
 from feeds.sources.subscriptions import (
     MAX_OPML_BYTES,
     ImportReport,
@@ -43,10 +43,8 @@ SOONEST_AGAIN = timedelta(minutes=1)
 FETCH_WAIT = timedelta(minutes=2)
 """How long the page of a due source reloads itself to show the result of the fetch."""
 PATH = " / "
-PAGE = 200
 MAX_REPORTED = 200
 """Lines that the report of an import shows, for each kind of result."""
-MAX_OF_CATALOGUE = 1_000
 Status = Source.Status
 previews = Buckets(burst=5, per_second=0.2, what="previews and imports")
 """Of one reader, in one process. Each starts a process that reads the document."""
@@ -69,30 +67,14 @@ class SettingsForm(forms.Form):
 @require_safe
 def sources(request: ReaderRequest) -> HttpResponse:
     """List the sources that the reader follows, and other public sources."""
-    paths = folder_paths(request.user)
-    followed = Subscription.objects.filter(user=request.user)
-    paginator = Paginator(_in_order(followed, paths), PAGE)
-    shown = paginator.get_page(request.GET.get("page"))
-    by_pk = followed.select_related("source").in_bulk(list(shown.object_list))
-    others = Source.objects.filter(is_public=True).exclude(subscriptions__user=request.user)
-    bad = Q(source__status=Status.GONE) | Q(source__status=Status.ACTIVE, source__failures__gt=0)
+    page = sources_page(request.user, folder_paths(request.user), request.GET.get("page"))
     context = {
-        "rows": [(row, paths.get(row.folder_id or 0, "")) for row in map(by_pk.get, shown) if row],
-        "shown": shown,
-        "others": others.order_by("pack", "title")[:MAX_OF_CATALOGUE],
-        "failing": followed.filter(bad).count(),
+        "rows": page.rows,
+        "shown": page.shown,
+        "others": catalogue_for(request.user),
+        "failing": page.failing,
     }
     return render(request, "sources/list.html", context)
-
-
-def _in_order(followed: QuerySet[Subscription], paths: dict[int, str]) -> list[int]:
-    """The ids of subscriptions, sorted by folder and name."""
-    columns = ("pk", "folder_id", "title", "source__title", "source__url")
-    named = [
-        (paths.get(folder or 0, "").lower(), (own or title or url).lower(), pk)
-        for pk, folder, own, title, url in followed.values_list(*columns)
-    ]
-    return [pk for *_, pk in sorted(named)]
 
 
 @login_required
