@@ -219,6 +219,8 @@ LABELS: dict[str, str] = {topic.slug: topic.label for topic in TOPICS}
 
 # Latin letters only, so that names are found between Chinese and Japanese characters too.
 _WORD = re.compile(r"[a-z0-9à-ɏ]+(?:[-.'+][a-z0-9à-ɏ]+)*")
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:[-.'+][a-z0-9]+)*")
+"""The same for ASCII text, in half of the time."""
 _MAX_TOPICS = 8
 
 
@@ -246,8 +248,12 @@ def match_topics(text: str, categories: Iterable[str] = ()) -> tuple[str, ...]:
 
     The topics that are mentioned most often come first, ties in the curated order.
     """
-    words = _WORD.findall("\n".join((text, *categories)).lower().replace("’", "'"))
-    hits = _BY_FIRST_WORD.keys() & set(words)
+    lower = "\n".join((text, *categories)).lower()
+    if lower.isascii():
+        words = _ASCII_WORD.findall(lower)
+    else:
+        words = _WORD.findall(lower.replace("’", "'"))
+    hits = _BY_FIRST_WORD.keys() & words
     if not hits:
         return ()
     line = f" {'  '.join(words)} "

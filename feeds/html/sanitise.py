@@ -81,6 +81,7 @@ _TITLE_MARKUP = re.compile(
 )
 _SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff\ud800-\udfff]+")
+_RARE_BLANKS = ("  ", *"\t\v\f\r\x1c\x1d\x1e\x1f")
 _MAX_TITLE = 500
 MAX_HTML = 2_000_000
 """Maximum number of characters that are read."""
@@ -107,7 +108,10 @@ def sanitise(html: str, base_url: str = "") -> str:
 
 def _bounded(html: str) -> str:
     """Limit length and complexity, and remove characters that UTF-8 cannot encode."""
-    return within_limits(html[:MAX_HTML].replace("\0", "").encode("utf-8", "ignore").decode())
+    html = html[:MAX_HTML].replace("\0", "")
+    if not html.isascii():
+        html = html.encode("utf-8", "ignore").decode()
+    return within_limits(html)
 
 
 def _paragraphs(text: str) -> str:
@@ -185,8 +189,20 @@ def to_text(html: str) -> str:
 def text_of_clean(html: str) -> str:
     """Do the same faster, for HTML that `sanitise` returned."""
     text = unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", html)))
-    lines = (" ".join(line.split()) for line in text.split("\n"))
-    return "\n".join([line for line in lines if line])
+    lines = text.split("\n")
+    if _has_single_blanks(text):
+        lines = [line.strip() for line in lines]
+    else:
+        lines = [" ".join(line.split()) for line in lines]
+    return "\n".join(filter(None, lines))
+
+
+def _has_single_blanks(text: str) -> bool:
+    """Return True if `text` surely has no blanks but line feeds and single spaces.
+
+    This is usual, and searching is faster than splitting.
+    """
+    return text.isascii() and not any(map(text.__contains__, _RARE_BLANKS))
 
 
 def plain_title(markup: str) -> str:

@@ -162,9 +162,10 @@ def _title_from(text: str) -> str:
 
 
 def _summary(entry: Entry, text: str) -> str:
+    """Return the beginning of the summary, or of `text`, whose lines have no spare blanks."""
     if entry.html and entry.summary_html:
         text = to_text(entry.summary_html[:20_000]) or text
-    return shorten(" ".join(text[: 3 * _MAX_SUMMARY].split()), _MAX_SUMMARY)
+    return shorten(text[: 3 * _MAX_SUMMARY].replace("\n", " ").strip(), _MAX_SUMMARY)
 
 
 def shorten(text: str, longest: int) -> str:

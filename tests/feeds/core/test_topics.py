@@ -3,7 +3,10 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from feeds.core import topics
 from feeds.core.topics import LABELS, TOPICS, match_topics
 
 
@@ -49,3 +52,9 @@ def test_topics_are_well_formed_and_about_sixty() -> None:
         assert topic.label
         assert all(pattern == pattern.lower() for pattern in topic.patterns)
         assert topic.slug in match_topics(" , ".join([topic.patterns[0]] * 9))
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_ascii_text_has_the_same_words_by_the_faster_pattern(text: str) -> None:
+    lower = text.lower()
+    assert topics._ASCII_WORD.findall(lower) == topics._WORD.findall(lower)

@@ -1,6 +1,8 @@
 """The sanitiser, element by element, and the plain text of HTML."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from feeds.html.sanitise import (
@@ -252,6 +254,13 @@ def test_inline_elements_do_not_split_words(tag: str) -> None:
 
 def test_text_has_resolved_entities_and_normalised_space() -> None:
     assert text_of_clean("<p> a \t b&nbsp;c </p> <p></p>&lt;d&gt;") == "a b c\n<d>"
+
+
+@example("a  b")
+@given(st.text("a é \n\t\v\f\r\x1c\x1d\x1e\x1f\x85\u2028"))
+def test_a_text_has_single_blanks_alone_whatever_it_had(text: str) -> None:
+    lines = [" ".join(line.split()) for line in text.split("\n")]
+    assert text_of_clean(text) == "\n".join(line for line in lines if line)
     assert to_text("a\n\n b") == "a\nb"
     assert to_text("<p>a</p><b>b</b><i>c</i>") == "a\nbc"
 
