@@ -19,6 +19,14 @@ from feeds.models.story import Story
 
 Row = TypeVar("Row", bound=models.Model)
 
+ITEM_COLUMNS = (
+    *("id", "seq", "source_id", "story_id", "copy_of", "url", "title", "author", "summary"),
+    *("image_url", "language", "topics", "published_at", "fetched_at", "updated_at"),
+)
+"""All that pages and the API show of an item."""
+SOURCE_COLUMNS = ("id", "url", "title", "site_url", "language", "is_public")
+"""All that lists show of the source of an item."""
+
 
 def narrow_rows(model: type[Row], names: Sequence[str], ids: Iterable[int]) -> dict[int, Row]:
     """Return {id: row} of these ids with the attributes `names`, among which is "id".

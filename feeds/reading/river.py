@@ -20,7 +20,7 @@ from accounts.models import User
 from ainews_site.infra.db_router import reading_connection
 from feeds.core.ids import lowest_id
 from feeds.models import Item, ItemState
-from feeds.models.narrow import fetch, marks, narrow_items
+from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, fetch, marks, narrow_items
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, followed_sources
 from feeds.stories.coverage import settle_copies
@@ -30,11 +30,6 @@ PAGE = 50
 MOST = 200
 DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-ITEM_COLUMNS = (
-    *("id", "seq", "source_id", "story_id", "copy_of", "url", "title", "author", "summary"),
-    *("image_url", "language", "topics", "published_at", "fetched_at", "updated_at"),
-)
-SOURCE_COLUMNS = ("id", "url", "title", "site_url", "language", "is_public")
 STORY_COLUMNS = (
     *("id", "title", "lead_id", "first_at", "last_at", "item_count", "source_count"),
     *("copy_count", "title_pinned"),

@@ -6,15 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from django.db.models import TextField
-from django.db.models.functions import Cast
-
 from accounts.models import User
 from ainews_site.infra import db_clock
 from ainews_site.infra.process_state import resets_process_state
 from ainews_site.infra.timezones import zone_named
 from feeds.core.ids import lowest_id
-from feeds.models import FollowedStory, Item, ItemState, Story, StoryRedirect
+from feeds.models import FollowedStory, Item, Story, StoryRedirect
+from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, fetch, narrow_items
 from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies
 from feeds.stories.grouping.tokenizer import terms_of
 from feeds.stories.life import Stage, stage_at
@@ -29,6 +27,19 @@ MAX_CACHED = 4_096
 """Headlines whose words are cached, about 4 MB."""
 MIN_SIMILARITY = 0.15
 """Lowest similarity of a related story, in 0..1."""
+
+
+_OTHERS = (
+    "SELECT i.id, i.story_id, i.title, CAST(i.topics AS text) FROM feeds_item i"
+    # SQLite keeps the order of a cross join, so that it reads the newest items first.
+    " CROSS JOIN feeds_source c"
+    " LEFT JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
+    " LEFT JOIN feeds_itemstate t ON t.item_id = i.id AND t.user_id = %s"
+    " WHERE c.id = i.source_id AND i.id >= %s AND i.id < %s AND i.copy_of IS NULL"
+    " AND i.story_id <> %s AND (c.is_public OR s.id IS NOT NULL)"
+    " AND NOT COALESCE(t.is_hidden, FALSE) ORDER BY i.id DESC LIMIT %s"
+)
+"""The visible originals of other stories, the newest first, without those that were hidden."""
 
 
 @dataclass(slots=True)
@@ -160,7 +171,7 @@ def _limited(members: list[Member], lead: Member, most: int | None) -> list[Memb
 
 
 def _items(members: Sequence[Member]) -> list[Item]:
-    items = Item.objects.select_related("source").in_bulk([member.pk for member in members])
+    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, (member.pk for member in members))
     return [apply_state(items[member.pk], member) for member in members if member.pk in items]
 
 
@@ -177,15 +188,11 @@ def _related(user: User, items: Sequence[Item]) -> list[Related]:
     """Find stories of about the same time whose headlines share the most words and topics."""
     start = lowest_id(items[0].published_at - RELATED_WITHIN)
     end = lowest_id(items[-1].published_at + RELATED_WITHIN)
-    nearby = Item.objects.visible_to(user).filter(pk__gte=start, pk__lt=end, copy_of=None)
-    hidden = ItemState.objects.filter(user=user, is_hidden=True, item__gte=start).values("item")
-    others = nearby.filter(story__isnull=False).exclude(story=items[0].story_id)
-    rows = others.exclude(pk__in=hidden).newest_first()
+    values = [user.pk, user.pk, start, end, items[0].story_id, MAX_COMPARED]
     words = frozenset[str]().union(*(_words(item.title) for item in items))
     topics = {topic for item in items for topic in item.topics}
     best: dict[int, tuple[float, int]] = {}
-    columns = ("id", "story_id", "title", Cast("topics", TextField()))
-    for pk, story, title, item_topics in rows.values_list(*columns)[:MAX_COMPARED]:
+    for pk, story, title, item_topics in fetch(_OTHERS, values):
         by_words = _shared(_words(title), words)
         if not by_words:
             continue
@@ -193,7 +200,7 @@ def _related(user: User, items: Sequence[Item]) -> list[Related]:
         if similarity >= MIN_SIMILARITY:
             best[story] = max(best.get(story, (0.0, 0)), (similarity, pk))
     nearest = sorted(best.items(), key=lambda entry: entry[1], reverse=True)[:MAX_RELATED]
-    shown = Item.objects.select_related("source").in_bulk([pk for _, (_, pk) in nearest])
+    shown = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, (pk for _, (_, pk) in nearest))
     return [Related(story, shown[pk]) for story, (_, pk) in nearest if pk in shown]
 
 

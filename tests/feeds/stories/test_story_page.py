@@ -119,3 +119,34 @@ def test_the_number_of_queries_does_not_grow_with_the_coverage(
 
     with django_assert_num_queries(5):
         [item.source.title for item in page_of(reader, story).coverage]
+
+
+def test_a_limited_page_has_the_lead_the_first_and_the_newest_items_and_counts_all() -> None:
+    reader = make_user()
+    sources = [make_source(f"s{n}", reader=reader) for n in range(12)]
+    items = [tell(source, f"Telling {n}", 30 - n) for n, source in enumerate(sources)]
+    story = make_story(*items, lead=items[3])
+
+    page = story_page(reader, story.pk, 5)
+    assert isinstance(page, StoryPage)
+
+    assert page.coverage == [items[0], items[3], *items[-3:]]
+    assert (page.lead, page.item_count, page.source_count) == (items[3], 12, 12)
+    assert len(page_of(reader, story).coverage) == 12
+
+
+def test_hidden_items_copies_and_private_ones_of_others_are_not_related() -> None:
+    reader, stranger = make_user(), make_user("stranger")
+    source = make_source("one", reader=reader)
+    story = make_story(tell(source, "Zebra robots learn chess", 5))
+    hidden = tell(source, "Zebra robots learn go", 4)
+    copy = tell(source, "Zebra robots learn go", 3, copy_of=hidden.pk)
+    secret = tell(make_source("theirs", reader=stranger), "Zebra robots learn poker", 2)
+    shown = tell(make_source("public", is_public=True), "Zebra robots learn bridge", 1)
+    for item in (hidden, copy, secret, shown):
+        make_story(item)
+    ItemState.objects.create(user=reader, item=hidden, is_hidden=True)
+    ItemState.objects.create(user=stranger, item=shown, is_hidden=True)
+    tell(source, "Zebra robots learn nothing yet", 1)  # not in a story
+
+    assert [related.item for related in page_of(reader, story).related] == [shown]
