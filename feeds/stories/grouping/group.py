@@ -66,6 +66,8 @@ def _group_all(limit: int, now: datetime, held: Held) -> int:
         archive = ArchiveGroupers()
         new = Item.objects.filter(story=None, source__is_public=is_public)
         while held.renew() and (batch := _Batch(new, limit, now)):
+            if not batch.old:  # batches are in order of time
+                archive.clear()
             assignments = group(batch, now, archive)
             if not _write(assignments, held):
                 break

@@ -126,6 +126,13 @@ class ArchiveGroupers:
         self._groupers: dict[Audience | None, Grouper] = {}
         self._loaded_until: dict[Audience | None, float] = {}
 
+    def clear(self) -> None:
+        """Free the memory. Items of any time may still be assigned."""
+        for grouper in self._groupers.values():
+            grouper.clear()
+        self._groupers.clear()
+        self._loaded_until.clear()
+
     def assign_public(
         self, documents: Sequence[Document], excluded: Excluded
     ) -> dict[int, Assignment]:

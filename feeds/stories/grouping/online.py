@@ -101,6 +101,13 @@ class Grouper:
         """The number of documents that were ever added."""
         return self._tfidf.documents
 
+    def clear(self) -> None:
+        """Free the memory at once. Groupers refer to themselves, so that only the garbage
+        collector would."""
+        for content in (self._stories, self._guests, self._postings, self._by_url, self._by_title):
+            content.clear()
+        self._tfidf = TfIdf()
+
     def set_layers_above(self, above: Sequence["Grouper"]) -> None:
         """Set the groupers whose stories the documents of this one may join."""
         self._layers = (self, *above)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from operator import mul
+from weakref import ref
 
 TITLE_WEIGHT = 2
 """A word of the title counts as often as two of the text."""
@@ -182,12 +183,14 @@ class _TermWeights(dict[str, float]):
     """{term: its weight}, computed when it is first needed."""
 
     def __init__(self, tfidf: TfIdf) -> None:
-        self._tfidf = tfidf
+        self._tfidf = ref(tfidf)  # without a cycle, memory is freed at once
         self._by_counts: dict[tuple[int, int], float] = {}
 
     def __missing__(self, term: str) -> float:
-        documents, frequency = self._tfidf.documents, self._tfidf.frequency.get(term, 0)
-        for other in self._tfidf.above:
+        tfidf = self._tfidf()
+        assert tfidf is not None
+        documents, frequency = tfidf.documents, tfidf.frequency.get(term, 0)
+        for other in tfidf.above:
             documents += other.documents
             # A Counter's own look-up is slow for a term that it lacks.
             frequency += other.frequency.get(term, 0)
