@@ -28,7 +28,7 @@ from digests.web.formats import (
     writer,
 )
 from feeds.web.coverage_strip import coverage_strip
-from feeds.web.formats import ago, by_source, clock, excerpt, host, topic_label
+from feeds.web.formats import ago, by_source, clock, excerpt, host, topic_label, until
 from feeds.web.rail import rail_trends
 from feeds.web.sparkline import sparkline, trend_line
 
@@ -69,6 +69,7 @@ def environment(**options: Any) -> Environment:
         "topic_label": topic_label,
         "truncatechars": defaultfilters.truncatechars,
         "truncatewords": defaultfilters.truncatewords,
+        "until": until,
         "updates": updates,
         "web": web,
         "writer": writer,

@@ -5,8 +5,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from feeds.core.topics import LABELS
 from feeds.models import Item
@@ -17,9 +16,14 @@ def ago(moment: datetime | None) -> SafeString | str:
     if moment is None:
         return ""
     local = timezone.localtime(moment)
-    shown = local.strftime("%-d %B %Y, %H:%M")
-    age = short_age(local)
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), shown, age)
+    return _time_element(local, short_age(local))
+
+
+def _time_element(local: datetime, text: str) -> SafeString:
+    shown = f"{local.day} {local:%B %Y, %H:%M}"
+    return mark_safe(  # noqa: S308 - numbers and names of months alone
+        f'<time datetime="{local.isoformat()}" title="{shown}">{text}</time>'
+    )
 
 
 def short_age(moment: datetime) -> str:
@@ -37,12 +41,24 @@ def short_age(moment: datetime) -> str:
     return moment.strftime(f"%-d %b{year}")
 
 
+def until(moment: datetime) -> SafeString:
+    """A `<time>` element with the time left in short, such as "in 5 min", and the date on hover."""
+    return _time_element(timezone.localtime(moment), short_wait(moment))
+
+
+def short_wait(moment: datetime) -> str:
+    """The time left in short: "now", "in 5 min", "in 3 h" or "in 2 d"."""
+    seconds = int((moment - timezone.now()).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"in {seconds // size} {unit}"
+    return "now"
+
+
 def clock(moment: datetime) -> SafeString:
     """A `<time>` element with hour and minute, and the date on hover."""
     local = timezone.localtime(moment)
-    day = local.strftime("%-d %B %Y, %H:%M")
-    text = local.strftime("%H:%M")
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), day, text)
+    return _time_element(local, local.strftime("%H:%M"))
 
 
 def host(url: str) -> str:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -26,7 +28,7 @@ from ainews_site.infra.process_state import resets_process_state
 from feeds.core.errors import FeedError
 from feeds.models import FetchLog, Folder, Source, Subscription
 from feeds.sources.discover import complete_address, discover
-from feeds.sources.listing import catalogue_for, sources_page
+from feeds.sources.listing import SORTS, STATES, Choice, catalogue_for, sources_page
 from feeds.sources.subscriptions import (
     MAX_OPML_BYTES,
     ImportReport,
@@ -36,6 +38,7 @@ from feeds.sources.subscriptions import (
     subscribe,
     unsubscribe,
 )
+from feeds.web.views.common import read_number
 
 LOG_LINES = 50
 SOONEST_AGAIN = timedelta(minutes=1)
@@ -67,14 +70,30 @@ class SettingsForm(forms.Form):
 @require_safe
 def sources(request: ReaderRequest) -> HttpResponse:
     """List the sources that the reader follows, and other public sources."""
-    page = sources_page(request.user, folder_paths(request.user), request.GET.get("page"))
+    paths = folder_paths(request.user)
+    choice = _choice_of(request)
+    page = sources_page(request.user, paths, request.GET.get("page"), choice)
     context = {
-        "rows": page.rows,
+        "page": page,
         "shown": page.shown,
+        "choice": choice,
+        "states": [(state, getattr(page, state)) for state in STATES],
+        "folders": sorted(paths.items(), key=lambda pair: pair[1].lower()),
+        "sorts": SORTS,
+        "query": urlencode([(name, value) for name, value in asdict(choice).items() if value]),
         "others": catalogue_for(request.user),
-        "failing": page.failing,
     }
     return render(request, "sources/list.html", context)
+
+
+def _choice_of(request: ReaderRequest) -> Choice:
+    """The filter and order of the address. Unknown values are ignored."""
+    state, sort = request.GET.get("state", ""), request.GET.get("sort", "")
+    return Choice(
+        state if state in STATES else "",
+        read_number(request.GET.get("folder")),
+        sort if sort in SORTS else "",
+    )
 
 
 @login_required

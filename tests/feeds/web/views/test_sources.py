@@ -1,5 +1,6 @@
 """The pages of sources, against a real database and real servers."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -66,6 +67,40 @@ def test_the_number_of_queries_does_not_grow_with_the_sources(
     page.get("/sources/")  # what stands beside all pages is cached
     with django_assert_num_queries(8):  # four of them for the rows and the catalogue
         assert "s11" in text(page, "/sources/").lower()
+
+
+def test_sources_are_filtered_and_ordered_by_the_address(page: Client, reader: User) -> None:
+    labs = Folder.objects.create(user=reader, name="Labs")
+    make_source("calm", reader=reader, items_per_day=0.5)
+    make_source("busy", reader=reader, items_per_day=20)
+    make_source("broken", reader=reader, failures=2, error="No answer.")
+    make_source("resting", reader=reader, status="paused")
+    Subscription.objects.filter(source__title="Calm").update(folder=labs)
+
+    def names(query: str) -> list[str]:
+        rows = text(page, f"/sources/{query}").partition("<tbody>")[2].partition("</tbody>")[0]
+        return re.findall(r'dir="auto">(\w+)</a>', rows)
+
+    assert names("?state=failing") == ["Broken"]
+    assert names("?state=paused") == ["Resting"]
+    assert names(f"?folder={labs.pk}") == ["Calm"]
+    assert names("?sort=items")[:2] == ["Busy", "Calm"]
+    assert names("?sort=name") == ["Broken", "Busy", "Calm", "Resting"]
+    assert len(names("?state=odd&sort=odd&folder=odd&page=odd")) == 4
+    assert "No source matches." in text(page, "/sources/?folder=999")
+
+
+def test_the_filter_stays_on_the_next_page(
+    page: Client, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feeds.sources.listing.PAGE", 2)
+    for number in range(5):
+        make_source(f"s{number}", reader=reader, failures=1)
+
+    shown = text(page, "/sources/?state=failing&sort=name&page=2")
+
+    assert "?state=failing&amp;sort=name&amp;page=3" in shown
+    assert "Page 2 of 3" in shown
 
 
 def test_a_stranger_s_private_source_is_not_found(page: Client) -> None:
