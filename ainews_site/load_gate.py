@@ -4,12 +4,15 @@ Daphne starts each request at once, however many there are, so that under load a
 slow together. The gate lets a few run, a limited number wait for a short time, and answers the
 others 503 with Retry-After. Health checks, static files and sockets pass.
 
-Behind Nginx, `max_conns` of `deploy/nginx.conf` does the same for gunicorn.
+Behind Nginx, `max_conns` of `deploy/nginx.conf` and ainews_site.wait_limit do the same for
+gunicorn.
 """
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -24,8 +27,10 @@ BUSY = Problem(
 )
 RETRY_AFTER = 10
 """Seconds."""
-PATIENCE = 5.0
-"""Seconds that a request waits for its turn."""
+SHORT, LONG = 0.8, 5.0
+"""Seconds that a request may wait while there are too many, and otherwise."""
+STANDING = 2.0
+"""Seconds after which requests that always wait are too many."""
 PASSING = ("/health", "/static/")
 """Beginnings of paths that are not counted."""
 POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -35,11 +40,35 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
+class WaitLimit:
+    """How long requests of this process may wait.
+
+    In a short burst they may wait for some seconds, because all of them are served soon. If there
+    was always a queue for a while, there are more than the machine can serve. Then a request is
+    refused within a second, so that the others do not wait long either.
+    """
+
+    def __init__(self) -> None:
+        self._short_at = time.monotonic()
+        """When a request last waited for less than half of SHORT."""
+
+    def seconds(self) -> float:
+        """Return how long a request may wait at present."""
+        return SHORT if time.monotonic() - self._short_at > STANDING else LONG
+
+    def allows(self, waited: float) -> bool:
+        """Take note of how long a request has waited. Returns False if it shall be refused."""
+        limit = self.seconds()
+        if waited < SHORT / 2:
+            self._short_at = time.monotonic()
+        return waited <= limit
+
+
 class LoadGate:
     """ASGI middleware for HTTP: `at_once` requests run, and `waiting` wait."""
 
     def __init__(self, application: Application, at_once: int, waiting: int) -> None:
-        self.application = application
+        self.application, self._limit = application, WaitLimit()
         self._turns, self._room = asyncio.Semaphore(at_once), waiting
 
     async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
@@ -55,26 +84,41 @@ class LoadGate:
 
     async def _has_turn(self) -> bool:
         """Wait for a turn. Returns False if too many wait, or if it takes too long."""
-        if not self._turns.locked():
-            return await self._turns.acquire()
-        if self._room <= 0:
-            return False
-        self._room -= 1
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await self._turns.acquire()
-        except TimeoutError:
-            return False
-        finally:
-            self._room += 1
+        began = time.monotonic()
+        if self._turns.locked():
+            if self._room <= 0:
+                return False
+            self._room -= 1
+            try:
+                async with asyncio.timeout(self._limit.seconds()):
+                    await self._turns.acquire()
+            except TimeoutError:
+                return False
+            finally:
+                self._room += 1
+        else:
+            await self._turns.acquire()
+        self._limit.allows(time.monotonic() - began)
+        return True
 
 
 async def refuse(scope: Scope, send: Send) -> None:
-    """Answer 503, with a page or with JSON."""
-    if scope["path"].startswith(API):
+    """Answer 503."""
+    query = scope.get("query_string", b"").decode("ascii", "replace")
+    headers, body = refusal(scope["method"], scope["path"], query)
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": 503, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})
+
+
+def refusal(method: str, path: str, query: str) -> tuple[dict[str, str], bytes]:
+    """Return the headers and the body of an answer 503: a page, or JSON for the API."""
+    if path.startswith(API):
         kind, text = "application/json", json.dumps({"detail": BUSY.happened})
     else:
-        kind, text = "text/html; charset=utf-8", page_of(_linked(scope))
+        link = f"/{quote(path.lstrip('/'))}" + (f"?{query}" if query else "")
+        problem = replace(BUSY, link=link) if method in ("GET", "HEAD") else BUSY
+        kind, text = "text/html; charset=utf-8", page_of(problem)
     body = text.encode()
     headers = {
         "Content-Type": kind,
@@ -83,15 +127,4 @@ async def refuse(scope: Scope, send: Send) -> None:
         "Cache-Control": "no-store",
         "Retry-After": str(RETRY_AFTER),
     }
-    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": 503, "headers": pairs})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
-def _linked(scope: Scope) -> Problem:
-    """Return the problem with a link to the page that was asked for."""
-    link = "/"
-    if scope["method"] in ("GET", "HEAD"):
-        query = scope.get("query_string", b"").decode("ascii", "replace")
-        link = "/" + quote(scope["path"]).lstrip("/") + (f"?{query}" if query else "")
-    return Problem(BUSY.title, BUSY.happened, BUSY.done, BUSY.advice, link, BUSY.label)
+    return headers, b"" if method == "HEAD" else body

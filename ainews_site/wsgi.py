@@ -9,9 +9,11 @@ from ainews_site.infra.gc_tuning import freeze_loaded_objects
 
 serve_pages(keeps_threads=True)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
-application = get_wsgi_application()  # must run before anything imports models or reads settings
+pages = get_wsgi_application()  # must run before anything imports models or reads settings
 
 from ainews_site.text_checks import CheckedWSGIRequest  # noqa: E402
+from ainews_site.wait_limit import WaitGate  # noqa: E402
 
-application.request_class = CheckedWSGIRequest
+pages.request_class = CheckedWSGIRequest
+application = WaitGate(pages)
 freeze_loaded_objects()

@@ -16,7 +16,8 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from ainews_site import load_gate
-from ainews_site.load_gate import BUSY, RETRY_AFTER, LoadGate
+from ainews_site.load_gate import BUSY, LONG, RETRY_AFTER, SHORT, STANDING, LoadGate, WaitLimit
+from ainews_site.wait_limit import seconds_waited
 from tests.ainews_site.test_nginx import PLAIN_SITE, Nginx, Web, site_data
 from tests.ainews_site.test_nginx import pytestmark as needs_nginx
 from tests.nginx_pages import SENTENCES, page
@@ -31,6 +32,22 @@ def application(environ, start_response):
         time.sleep({SECONDS})
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"done"]
+"""
+
+
+LIMITED_SITE = """
+import os, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "ainews_site.settings"
+import django
+django.setup()
+from ainews_site.wait_limit import WaitGate
+
+def pages(environ, start_response):
+    time.sleep(0.4)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"done"]
+
+application = WaitGate(pages)
 """
 
 
@@ -55,6 +72,16 @@ class SlowSite(Server):
         (self.folder / "slow_site.py").write_text(SLOW_SITE)
         bind = ["-b", f"127.0.0.1:{self.port}", "-k", "gthread", "-w", "1", "--threads", "4"]
         return [sys.executable, "-m", "gunicorn", *bind, "slow_site:application"]
+
+
+class LimitedSite(SlowSite):
+    """gunicorn with the limit of ainews_site.wait_limit."""
+
+    def command(self) -> list[str]:
+        (self.folder / "limited_site.py").write_text(LIMITED_SITE)
+        bind = ["-b", f"127.0.0.1:{self.port}", "-k", "gthread", "-w", "1", "--threads", "2"]
+        path = f"PYTHONPATH={ROOT}"
+        return ["env", path, sys.executable, "-m", "gunicorn", *bind, "limited_site:application"]
 
 
 class SmallNginx(Nginx):
@@ -110,6 +137,71 @@ def test_nginx_says_the_same_while_gunicorn_restarts() -> None:
         assert answer.text == page("503")
 
 
+def ask_without_a_pause(client: httpx.Client, clients: int, seconds: float) -> list[Any]:
+    """Return (start, seconds, status) of each request."""
+    began = time.monotonic()
+
+    def ask(_: int) -> list[tuple[float, float, int]]:
+        asked = []
+        while (started := time.monotonic()) - began < seconds:
+            status = client.get("/river/").status_code
+            asked.append((started - began, time.monotonic() - started, status))
+        return asked
+
+    with ThreadPoolExecutor(clients) as pool:
+        return [request for asked in pool.map(ask, range(clients)) for request in asked]
+
+
+@needs_nginx
+def test_what_waits_too_long_for_gunicorn_is_refused() -> None:
+    """40 clients and two threads, which serve five pages a second: without a limit, each page would
+    take eight seconds."""
+    with ExitStack() as stack:
+        pages, nginx = stack.enter_context(LimitedSite()), Nginx(PLAIN_SITE)
+        nginx.pages = nginx.live = pages.port
+        url = f"http://127.0.0.1:{stack.enter_context(nginx).port}"
+        limits = httpx.Limits(max_connections=100)
+        client = stack.enter_context(httpx.Client(base_url=url, timeout=30, limits=limits))
+
+        requests = ask_without_a_pause(client, 40, 14)
+
+    later = [request for request in requests if request[0] > 8]
+    assert {status for _, _, status in requests} == {200, 503}
+    assert max(spent for _, spent, _ in later) < 4
+    assert sum(status == 200 for _, _, status in later) > 10, "it goes on serving"
+
+
+def test_a_burst_may_wait_longer_than_a_queue_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(load_gate.time, "monotonic", lambda: now[0])
+    limit = WaitLimit()
+
+    assert limit.allows(LONG) and not limit.allows(LONG + 1)
+    now[0] += STANDING + 0.1
+    assert not limit.allows(SHORT + 0.1)
+    assert limit.allows(SHORT)
+    assert limit.allows(0.0)  # the queue is empty again
+    assert limit.allows(LONG)
+
+
+@pytest.mark.parametrize(
+    ("environ", "has_waited"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_REQUEST_START": "t={}"}, True),
+        ({"REMOTE_ADDR": "", "HTTP_X_REQUEST_START": "t={}"}, True),
+        ({"REMOTE_ADDR": "192.0.2.1", "HTTP_X_REQUEST_START": "t={}"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_REQUEST_START": "soon"}, False),
+        ({"REMOTE_ADDR": "127.0.0.1"}, False),
+    ],
+)
+def test_only_this_machine_says_how_long_a_request_has_waited(
+    environ: dict[str, str], has_waited: bool
+) -> None:
+    environ = {name: value.format(time.time() - 10) for name, value in environ.items()}
+
+    assert seconds_waited(environ) == (pytest.approx(10, abs=1) if has_waited else 0)
+
+
 class SlowApplication:
     """An application whose requests run until `finish` is set."""
 
@@ -161,7 +253,7 @@ async def test_the_gate_lets_some_run_some_wait_and_refuses_the_others() -> None
 async def test_a_request_waits_for_its_turn_for_a_limited_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(load_gate, "PATIENCE", 0.2)
+    monkeypatch.setattr(load_gate, "LONG", 0.2)
     slow = SlowApplication()
     gate = LoadGate(slow, at_once=1, waiting=1)
     first = asyncio.create_task(answer_to(request_to(gate)))
