@@ -90,5 +90,13 @@ def test_of_a_large_story_the_newest_items_are_read(django_assert_num_queries: A
     assert last_read(make_user("other"), [large], most=4) == {}
 
 
+def test_stories_of_different_weeks_are_read_together() -> None:
+    reader = make_user()
+    source = make_source(reader=reader)
+    old, new = tell(source, 400), tell(source, 1)
+
+    assert pks(reader, make_story(new), make_story(old)) == [old.pk, new.pk]
+
+
 def pks_of(story: Story) -> list[int]:
     return list(Item.objects.filter(story=story).order_by("pk").values_list("pk", flat=True))
