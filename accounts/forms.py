@@ -1,5 +1,8 @@
 """The forms of sign-in and of each section of the preferences."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
@@ -105,24 +108,55 @@ class DigestForm(UserForm):
         return super().save(commit)
 
 
-class InterestsForm(forms.Form):
-    """A choice of a level for each topic. `topics` are pairs of a slug and a label.
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """A topic on the page: the name of its field, the saved level and the one to show."""
 
-    The page contains the initial value of each field, so that `save` knows what was changed.
+    name: str
+    label: str
+    level: str
+    shown: str
+    error: str = ""
+
+
+class InterestsForm(forms.Form):
+    """A choice of a level for each topic. `topics` have a slug, a label and a group.
+
+    The page contains the initial value of each field, so that `save` knows what was changed. Only a
+    submitted form has fields: they cost more than the page, which needs the levels alone.
     """
 
-    def __init__(self, user: User, topics: list[tuple[str, str]], data: Any = None) -> None:
+    levels = tuple((level, level.capitalize()) for level in LEVELS)
+
+    def __init__(self, user: User, topics: Sequence[Any], data: Any = None) -> None:
         super().__init__(data)
         self.user = user
-        choices = [(level, level.capitalize()) for level in LEVELS]
-        for slug, label in topics:
-            self.fields[f"topic-{slug}"] = forms.ChoiceField(
-                label=label,
-                choices=choices,
+        self.topics = topics
+        for topic in topics if data is not None else ():
+            self.fields[f"topic-{topic.slug}"] = forms.ChoiceField(
+                label=topic.label,
+                choices=self.levels,
                 required=False,
-                initial=user.interests.get(slug, "normal"),
+                initial=user.interests.get(topic.slug, "normal"),
                 show_hidden_initial=True,
             )
+
+    def groups(self) -> list[tuple[str, list[Interest], list[str], bool]]:
+        """For each group its name, topics, labels of those that are not normal, and whether it has
+        errors."""
+        groups = []
+        for name, topics in groupby(self.topics, key=lambda topic: topic.group):
+            rows = [self._interest(topic) for topic in topics]
+            chosen = [f"{row.label}: {row.level}" for row in rows if row.level != "normal"]
+            groups.append((name, rows, chosen, any(row.error for row in rows)))
+        return groups
+
+    def _interest(self, topic: Any) -> Interest:
+        name = f"topic-{topic.slug}"
+        level = self.user.interests.get(topic.slug, "normal")
+        shown = self.data.get(name, level) if self.is_bound else level
+        error = " ".join(map(str, self.errors.get(name, []))) if self.is_bound else ""
+        return Interest(name, topic.label, level, shown, error)
 
     @transaction.atomic
     def save(self) -> None:

@@ -1,5 +1,6 @@
 """The pages to sign in and out, and the page of preferences."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth import logout as end_session
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.contrib.auth.password_validation import password_validators_help_texts
 from django.contrib.auth.views import LoginView
 from django.db import transaction
 from django.forms import BaseForm
@@ -113,6 +115,8 @@ def _forms(user: User, data: Any, section: str) -> dict[str, BaseForm]:
     password_form = password(user, data_of("password"))
     for field in password_form.fields.values():  # Django would focus this form, one of several
         field.widget.attrs.pop("autofocus", None)
+        if "<ul>" in field.help_text:  # Django's HTML, which pages escape
+            field.help_text = " ".join(password_validators_help_texts())
     add_revoke_field(password_form, user)
     return {
         "reading": ReadingForm(data_of("reading"), instance=user),
@@ -123,10 +127,10 @@ def _forms(user: User, data: Any, section: str) -> dict[str, BaseForm]:
     }
 
 
-def _topics() -> list[tuple[str, str]]:
-    """Return (slug, label) of all topics. A setting names them, as accounts can't import feeds."""
-    listed = import_string(settings.INTEREST_TOPICS)
-    return [(topic.slug, topic.label) for topic in listed]
+def _topics() -> Sequence[Any]:
+    """Return all topics. A setting names them, as accounts can't import feeds."""
+    topics: Sequence[Any] = import_string(settings.INTEREST_TOPICS)
+    return topics
 
 
 def _number(text: str | None) -> int:

@@ -8,11 +8,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic. A text is about it if it contains one of the `patterns`, words in lower case."""
+    """A topic. A text is about it if it contains one of the `patterns`, words in lower case.
+
+    `group` is the heading of the topic where all are listed.
+    """
 
     slug: str
     label: str
     patterns: tuple[str, ...]
+    group: str = ""
+
+
+_GROUPS = {
+    "openai": "Labs and companies",
+    "llm": "Models and methods",
+    "diffusion": "Pictures, sound and robots",
+    "evaluation": "Safety and society",
+    "business": "Business and engineering",
+    "science": "Science and uses",
+}
+"""{first topic of a group: heading}, in the order of the table."""
 
 
 # One topic per line, followed by its patterns on indented lines.
@@ -205,13 +220,15 @@ search: AI in search and browsers
 
 def _read_table(table: str) -> tuple[Topic, ...]:
     heads = re.split(r"^(?=\S)", table.strip(), flags=re.MULTILINE)
-    return tuple(_read_topic(head) for head in heads if head)
-
-
-def _read_topic(lines: str) -> Topic:
-    head, _, words = lines.partition("\n")
-    slug, _, label = head.partition(": ")
-    return Topic(slug, label, tuple(word.strip() for word in words.split(",") if word.strip()))
+    topics: list[Topic] = []
+    group = ""
+    for lines in filter(None, heads):
+        head, _, words = lines.partition("\n")
+        slug, _, label = head.partition(": ")
+        group = _GROUPS.get(slug, group)
+        patterns = tuple(word.strip() for word in words.split(",") if word.strip())
+        topics.append(Topic(slug, label, patterns, group))
+    return tuple(topics)
 
 
 TOPICS = _read_table(_TABLE)

@@ -35,8 +35,7 @@ def interests_form(client: Client) -> dict[str, str]:
     page = client.get("/preferences/").content.decode()
     form = page.partition('value="interests"')[2].partition("</form>")[0]
     fields = dict(re.findall(r'name="(initial-topic-[\w-]+)" value="(\w+)"', form))
-    for name, options in re.findall(r'<select name="(topic-[\w-]+)".*?>(.*?)</select>', form, re.S):
-        fields[name] = re.findall(r'value="(\w+)" selected', options)[0]
+    fields |= dict(re.findall(r'name="(topic-[\w-]+)" value="(\w+)" checked', form))
     return fields | {"section": "interests"}
 
 
@@ -74,6 +73,47 @@ def test_an_interest_can_be_reset_to_normal(reader: User, browser: Client) -> No
 
     reader.refresh_from_db()
     assert reader.interests == {}
+
+
+def test_topics_are_grouped_and_name_what_was_chosen(reader: User, browser: Client) -> None:
+    weigh_topic(reader, "robotics", "more")
+
+    page = browser.get("/preferences/").content.decode()
+
+    assert "Robotics: more" in page
+    assert page.count('<details class="topics">') == 6
+    assert re.search(r'name="topic-robotics" value="more" checked', page)
+
+
+def test_a_level_that_does_not_exist_is_said_at_its_topic(reader: User, browser: Client) -> None:
+    answer = browser.post("/preferences/", interests_form(browser) | {"topic-agents": "loud"})
+
+    assert answer.status_code == 422
+    assert '<details class="topics" open>' in answer.content.decode()
+    assert "loud is not one of the available choices" in answer.content.decode()
+    reader.refresh_from_db()
+    assert reader.interests == {}
+
+
+def test_fields_keep_their_names_values_and_complaints(reader: User, browser: Client) -> None:
+    User.objects.filter(pk=reader.pk).update(theme="dark", time_zone="Europe/Berlin")
+
+    page = browser.get("/preferences/").content.decode()
+
+    assert re.search(r'<option value="dark" selected>', page)
+    assert re.search(r'name="time_zone" id="id_time_zone" value="Europe/Berlin"', page)
+    assert re.search(r'type="checkbox" name="keys_enabled" id="id_keys_enabled" checked', page)
+    assert re.search(r'name="often" value="0123456" id="id_often_0" checked', page)
+    assert "&lt;ul&gt;" not in page and "at least 8 characters" in page
+
+    form = {"section": "digest", "often": "chosen", "digest_hour": "99", "time_zone": "Nowhere"}
+    answer = browser.post("/preferences/", form)
+
+    assert answer.status_code == 422
+    shown = answer.content.decode()
+    assert "Choose at least one day" in shown
+    assert 'value="99"' in shown and 'aria-invalid="true"' in shown
+    assert "Unknown time zone." in shown and 'value="Nowhere"' in shown
 
 
 def change_password(client: Client, **more: str) -> Any:
