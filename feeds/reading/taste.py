@@ -8,10 +8,13 @@ from typing import Any
 from accounts.models import User
 from feeds.core.topics import LABELS
 from feeds.models import FollowedStory, Impression, Item, Subscription
+from feeds.models.narrow import narrow_items
 from feeds.stories.coverage import headline_for
 from feeds.stories.ranking.taste import DISLIKED, SAVED, Act, read_acts, taste_of
 
 MAX_LISTED = 50
+ITEM_NAMES = ("id", "source_id", "story_id", "title", "url")
+SOURCE_NAMES = ("id", "title", "url")
 MAX_TOPICS = 12
 UNSEEN = "From a source you can no longer see"
 
@@ -74,23 +77,25 @@ class KnownTaste:
 def known_taste(user: User, now: datetime, most: int = MAX_LISTED) -> KnownTaste:
     """Collect what was learned, in a constant number of queries."""
     acts = read_acts(user, now)
-    seen = Item.objects.visible_to(user).select_related("source")
-    items = seen.in_bulk([act.item for act in acts])
-    liked = Counter(
-        topic
-        for act in acts
-        if act.weight > 0 and act.item in items
-        for topic in items[act.item].topics
-    )
+    topics = _visible_topics(user, [act.item for act in acts])
+    liked = Counter(topic for act in acts if act.weight > 0 for topic in topics.get(act.item, ()))
+    listed = acts[:most]
+    items = narrow_items(ITEM_NAMES, SOURCE_NAMES, (a.item for a in listed if a.item in topics))
     return KnownTaste(
         topics={slug: level for slug, level in user.interests.items() if slug in LABELS},
         learned=[(slug, n) for slug, n in liked.most_common() if slug in LABELS][:MAX_TOPICS],
         sources=_sources(user, acts, now),
-        items=[_known(act, items.get(act.item)) for act in acts[:most]],
+        items=[_known(act, items.get(act.item)) for act in listed],
         followed=_followed(user),
         acts=len(acts),
         views=Impression.objects.filter(user=user).count(),
     )
+
+
+def _visible_topics(user: User, ids: list[int]) -> dict[int, list[str]]:
+    """{id: topics} of those of the items that the reader can see."""
+    rows = Item.objects.visible_to(user).filter(pk__in=ids)
+    return dict(rows.values_list("pk", "topics"))
 
 
 def _known(act: Act, item: Item | None) -> KnownItem:
@@ -133,17 +138,13 @@ def _sources(user: User, acts: list[Act], now: datetime) -> list[KnownSource]:
     """The sources of which something was learned, most opened first."""
     shown = taste_of(user, now).views
     opened = Counter(act.source for act in acts if act.weight > 0)
-    rows = Subscription.objects.filter(user=user).select_related("source")
+    columns = ("source_id", "title", "source__title", "source__url", "level")
     known = [
-        KnownSource(
-            row.source_id,
-            str(row),
-            row.level,
-            max(shown.get(row.source_id, 0), opened[row.source_id]),
-            opened[row.source_id],
+        KnownSource(pk, own or title or url, level, max(shown.get(pk, 0), opened[pk]), opened[pk])
+        for pk, own, title, url, level in Subscription.objects.filter(user=user).values_list(
+            *columns
         )
-        for row in rows
-        if row.level != "normal" or opened[row.source_id] or shown.get(row.source_id)
+        if level != "normal" or opened[pk] or shown.get(pk)
     ]
     return sorted(known, key=lambda s: (-s.opened, -s.shown, s.title.lower()))
 
