@@ -19,6 +19,7 @@ from django.utils.timezone import localtime
 from jinja2 import Environment
 
 from digests.channels.titles import quiet_day_message, title_of
+from digests.editions.story_summary import story_summary
 from digests.web.formats import (
     as_day,
     channel_problems,
@@ -28,9 +29,20 @@ from digests.web.formats import (
     writer,
 )
 from feeds.web.coverage_strip import coverage_strip
-from feeds.web.formats import ago, by_source, clock, excerpt, host, topic_label, until
+from feeds.web.formats import (
+    ago,
+    by_source,
+    byline,
+    clock,
+    delay,
+    excerpt,
+    host,
+    topic_label,
+    until,
+)
 from feeds.web.rail import rail_trends
 from feeds.web.sparkline import sparkline, trend_line
+from feeds.web.story_strip import strip_dots
 
 SENTINEL = 1_000_000_007
 """A number that stands for an id when the pattern of an address is made."""
@@ -45,6 +57,8 @@ def environment(**options: Any) -> Environment:
         "rail_trends": rail_trends,
         "sparkline": sparkline,
         "static": static,
+        "story_summary": story_summary,
+        "strip_dots": strip_dots,
         "todays_stories": todays_stories,
         "trend_line": trend_line,
         "url_for": url_for,
@@ -53,9 +67,11 @@ def environment(**options: Any) -> Environment:
         "ago": ago,
         "as_day": as_day,
         "by_source": by_source,
+        "byline": byline,
         "capfirst": defaultfilters.capfirst,
         "clock": clock,
         "date": date,
+        "delay": delay,
         "excerpt": excerpt,
         "filesizeformat": defaultfilters.filesizeformat,
         "floatformat": defaultfilters.floatformat,

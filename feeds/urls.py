@@ -14,6 +14,7 @@ urlpatterns = [
     path("undo/<int:pk>/", marks.undo, name="undo"),
     path("item/<int:pk>/", river.item, name="item"),
     path("item/<int:pk>/state/", marks.item_state, name="item_state"),
+    path("item/<int:pk>/fulltext/", river.item_full_text, name="item_full_text"),
     path("item/<int:pk>/opened/", taste.item_opened, name="item_opened"),
     path("taste/", taste.taste, name="taste"),
     path("taste/export.json", taste.taste_export, name="taste_export"),

@@ -110,6 +110,8 @@ def summarise_extractively(articles: Sequence[Article]) -> Summary:
         sentence = Sentence(text, (source + 1,))
         if text.strip(". ").casefold() == articles[source].title.strip(". ").casefold():
             return False  # it repeats the headline
+        if text.rstrip("\"'”’»").endswith("?"):
+            return False  # a question says nothing
         return not gives_orders(text) and not validation_error(sentence, sources)
 
     chosen = choose_sentences(texts, is_supported=is_supported)

@@ -74,13 +74,21 @@ def complete_texts(item_ids: Iterable[int], sandbox: Sandbox, until: float = mat
         if time.monotonic() > until:
             break
         try:
-            html = extract_full_text(item.url, sandbox)
+            done += complete_text(item, sandbox)
         except FeedError as error:
             logger.info("full_text_failed item_id=%s reason=%s", item.pk, error)
-            continue
-        text = to_text(html)
-        with transaction.atomic():
-            body = ItemBody.objects.filter(pk=item.pk)
-            done += body.update(html=html_to_store(html, text), text=text, is_full_text=True)
-            bump_revision(CONTENT)
+    return done
+
+
+def complete_text(item: Item, sandbox: Sandbox) -> int:
+    """Fetch the full text of an item from its page, and store it. Returns the number of texts.
+
+    Raises FeedError, whose message is for readers.
+    """
+    html = extract_full_text(item.url, sandbox)
+    text = to_text(html)
+    with transaction.atomic():
+        body = ItemBody.objects.filter(pk=item.pk)
+        done = body.update(html=html_to_store(html, text), text=text, is_full_text=True)
+        bump_revision(CONTENT)
     return done

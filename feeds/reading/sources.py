@@ -1,5 +1,6 @@
 """The subscriptions that a filter selects."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from accounts.models import User
@@ -34,6 +35,12 @@ def followed_sources(
         source: Followed(source, own or title or url, folder, read_up_to, is_public)
         for source, own, title, url, folder, read_up_to, is_public in subscriptions
     }
+
+
+def own_names(user: User, source_ids: Collection[int]) -> dict[int, str]:
+    """{source: the reader's own name for it}, of those among `source_ids` that have one."""
+    renamed = user.subscriptions.filter(source__in=source_ids).exclude(title="")
+    return dict(renamed.values_list("source", "title"))
 
 
 def folders_below(user: User, folder_id: int) -> set[int]:

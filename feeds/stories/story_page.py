@@ -1,15 +1,14 @@
-"""The page of a story for one reader: its coverage, a timeline by day, and related stories."""
+"""The page of a story for one reader: its coverage, what is new, and related stories."""
 
 import json
-from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from accounts.models import User
 from ainews_site.infra import db_clock
 from ainews_site.infra.process_state import resets_process_state
-from ainews_site.infra.timezones import zone_named
 from feeds.core.ids import lowest_id
 from feeds.models import FollowedStory, Item, Story, StoryRedirect
 from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, fetch, narrow_items
@@ -41,13 +40,28 @@ _OTHERS = (
 )
 """The visible originals of other stories, the newest first, without those that were hidden."""
 
+MAX_ROWS = 30
+"""Rows of coverage on the first page of a story, and of copies."""
+MAX_FRESH = 10
+"""Articles in "New since you last looked"; the others stand in the coverage."""
+MAX_DOTS = 24
+"""Of a larger story, so many articles are on the coverage strip, spread evenly over all."""
+MAX_REPORTS = 6
+"""Articles that a summary is made of, each of another source."""
 
-@dataclass(slots=True)
-class Day:
-    """The items of one day in the reader's time zone."""
+Selection = Callable[[Sequence[Member]], Sequence[Member]]
+"""Selects the members whose articles a page shows."""
 
-    date: date
-    items: list[Item] = field(default_factory=list)
+
+def all_members(members: Sequence[Member]) -> Sequence[Member]:
+    return members
+
+
+def both_ends(members: Sequence[Member]) -> Sequence[Member]:
+    """The earliest and the newest members, together MAX_ROWS."""
+    if len(members) <= MAX_ROWS:
+        return members
+    return [*members[: MAX_ROWS // 2], *members[-MAX_ROWS // 2 :]]
 
 
 @dataclass(slots=True)
@@ -66,17 +80,23 @@ class Related:
 class StoryPage:
     """A story as its page shows it.
 
-    `coverage` are the originals in order of publication, `copies` the other items; `timeline` has
-    both by day. If they were limited, `item_count` is larger than both together, and `source_count`
-    is of all.
+    `coverage` are the selected originals in order of publication, `copies` the other items.
+    `fresh` are the newest originals that arrived after the reader last read or opened the story,
+    oldest first. `dots` are the articles of the coverage strip. `reports` are the articles that a
+    summary is made of, the lead first. The counts and `item_ids` are of everything that the reader
+    can see.
     """
 
     story: Story
     title: str
     lead: Item
+    first: Item
+    latest: Item
     coverage: list[Item]
     copies: list[Item]
-    timeline: list[Day]
+    fresh: list[Item]
+    dots: list[Item]
+    reports: list[Item]
     related: list[Related]
     topics: list[str]
     unread: bool
@@ -84,25 +104,28 @@ class StoryPage:
     is_opened: bool
     source_count: int
     item_count: int
+    original_count: int
+    fresh_count: int
+    item_ids: frozenset[int]
 
     @property
-    def first(self) -> Item:
-        return self.coverage[0]
+    def copy_count(self) -> int:
+        return self.item_count - self.original_count
 
     @property
     def updated_at(self) -> datetime:
-        return max(item.published_at for item in self.coverage)
+        return self.latest.published_at
 
     @property
     def stage(self) -> Stage:
         return stage_at(self.updated_at, db_clock.now())
 
 
-def story_page(user: User, story_id: int, most: int | None = None) -> StoryPage | int:
+def story_page(user: User, story_id: int, select: Selection = all_members) -> StoryPage | int:
     """Return the page, or the id of the story into which this one was merged.
 
-    With `most`, it has the lead, the first and the newest items, so many together. Raises
-    Story.DoesNotExist if the reader cannot see any item of the story.
+    `select` selects the rows of the coverage. Raises Story.DoesNotExist if the reader cannot see
+    any item of the story.
     """
     story = Story.objects.filter(pk=story_id).first()
     if story is None:
@@ -110,27 +133,69 @@ def story_page(user: User, story_id: int, most: int | None = None) -> StoryPage 
     members = _visible_members(user, story)
     if not members:
         raise Story.DoesNotExist(f"The reader sees no item of story {story_id}.")
-    first_of_all = lead_first(story, members)[0]
-    items = _items(_limited(members, first_of_all, most))
-    lead = next(item for item in items if item.pk == first_of_all.pk)
-    coverage = [item for item in items if item.copy_of is None] or items
-    shown = {item.pk for item in coverage}
+    originals = [member for member in members if member.copy_of is None] or members
+    original_ids = {member.pk for member in originals}
+    copies = [member for member in members if member.pk not in original_ids]
+    lead = lead_first(story, members)[0]
+    coverage = select(originals)
+    shown_copies = copies if select is all_members else copies[:MAX_ROWS]
+    fresh = _fresh(members, originals)
+    dots, reports = _spread(members), _reports(lead, originals)
+    ends = [lead, originals[0], originals[-1]]
+    items = _items({m.pk: m for m in (*coverage, *shown_copies, *fresh, *dots, *reports, *ends)})
+
+    def loaded(wanted: Sequence[Member]) -> list[Item]:
+        return [items[member.pk] for member in wanted if member.pk in items]
+
     return StoryPage(
         story=story,
-        title=headline_for(story, lead),
-        lead=lead,
-        coverage=coverage,
-        copies=[item for item in items if item.pk not in shown],
-        timeline=_timeline(items, user),
-        related=_related(user, items),
-        topics=list(dict.fromkeys(topic for item in coverage for topic in item.topics)),
+        title=headline_for(story, items[lead.pk]),
+        lead=items[lead.pk],
+        first=items[originals[0].pk],
+        latest=items[ends[-1].pk],
+        coverage=loaded(coverage),
+        copies=loaded(shown_copies),
+        fresh=loaded(fresh[-MAX_FRESH:]),
+        dots=loaded(dots),
+        reports=loaded(reports),
+        related=_related(user, list(items.values())),
+        topics=list(dict.fromkeys(topic for item in loaded(coverage) for topic in item.topics)),
         unread=is_unread(members),
         is_followed=FollowedStory.objects.filter(user=user, story=story).exists(),
-        is_opened=first_of_all.is_opened,
-        source_count=len({m.source_id for m in members if m.copy_of is None})
-        or len({m.source_id for m in members}),
+        is_opened=lead.is_opened,
+        source_count=len({member.source_id for member in originals}),
         item_count=len(members),
+        original_count=len(originals),
+        fresh_count=len(fresh),
+        item_ids=frozenset(member.pk for member in members),
     )
+
+
+def _fresh(members: Sequence[Member], originals: Sequence[Member]) -> list[Member]:
+    """The unread originals that arrived after the reader last read an article of the story."""
+    moments = [member.read_at or member.fetched_at for member in members if member.is_read]
+    if not moments:
+        return []
+    looked_at = max(moments)
+    return [m for m in originals if not m.is_read and m.fetched_at > looked_at]
+
+
+def _spread(members: Sequence[Member]) -> Sequence[Member]:
+    if len(members) <= MAX_DOTS:
+        return members
+    step = (len(members) - 1) / (MAX_DOTS - 1)
+    return [members[round(number * step)] for number in range(MAX_DOTS)]
+
+
+def _reports(lead: Member, originals: Sequence[Member]) -> list[Member]:
+    """The lead, then the first article of other sources: of the earliest and the newest."""
+    firsts = {lead.source_id: lead}
+    for member in originals:
+        firsts.setdefault(member.source_id, member)
+    reports = list(firsts.values())
+    if len(reports) <= MAX_REPORTS:
+        return reports
+    return [*reports[: MAX_REPORTS - 2], *reports[-2:]]
 
 
 def _target(user: User, story_id: int) -> int:
@@ -162,26 +227,10 @@ def _visible_members(user: User, story: Story) -> list[Member]:
     return [member for member in members if not member.is_hidden] or members
 
 
-def _limited(members: list[Member], lead: Member, most: int | None) -> list[Member]:
-    if most is None or len(members) <= most:
-        return members
-    kept = {lead.pk, members[0].pk}
-    kept |= {member.pk for member in members[len(kept) - most :]}
-    return [member for member in members if member.pk in kept]
-
-
-def _items(members: Sequence[Member]) -> list[Item]:
-    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, (member.pk for member in members))
-    return [apply_state(items[member.pk], member) for member in members if member.pk in items]
-
-
-def _timeline(items: Iterable[Item], user: User) -> list[Day]:
-    zone = zone_named(user.time_zone)
-    days: dict[date, Day] = {}
-    for item in items:
-        day = item.published_at.astimezone(zone).date()
-        days.setdefault(day, Day(day)).items.append(item)
-    return list(days.values())
+def _items(members: dict[int, Member]) -> dict[int, Item]:
+    """{id: the item with the reader's state}, in order of time."""
+    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, members)
+    return {pk: apply_state(items[pk], members[pk]) for pk in sorted(items)}
 
 
 def _related(user: User, items: Sequence[Item]) -> list[Related]:

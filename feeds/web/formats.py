@@ -55,6 +55,15 @@ def short_wait(moment: datetime) -> str:
     return "now"
 
 
+def delay(moment: datetime, since: datetime) -> SafeString:
+    """A `<time>` element with the time after `since` in short ("+3 h"), and the date on hover."""
+    seconds = max(int((moment - since).total_seconds()), 0)
+    length = f"{max(seconds // 60, 1)} min" if seconds < 3600 else f"{seconds // 3600} h"
+    if seconds >= 2 * 86_400:
+        length = f"{seconds // 86_400} d"
+    return _time_element(timezone.localtime(moment), f"+{length}")
+
+
 def clock(moment: datetime) -> SafeString:
     """A `<time>` element with hour and minute, and the date on hover."""
     local = timezone.localtime(moment)
@@ -90,6 +99,16 @@ def excerpt(summary: str, title: str) -> str:
             left -= character.isalnum()
         return ""
     return summary
+
+
+def byline(author: str, source: str) -> str:
+    """The author without the name of the source at its beginning or end; "" if that is all."""
+    name, author = source.strip().casefold(), author.strip()
+    while name and author.casefold().startswith(name):
+        author = author[len(name) :].strip(" ,|/·–—-")
+    while name and author.casefold().endswith(name):
+        author = author[: -len(name)].strip(" ,|/·–—-")
+    return "" if _letters(author) in ("", "by", "at", "in") else author
 
 
 def _letters(text: str) -> str:

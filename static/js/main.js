@@ -3,12 +3,17 @@ import "./acts.js";
 import "./back.js";
 import "./keys.js";
 import "./live.js";
+import "./share.js";
 import "./swipe.js";
 
-// A picture that fails leaves no broken box.
+// A picture that fails leaves no broken box, even if it failed before this script was loaded.
+const PICTURES = "img.row-image, .prose img";
 document.addEventListener("error", ({ target }) => {
-  if (target.matches?.("img.row-image, .prose img")) target.remove();
+  if (target.matches?.(PICTURES)) target.remove();
 }, true);
+for (const picture of document.querySelectorAll(PICTURES)) {
+  if (picture.complete && !picture.naturalWidth) picture.remove();
+}
 
 // One menu is open at a time, and closes when something else is used.
 document.addEventListener("click", ({ target }) => {

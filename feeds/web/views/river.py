@@ -1,16 +1,23 @@
 """The page of the river (all items, newest first) and the page of one item."""
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
+from accounts.costly import costly
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write
+from feeds.core.errors import FeedError
+from feeds.core.sandbox import Sandbox
+from feeds.ingest.pipeline import complete_text
 from feeds.models import Item
 from feeds.reading.filters import Filters
 from feeds.reading.marks import set_state
 from feeds.reading.river import get_item, neighbours, river
+from feeds.reading.sources import own_names
 from feeds.web.views.common import (
     Link,
     heading,
@@ -23,6 +30,7 @@ from feeds.web.views.common import (
     read_number,
     undo_of,
 )
+from feeds.web.views.sources import may_manage
 
 PAGE = 50
 
@@ -74,6 +82,39 @@ def item(request: ReaderRequest, pk: int) -> HttpResponse:
             key=("opened", request.user.pk, pk),
         )
         shown_item.is_read = is_marked or shown_item.is_read  # type: ignore[attr-defined]
+    own_name = own_names(request.user, [shown_item.source_id]).get(shown_item.source_id)
+    shown_item.source_title = own_name or str(shown_item.source)  # type: ignore[attr-defined]
     newer, older = neighbours(request.user, pk)
-    context = {"item": shown_item, "newer": newer, "older": older, "was_unread": was_unread}
+    context = {
+        "item": shown_item,
+        "newer": newer,
+        "older": older,
+        "was_unread": was_unread,
+        "can_fetch": _can_fetch(request, shown_item),
+    }
     return render(request, "feeds/item.html", context)
+
+
+def _can_fetch(request: ReaderRequest, item: Item) -> bool:
+    """Whether the reader may fetch the full text, which all readers of the source see then."""
+    return bool(item.url) and not item.body.is_full_text and may_manage(request.user, item.source)
+
+
+@login_required
+@require_POST
+@costly
+def item_full_text(request: ReaderRequest, pk: int) -> HttpResponse:
+    """Fetch the article from its page, and come back to the item with its text."""
+    try:
+        item = get_item(request.user, pk)
+    except Item.DoesNotExist:
+        raise Http404("Item not found.") from None
+    if not may_manage(request.user, item.source):
+        raise PermissionDenied("Other readers follow this source too, so only staff can change it.")
+    if item.url:
+        try:
+            with Sandbox() as sandbox:
+                complete_text(item, sandbox)
+        except FeedError as error:
+            messages.error(request, f"The full text was not fetched. {error}")
+    return redirect("item", pk=pk)

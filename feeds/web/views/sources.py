@@ -182,10 +182,10 @@ def _settings_of(subscription: Subscription | None) -> dict[str, str]:
 def may_manage(user: User, source: Source) -> bool:
     """Whether the user may change the source for all readers: staff, and the only follower of a
     private source."""
-    if user.is_staff:
-        return True
+    if user.is_staff or source.is_public:
+        return user.is_staff
     readers = source.subscriptions.values_list("user_id", flat=True)[:2]
-    return not source.is_public and list(readers) == [user.pk]
+    return list(readers) == [user.pk]
 
 
 def _run_action(request: ReaderRequest, source: Source) -> HttpResponse:

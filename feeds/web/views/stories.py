@@ -13,7 +13,7 @@ from accounts.costly import costly
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write, write_unseen
 from feeds.core.topics import LABELS
-from feeds.models import Folder, Source, Story
+from feeds.models import Folder, Item, Source, Story
 from feeds.reading.feedback import LEVELS
 from feeds.reading.front_page import (
     MAX_STORIES,
@@ -22,8 +22,8 @@ from feeds.reading.front_page import (
     impression_of,
 )
 from feeds.reading.marks import set_state
-from feeds.reading.sources import followed_sources
-from feeds.stories.story_page import story_page
+from feeds.reading.sources import followed_sources, own_names
+from feeds.stories.story_page import Selection, StoryPage, both_ends, story_page
 from feeds.web.views.common import (
     Link,
     not_found,
@@ -37,6 +37,8 @@ from feeds.web.views.common import (
 MAX_CHIPS = 7
 PAGE = 30
 """Stories on a page. More are a click away."""
+ROWS = 200
+"""Articles on a page with all the coverage of a story."""
 
 
 @login_required
@@ -132,17 +134,44 @@ def _why_empty(request: ReaderRequest) -> dict[str, Any]:
 @login_required
 @require_safe
 def story(request: ReaderRequest, pk: int) -> HttpResponse:
+    """Show a story and mark it as read. It is shown even if the mark cannot be written.
+
+    `?all=1` shows all its coverage, ROWS articles on a page from number `from` on.
+    """
+    is_all = request.GET.get("all") == "1"
+    start = (read_number(request.GET.get("from")) or 0) if is_all else 0
     try:
-        page = story_page(request.user, pk)
+        page = story_page(request.user, pk, _rows_from(start) if is_all else both_ends)
     except Story.DoesNotExist:
         return not_found(request, pk)
     if isinstance(page, int):
         return redirect("story", pk=page)  # temporary, because a split may undo the merge
-    if request.method == "GET" and not page.is_opened:
-        try_to_write(
+    was_unread = page.unread
+    if request.method == "GET" and (page.unread or not page.is_opened):
+        is_marked = try_to_write(
             lambda: set_state(request.user, [page.lead.pk], read=True, opened=True),
             key=("opened", request.user.pk, page.lead.pk),
         )
-    first = page.first.pk if len(page.coverage) > 1 else None
-    context = {"page": page, "first": first, "was_unread": page.unread}
+        page.unread = page.unread and not is_marked
+    sources = {item.source_id for item in (*page.coverage, *page.copies, *page.dots)}
+    context = {
+        "page": page,
+        "rows": _coverage_rows(page),
+        "names": own_names(request.user, sources),
+        "was_unread": was_unread,
+        "is_all": is_all,
+        "start": start,
+        "earlier": max(start - ROWS, 0),
+        "later": start + ROWS if is_all and start + ROWS < page.original_count else 0,
+    }
     return render(request, "feeds/story.html", context)
+
+
+def _rows_from(start: int) -> Selection:
+    return lambda members: members[start : start + ROWS]
+
+
+def _coverage_rows(page: StoryPage) -> list[Item]:
+    """The coverage without what stands under "New since you last looked"."""
+    fresh = {item.pk for item in page.fresh}
+    return [item for item in page.coverage if item.pk not in fresh]

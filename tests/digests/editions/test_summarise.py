@@ -389,3 +389,10 @@ def test_what_a_real_model_writes_is_published_only_if_it_holds(settings: Any) -
     assert told.sentences
     row = StorySummary.objects.first()
     assert told.written_by == ("smollm2" if row and row.sentences else "extractive")
+
+
+def test_a_question_is_no_summary() -> None:
+    question = "Can the factory in Calder build two hundred robots a week from May?"
+    fact = "The factory in Calder opened on Monday with four hundred workers."
+    summary = summarise_extractively([Article("Robots", f"{question} {fact}")])
+    assert [sentence.text for sentence in summary.sentences] == [fact]

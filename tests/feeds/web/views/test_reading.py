@@ -78,7 +78,7 @@ def test_a_story_shows_its_coverage_and_a_merged_one_leads_there(
     story = make_story(*items, copy)
     type(copy).objects.filter(pk=copy.pk).update(copy_of=items[0].pk)
     shown = text(page, f"/story/{story.pk}/")
-    for part in ("3 sources", "First", "Syndicated copies", "Timeline", "Headline of Two"):
+    for part in ("3 sources", "First", "1 syndicated copy", "+4 h", "Headline of Two"):
         assert part in shown
     StoryRedirect.objects.create(old_id=5, story=story)
     answer = page.get("/story/5/")
