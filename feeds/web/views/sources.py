@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
@@ -23,12 +24,14 @@ from accounts.models import User
 from accounts.quotas import FOLDERS, lock_user
 from accounts.types import ReaderRequest
 from ainews_site.infra import db_clock
+from ainews_site.infra.enqueue import enqueue_fast
 from ainews_site.infra.machine_lock import machine_lock
 from ainews_site.infra.process_state import resets_process_state
 from feeds.core.errors import FeedError
 from feeds.models import FetchLog, Folder, Source, Subscription
 from feeds.sources.discover import complete_address, discover
 from feeds.sources.listing import SORTS, STATES, Choice, catalogue_for, sources_page
+from feeds.sources.preview import Candidate
 from feeds.sources.subscriptions import (
     MAX_OPML_BYTES,
     ImportReport,
@@ -46,6 +49,8 @@ SOONEST_AGAIN = timedelta(minutes=1)
 FETCH_WAIT = timedelta(minutes=2)
 """How long the page of a due source reloads itself to show the result of the fetch."""
 PATH = " / "
+PREVIEW_SALT = "feeds.preview"
+PREVIEW_AGE = timedelta(days=1)
 MAX_REPORTED = 200
 """Lines that the report of an import shows, for each kind of result."""
 Status = Source.Status
@@ -115,19 +120,45 @@ def source_add(request: ReaderRequest) -> HttpResponse:
             return render(request, "sources/add.html", context | {"error": str(error)})
         feeds = discovered.candidates
         followed = _followed_by_url(request.user, [feed.url for feed in feeds])
-        context["found"] = [(feed, followed.get(feed.url)) for feed in feeds]
+        context["found"] = [(feed, followed.get(feed.url), _signed(feed)) for feed in feeds]
     return render(request, "sources/add.html", context)
 
 
+def _signed(feed: Candidate) -> str:
+    """The title of a previewed feed for the form. It is signed, as other readers will see it."""
+    return signing.dumps([feed.url, feed.title], salt=PREVIEW_SALT, compress=True)
+
+
+def _previewed_title(url: str, signed: str) -> str:
+    """The title that the preview of this address showed; "" if the form does not prove it."""
+    try:
+        previewed, title = signing.loads(signed, salt=PREVIEW_SALT, max_age=PREVIEW_AGE)
+    except signing.BadSignature:
+        return ""
+    return str(title)[:300] if previewed == url else ""
+
+
 def _add_confirmed(request: ReaderRequest, url: str) -> HttpResponse:
+    title = _previewed_title(url, request.POST.get("preview", ""))
     try:
         folder = folder_at(request.user, request.POST.get("folder", ""))
-        source = add_source(complete_address(url), user=request.user, folder=folder)
+        with transaction.atomic():
+            source = add_source(complete_address(url), user=request.user, folder=folder)
+            if title and not source.title:
+                Source.objects.filter(pk=source.pk, title="").update(title=title)
+                source.title = title
+            _poll_new(source)
     except FeedError as error:
         context = {"url": url, "error": str(error), "folders": _folder_names(request.user)}
         return render(request, "sources/add.html", context)
     messages.success(request, f"You're now following {source}.")
     return redirect("source", pk=source.pk)
+
+
+def _poll_new(source: Source) -> None:
+    """Have a source that was never fetched polled at once, not at the next run of the schedule."""
+    if source.last_fetched_at is None and source.status == Status.ACTIVE:
+        transaction.on_commit(lambda: enqueue_fast("feeds.tasks.poll_batch", [source.pk]))
 
 
 @login_required
@@ -220,7 +251,8 @@ def _fetch_now(request: ReaderRequest, source: Source) -> HttpResponse:
         return _show_message(request, source, f"This source is {source.status}. Resume it first.")
     if source.last_fetched_at and now - source.last_fetched_at < SOONEST_AGAIN:
         return _show_message(request, source, "This source was fetched less than a minute ago.")
-    Source.objects.filter(pk=source.pk, next_poll_at__gt=now).update(next_poll_at=now)
+    if Source.objects.filter(pk=source.pk, next_poll_at__gt=now).update(next_poll_at=now):
+        transaction.on_commit(lambda: enqueue_fast("feeds.tasks.poll_batch", [source.pk]))
     return redirect("source", pk=source.pk)
 
 
@@ -253,6 +285,7 @@ def _change_for_all(user: User, source: Source, **changes: object) -> None:
 def _follow(request: ReaderRequest, source: Source) -> HttpResponse:
     try:
         subscribe(request.user, source)
+        _poll_new(source)
     except FeedError as error:
         messages.error(request, str(error))
         return redirect("source", pk=source.pk)

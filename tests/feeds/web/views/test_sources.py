@@ -4,14 +4,17 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries, Settings
+from django_q.models import OrmQ
+from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User
 from feeds.models import FetchLog, Folder, Source, Subscription
 from feeds.sources.subscriptions import MAX_OPML_BYTES
+from feeds.web.views.sources import PREVIEW_SALT
 from tests.feeds.ingest.server import reply, serve
 from tests.make import make_item, make_source, make_user
 
@@ -320,3 +323,35 @@ def test_opml_comes_in_with_a_report_and_goes_out(page: Client) -> None:
 
     assert "<strong>1</strong> added" in report.content.decode()
     assert b"https://lab.example/feed" in page.get("/sources/export.opml").content
+
+
+def test_a_followed_feed_has_the_name_of_its_preview_and_is_polled_at_once(
+    page: Client,
+    settings: Settings,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]
+    with serve({"/": reply(200, FEED)}) as server:
+        shown = page.post("/sources/add/", {"url": server.url}).content.decode()
+    form = dict(re.findall(r'type="hidden" name="(url|preview)" value="([^"]*)"', shown))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = page.post("/sources/add/", form | {"step": "confirm"}, follow=True)
+
+    source = Source.objects.get()
+    assert source.title == "The Lab"
+    assert "You&#x27;re now following The Lab." in answer.content.decode().replace(
+        "&#39;", "&#x27;"
+    )
+    task = OrmQ.objects.get().task
+    assert (task["func"], task["args"]) == ("feeds.tasks.poll_batch", ([source.pk],))
+
+
+@pytest.mark.parametrize("url", ["https://lab.example/feed", "https://other.example/feed"])
+def test_a_name_that_no_preview_showed_is_not_given_to_a_source(page: Client, url: str) -> None:
+    other = signing.dumps(["https://lab.example/", "Fake"], salt=PREVIEW_SALT)
+
+    for preview in (other, other + "x", "Fake"):
+        page.post("/sources/add/", {"url": url, "step": "confirm", "preview": preview})
+
+    assert Source.objects.get().title == ""
