@@ -42,7 +42,7 @@ _OTHERS = (
 
 MAX_ROWS = 30
 """Rows of coverage on the first page of a story, and of copies."""
-MAX_FRESH = 10
+MAX_FRESH = 6
 """Articles in "New since you last looked"; the others stand in the coverage."""
 MAX_DOTS = 24
 """Of a larger story, so many articles are on the coverage strip, spread evenly over all."""

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
@@ -13,6 +14,7 @@ from digests.models import Digest
 from feeds.models import Item, ItemBody, ItemState, Source, Story
 from feeds.web.formats import byline
 from feeds.web.story_strip import strip_dots
+from tests.feeds.ingest.server import reply, serve
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -198,3 +200,35 @@ def test_labels_of_the_strip_do_not_overlap(reader: User) -> None:
     assert dots[-1].label
     assert sum(bool(dot.label) for dot in dots) < 6
     assert strip_dots(items[:1], {}) == []
+
+
+def test_the_full_text_is_fetched_on_request(page: Client, reader: User, settings: Any) -> None:
+    settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]
+    words = "".join(
+        f"<p>Paragraph {n} says in many words how the factory in Calder was built.</p>"
+        for n in range(6)
+    )
+    body = f"<html><body><article><h1>A</h1>{words}</article></body></html>".encode()
+    source = make_source(reader=reader, is_public=False)
+    with serve({"/": reply(200, body, Content_Type="text/html")}) as server:
+        settings.FETCH_PORTS = [urlsplit(server.url).port]
+        item = make_item(source, url=server.url + "/", text="A teaser.")
+        answer = page.post(f"/item/{item.pk}/fulltext/", follow=True)
+        assert "Paragraph 5 says" in answer.content.decode()
+        assert "Fetch full text" not in answer.content.decode()
+
+        gone = make_item(source, url=server.url + "/gone", text="A teaser.")
+        answer = page.post(f"/item/{gone.pk}/fulltext/", follow=True)
+    shown = answer.content.decode()
+    assert "The full text was not fetched." in shown
+    assert "404" in shown
+    assert "A teaser." in shown
+
+
+def test_the_item_uses_the_own_name_of_the_source_and_no_byline_twice(
+    page: Client, reader: User
+) -> None:
+    source = make_source("kiln", reader=reader)
+    reader.subscriptions.update(title="My kiln")
+    item = make_item(source, author="My kiln")
+    assert text(page, f"/item/{item.pk}/").count("My kiln") == 1
