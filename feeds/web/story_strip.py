@@ -20,8 +20,8 @@ WIDTH = 760
 """Width of the wide column in CSS pixels."""
 CHARACTER, GAP = 7.2, 16
 """Width of a character of a label, and between two labels, in CSS pixels."""
-MAX_NAME = 16
-"""Characters of a source's name in a label."""
+MAX_NAME, MAX_NARROW_NAME = 16, 11
+"""Characters of a source's name in a label, and in that of the latest in a narrow column."""
 LEFT, RIGHT = 1.0, 99.0
 """Where the first dot is, and where the last one can be, in per cent."""
 SHORT = timedelta(hours=24)
@@ -37,6 +37,8 @@ class StripDot:
     name: str
     """What a screen reader says of the link."""
     label: str = ""
+    narrow_label: str = ""
+    """Of the latest article, for the end of a narrow column."""
     anchor: str = "middle"
     """Of the label: start, middle or end."""
     is_first: bool = False
@@ -71,7 +73,10 @@ def _label(dots: Sequence[StripDot], names: Mapping[int, str], is_short: bool) -
     taken: list[tuple[float, float]] = []
     for dot in (dots[0], dots[-1], *dots[1:-1]):
         source = names.get(dot.item.source_id) or str(dot.item.source)
-        text = f"{_time(dot.item.published_at, is_short)} {Truncator(source).chars(MAX_NAME)}"
+        moment = _time(dot.item.published_at, is_short)
+        text = f"{moment} {Truncator(source).chars(MAX_NAME)}"
+        if dot.is_latest:
+            dot.narrow_label = f"{moment} {Truncator(source).chars(MAX_NARROW_NAME)}"
         anchor = "start" if dot.is_first else "end" if dot.is_latest else "middle"
         low, high = _extent(dot.place, text, anchor)
         fits = all(

@@ -99,6 +99,9 @@ def test_the_menu_stays_in_the_window(story: Page) -> None:
     assert box is not None
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= story.evaluate("innerWidth")
+    with story.expect_response("**/state/"):
+        story.get_by_role("button", name="Mark unread").click()
+    expect(story.locator("article button[name=read]")).to_have_text("Mark read")
 
 
 def test_long_words_and_failed_pictures_leave_the_page_whole(story: Page) -> None:
