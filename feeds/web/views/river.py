@@ -1,10 +1,14 @@
 """The page of the river (all items, newest first) and the page of one item."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.html import conditional_escape
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.costly import costly
@@ -18,6 +22,7 @@ from feeds.reading.filters import Filters
 from feeds.reading.marks import set_state
 from feeds.reading.river import get_item, neighbours, river
 from feeds.reading.sources import own_names
+from feeds.web.page_cache import cached_page
 from feeds.web.views.common import (
     Link,
     heading,
@@ -38,23 +43,43 @@ PAGE = 50
 @login_required
 @require_safe
 def river_page(request: ReaderRequest) -> HttpResponse:
-    seq = page_seq(request.user)
     filters = read_filters(request)
-    items = river(request.user, filters, read_number(request.GET.get("before")), PAGE + 1)
+    before = read_number(request.GET.get("before"))
+    if is_htmx(request) and before:
+        return render(request, "feeds/river_rows.html", _rows(request, filters, before))
+    seq = page_seq(request.user)
+    name = f"river-{query_of(filters)}-{before or ''}"
+    shown, rail, title = cached_page(
+        request.user, name, seq, lambda: _page(request, filters, before, seq)
+    )
+    context = {"list": shown, "rail": rail, "heading": title, "undo": undo_of(request)}
+    return render(request, "feeds/river.html", context)
+
+
+def _rows(request: ReaderRequest, filters: Filters, before: int | None) -> dict[str, Any]:
+    items = river(request.user, filters, before, PAGE + 1)
     more = query_of(filters, before=items[PAGE - 1].pk) if len(items) > PAGE else ""
-    context = {"items": items[:PAGE], "filters": filters, "more": more, "seq": seq}
-    if is_htmx(request) and "before" in request.GET:
-        return render(request, "feeds/river_rows.html", context)
+    return {"items": items[:PAGE], "more": more}
+
+
+def _page(request: ReaderRequest, filters: Filters, before: int | None, seq: int) -> list[str]:
+    """Render the list, the sources beside it, and the heading."""
     groups = rail_groups(request.user, filters)
-    context |= {
+    title = heading(request.user, filters, "River")
+    context = _rows(request, filters, before) | {
+        "filters": filters,
+        "seq": seq,
         "groups": groups,
         "unread_total": sum(link.count for group in groups for link in group.sources),
-        "heading": heading(request.user, filters, "River"),
+        "heading": title,
         "chips": _chips(filters),
-        "undo": undo_of(request),
         "query": query_of(filters),
     }
-    return render(request, "feeds/river.html", context)
+    return [
+        render_to_string("feeds/river_list.html", context),
+        render_to_string("feeds/river_rail.html", context),
+        conditional_escape(title),
+    ]
 
 
 def _chips(filters: Filters) -> list[Link]:

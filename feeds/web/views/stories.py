@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -24,6 +25,7 @@ from feeds.reading.front_page import (
 from feeds.reading.marks import set_state
 from feeds.reading.sources import followed_sources, own_names
 from feeds.stories.story_page import Selection, StoryPage, both_ends, story_page
+from feeds.web.page_cache import cached_page
 from feeds.web.views.common import (
     Link,
     not_found,
@@ -45,30 +47,46 @@ ROWS = 200
 @require_safe
 @costly
 def stories(request: ReaderRequest) -> HttpResponse:
-    seq = page_seq(request.user)
     filters = read_filters(request)
+    context: dict[str, Any] = {
+        "filters": filters,
+        "seq": page_seq(request.user),
+        "undo": undo_of(request),
+        "heading": LABELS.get(filters.topic, "Stories"),
+    }
+    [context["list"]] = cached_page(
+        request.user,
+        f"stories-{query_of(filters)}-{_first(request)}",
+        context["seq"],
+        lambda: _list(request, context),
+    )
+    if filters.topic:
+        context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
+    return render(request, "feeds/stories.html", context)
+
+
+def _first(request: ReaderRequest) -> int:
+    """The number of stories on the pages before this one."""
+    return min(read_number(request.GET.get("from")) or 0, MAX_STORIES)
+
+
+def _list(request: ReaderRequest, context: dict[str, Any]) -> list[str]:
+    """Render the filters and stories of the page, and record that they were shown."""
+    filters, first = context["filters"], _first(request)
     sections = front_page_sections(request.user, topic=filters.topic, folder_id=filters.folder_id)
     if filters.unread:
         sections = _unread_only(sections)
-    first = min(read_number(request.GET.get("from")) or 0, MAX_STORIES)
-    shown = _page_of(sections, first)
     all_stories = [story for section in sections for story in section.stories]
-    context: dict[str, Any] = {
-        "sections": shown,
-        "undo": undo_of(request),
+    following = first + PAGE
+    context = context | {
+        "sections": _page_of(sections, first),
         "more_of": first,
-        "more": query_of(filters) + f"&from={first + PAGE}"
-        if len(all_stories) > first + PAGE
-        else "",
+        "more": f"{query_of(filters)}&from={following}" if len(all_stories) > following else "",
         "unread_left": sum(story.unread for story in all_stories),
         "names": {pk: source.title for pk, source in followed_sources(request.user).items()},
-        "filters": filters,
-        "seq": seq,
         "chips": _chips(sections, filters),
         "folders": _folder_chips(request, filters),
         "unread_link": Link("Unread", query_of(filters, unread=0 if filters.unread else 1)),
-        "heading": LABELS.get(filters.topic, "Stories"),
-        "clear": query_of(filters, topic="", folder=None, unread=0, source=None, saved=0),
     }
     if not sections:
         context |= _why_empty(request)
@@ -76,9 +94,7 @@ def stories(request: ReaderRequest) -> HttpResponse:
         now = timezone.now()
         impression = impression_of(request.user, sections, now)
         write_unseen(impression, key=("shown", request.user.pk, now))
-    if filters.topic:
-        context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
-    return render(request, "feeds/stories.html", context)
+    return [render_to_string("feeds/stories_list.html", context)]
 
 
 def _page_of(sections: list[Section], first: int) -> list[Section]:

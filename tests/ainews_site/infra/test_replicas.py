@@ -68,8 +68,12 @@ class Site:
         return done.stdout
 
     def title(self, title: str) -> None:
-        """Gives the first item another title, past the site."""
-        self.primary.sql(f"UPDATE feeds_item SET title = '{title}' WHERE id = {self.items[0]}")
+        """Gives the first item another title, as a correction does, past the site."""
+        self.primary.sql(
+            f"UPDATE feeds_item SET title = '{title}' WHERE id = {self.items[0]};"
+            " INSERT INTO feeds_revision (name, number) VALUES ('content', 1)"
+            " ON CONFLICT (name) DO UPDATE SET number = feeds_revision.number + 1"
+        )
 
     def caught_up(self) -> None:
         position = self.primary.sql("SELECT pg_current_wal_insert_lsn()")
