@@ -2,8 +2,9 @@
 
 from dataclasses import astuple
 
+from django.utils import timezone
+
 from accounts.models import User
-from ainews_site.infra import db_clock
 from ainews_site.infra.memo import cached
 from feeds.trends.board import trends_for
 from feeds.trends.types import Trend
@@ -17,7 +18,7 @@ def rail_trends(user: User) -> list[Trend]:
     """The strongest trends among the reader's sources. They are cached."""
     rows = cached(
         f"rail-trends-{user.pk}",
-        lambda: [astuple(trend) for trend in trends_for(user, db_clock.now(), MAX_TRENDS)],
+        lambda: [astuple(trend) for trend in trends_for(user, timezone.now(), MAX_TRENDS)],
         fresh=FRESH,
     )
     return [Trend(*row) for row in rows]

@@ -289,7 +289,7 @@ def test_a_page_that_fails_on_the_standby_is_read_from_another_server(
             holder.execute("LOCK TABLE feeds_item IN ACCESS EXCLUSIVE MODE")
             site.primary.sql("SELECT pg_switch_wal()")  # sends what was not committed yet
             wait_until(lambda: site.standby.sql(LOCKED) == "t")
-            asked = pool.submit(reader.get, "/river/")
+            asked = pool.submit(reader.get, "/river/?unread=1")  # not cached
             wait_until(lambda: site.primary.sql(AWAITED) == "t")
             holder.rollback()
             page = asked.result()

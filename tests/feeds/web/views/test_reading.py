@@ -61,6 +61,7 @@ def test_an_empty_page_says_what_to_do(page: Client, reader: User) -> None:
     assert "Choose sources" in text(page, "/")
     assert "Choose sources" in text(page, "/river/")
     make_source(reader=reader)
+    reader.bump_cache_version()
     assert "No news in the past few days" in text(page, "/")
     assert "Nothing has arrived yet" in text(page, "/river/")
 
