@@ -2,10 +2,13 @@
 
 from django.urls import path
 
-from feeds.web.views import marks, river, search, sources, stories, taste, trends
+from feeds.web.views import marks, river, search, sources, start, stories, taste, trends
 
 urlpatterns = [
     path("", stories.stories, name="stories"),
+    path("start/", start.start, name="start"),
+    path("start/topics/", start.start_topics, name="start_topics"),
+    path("start/digest/", start.start_digest, name="start_digest"),
     path("story/<int:pk>/", stories.story, name="story"),
     path("story/<int:pk>/state/", marks.story_state, name="story_state"),
     path("story/<int:pk>/follow/", taste.story_follow, name="story_follow"),

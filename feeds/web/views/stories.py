@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from accounts.costly import costly
@@ -35,6 +36,7 @@ from feeds.web.views.common import (
     read_number,
     undo_of,
 )
+from feeds.web.views.start import is_newcomer, show_packs
 
 MAX_CHIPS = 7
 PAGE = 30
@@ -60,6 +62,11 @@ def stories(request: ReaderRequest) -> HttpResponse:
         context["seq"],
         lambda: _list(request, context),
     )
+    if not context["list"]:
+        empty = _why_empty(request)
+        if not (empty["follows_any"] or request.GET) and is_newcomer(request):
+            return show_packs(request)
+        context["list"] = _render_list(request, context | empty, [])
     if filters.topic:
         context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
     return render(request, "feeds/stories.html", context)
@@ -71,11 +78,27 @@ def _first(request: ReaderRequest) -> int:
 
 
 def _list(request: ReaderRequest, context: dict[str, Any]) -> list[str]:
-    """Render the filters and stories of the page, and record that they were shown."""
-    filters, first = context["filters"], _first(request)
+    """Render the filters and stories of the page, and record that they were shown.
+
+    Without stories the text is "": why there are none changes with each fetch.
+    """
+    filters = context["filters"]
     sections = front_page_sections(request.user, topic=filters.topic, folder_id=filters.folder_id)
     if filters.unread:
         sections = _unread_only(sections)
+    if not sections:
+        return [""]
+    if request.method == "GET" and not request.GET:
+        now = timezone.now()
+        impression = impression_of(request.user, sections, now)
+        write_unseen(impression, key=("shown", request.user.pk, now))
+    return [_render_list(request, context, sections)]
+
+
+def _render_list(
+    request: ReaderRequest, context: dict[str, Any], sections: list[Section]
+) -> SafeString:
+    filters, first = context["filters"], _first(request)
     all_stories = [story for section in sections for story in section.stories]
     following = first + PAGE
     context = context | {
@@ -88,13 +111,8 @@ def _list(request: ReaderRequest, context: dict[str, Any]) -> list[str]:
         "folders": _folder_chips(request, filters),
         "unread_link": Link("Unread", query_of(filters, unread=0 if filters.unread else 1)),
     }
-    if not sections:
-        context |= _why_empty(request)
-    elif request.method == "GET" and not request.GET:
-        now = timezone.now()
-        impression = impression_of(request.user, sections, now)
-        write_unseen(impression, key=("shown", request.user.pk, now))
-    return [render_to_string("feeds/stories_list.html", context)]
+    text = render_to_string("feeds/stories_list.html", context)
+    return mark_safe(text)  # noqa: S308 - rendered by a template
 
 
 def _page_of(sections: list[Section], first: int) -> list[Section]:
@@ -143,8 +161,12 @@ def _folder_chips(request: ReaderRequest, filters: Any) -> list[Link]:
 
 def _why_empty(request: ReaderRequest) -> dict[str, Any]:
     followed = Source.objects.subscribed_by(request.user)
-    next_poll = followed.filter(status=Source.Status.ACTIVE).order_by("next_poll_at").first()
-    return {"follows_any": followed.exists(), "next_poll": next_poll}
+    active = followed.filter(status=Source.Status.ACTIVE)
+    return {
+        "follows_any": followed.exists(),
+        "next_poll": active.order_by("next_poll_at").first(),
+        "unfetched": active.filter(last_fetched_at=None).count(),
+    }
 
 
 @login_required
