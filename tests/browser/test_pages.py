@@ -151,7 +151,7 @@ def test_less_like_this_takes_a_story_away_and_brings_it_back(open_page: Any) ->
 def test_a_story_is_followed_and_a_link_out_of_it_is_counted(open_page: Any) -> None:
     page = open_page("/")
     page.locator("#list [data-open]").first.click()
-    page.get_by_role("button", name="Follow", exact=True).click()
+    page.get_by_role("button", name="Follow story").click()
     expect(page.get_by_role("button", name="Following")).to_be_visible()
     link = page.locator("a[data-opened]")
     if link.count():
@@ -159,7 +159,7 @@ def test_a_story_is_followed_and_a_link_out_of_it_is_counted(open_page: Any) -> 
             link.first.click(modifiers=["Control"])
         assert said.value.method == "POST"
     page.get_by_role("button", name="Following").click()
-    expect(page.get_by_role("button", name="Follow", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Follow story")).to_be_visible()
 
 
 def test_the_key_that_opens_the_original_counts_as_a_click(open_page: Any) -> None:

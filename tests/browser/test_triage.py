@@ -109,6 +109,7 @@ def test_back_comes_to_the_rows_and_the_place_that_were_left(open_page: Any) -> 
     left, name = page.evaluate("scrollY"), row.get_attribute("data-row")
     row.locator("[data-open]").click()
     expect(page.locator("h1")).to_be_visible()
+    page.wait_for_load_state()  # its script notes that the item was read
     page.go_back()
     expect(rows(page).nth(110)).to_have_attribute("data-row", name or "")
     page.wait_for_function("y => Math.abs(scrollY - y) < 3", arg=left)
