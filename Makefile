@@ -5,7 +5,7 @@ NEWSROOM_PORT ?= 8765
 EVAL ?= ../shared
 # PORT, HOST and DATA come from the command line, the environment or .env.
 
-.PHONY: docs help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m lint clean
+.PHONY: docs screenshots help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m lint clean
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make bench-intelligence  measure stories, search, ranking, trends and digests (EVAL=)"
 	@echo "make bench-10m  measure ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
 	@echo "make docs       write the generated parts of the documentation"
+	@echo "make screenshots  make the pictures of README and docs/tour.md from the sample newsroom"
 	@echo "make lint       ruff, mypy, import rules"
 	@echo "make clean      remove build files; var/ is kept"
 
@@ -77,6 +78,10 @@ bench-10m:
 
 docs:
 	$(BIN)/python -m tests.docs.generate
+
+screenshots:
+	@tests/install.sh dev
+	@DJANGO_SETTINGS_MODULE=ainews_site.settings $(BIN)/python -m tests.screenshots
 
 lint:
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy . && $(BIN)/lint-imports

@@ -103,6 +103,9 @@ function connect() {
       show(event);
     }
     if (event.kind === "trend") alertOf(event);
+    if (event.kind === "counts") {
+      for (const place of document.querySelectorAll("[data-count=all]")) place.textContent = event.unread || "";
+    }
     if (event.kind !== "hello") return;
     sessionEnded = false;
     // Send the seq that the page was rendered with, so that the server counts newer items.

@@ -203,7 +203,7 @@ def test_a_usual_encoding_is_used() -> None:
 
 def test_the_web_servers_use_these_requests() -> None:
     """Each runs in its own process, because both modules change the process."""
-    for module, handler in (("wsgi", "application"), ("asgi", "http")):
+    for module, handler in (("wsgi", "pages"), ("asgi", "http")):
         ask = f"from ainews_site import {module} as m; print(m.{handler}.request_class.__name__)"
         # The servers set no DJANGO_SETTINGS_MODULE.
         environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
