@@ -1,7 +1,7 @@
 """No dependency has a licence that would forbid the MIT licence of our own code."""
 
 import re
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageNotFoundError, files, metadata
 
 import pytest
 
@@ -34,7 +34,14 @@ def licence_of(package: str) -> str:
     if expression := found.get("License-Expression"):
         return expression
     listed = [one for one in found.get_all("Classifier", []) if one.startswith("License ::")]
-    return "; ".join(listed) or (found.get("License") or "").partition("\n")[0]
+    named = "; ".join(listed) or (found.get("License") or "").partition("\n")[0]
+    return named or _first_line_of_its_file(package)
+
+
+def _first_line_of_its_file(package: str) -> str:
+    """The title of the licence text, for a package whose metadata names none."""
+    texts = [file for file in files(package) or [] if file.name.startswith("LICENSE")]
+    return next((file.read_text().strip().partition("\n")[0] for file in texts), "")
 
 
 @pytest.mark.parametrize("package", PACKAGES)
