@@ -23,6 +23,9 @@ PAGES = [
     "/search/?q=model",
     "/preferences/",
     "/taste/",
+    "/start/",
+    "/start/topics/",
+    "/start/digest/",
 ]
 
 
