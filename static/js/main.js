@@ -23,4 +23,4 @@ document.addEventListener("click", ({ target }) => {
 });
 
 // The service worker shows a page of ours when the site can't be reached.
-navigator.serviceWorker?.register("/worker.js");
+navigator.serviceWorker?.register("/worker.js").catch(() => { /* the next page tries again */ });

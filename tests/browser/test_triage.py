@@ -1,10 +1,11 @@
 """Triage in a real browser: by keyboard, mouse and touch; Back; two tabs."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 LISTS = ("/", "/river/")
 
@@ -15,6 +16,20 @@ def rows(page: Page) -> Any:
 
 def has(name: str) -> re.Pattern[str]:
     return re.compile(rf"(^|\s){name}(\s|$)")
+
+
+def wait_until_fresh(page: Page) -> None:
+    """Wait until the marked page was loaded again, or has inserted what is new."""
+    state = (
+        "window.isOld ? document.querySelector('#new-pill').hidden"
+        " : document.readyState === 'complete'"
+    )
+    for _ in range(100):
+        with suppress(Error):  # the page is being replaced
+            if page.evaluate(state):
+                return
+        page.wait_for_timeout(100)
+    raise AssertionError("the page was not loaded again")
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -67,10 +82,7 @@ def test_every_key_of_the_dialog_works_on_lists(open_page: Any, path: str) -> No
     expect(page.locator("#top-q")).not_to_be_focused()
     page.evaluate("window.isOld = true")
     press("r")  # loads the page again, or inserts what is new
-    page.wait_for_function(
-        "window.isOld ? document.querySelector('#new-pill').hidden"
-        " : document.readyState === 'complete'"
-    )
+    wait_until_fresh(page)
     for key in ("o", "Enter"):
         page.keyboard.press("j")
         title = page.locator("[data-row].is-current [data-open]").inner_text()
