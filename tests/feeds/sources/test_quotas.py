@@ -164,11 +164,12 @@ def test_the_list_of_sources_comes_in_pages(reader: User, page: Client) -> None:
         text = page.get(f"/sources/?page={number}").content.decode()
         return [n for n in (f"Outlet {i:05}" for i in range(450)) if n in text]
 
-    assert [len(names(number)) for number in (1, 2, 3)] == [200, 200, 50]
-    assert {*names(1), *names(2), *names(3)} == {f"Outlet {i:05}" for i in range(450)}
+    pages = [names(number) for number in range(1, 6)]
+    assert [len(shown) for shown in pages] == [100, 100, 100, 100, 50]
+    assert {name for shown in pages for name in shown} == {f"Outlet {i:05}" for i in range(450)}
     assert "450 sources" in page.get("/sources/").content.decode()
     assert 'href="?page=2"' in page.get("/sources/").content.decode()
-    assert names(99) == names(3)
+    assert names(99) == names(5)
     assert page.get("/sources/?page=nonsense").status_code == 200
 
 
@@ -179,6 +180,7 @@ def test_the_list_of_sources_costs_the_same_queries_at_any_length(
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
+    page.get("/sources/")  # what stands beside all pages is cached
     with CaptureQueriesContext(connection) as few:
         page.get("/sources/")
     follow_more = [Source(url=f"https://more{n}.example/", title=f"More {n}") for n in range(300)]
