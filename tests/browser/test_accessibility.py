@@ -25,9 +25,6 @@ OTHERS = [
 OF_ONE = {"/": "/story/", "/river/": "/item/", "/sources/": "/sources/1", "/trends/": "/trends/"}
 """Pages with a link to the page of a story, an item, a source and a topic."""
 WINDOWS = [("light", 1280), ("dark", 360)]
-UNDERSIZED = {"/", "/river/", "/sources/", "/trends/", "/search/?q=model"}
-"""Pages with links in rows that are lower than 24 px, and closer to each other than that. So are
-some on the pages behind these rows."""
 RUN = """(tags) => axe.run(document, {
   runOnly: {type: "tag", values: tags},
   rules: {"target-size": {enabled: true}},
@@ -61,8 +58,6 @@ def test_axe_finds_nothing(
     page = context.new_page()
     page.goto(product.url + path)
     found = problems(page, axe)
-    if path in UNDERSIZED:
-        found.pop("target-size", None)
     context.close()
 
     assert not found
@@ -74,7 +69,5 @@ def test_axe_finds_nothing_on_the_page_behind_a_row(open_page: Any, axe: str, pa
     page.locator(f'main a[href^="{OF_ONE[path]}"]').first.click()
     page.wait_for_url(f"**{OF_ONE[path]}*/**")
     found = problems(page, axe)
-    if path in UNDERSIZED:
-        found.pop("target-size", None)
 
     assert not found
