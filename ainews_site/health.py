@@ -44,13 +44,16 @@ def ready(request: HttpRequest) -> JsonResponse:
     return JsonResponse(status, status=503 if status["status"] == "unavailable" else 200)
 
 
-def current_status() -> dict[str, Any]:
-    """Return what `health` answers."""
+def current_status(lock_wait: float = LONGEST_WRITE) -> dict[str, Any]:
+    """Return what `health` answers.
+
+    SQLite counts as locked if its write lock is not free within `lock_wait` seconds.
+    """
     error = _primary_error()
     status: dict[str, Any] = (
         {"status": "unavailable", "error": error} if error else {"status": "ok"}
     )
-    if not error and (problem := _write_problem()):
+    if not error and (problem := _write_problem(lock_wait)):
         status = {"status": "degraded", "database": problem}
     if settings.REPLICAS:
         status |= _replicas(error)
@@ -71,7 +74,7 @@ def _primary_error() -> str:
     return ""
 
 
-def _write_problem() -> str:
+def _write_problem(lock_wait: float) -> str:
     """Return why SQLite cannot be written to, or "".
 
     A lock counts only if it is held for longer than an ordinary write. Only the first check of a
@@ -80,7 +83,7 @@ def _write_problem() -> str:
     global _locked_at
     is_recent = time.monotonic() - _locked_at < RECENT
     try:
-        is_held = holds_write_lock(seconds=SHORT_PROBE if is_recent else LONGEST_WRITE)
+        is_held = holds_write_lock(seconds=SHORT_PROBE if is_recent else lock_wait)
     except sqlite3.Error as error:
         return f"takes no writes: {error}"
     if is_held:

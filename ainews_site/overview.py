@@ -29,6 +29,8 @@ SHOWN = 5
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 LARGE = 40
 """A story with more items than this may be several."""
+LOCK_WAIT = 0.3
+"""Seconds for which the page waits for SQLite's write lock, to see whether it is free."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def may(request: HttpRequest, permission: str) -> bool:
 
 def health(request: HttpRequest) -> Part:
     """The answer of /health, and for those who run the site the quick checks of `doctor`."""
-    status = current_status()
+    status = current_status(LOCK_WAIT)
     problems = [f"{name}: {text}" for name, text in _flat(status) if text != "ok"]
     if request.user.is_superuser:
         checks = {name: run_check(name) for name in CHEAP}

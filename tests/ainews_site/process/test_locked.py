@@ -332,7 +332,8 @@ def test_a_held_write_lock_ends_no_process_and_loses_no_data(tmp_path: Path) -> 
             assert product.tree() == tree, product.log()
     assert counts["failing"] == 0
     assert counts["told"] == counts["items"] == 26
-    assert max(latest.values()) < SLACK, latest
+    late = {page: seconds for page, seconds in latest.items() if seconds >= SLACK}
+    assert not late
     assert "Traceback" not in product.log(), product.log()
 
 
@@ -360,4 +361,5 @@ def test_two_minutes_of_a_held_lock_with_the_sample_newsroom(tmp_path: Path) -> 
         assert wait_for(has_news, 90), product.log()
         assert product.tree() == tree, product.log()
         print(latest, product.log())
-    assert max(latest.values()) < SLACK, latest
+    late = {page: seconds for page, seconds in latest.items() if seconds >= SLACK}
+    assert not late

@@ -135,7 +135,7 @@ def test_telling_delays_no_worker(server: Redis) -> None:
     server.process.send_signal(signal.SIGSTOP)
     started = time.monotonic()
     announce_news()
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 0.45  # a socket of Redis times out after 0.5 s
     announce.wait_until_announced()
     assert time.monotonic() - started < 4
     server.process.send_signal(signal.SIGCONT)
