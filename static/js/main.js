@@ -3,8 +3,10 @@ import "./acts.js";
 import "./back.js";
 import "./keys.js";
 import "./live.js";
-import "./share.js";
 import "./swipe.js";
+
+// Only pages of a story or an item have something to share.
+if (document.querySelector("a[data-share]")) import("./share.js");
 
 // A picture that fails leaves no broken box, even if it failed before this script was loaded.
 const PICTURES = "img.row-image, .prose img";
