@@ -1,5 +1,6 @@
 """The socket that says how far the writing of an edition is."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,16 @@ from django.utils import timezone
 from accounts.models import User
 from digests.models import Writing
 from digests.web.routing import websocket_urlpatterns
+from tests.feeds.web.live.sockets import end_queries
 from tests.make import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_query_outlives_its_test(transactional_db: None) -> Iterator[None]:
+    yield
+    end_queries()
 
 
 def socket_of(user: User | AnonymousUser, is_global: bool = False) -> WebsocketCommunicator:

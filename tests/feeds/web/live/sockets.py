@@ -1,5 +1,6 @@
 """Sockets of readers with a real session, and writers with a connection of their own."""
 
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from digests.web.routing import websocket_urlpatterns as digest_sockets
+from feeds.web.live import queries
 from feeds.web.live.routing import websocket_urlpatterns as news_sockets
 from feeds.web.live.sign_in import ReaderSignIn
 
@@ -34,3 +36,18 @@ async def by_another_process(write: Callable[[], Result]) -> Result:
             connection.close()
 
     return await sync_to_async(run, thread_sensitive=False)()
+
+
+def end_queries() -> None:
+    """Wait until the threads of sockets run no query, and close their connections.
+
+    A query of a socket that is gone would lock a table that the end of the test empties.
+    """
+    barrier = threading.Barrier(queries.THREADS)
+
+    def end() -> None:
+        barrier.wait(20)
+        connection.close()
+
+    for ended in [queries._threads.submit(end) for _ in range(queries.THREADS)]:
+        ended.result(30)
