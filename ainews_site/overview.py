@@ -29,7 +29,7 @@ SHOWN = 5
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 LARGE = 40
 """A story with more items than this may be several."""
-LOCK_WAIT = 0.3
+LOCK_WAIT = 0.05
 """Seconds for which the page waits for SQLite's write lock, to see whether it is free."""
 
 
