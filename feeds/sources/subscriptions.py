@@ -306,3 +306,12 @@ def subscribe_all(user: User, sources: Sequence[Source]) -> int:
     )
     user.bump_cache_version()
     return Subscription.objects.filter(user=user).count() - before
+
+
+def may_manage(user: User, source: Source) -> bool:
+    """Whether the user may change the source for all readers: staff, and the only follower of a
+    private source."""
+    if user.is_staff or source.is_public:
+        return user.is_staff
+    readers = source.subscriptions.values_list("user_id", flat=True)[:2]
+    return list(readers) == [user.pk]

@@ -22,6 +22,7 @@ from feeds.reading.filters import Filters
 from feeds.reading.marks import set_state
 from feeds.reading.river import get_item, neighbours, river
 from feeds.reading.sources import own_names
+from feeds.sources.subscriptions import may_manage
 from feeds.web.page_cache import cached_page
 from feeds.web.views.common import (
     Link,
@@ -35,7 +36,6 @@ from feeds.web.views.common import (
     read_number,
     undo_of,
 )
-from feeds.web.views.sources import may_manage
 
 PAGE = 50
 

@@ -21,15 +21,15 @@ from accounts.buckets import Buckets
 from accounts.costly import TooManyAtOnce
 from accounts.limits import TooMany
 from accounts.models import User
-from accounts.quotas import FOLDERS, lock_user
 from accounts.types import ReaderRequest
 from ainews_site.infra import db_clock
 from ainews_site.infra.enqueue import enqueue_fast
 from ainews_site.infra.machine_lock import machine_lock
 from ainews_site.infra.process_state import resets_process_state
 from feeds.core.errors import FeedError
-from feeds.models import FetchLog, Folder, Source, Subscription
+from feeds.models import FetchLog, Source, Subscription
 from feeds.sources.discover import complete_address, discover
+from feeds.sources.folders import folder_at, folder_names, folder_paths
 from feeds.sources.listing import SORTS, STATES, Choice, catalogue_for, sources_page
 from feeds.sources.preview import Candidate
 from feeds.sources.subscriptions import (
@@ -38,6 +38,7 @@ from feeds.sources.subscriptions import (
     add_source,
     export_opml,
     import_opml,
+    may_manage,
     subscribe,
     unsubscribe,
 )
@@ -48,7 +49,6 @@ SOONEST_AGAIN = timedelta(minutes=1)
 """Least time between two fetches of a source on request, to protect publishers."""
 FETCH_WAIT = timedelta(minutes=2)
 """How long the page of a due source reloads itself to show the result of the fetch."""
-PATH = " / "
 PREVIEW_SALT = "feeds.preview"
 PREVIEW_AGE = timedelta(days=1)
 MAX_REPORTED = 200
@@ -110,7 +110,7 @@ def source_add(request: ReaderRequest) -> HttpResponse:
         return _add_confirmed(request, url)
     context: dict[str, object] = {
         "url": url or request.GET.get("url", ""),
-        "folders": _folder_names(request.user),
+        "folders": folder_names(request.user),
     }
     if request.method == "POST":
         try:
@@ -149,7 +149,7 @@ def _add_confirmed(request: ReaderRequest, url: str) -> HttpResponse:
                 source.title = title
             _poll_new(source)
     except FeedError as error:
-        context = {"url": url, "error": str(error), "folders": _folder_names(request.user)}
+        context = {"url": url, "error": str(error), "folders": folder_names(request.user)}
         return render(request, "sources/add.html", context)
     messages.success(request, f"You're now following {source}.")
     return redirect("source", pk=source.pk)
@@ -179,7 +179,7 @@ def _detail(
         "source": source,
         "subscription": subscription,
         "form": form or SettingsForm(initial=_settings_of(subscription)),
-        "folders": _folder_names(request.user),
+        "folders": folder_names(request.user),
         "may_manage": may_manage(request.user, source),
         "is_fetching": _is_fetching(source, db_clock.now()),
         "fetches": _fetches(request.user, source, subscription)[:LOG_LINES],
@@ -208,15 +208,6 @@ def _settings_of(subscription: Subscription | None) -> dict[str, str]:
         return {}
     paths = folder_paths(subscription.user)
     return {"title": subscription.title, "folder_path": paths.get(subscription.folder_id or 0, "")}
-
-
-def may_manage(user: User, source: Source) -> bool:
-    """Whether the user may change the source for all readers: staff, and the only follower of a
-    private source."""
-    if user.is_staff or source.is_public:
-        return user.is_staff
-    readers = source.subscriptions.values_list("user_id", flat=True)[:2]
-    return list(readers) == [user.pk]
 
 
 def _run_action(request: ReaderRequest, source: Source) -> HttpResponse:
@@ -370,56 +361,6 @@ def one_at_a_time(user: User) -> Iterator[None]:
 def opml_export(request: ReaderRequest) -> HttpResponse:
     headers = {"Content-Disposition": 'attachment; filename="ai-news.opml"'}
     return HttpResponse(export_opml(request.user), content_type="text/x-opml", headers=headers)
-
-
-def folder_paths(user: User) -> dict[int, str]:
-    """{folder id: path such as "Labs / Europe"} of the reader's folders, in one query."""
-    folders = {folder.pk: folder for folder in Folder.objects.filter(user=user)}
-    return {pk: _path_of(folder, folders) for pk, folder in folders.items()}
-
-
-def _path_of(folder: Folder, folders: dict[int, Folder]) -> str:
-    names, seen = [folder.name], {folder.pk}
-    while folder.parent_id and folder.parent_id not in seen:
-        folder = folders[folder.parent_id]
-        seen.add(folder.pk)
-        names.append(folder.name)
-    return PATH.join(reversed(names))
-
-
-def _folder_names(user: User) -> list[str]:
-    return sorted(folder_paths(user).values(), key=str.lower)
-
-
-def folder_at(user: User, path: str) -> Folder | None:
-    """Return the folder at `path`, which is created if needed; None for an empty path.
-
-    Folder names may contain slashes, so existing folders are compared by their shown path.
-    """
-    for pk, shown in folder_paths(user).items():
-        if shown == path.strip():
-            return Folder.objects.get(pk=pk)
-    names = [name.strip() for name in path.split(PATH.strip()) if name.strip()]
-    if any(len(name) > 100 for name in names) or len(names) > 10:
-        raise FeedError(
-            "A folder name can have 100 characters at most, and folders can be nested ten deep."
-        )
-    folder = None
-    with transaction.atomic():
-        for name in names:
-            folder = _folder_in(user, folder, name)
-    return folder
-
-
-def _folder_in(user: User, parent: Folder | None, name: str) -> Folder:
-    """Get or create a folder. Raises FeedError if the quota is exceeded."""
-    folder = Folder.objects.filter(user=user, parent=parent, name=name).first()
-    if folder is not None:
-        return folder
-    lock_user(user)
-    if problem := FOLDERS.problem(Folder.objects.filter(user=user).count()):
-        raise FeedError(problem)
-    return Folder.objects.get_or_create(user=user, parent=parent, name=name)[0]
 
 
 def _followed_by_url(user: User, urls: list[str]) -> dict[str, Source]:

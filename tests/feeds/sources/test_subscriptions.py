@@ -11,6 +11,7 @@ from feeds.core.errors import FeedError
 from feeds.core.topics import LABELS
 from feeds.models import Folder, Source, Subscription
 from feeds.sources.catalogue import catalogue_entries, load_catalogue, subscribe_to_packs
+from feeds.sources.folders import folder_at, folder_paths
 from feeds.sources.opml import read_opml
 from feeds.sources.subscriptions import (
     add_source,
@@ -19,7 +20,6 @@ from feeds.sources.subscriptions import (
     subscribe,
     unsubscribe,
 )
-from feeds.web.views.sources import folder_at, folder_paths
 from tests.make import make_source, make_user
 
 pytestmark = pytest.mark.django_db
