@@ -15,11 +15,19 @@ from ainews_site.infra.memo import cached
 from ainews_site.infra.timezones import zone_named
 from feeds.core.ids import id_time
 from feeds.models import Item, Story, Subscription
-from feeds.models.narrow import narrow_items, narrow_rows
+from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, narrow_items, narrow_rows
 from feeds.reading.feedback import log_impression
 from feeds.reading.sources import folders_below
 from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies
-from feeds.stories.members import MAX_MEMBERS, Member, apply_state, last_read, members_of
+from feeds.stories.members import (
+    MAX_DOTS,
+    MAX_MEMBERS,
+    Member,
+    apply_state,
+    last_read,
+    members_of,
+    spread,
+)
 from feeds.stories.ranking.candidates import Articles, recent_articles
 from feeds.stories.ranking.data.batch import Facts
 from feeds.stories.ranking.data.reader import Reader
@@ -57,13 +65,6 @@ STORY_COLUMNS = (
     *("id", "title", "lead_id", "first_at", "last_at", "item_count", "source_count"),
     *("copy_count", "last_seq", "title_pinned"),
 )
-ITEM_COLUMNS = (
-    *("id", "seq", "source_id", "story_id", "copy_of", "url", "title", "author", "summary"),
-    *("image_url", "language", "published_at", "fetched_at"),
-)
-SOURCE_COLUMNS = ("id", "url", "title", "site_url", "language", "is_public")
-MAX_DOTS = 40
-"""Articles of a story that its coverage strip shows."""
 DIFFERENT = "something different"
 TOP, FOLLOWED = "Top stories", "Stories you follow"
 
@@ -337,10 +338,7 @@ def _ranked(
 
 def _dots(members: Sequence[Member]) -> list[Dot]:
     """Dots of at most MAX_DOTS members, from the first to the last."""
-    count = min(len(members), MAX_DOTS)
-    step = (len(members) - 1) / max(1, count - 1)
-    places = [round(n * step) for n in range(count)]
-    chosen = [members[place] for place in places]
+    chosen = spread(members, MAX_DOTS)
     return [Dot(id_time(m.pk), m.source_id, m.copy_of is not None) for m in chosen]
 
 

@@ -10,19 +10,24 @@ from feeds.models import Folder
 PATH = " / "
 
 
-def folder_paths(user: User) -> dict[int, str]:
-    """{folder id: path such as "Labs / Europe"} of the reader's folders, in one query."""
+def nested_names(user: User) -> dict[int, tuple[str, ...]]:
+    """{folder id: its name after those of the folders around it}, in one query."""
     folders = {folder.pk: folder for folder in Folder.objects.filter(user=user)}
-    return {pk: _path_of(folder, folders) for pk, folder in folders.items()}
+    return {pk: _names(folder, folders) for pk, folder in folders.items()}
 
 
-def _path_of(folder: Folder, folders: dict[int, Folder]) -> str:
+def _names(folder: Folder, folders: dict[int, Folder]) -> tuple[str, ...]:
     names, seen = [folder.name], {folder.pk}
     while folder.parent_id and folder.parent_id not in seen:
         folder = folders[folder.parent_id]
         seen.add(folder.pk)
         names.append(folder.name)
-    return PATH.join(reversed(names))
+    return tuple(reversed(names))
+
+
+def folder_paths(user: User) -> dict[int, str]:
+    """{folder id: path such as "Labs / Europe"} of the reader's folders, in one query."""
+    return {pk: PATH.join(names) for pk, names in nested_names(user).items()}
 
 
 def folder_names(user: User) -> list[str]:

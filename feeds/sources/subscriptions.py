@@ -15,6 +15,7 @@ from feeds.ingest.fetch.client import Limits
 from feeds.ingest.move import current_source
 from feeds.models import Folder, Source, Subscription
 from feeds.sources.address_rules import feed_address
+from feeds.sources.folders import nested_names
 from feeds.sources.opml import Opml, Outline, write_opml
 
 MAX_OPML_BYTES = 10 * 1024 * 1024
@@ -266,26 +267,18 @@ def _make_folders(
 
 def export_opml(user: User) -> bytes:
     """Return the reader's subscriptions with their folders as an OPML 2.0 file."""
-    folders = {folder.pk: folder for folder in Folder.objects.filter(user=user)}
+    folders = nested_names(user)
     subscriptions = Subscription.objects.filter(user=user).select_related("source")
     outlines = [
         Outline(
             url=subscription.source.url,
             title=subscription.title or subscription.source.title or subscription.source.url,
             site_url=subscription.source.site_url,
-            folder=_path(subscription.folder_id, folders),
+            folder=folders.get(subscription.folder_id or 0, ()),
         )
         for subscription in subscriptions.order_by("source__title", "source__url")
     ]
     return write_opml(f"Sources of {user.get_username()}", outlines)
-
-
-def _path(folder_id: int | None, folders: dict[int, Folder]) -> tuple[str, ...]:
-    names: list[str] = []
-    while folder_id in folders and len(names) < 20:
-        names.insert(0, folders[folder_id].name)
-        folder_id = folders[folder_id].parent_id
-    return tuple(names)
 
 
 @transaction.atomic

@@ -18,6 +18,8 @@ from feeds.models.narrow import fetch, marks, moment
 from feeds.models.story import REACH
 
 MAX_MEMBERS = 400
+MAX_DOTS = 24
+"""Articles of a story that its coverage strip shows."""
 
 
 @dataclass(slots=True)
@@ -74,6 +76,14 @@ def members_of(
             arms.append(f"{_ROWS} = %s AND i.id = %s")
             values += [user.pk, user.pk, _lowest([story]), story.pk, story.lead_id]
     return sorted(_read(" UNION ALL ".join(arms), values), key=_by_time) if arms else []
+
+
+def spread(members: Sequence[Member], most: int) -> Sequence[Member]:
+    """Choose at most `most` members, evenly from the first to the last."""
+    if len(members) <= most:
+        return members
+    step = (len(members) - 1) / (most - 1)
+    return [members[round(number * step)] for number in range(most)]
 
 
 def last_read(user: User, stories: Iterable[Story], most: int = MAX_MEMBERS) -> dict[int, datetime]:

@@ -15,7 +15,7 @@ from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, fetch, narrow_item
 from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies
 from feeds.stories.grouping.tokenizer import terms_of
 from feeds.stories.life import Stage, stage_at
-from feeds.stories.members import Member, apply_state, members_of
+from feeds.stories.members import MAX_DOTS, Member, apply_state, members_of, spread
 
 MAX_RELATED = 3
 RELATED_WITHIN = timedelta(days=14)
@@ -44,8 +44,6 @@ MAX_ROWS = 30
 """Rows of coverage on the first page of a story, and of copies."""
 MAX_FRESH = 6
 """Articles in "New since you last looked"; the others stand in the coverage."""
-MAX_DOTS = 24
-"""Of a larger story, so many articles are on the coverage strip, spread evenly over all."""
 MAX_REPORTS = 6
 """Articles that a summary is made of, each of another source."""
 
@@ -140,7 +138,7 @@ def story_page(user: User, story_id: int, select: Selection = all_members) -> St
     coverage = select(originals)
     shown_copies = copies if select is all_members else copies[:MAX_ROWS]
     fresh = _fresh(members, originals)
-    dots, reports = _spread(members), _reports(lead, originals)
+    dots, reports = spread(members, MAX_DOTS), _reports(lead, originals)
     ends = [lead, originals[0], originals[-1]]
     items = _items({m.pk: m for m in (*coverage, *shown_copies, *fresh, *dots, *reports, *ends)})
 
@@ -178,13 +176,6 @@ def _fresh(members: Sequence[Member], originals: Sequence[Member]) -> list[Membe
         return []
     looked_at = max(moments)
     return [m for m in originals if not m.is_read and m.fetched_at > looked_at]
-
-
-def _spread(members: Sequence[Member]) -> Sequence[Member]:
-    if len(members) <= MAX_DOTS:
-        return members
-    step = (len(members) - 1) / (MAX_DOTS - 1)
-    return [members[round(number * step)] for number in range(MAX_DOTS)]
 
 
 def _reports(lead: Member, originals: Sequence[Member]) -> list[Member]:

@@ -17,8 +17,6 @@ from feeds.web.formats import short_age
 
 WIDTH, HEIGHT, MARGIN = 96, 12, 4
 """Dimensions of the drawing in CSS pixels."""
-MAX_DOTS = 24
-"""Of a larger story, so many articles are drawn, spread evenly over all."""
 
 
 def coverage_strip(dots: Sequence[Dot], count: int, names: Mapping[int, str]) -> SafeString:
@@ -32,7 +30,7 @@ def coverage_strip(dots: Sequence[Dot], count: int, names: Mapping[int, str]) ->
     length = max((now - begin).total_seconds(), 3600.0)
     solid: list[int] = []
     hollow: list[int] = []
-    for dot in _spread(dots[1:]):
+    for dot in dots[1:]:
         (hollow if dot.is_copy else solid).append(_position(dot.published_at, begin, length))
     drawn = "".join(f"M{x} 6h0" for x in solid)
     rings = "".join(f'<circle cx="{x}" cy="6" r="2"/>' for x in hollow)
@@ -57,10 +55,3 @@ def _say(dot: Dot, names: Mapping[int, str]) -> str:
 def _position(moment: datetime, begin: datetime, length: float) -> int:
     share = min((moment - begin).total_seconds() / length, 1.0)
     return MARGIN + round(share * (WIDTH - 2 * MARGIN))
-
-
-def _spread(dots: Sequence[Dot]) -> Sequence[Dot]:
-    if len(dots) <= MAX_DOTS:
-        return dots
-    step = (len(dots) - 1) / (MAX_DOTS - 1)
-    return [dots[round(number * step)] for number in range(MAX_DOTS)]

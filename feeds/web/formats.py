@@ -64,12 +64,6 @@ def delay(moment: datetime, since: datetime) -> SafeString:
     return _time_element(timezone.localtime(moment), f"+{length}")
 
 
-def clock(moment: datetime) -> SafeString:
-    """A `<time>` element with hour and minute, and the date on hover."""
-    local = timezone.localtime(moment)
-    return _time_element(local, local.strftime("%H:%M"))
-
-
 def host(url: str) -> str:
     """The host of a URL without "www."; "" if the URL is not valid."""
     try:
@@ -113,6 +107,11 @@ def byline(author: str, source: str) -> str:
 
 def _letters(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
+
+
+def factor(now: int, before: int) -> str:
+    """How many times as many there are as before, such as "×2.5"; "" if there were none."""
+    return f"×{now / before:.1f}".removesuffix(".0") if before else ""
 
 
 def topic_label(slug: str) -> str:

@@ -68,7 +68,7 @@ export function applySince(since) {
   for (const act of noted()) if (act.at > since) apply(act);
 }
 
-// Whoever opens an item or a story has read it.
+// An item or a story counts as read once its page is open.
 const article = document.querySelector("article[data-unread]");
 if (article) note({ id: article.dataset.row, name: "read", on: true });
 
@@ -102,18 +102,15 @@ function focusNext(row) {
 
 async function mark(row, address, name, on) {
   const act = { id: row.dataset.row, name, on };
-  const leaves = (name === "hidden" || name === "less") && row.matches("li");
-  const undo = () => mark(row, address, name, !on);
-  if (leaves && on) focusNext(row);
+  const isLess = name === "less";
+  const isGone = on && (isLess || name === "hidden");
+  if (isGone && row.matches("li")) focusNext(row);
   apply(act);
   try {
     await send(address, name, on ? "1" : "0");
     note(act);
-    if (leaves && on) say(name === "less" ? "You'll see fewer stories like this." : "Hidden.", "Undo", undo);
-    else if (!row.matches("li") && (name === "hidden" || name === "less")) {
-      say(name === "less" ? "You'll see fewer stories like this." : "Hidden.", "Undo", undo);
-    }
-    if (leaves && !on) row.querySelector("[data-open]")?.focus();
+    const text = isLess ? "You'll see fewer stories like this." : "Hidden.";
+    if (isGone) say(text, "Undo", () => mark(row, address, name, false).then(() => row.querySelector("[data-open]")?.focus()));
   } catch (error) {
     apply({ ...act, on: !on });
     failed(error, () => mark(row, address, name, on));

@@ -4,8 +4,10 @@ import { applySince } from "./acts.js";
 
 const list = document.querySelector("#list");
 const address = location.pathname + location.search;
-const KEY = `list:${address}`;
-const NEIGHBOURS = "neighbours";
+// A browser may be shared: what one reader left is not shown to the next.
+const reader = document.body.dataset.reader;
+const KEY = `list:${reader}:${address}`;
+const NEIGHBOURS = `neighbours:${reader}`;
 let loadedAt = performance.timeOrigin;
 
 const rows = () => [...document.querySelectorAll("#list [data-row]")].filter((row) => !row.hidden);

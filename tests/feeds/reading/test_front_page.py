@@ -11,7 +11,6 @@ from feeds.models import Folder, Item, ItemKey, ItemState, Source, Story, Subscr
 from feeds.reading import front_page
 from feeds.reading.feedback import follow_story, weigh_topic
 from feeds.reading.front_page import (
-    MAX_DOTS,
     MAX_SHOWN,
     RankedStory,
     front_page_sections,
@@ -20,7 +19,7 @@ from feeds.reading.front_page import (
 from feeds.reading.marks import mark_all_read, set_state
 from feeds.sources.subscriptions import unsubscribe
 from feeds.stories.coverage import is_unread, lead_first, settle_copies
-from feeds.stories.members import MAX_MEMBERS
+from feeds.stories.members import MAX_DOTS, MAX_MEMBERS
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db

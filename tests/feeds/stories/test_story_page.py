@@ -7,7 +7,8 @@ import pytest
 
 from feeds.models import Item, ItemState, Source, Story
 from feeds.stories.grouping.edit import merge_stories
-from feeds.stories.story_page import MAX_DOTS, MAX_ROWS, StoryPage, both_ends, story_page
+from feeds.stories.members import MAX_DOTS
+from feeds.stories.story_page import MAX_ROWS, StoryPage, both_ends, story_page
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
