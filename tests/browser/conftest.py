@@ -40,6 +40,7 @@ class Product:
             "FETCH_HOST_PAUSE": "0",
             "LOG_LEVEL": "WARNING",
         }
+        self.environment = environment
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "start", "--demo", "--newsroom-port", str(newsroom)],
             env=environment,
@@ -67,6 +68,15 @@ class Product:
                 return found.group()
             time.sleep(0.1)
         raise AssertionError(f"{pattern} did not come:\n{''.join(self.lines)}")
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command on the same database, and return what it prints."""
+        command = [sys.executable, "manage.py", *arguments]
+        run = subprocess.run(
+            command, env=self.environment, cwd=settings.BASE_DIR, capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stderr
+        return run.stdout
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)

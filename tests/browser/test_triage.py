@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page, expect
 
+from tests.browser.conftest import Product
+
 LISTS = ("/", "/river/")
+GUEST = """
+from accounts.models import SigninToken, User
+print(SigninToken.issue(User.objects.get_or_create(username="guest")[0]))
+"""
 
 
 def rows(page: Page) -> Any:
@@ -196,3 +202,21 @@ def test_rows_are_equally_high_and_dense(
     assert boxes[0]["height"] <= most
     whole = sum(box["bottom"] <= 900 for box in boxes) + 1
     assert whole >= at_least
+
+
+def test_back_shows_nothing_that_another_reader_left(open_page: Any, product: Product) -> None:
+    page = open_page("/river/")
+    rows(page).first.locator("[data-open]").click()
+    expect(page.locator("h1")).to_be_visible()
+    page.wait_for_load_state()
+    page.context.clear_cookies()
+    token = product.manage("shell", "-v0", "-c", GUEST).strip()
+    other = page.context.new_page()
+    other.goto(f"{product.url}/signin/{token}")
+    other.close()
+
+    page.go_back()
+    page.wait_for_load_state()
+
+    expect(page.locator("h1")).to_have_text("River")
+    expect(rows(page)).to_have_count(0)
