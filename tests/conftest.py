@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.db import connection
 
 from ainews_site.infra.process_state import reset_process_state
 from tests.network import only_this_machine
@@ -43,6 +44,17 @@ def _own_data(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Give each test process its own DATA, as rows of two processes have the same ids and
     `machine_lock` would keep one of them waiting for the other."""
     settings.DATA = tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Keep the SQLite database of the tests in a file, as that of a reader is. One in memory
+    locks a table while another thread reads it."""
+    if connection.vendor == "sqlite":
+        path = tmp_path_factory.mktemp("database") / "tests.sqlite3"
+        connection.settings_dict["TEST"]["NAME"] = str(path)
 
 
 @pytest.fixture(autouse=True, scope="session")

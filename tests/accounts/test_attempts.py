@@ -87,9 +87,6 @@ def test_the_pause_doubles_up_to_a_maximum() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_parallel_attempts_do_not_exceed_the_limit(store: str) -> None:
-    if store == "database" and connection.vendor == "sqlite":
-        pytest.skip("the test database is in memory")
-
     def attempt(_: int) -> int:
         try:
             return tries(1, FEW)[0]
