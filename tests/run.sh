@@ -33,12 +33,26 @@ only=(-m "not slow")
 # Many tests wait for servers and browsers, so one process more than there are cores keeps the cores
 # busy. Each process starts what it needs itself.
 cores=$(nproc)
-only+=(-n "$((cores > 3 ? 4 : cores + 1))" --dist worksteal)
-.venv/bin/python -m pytest "${only[@]}" "$@"
+beside=(-n "$((cores > 3 ? 4 : cores + 1))" --dist worksteal)
+failed=$(mktemp -d)
+trap 'rm -rf "$failed"' EXIT
+
+# Run the tests, and those that fail once more, one after another: some of them have a time limit
+# that a busy machine misses. What fails twice fails the run.
+run_tests() {
+    local status=0
+    "$@" "${beside[@]}" || status=$?
+    [ "$status" = 1 ] || return "$status"
+    echo "Running the tests that failed once more, one after another."
+    "$@" -n 0 --last-failed --last-failed-no-failures none
+}
+
+# The cache of pytest, off elsewhere, holds what failed.
+pytest=(.venv/bin/python -m pytest -o "addopts=-q --strict-markers" -o "cache_dir=$failed" "${only[@]}")
+run_tests "${pytest[@]}" "$@"
 # The same answers on PostgreSQL: what reads, ingests, groups and searches runs there too, but
 # not what uses no database, or starts one of its own choice.
 if [ $# -eq 0 ] && [ -x /usr/lib/postgresql/15/bin/postgres ]; then
-    .venv/bin/python -m tests.services postgres -- \
-        .venv/bin/python -m pytest --database-only "${only[@]}" \
+    run_tests .venv/bin/python -m tests.services postgres -- "${pytest[@]}" --database-only \
         tests/accounts tests/digests tests/feeds tests/ainews_site/queue/test_broker.py
 fi
