@@ -1,11 +1,16 @@
 """Serve generated RSS and Atom feeds with ETags over loopback, from one fast process.
 
-python benchmarks/feed_server.py FEEDS ENTRIES   prints its port
+python benchmarks/feed_server.py FEEDS ENTRIES [FIRST]   prints its port
+
+With FIRST, entries are numbered from there and were published within the last hour.
 """
 
 import asyncio
 import random
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from html import escape
 from itertools import accumulate
 
@@ -36,25 +41,36 @@ class Writer:
         return "".join(parts)[:HTML_LENGTH]
 
 
-def rss(number: int, entries: int, writer: Writer) -> bytes:
+def published(number: int, entry: int) -> datetime:
+    """In June 2026."""
+    return datetime(2026, 6, 1 + entry % 28, entry % 24, number % 60, tzinfo=UTC)
+
+
+def just_published(number: int, entry: int) -> datetime:
+    return datetime.now(UTC) - timedelta(minutes=(number + entry) % 60)
+
+
+def rss(number: int, entries: range, writer: Writer, date: Callable[[int, int], datetime]) -> bytes:
     items = "".join(
         f"<item><title>{writer.text(9)}</title><link>http://s{number}.example/{n}</link>"
         f'<guid isPermaLink="false">s{number}-{n}</guid>'
-        f"<pubDate>Mon, {1 + n % 28:02} Jun 2026 {n % 24:02}:{number % 60:02}:00 GMT</pubDate>"
+        f"<pubDate>{format_datetime(date(number, n), usegmt=True)}</pubDate>"
         f"<description>{escape(writer.html())}</description></item>"
-        for n in range(entries)
+        for n in entries
     )
     head = f"<title>Source {number}</title><link>http://s{number}.example/</link>"
     return f'<rss version="2.0"><channel>{head}{items}</channel></rss>'.encode()
 
 
-def atom(number: int, entries: int, writer: Writer) -> bytes:
+def atom(
+    number: int, entries: range, writer: Writer, date: Callable[[int, int], datetime]
+) -> bytes:
     items = "".join(
         f"<entry><title>{writer.text(9)}</title><id>urn:s{number}-{n}</id>"
         f'<link href="http://s{number}.example/{n}"/>'
-        f"<updated>2026-06-{1 + n % 28:02}T{n % 24:02}:{number % 60:02}:00Z</updated>"
+        f"<updated>{date(number, n):%Y-%m-%dT%H:%M:%SZ}</updated>"
         f'<content type="html">{escape(writer.html())}</content></entry>'
-        for n in range(entries)
+        for n in entries
     )
     head = f"<title>Source {number}</title><id>urn:s{number}</id>"
     xml = '<?xml version="1.0" encoding="utf-8"?>'
@@ -85,9 +101,11 @@ async def serve(bodies: list[bytes]) -> None:
 
 
 def main() -> None:
-    feeds, entries = int(sys.argv[1]), int(sys.argv[2])
-    writer = Writer()
-    bodies = [(atom if n % 2 else rss)(n, entries, writer) for n in range(feeds)]
+    feeds, count, *first = map(int, sys.argv[1:])
+    entries = range(first[0], first[0] + count) if first else range(count)
+    writer = Writer(*first)
+    date = just_published if first else published
+    bodies = [(atom if n % 2 else rss)(n, entries, writer, date) for n in range(feeds)]
     asyncio.run(serve(bodies))
 
 

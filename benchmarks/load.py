@@ -4,10 +4,11 @@
 
 Starts what `deploy/` describes: Nginx, gunicorn with a process a CPU, daphne, PostgreSQL and Redis,
 with the library of benchmarks/pages.py. First 100 sessions read pages without a pause, then 1,000
-sessions with a pause of 10 seconds between pages, then 400 without a pause, which are more than the
-server accepts at once; each session is a reader's own. The clients run
-on the same machine. Prints pages a second, the median and the 95th percentile in milliseconds,
-errors, refusals (503, and 429 by Nginx), and the CPU milliseconds of each server a page.
+sessions with a pause of 10 seconds between pages, then these again while a worker polls 500 sources
+that have two new entries each, then 400 without a pause, which are more than the server accepts at
+once; each session is a reader's own. The clients run on the same machine. Prints pages a second,
+the median and the 95th percentile in milliseconds, errors, refusals (503, and 429 by Nginx), and
+the CPU milliseconds of each server a page.
 
 A page is an answer with status 200. Other statuses than 200, 503 and 429 are errors.
 """
@@ -18,8 +19,9 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -30,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import page_library  # noqa: E402
 from benchmarks.budgets import POSTGRES  # noqa: E402
-from benchmarks.library import READERS  # noqa: E402
+from benchmarks.library import READERS, SOURCES  # noqa: E402
 from benchmarks.pages import ITEMS, database_of  # noqa: E402
 from benchmarks.served import PRODUCT, Clock, daphne, gunicorn  # noqa: E402
 from tests.ainews_site.test_nginx import PLAIN_SITE, Nginx  # noqa: E402
@@ -38,6 +40,9 @@ from tests.ainews_site.test_nginx import PLAIN_SITE, Nginx  # noqa: E402
 LONGEST = 120
 """Seconds beyond `--seconds` after which the clients are ended."""
 PAGES_OF_A_SESSION = 200
+FEED_SERVER = str(ROOT / "benchmarks" / "feed_server.py")
+NEW_ENTRIES = 2
+"""Of each source, while it is polled."""
 SHARES = {
     "stories": 30,
     "river": 30,
@@ -59,6 +64,7 @@ class Phase:
     name: str
     sessions: int
     pause: float
+    is_polled: bool = False
 
 
 class DistributedNginx(Nginx):
@@ -78,6 +84,7 @@ class DistributedNginx(Nginx):
 PHASES = (
     Phase("100 sessions, no pause", 100, 0.0),
     Phase("1,000 sessions, 10 s", 1_000, 10.0),
+    Phase("  while 500 are polled", 1_000, 10.0, is_polled=True),
     Phase("400 sessions, no pause", 400, 0.0),
 )
 """The last one is beyond what the machine bears."""
@@ -93,6 +100,10 @@ def main() -> None:
     place = asked.folder.resolve() / f"pages-{POSTGRES}-{asked.items}"
     with database_of(POSTGRES, place, asked.items) as database, ExitStack() as stack:
         assert database is not None and database.process is not None
+        facts = page_library.read_facts(place)
+        assert facts is not None
+        newsroom = page_library.Newsroom(facts)
+        newsroom.take_back()
         sessions = _sessions()
         pages, pages_pid = stack.enter_context(gunicorn(os.cpu_count() or 1, PRODUCT))
         live, _ = stack.enter_context(daphne())
@@ -108,13 +119,19 @@ def main() -> None:
         _run(nginx.port, sessions[:WARM_UP_SESSIONS], WARM_UP_SECONDS, 0.0)
         print(HEADING)
         for phase in PHASES:
-            _show(phase, nginx.port, sessions, asked.seconds, servers)
+            _show(phase, nginx.port, sessions, asked.seconds, servers, newsroom)
 
 
 def _show(
-    phase: Phase, port: int, sessions: list[Any], seconds: float, servers: dict[str, int]
+    phase: Phase,
+    port: int,
+    sessions: list[Any],
+    seconds: float,
+    servers: dict[str, int],
+    newsroom: page_library.Newsroom,
 ) -> None:
-    with _measured(servers) as spent:
+    worker = polled(newsroom) if phase.is_polled else nullcontext()
+    with _measured(servers) as spent, worker:
         times, refused, statuses, errors = _run(
             port, sessions[: phase.sessions], seconds, phase.pause
         )
@@ -129,6 +146,44 @@ def _show(
     )
     of_a_page = (f"{name} {ms / max(good, 1):.1f}" for name, ms in spent.items())
     print(f"{'  CPU ms a page':24} {', '.join(of_a_page)}", flush=True)
+
+
+@contextmanager
+def polled(newsroom: page_library.Newsroom) -> Iterator[None]:
+    """Poll 500 sources meanwhile, and delete what is new at the end."""
+    from django.db import connections
+    from django.db.models import CharField, Value
+    from django.db.models.functions import Cast, Concat
+
+    from feeds.models import Source
+
+    sources = Source.objects.filter(pk__lte=SOURCES)
+    server = [
+        sys.executable,
+        FEED_SERVER,
+        str(SOURCES + 1),
+        str(NEW_ENTRIES),
+        str(int(time.time())),
+    ]
+    with subprocess.Popen(server, stdout=subprocess.PIPE, text=True) as feeds:
+        assert feeds.stdout is not None
+        address = Value(f"http://127.0.0.1:{int(feeds.stdout.readline())}/")
+        sources.update(url=Concat(address, Cast("pk", CharField()), Value(".xml")))
+        urls = list(sources.values_list("url", flat=True))
+        connections.close_all()
+        environment = os.environ | {"FETCH_ALLOW_PRIVATE": "127.0.0.1"}
+        worker = subprocess.Popen(
+            [sys.executable, "manage.py", "poll", *urls],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
+        yield
+        status = worker.wait(LONGEST)
+        feeds.kill()
+    assert not status
+    newsroom.take_back()
+    connections.close_all()
 
 
 def _p95(values: list[float]) -> float:
