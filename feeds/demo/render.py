@@ -11,6 +11,7 @@ from zlib import crc32
 
 from feeds.demo.edition import Article, Version
 from feeds.demo.outlets import OUTLETS, SAMPLE_NOTICE, Outlet
+from feeds.demo.picture import HEIGHT, SUFFIX, WIDTH, has_picture
 
 GUID_PREFIX = "tag:sample-newsroom.invalid,2026:"
 CONTENT_TYPES = {
@@ -22,7 +23,7 @@ ICON_PATH = "/icon.svg"
 STYLE = (
     ":root{color-scheme:light dark}body{max-width:38rem;margin:2rem auto;padding:0 1rem;"
     "font:1.05rem/1.6 Georgia,serif}header{border-bottom:3px solid;padding-bottom:.5rem;"
-    "font-size:1.3rem}header a{color:inherit;text-decoration:none}h1{line-height:1.2}"
+    "font-size:1.3rem}img{width:100%;height:auto;border-radius:8px}header a{color:inherit;text-decoration:none}h1{line-height:1.2}"
     "small,footer{opacity:.7}footer{margin-top:3rem}li{margin:.4rem 0}"
 )
 
@@ -39,9 +40,13 @@ class Shown:
         """The GUID. It is equal after each restart and on each port, so no item is stored twice."""
         return f"{GUID_PREFIX}/{self.article.outlet}{self.article.path}"
 
-    @property
-    def html(self) -> str:
-        return "".join(f"<p>{escape(text)}</p>" for text in self.version.paragraphs)
+    def html(self, outlet: Outlet, base: str) -> str:
+        """Return the text, after the picture if the article has one."""
+        text = "".join(f"<p>{escape(text)}</p>" for text in self.version.paragraphs)
+        if not has_picture(outlet, self.article):
+            return text
+        source = f"{base}{self.article.path}{SUFFIX}"
+        return f'<p><img src="{source}" alt="" width="{WIDTH}" height="{HEIGHT}"></p>{text}'
 
 
 def render_feed(outlet: Outlet, base: str, shown: Sequence[Shown], changed: datetime) -> str:
@@ -82,7 +87,7 @@ def _rss_item(outlet: Outlet, base: str, entry: Shown) -> str:
         f'<guid isPermaLink="false">{entry.guid}</guid>'
         f"<pubDate>{format_datetime(entry.article.published)}</pubDate>"
         f"<dc:creator>{escape(outlet.name)}</dc:creator>{categories}"
-        f"<description>{escape(entry.html)}</description></item>\n"
+        f"<description>{escape(entry.html(outlet, base))}</description></item>\n"
     )
 
 
@@ -107,7 +112,7 @@ def _atom_entry(outlet: Outlet, base: str, entry: Shown) -> str:
         f"<published>{entry.article.published.isoformat()}</published>"
         f"<updated>{entry.version.since.isoformat()}</updated>"
         f"<author><name>{escape(outlet.name)}</name></author>{categories}"
-        f'<content type="html">{escape(entry.html)}</content></entry>\n'
+        f'<content type="html">{escape(entry.html(outlet, base))}</content></entry>\n'
     )
 
 
@@ -129,7 +134,7 @@ def _json_item(outlet: Outlet, base: str, entry: Shown) -> dict[str, object]:
         "id": entry.guid,
         "url": base + entry.article.path,
         "title": entry.version.title,
-        "content_html": entry.html,
+        "content_html": entry.html(outlet, base),
         "date_published": entry.article.published.isoformat(),
         "date_modified": entry.version.since.isoformat(),
         "authors": [{"name": outlet.name}],
@@ -160,7 +165,7 @@ def render_article(outlet: Outlet, entry: Shown) -> str:
     title = escape(entry.version.title)
     body = (
         f"<article><h1>{title}</h1><p><small><time>{published}</time>{note}</small></p>"
-        f'{entry.html}</article><p><a href="{outlet.site_path}">'
+        f'{entry.html(outlet, "")}</article><p><a href="{outlet.site_path}">'
         f"More from {escape(outlet.name)}</a></p>"
     )
     return _page(outlet, entry.version.title, body)

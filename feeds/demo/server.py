@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from feeds.demo.edition import LIVE_INTERVAL
 from feeds.demo.outlets import OUTLETS, Outlet
+from feeds.demo.picture import SUFFIX, has_picture, render_picture
 from feeds.demo.published import Published
 from feeds.demo.render import (
     CONTENT_TYPES,
@@ -30,7 +31,7 @@ from feeds.demo.render import (
     render_opml,
 )
 
-HTML = "text/html; charset=utf-8"
+HTML, SVG = "text/html; charset=utf-8", "image/svg+xml"
 SLOW_SECONDS = 3.0
 ON_HOME_PAGE = 40
 BY_SLUG = {outlet.slug: outlet for outlet in OUTLETS}
@@ -116,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == outlet.listed_path:
             self._redirect(outlet.site(self.server.newsroom.port) + outlet.feed_path)
         elif path == ICON_PATH:
-            self._answer(render_icon(outlet), "image/svg+xml")
+            self._answer(render_icon(outlet), SVG)
         else:
             self._article(outlet, path)
 
@@ -137,11 +138,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _article(self, outlet: Outlet, path: str) -> None:
         newsroom = self.server.newsroom
-        shown = newsroom.published.at(outlet, path, newsroom.clock())
+        article = path.removesuffix(SUFFIX)
+        shown = newsroom.published.at(outlet, article, newsroom.clock())
         if shown is None:
             self._fail(HTTPStatus.NOT_FOUND)
-        else:
+        elif article == path:
             self._answer(render_article(outlet, shown), HTML)
+        elif has_picture(outlet, shown.article):
+            self._answer(render_picture(outlet, shown.article), SVG)
+        else:
+            self._fail(HTTPStatus.NOT_FOUND)
 
     def _feed(self, outlet: Outlet) -> None:
         if outlet.oddity == "dead":

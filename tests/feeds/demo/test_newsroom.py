@@ -10,6 +10,7 @@ from http.client import HTTPConnection, HTTPResponse
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+from xml.etree import ElementTree
 
 import feedparser
 import pytest
@@ -253,6 +254,24 @@ def test_every_article_page_shows_its_whole_text_and_the_notice(newsroom):
         assert response.status == 200
         assert SAMPLE_NOTICE in body
         assert all(text.split()[0] in body for text in version.paragraphs)
+
+
+def test_pictures_of_a_feed_are_served_and_others_are_not(newsroom):
+    wire = BY_SLUG["harbor-wire"]
+    articles = feedparser.parse(get(newsroom, wire.feed_path, wire)[1]).entries
+    pictures = {
+        urlsplit(entry.link).path: re.findall(r'<img[^>]* src="([^"]+)"', entry.summary)
+        for entry in articles
+    }
+    shown = {path: urls[0] for path, urls in pictures.items() if urls}
+
+    assert len(articles) / 2 < len(shown) < len(articles)
+    for path, url in list(shown.items())[:5]:
+        response, picture = get(newsroom, urlsplit(url).path, wire)
+        assert url == f"{wire.site(newsroom.port)}{path}.svg"
+        assert (response.status, response.headers["Content-Type"]) == (200, "image/svg+xml")
+        assert ElementTree.fromstring(picture).tag == "{http://www.w3.org/2000/svg}svg"
+    assert get(newsroom, f"{(pictures.keys() - shown.keys()).pop()}.svg", wire)[0].status == 404
 
 
 def test_head_sends_the_headers_alone(newsroom):
