@@ -9,7 +9,7 @@ let sessionEnded = false;
 
 // If `more` is true, the counts are lower bounds: the server stops counting at a thousand.
 function show({ items, stories, more }) {
-  const count = pill.dataset.counts === "items" ? items : stories || items;
+  const count = pill.dataset.counts === "items" ? items : stories;
   const shown = `${count.toLocaleString("en")}${more ? "+" : ""} new`;
   pill.textContent = count ? shown : "See what is new";
   pill.hidden = !count && !more;

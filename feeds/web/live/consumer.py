@@ -12,8 +12,9 @@ class LiveConsumer(ReaderSocket):
     """Sends `{kind: "hello", seq}` first, then
 
     - `{kind: "new", seq, items, stories}` when there are new items of the reader's sources. The
-      counts start at the seq that the client has seen, which it sends as `{seq}`. If `more` is
-      true, they are lower bounds. The client sends a new seq when it has shown the items.
+      counts start at the seq that the client has seen, which it sends as `{seq}`. `stories` leaves
+      out muted topics, as the page "Stories" does. If `more` is true, they are lower bounds. The
+      client sends a new seq when it has shown the items.
     - `{kind: "counts", unread}` with the number of all unread items, when the reader has done
       something that may change it, on any page, device or API client.
     - `{kind: "trend", term, label, explanation}` once per alert.

@@ -64,11 +64,13 @@ class ReaderNews:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """The subscribed sources and the seqs of hidden items of a reader, as of a cache version."""
+    """The subscribed sources, the seqs of hidden items and the muted topics of a reader, as of a
+    cache version."""
 
     version: int
     sources: Numbers
     hidden: Numbers
+    muted: frozenset[str]
 
 
 class NewsDesk:
@@ -94,8 +96,8 @@ class NewsDesk:
         if not seqs:
             return {}
         lowest = min((seq for several in seqs.values() for seq in several), default=2**62)
-        self._arrivals.refresh(lowest)
         readers = self._readers_of(seqs)
+        self._arrivals.refresh(lowest, any(reader.muted for reader in readers.values()))
         alerts = due_alerts(seqs, db_clock.now())
         # The LSN is read last, so that it includes everything that was counted.
         lsn = signed_lsn()
@@ -108,22 +110,27 @@ class NewsDesk:
         self, reader: _Reader, seqs: Collection[int], alerts: list[TrendAlert], lsn: str
     ) -> ReaderNews:
         newest = self._arrivals.newest_of(reader.sources)
-        counts = {seq: self._arrivals.count(reader.sources, seq, reader.hidden) for seq in seqs}
+        counts = {
+            seq: self._arrivals.count(reader.sources, seq, reader.hidden, reader.muted)
+            for seq in seqs
+        }
         since = {seq: _as_news(newest, count, lsn) for seq, count in counts.items()}
         return ReaderNews(newest, since, alerts)
 
     def _readers_of(self, user_ids: Collection[int]) -> dict[int, _Reader]:
-        versions = _query_versions(user_ids)
+        readers = _query_readers(user_ids)
         changed = {
-            pk: version
-            for pk, version in versions.items()
+            pk: (version, interests)
+            for pk, (version, interests) in readers.items()
             if pk not in self._readers or self._readers[pk].version != version
         }
         if changed:
             sources, hidden = _query_sources(changed), _query_hidden(changed)
-            for pk, version in changed.items():
-                self._readers[pk] = _Reader(version, _sorted(sources[pk]), _sorted(hidden[pk]))
-        return {pk: self._readers[pk] for pk in versions}
+            for pk, (version, interests) in changed.items():
+                self._readers[pk] = _Reader(
+                    version, _sorted(sources[pk]), _sorted(hidden[pk]), _muted(interests)
+                )
+        return {pk: self._readers[pk] for pk in readers}
 
 
 def unread_totals(user_ids: Iterable[int]) -> dict[int, int]:
@@ -141,11 +148,16 @@ def _sorted(values: Collection[int]) -> Numbers:
     return np.array(sorted(values), dtype=np.int64)
 
 
-def _query_versions(user_ids: Iterable[int]) -> dict[int, int]:
-    query = f"SELECT id, version FROM accounts_user WHERE {_among('id')}"
+def _query_readers(user_ids: Iterable[int]) -> dict[int, tuple[int, str]]:
+    """Return {reader: (cache version, interests as JSON)}."""
+    query = f"SELECT id, version, CAST(interests AS text) FROM accounts_user WHERE {_among('id')}"
     with reading_connection().cursor() as cursor:
         cursor.execute(query, [_list(user_ids)])
-        return dict(cursor.fetchall())
+        return {pk: (version, interests) for pk, version, interests in cursor.fetchall()}
+
+
+def _muted(interests: str) -> frozenset[str]:
+    return frozenset(topic for topic, level in json.loads(interests).items() if level == "mute")
 
 
 def _query_sources(user_ids: Iterable[int]) -> dict[int, list[int]]:

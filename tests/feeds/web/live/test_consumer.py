@@ -46,7 +46,7 @@ async def test_a_reader_who_comes_again_is_caught_up_on_own_sources() -> None:
     await socket.disconnect()
 
     assert hello == {"kind": "hello", "seq": new.seq}
-    assert event == {"kind": "new", "seq": new.seq, "items": 1, "stories": 0}
+    assert event == {"kind": "new", "seq": new.seq, "items": 1, "stories": 1}
 
 
 def make_alert(user: User, term: str, due: timedelta = timedelta(0)) -> TrendAlert:

@@ -9,6 +9,7 @@ from accounts.models import User
 from ainews_site.infra import db_clock
 from feeds.coordination.revisions import latest_seq
 from feeds.models import Item, ItemKey, Source, Subscription, TrendAlert
+from feeds.reading.feedback import weigh_topic
 from feeds.reading.marks import mark_all_read, set_state
 from feeds.reading.unread import unread_counts
 from feeds.sources.subscriptions import unsubscribe
@@ -209,7 +210,7 @@ def test_stories_are_counted_as_they_are_now() -> None:
     user, desk = make_user(), NewsDesk()
     source = make_source(reader=user)
     items = [make_item(source) for _ in range(3)]
-    assert (news_since(user.pk, 0, desk).stories) == 0
+    assert (news_since(user.pk, 0, desk).stories) == 3
 
     make_story(*items[:2])
     make_story(items[2])
@@ -258,3 +259,51 @@ def test_a_deleted_reader_has_no_news() -> None:
     User.objects.all().delete()
 
     assert NewsDesk().news_of({user.pk: {0}}) == {}
+
+
+@pytest.mark.parametrize("is_grouped", [True, False])
+def test_a_muted_topic_counts_for_the_river_alone(is_grouped: bool) -> None:
+    user = make_user(interests={"openai": "mute", "safety": "less"})
+    mine = make_source("mine", reader=user)
+    muted = make_item(mine, topics=["openai", "llm"])
+    less = make_item(mine, topics=["safety"])
+    if is_grouped:
+        make_story(muted)
+        make_story(less)
+
+    counted = news_since(user.pk, 0)
+
+    assert (counted.items, counted.stories) == (2, 1)
+
+
+def test_a_story_of_which_half_is_muted_does_not_count() -> None:
+    user = make_user(interests={"openai": "mute"})
+    mine = make_source("mine", reader=user)
+    muted = make_item(mine, topics=["openai"])
+    make_story(muted, new := make_item(mine))
+
+    assert news_since(user.pk, new.seq - 1).stories == 0
+
+
+def test_a_story_of_which_less_is_muted_counts_for_its_other_articles() -> None:
+    user = make_user(interests={"openai": "mute"})
+    mine = make_source("mine", reader=user)
+    items = [make_item(mine), make_item(mine, topics=["openai"]), make_item(mine)]
+    make_story(*items)
+
+    assert news_since(user.pk, items[1].seq).stories == 1
+    assert news_since(user.pk, items[0].seq).stories == 1
+
+
+def test_muting_a_topic_changes_the_count_at_once() -> None:
+    user = make_user()
+    item = make_item(make_source("mine", reader=user), topics=["openai"])
+    make_story(item)
+    desk = NewsDesk()
+    assert news_since(user.pk, 0, desk).stories == 1
+
+    weigh_topic(user, "openai", "mute")
+    assert news_since(user.pk, 0, desk).stories == 0
+
+    weigh_topic(user, "openai", "normal")
+    assert news_since(user.pk, 0, desk).stories == 1

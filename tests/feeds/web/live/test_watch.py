@@ -98,7 +98,7 @@ async def test_the_event_of_a_worker_wakes_the_watcher(server: Redis) -> None:
     event = await socket.receive_json_from(timeout=20)
 
     event.pop("more", None)  # PostgreSQL's sequence may have come far in other tests
-    assert event == {"kind": "new", "seq": seq, "items": 1, "stories": 0}
+    assert event == {"kind": "new", "seq": seq, "items": 1, "stories": 1}
     await socket.disconnect()
 
 
