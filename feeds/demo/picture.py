@@ -18,7 +18,7 @@ ILLUSTRATED = ("wire", "daily", "business", "own")
 """Styles of outlets that have pictures."""
 _HUES = range(190, 340)
 """Of the sky: from the blue of noon to the red of an evening."""
-_WITHOUT = 8
+_WITHOUT = 9
 """One story of so many has none."""
 
 
