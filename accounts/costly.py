@@ -53,7 +53,7 @@ class TooManyAtOnce(TooMany):
     """
 
     def __init__(self, message: str = "", wait: float = 1) -> None:
-        super().__init__(wait, "of your requests run at once")
+        super().__init__(wait, "of your requests are running")
         if message:
             self.args = (message,)
 

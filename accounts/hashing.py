@@ -41,7 +41,7 @@ class HashingThread:
     def run(self, act: Callable[[], T]) -> T:
         """Run `act` in the thread and return its result. Raises TooMany if others wait already."""
         if not self._free.acquire(blocking=False):
-            raise TooMany(RETRY_AFTER, "people sign in just now")
+            raise TooMany(RETRY_AFTER, "people are signing in")
         try:
             return self._thread().submit(act).result()
         finally:

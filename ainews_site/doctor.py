@@ -18,7 +18,7 @@ from ainews_site.config.env_urls import redis_place
 from ainews_site.infra import db_clock
 from ainews_site.infra.cache import ADVICE, circuit
 from ainews_site.infra.db_errors import in_words
-from ainews_site.infra.schema import schema_problem
+from ainews_site.infra.schema import explain, schema_problem
 from ainews_site.process.supervisor import heartbeats
 from ainews_site.queue.config import SLOW
 from digests.channels.mail import KIND as MAIL
@@ -100,10 +100,10 @@ def queue() -> str:
     """Check for workers of this machine by heartbeats, and of others by recent fetches."""
     fetched = FetchLog.objects.filter(at__gte=timezone.now() - LATELY)
     if not heartbeats() and not fetched.exists():
-        return "no worker is running; run make run or manage.py worker."
+        return "no worker is running; start one with `make run` or `manage.py worker`."
     waiting = get_broker(SLOW).queue_size()
     if waiting > MAX_WAITING:
-        return f"{waiting} slow tasks are waiting; run manage.py worker --queue slow."
+        return f"{waiting} slow tasks are waiting; start `manage.py worker --queue slow`."
     return ""
 
 
@@ -202,4 +202,6 @@ def run_check(name: str) -> str:
     try:
         return CHECKS[name]()
     except Exception as error:  # noqa: BLE001 - any error is the result of the check
+        if explain(error):
+            return "not checked, because the database needs manage.py migrate."
         return f"the check failed ({error})."

@@ -31,10 +31,10 @@ SERVER_ERROR = Problem(
     "Try again in a moment.",
 )
 WRONG_METHOD = Problem(
-    "Nothing to see here",
-    "This address only takes what a form sends.",
+    "Nothing to show here",
+    "This address only accepts forms.",
     "Nothing was changed.",
-    "Go to the page with the form and send it there.",
+    "Go back to the page with the form and send it there.",
 )
 OFFLINE = Problem(
     "You're offline",

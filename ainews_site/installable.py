@@ -28,7 +28,7 @@ def manifest(request: HttpRequest) -> JsonResponse:
         {
             "name": "AI News",
             "short_name": "AI News",
-            "description": "The news of AI, grouped into stories, from the sources you follow.",
+            "description": "AI news from the sources you follow, grouped into stories.",
             "id": "/",
             "start_url": "/",
             "scope": "/",

@@ -20,7 +20,7 @@ from ainews_site.infra.problem_page import API, Problem, page_of
 
 BUSY = Problem(
     "Temporarily unavailable",
-    "AI News has more to do than it can manage right now.",
+    "AI News is too busy to answer right now.",
     "Your news is safe.",
     "Try again in a few seconds. If you have just changed something, check that it was saved.",
     label="Try again",

@@ -35,7 +35,7 @@ def limit_for(path: str, *, is_reader: bool) -> int:
 def refusal_message(limit: int) -> str:
     """Return the message for a body that is too large, with the limit in units of 1,024 bytes."""
     size = f"{limit // KIB} KB" if limit < 1024 * KIB else f"{limit // KIB // KIB} MB"
-    return f"The request is too large: at most {size} are read."
+    return f"The request is too large: the limit is {size}."
 
 
 class BodyLimitMiddleware:
@@ -74,7 +74,7 @@ def _length(request: HttpRequest) -> int:
 
 
 def _too_large(request: HttpRequest, limit: int) -> HttpResponse:
-    advice = "Go back and send less at once."
+    advice = "Go back and send less."
     problem = Problem(
         "Too large", refusal_message(limit), "Nothing was saved.", advice, request.path, "Back"
     )

@@ -30,7 +30,7 @@ UNFIT = (
     " Remove it and try again."
 )
 MAX_DEPTH = 20
-TOO_DEEP = f"The JSON is nested too deeply: at most {MAX_DEPTH} levels are read."
+TOO_DEEP = f"The JSON is nested too deeply: the limit is {MAX_DEPTH} levels."
 CHARSETS = {"utf-8", "utf-8-sig", "ascii", "iso8859-1", "iso8859-15", "cp1252"}
 """Names of allowed codecs. Others, such as `zlib`, do not decode to text."""
 BAD_DATA = 4400

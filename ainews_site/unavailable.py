@@ -26,7 +26,7 @@ LOCKED_READING = (
     " Try again in a moment."
 )
 NO_ANSWER = "The database does not respond. Try again in a moment."
-NOT_MIGRATED = "The database of this site is not set up for this version yet. Its log says how."
+NOT_MIGRATED = "The site's database is not set up for this version yet. The log says what to do."
 
 logger = logging.getLogger(__name__)
 

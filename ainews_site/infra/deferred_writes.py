@@ -83,7 +83,7 @@ class DeferredWrites:
     def _enqueue(self, key: Hashable, write: Write) -> None:
         with self._changed:
             if len(self._queue) >= MAX_QUEUED:
-                logger.warning("Too many writes wait for the database. One is dropped.")
+                logger.warning("Too many deferred writes are waiting. One was dropped.")
                 return
             self._count += 1
             self._queue.setdefault(key, _Queued(self._count, time.monotonic(), write))

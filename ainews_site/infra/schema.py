@@ -34,7 +34,7 @@ def schema_problem() -> str:
     name = f"The database {connection.settings_dict['NAME']}"
     if has_no_tables():
         return f"{name} has no tables yet. Run {manage_command()} migrate{_other_data()}"
-    return f"{name} is of an older version. Run {manage_command()} migrate"
+    return f"{name} is from an older version. Run {manage_command()} migrate"
 
 
 def has_no_tables() -> bool:

@@ -15,5 +15,5 @@ def find_reader(username: str | None) -> User:
         reader = users.order_by("-is_superuser", "pk").first()
     if reader is None:
         missing = f"No account is named {username}." if username else "There are no accounts yet."
-        raise CommandError(f"{missing} Create one with createsuperuser or make run.")
+        raise CommandError(f"{missing} Create one with `make run` or `manage.py createsuperuser`.")
     return reader

@@ -45,12 +45,12 @@ class SearchResults:
 
     @property
     def counted(self) -> str:
-        """The number of matches as a phrase for the reader."""
+        """The number of results as a phrase for the reader."""
         partial = self.found - self.with_all
         if self.is_capped:
-            return f"The newest {self.found} matches"
+            return f"The newest {self.found} results"
         if not partial:
-            return f"{self.found} match{'' if self.found == 1 else 'es'}"
+            return f"{self.found} result{'' if self.found == 1 else 's'}"
         if not self.with_all:
             return f"No exact matches. {partial} with some of the words"
         return f"{self.with_all} with all words, {partial} with some of them"

@@ -43,7 +43,7 @@ _OTHERS = (
 MAX_ROWS = 30
 """Rows of coverage on the first page of a story, and of copies."""
 MAX_FRESH = 6
-"""Articles in "New since you last looked"; the others stand in the coverage."""
+"""Articles in "New since your last visit"; the others stand in the coverage."""
 MAX_REPORTS = 6
 """Articles that a summary is made of, each of another source."""
 

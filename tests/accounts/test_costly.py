@@ -26,7 +26,7 @@ from tests.make import make_item, make_source, make_story, make_user
 pytestmark = pytest.mark.django_db
 PAGES = ["/", "/?topic=agents", "/search/?q=model", "/ask/?q=Who+publishes+a+model%3F"]
 ENDPOINTS = ["stories/ranked/", "search/?q=model", "ask/?q=Who+publishes+a+model%3F", "schema/"]
-SENTENCE = "Too many of your requests run at once. Try again in 1 second."
+SENTENCE = "Too many of your requests are running. Try again in 1 second."
 
 
 @pytest.fixture(autouse=True)

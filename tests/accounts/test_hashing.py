@@ -28,7 +28,7 @@ def test_a_third_password_at_the_same_time_is_refused() -> None:
     while turns._free._value:
         time.sleep(0.01)
 
-    with pytest.raises(TooMany, match="Too many people sign in just now"):
+    with pytest.raises(TooMany, match="Too many people are signing in"):
         turns.run(lambda: None)
 
     go.set()

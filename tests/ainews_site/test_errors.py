@@ -90,7 +90,7 @@ def test_the_address_of_a_form_is_explained(broken: Client) -> None:
 
     assert page.status_code == 405
     assert page.headers["Allow"] == "POST"
-    assert "This address only takes what a form sends." in page.content.decode()
+    assert "This address only accepts forms." in page.content.decode()
 
 
 def test_a_bad_host_is_explained(broken: Client) -> None:

@@ -18,5 +18,5 @@ class Command(BaseCommand):
     def handle(self, *, user: str, name: str, **_: Any) -> None:
         account = User.objects.filter(username=user, is_active=True).first()
         if account is None:
-            raise CommandError(f"No active user is named {user}.")
+            raise CommandError(f"No active account is named {user}.")
         self.stdout.write(ApiToken.issue(account, name[:100]))

@@ -9,7 +9,7 @@ from accounts.signin import signin_address
 
 
 class Command(BaseCommand):
-    help = "Prints a link that signs USER in, once, within 15 minutes, here or by HTTPS."
+    help = "Prints a link that signs USER in once, within 15 minutes, here or over HTTPS."
     requires_system_checks = ("ainews",)  # the others load every page
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -18,5 +18,5 @@ class Command(BaseCommand):
     def handle(self, *, user: str, **_: Any) -> None:
         account = User.objects.filter(username=user, is_active=True).first()
         if account is None:
-            raise CommandError(f"No active user is named {user}.")
+            raise CommandError(f"No active account is named {user}.")
         self.stdout.write(signin_address(SigninToken.issue(account)))

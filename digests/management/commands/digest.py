@@ -49,5 +49,5 @@ class Command(BaseCommand):
 
     def _no_reader_message(self, name: str | None) -> str:
         if name:
-            return f"No active reader is named {name!r}."
-        return "There are no readers yet. `make run` creates the first account."
+            return f"No active account is named {name!r}."
+        return "There are no accounts yet. `make run` creates the first one."

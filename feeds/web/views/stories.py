@@ -210,6 +210,6 @@ def _rows_from(start: int) -> Selection:
 
 
 def _coverage_rows(page: StoryPage) -> list[Item]:
-    """The coverage without what stands under "New since you last looked"."""
+    """The coverage without what stands under "New since your last visit"."""
     fresh = {item.pk for item in page.fresh}
     return [item for item in page.coverage if item.pk not in fresh]

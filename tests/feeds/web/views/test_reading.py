@@ -188,7 +188,7 @@ def test_search_shows_matches_problems_and_help(page: Client, reader: User) -> N
     assert "did you mean source:" in shown
     shown = text(page, "/search/?q=kestrel")
     assert "A <mark>kestrel</mark> lands" in shown
-    assert "1 match" in shown
+    assert "1 result" in shown
     assert "No results" in text(page, "/search/?q=nowhere")
     assert "Search tips" in text(page, "/search/")
 

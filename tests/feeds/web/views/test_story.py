@@ -74,7 +74,7 @@ def test_a_story_of_two_articles_shows_the_excerpt_and_says_why(page: Client, re
     story = covered(reader, 2)
     shown = text(page, f"/story/{story.pk}/")
     assert TEXTS[0] in shown
-    assert "Summaries begin with three articles" in shown
+    assert "A story gets a summary once it has three articles" in shown
     assert 'class="cite"' not in shown
 
 
@@ -119,14 +119,14 @@ def test_other_editions_are_not_used(page: Client, reader: User, why: str) -> No
 def test_what_is_new_stands_first_and_once(page: Client, reader: User) -> None:
     story = covered(reader)
     items = list(story.items.order_by("pk"))
-    assert "New since you last looked" not in text(page, f"/story/{story.pk}/")
+    assert "New since your last visit" not in text(page, f"/story/{story.pk}/")
     ItemState.objects.filter(user=reader).update(changed_at=items[1].fetched_at)
 
     shown = text(page, f"/story/{story.pk}/")
 
-    assert "New since you last looked · 1" in shown
+    assert "New since your last visit · 1" in shown
     assert shown.count(f'id="a{items[2].pk}"') == 1
-    assert "New since you last looked" not in text(page, f"/story/{story.pk}/")
+    assert "New since your last visit" not in text(page, f"/story/{story.pk}/")
 
 
 def test_the_coverage_of_a_large_story_is_limited_and_can_be_shown(
