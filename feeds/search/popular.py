@@ -15,6 +15,7 @@ from accounts.models import User
 from ainews_site.infra.db_router import reading_connection
 from ainews_site.infra.memo import cached
 from feeds.coordination.revisions import news_for
+from feeds.models.narrow import fetch, marks
 from feeds.search.postgres import find as postgres_find
 from feeds.search.query.conditions import Conditions
 from feeds.search.query.parser import Query
@@ -33,14 +34,20 @@ _PRIVATE = (  # the private sources and, negated, the saved items of private sou
 )
 
 
+_Row = tuple[tuple[int, ...], tuple[int, ...], int, tuple[str, ...], tuple[int, int]]
+"""SearchMatches as a plain tuple, which the cache stores."""
+
+
 class SearchMatches(NamedTuple):
     """Ids of the items that match, the best first.
 
-    The first `with_all` have all words of the query, the others some of them. `problems` are
-    sentences for the reader. `validator` is (newest seq, content revision) before the search.
+    The first `with_all` have all words of the query, the others some of them. `stories` are the
+    ids of their stories in the same order, 0 for none. `problems` are sentences for the reader.
+    `validator` is (newest seq, content revision) before the search.
     """
 
     ids: tuple[int, ...]
+    stories: tuple[int, ...]
     with_all: int
     problems: tuple[str, ...]
     validator: tuple[int, int]
@@ -53,7 +60,7 @@ class Search:
         self.user, self.query = user, query
         self._news = news_for(user)
         scope_and_text = f"{self._scope()}:{text.strip()}"
-        self._key = f"search-{blake2b(scope_and_text.encode(), digest_size=16).hexdigest()}"
+        self._key = f"matches-{blake2b(scope_and_text.encode(), digest_size=16).hexdigest()}"
         self._validator = (self._news.seq, self._news.content)
         self.is_current = True
         """False once a result was stale, as while another caller recomputes it."""
@@ -84,13 +91,14 @@ class Search:
         self.is_current &= marked_with == validator
         return marks
 
-    def _find(self) -> tuple[tuple[int, ...], int, tuple[str, ...], tuple[int, int]]:
+    def _find(self) -> _Row:
         conditions = Conditions(self.user, self.query)
         ids = _best(self._finder.find(conditions))
         with_all = len(ids)
         if with_all < ENOUGH:
             ids += self._find_partial(conditions, set(ids))
-        return tuple(ids), with_all, tuple(conditions.problems), self._validator
+        stories = _stories(ids)
+        return tuple(ids), stories, with_all, tuple(conditions.problems), self._validator
 
     def _find_partial(self, conditions: Conditions, excluded: set[int]) -> list[int]:
         """Return the ids of the best items with some of the words, without the `excluded` ids."""
@@ -120,6 +128,14 @@ class Search:
         with reading_connection().cursor() as cursor:
             cursor.execute(_PRIVATE, [self.user.pk, self.user.pk])
             return str(sorted(pk for (pk,) in cursor.fetchall()))
+
+
+def _stories(ids: Sequence[int]) -> tuple[int, ...]:
+    if not ids:
+        return ()
+    sql = f"SELECT id, story_id FROM feeds_item WHERE id IN ({marks(ids)})"  # noqa: S608 - our own
+    stories = dict(fetch(sql, ids))
+    return tuple(stories.get(pk) or 0 for pk in ids)
 
 
 def _best(matches: Iterable[Match]) -> list[int]:

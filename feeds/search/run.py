@@ -2,8 +2,9 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -12,31 +13,48 @@ from accounts.models import User
 from feeds.archive.notes import Archived, archived
 from feeds.models import Item, ItemState, Source
 from feeds.reading.river import attach_states
-from feeds.search.popular import Search
+from feeds.search.popular import Search, SearchMatches
 from feeds.search.query.parser import parse_query
 from feeds.search.query.types import CANDIDATES, END, START
 
 PAGE = 50
+STORIES = 30
+"""Number of stories on a page."""
+SHOWN = 5
+"""Maximum number of articles of a story that a page lists."""
+T = TypeVar("T")
 _MARKED = re.compile("\x02([^\x02\x03]*)\x03")
 _MARKS = re.compile("[\x02\x03]")
 
 
+@dataclass(frozen=True, slots=True)
+class StoryMatches:
+    """The matching articles of a story: the best, at most SHOWN - 1 `others`, and their number."""
+
+    best: Item
+    others: Sequence[Item]
+    count: int
+
+
 @dataclass(slots=True)
 class SearchResults:
-    """A page of results.
+    """A page of results: `items`, or `stories` if they are grouped.
 
-    Each of the `items` has the reader's state and three more attributes: `marked_title` and
-    `marked_snippet` (safe HTML whose only tag is `<mark>`), and `has_all` (whether the item has
-    all words of the query). `found` is the number of matches on all pages. The first `with_all` of
-    them have all words of the query. `problems` are sentences about the query for the reader.
+    Each of the `items`, and the best of each story, has the reader's state and three more
+    attributes: `marked_title` and `marked_snippet` (safe HTML whose only tag is `<mark>`), and
+    `has_all` (whether the item has all words of the query). `found` is the number of matches on all
+    pages, `found_stories` that of their stories. The first `with_all` of the matches have all words
+    of the query. `problems` are sentences about the query for the reader.
     `archived` describes the archived items, which the search does not cover. If `is_current` is
     False, the results come from the cache, and the newest items and changes may be missing.
     """
 
     items: list[Item] = field(default_factory=list)
+    stories: list[StoryMatches] = field(default_factory=list)
     problems: tuple[str, ...] = ()
     archived: Archived | None = None
     found: int = 0
+    found_stories: int = 0
     with_all: int = 0
     is_capped: bool = False
     next_page: int | None = None
@@ -62,36 +80,81 @@ def search_items(user: User, text: str, limit: int = PAGE, page: int = 1) -> Sea
     A query of operators alone returns the newest items first, an empty query none. `limit` is the
     number of items on a page, at most 200. Never fails on the text: see `SearchResults.problems`.
     """
+
+    def show(search: Search, matches: SearchMatches, results: SearchResults) -> None:
+        ids = _page_of(matches.ids, max(1, min(limit, 200)), max(1, page), results)
+        results.items = _items(user, search, matches, ids, ids)
+
+    return _results(user, text, show)
+
+
+def search_stories(user: User, text: str, page: int = 1) -> SearchResults:
+    """Return the page `page` (from 1) of the stories that match `text`, by their best article."""
+
+    def show(search: Search, matches: SearchMatches, results: SearchResults) -> None:
+        groups = _by_story(matches)
+        results.found_stories = len(groups)
+        shown = _page_of(groups, STORIES, max(1, page), results)
+        best = [ids[0] for ids in shown]
+        listed = [pk for ids in shown for pk in ids[:SHOWN]]
+        items = {item.pk: item for item in _items(user, search, matches, listed, best)}
+        for ids in shown:
+            visible = [items[pk] for pk in ids[:SHOWN] if pk in items]
+            if visible:
+                results.stories.append(StoryMatches(visible[0], visible[1:], len(ids)))
+
+    return _results(user, text, show)
+
+
+def _results(
+    user: User, text: str, show: Callable[[Search, SearchMatches, SearchResults], None]
+) -> SearchResults:
     started = time.perf_counter()
     query = parse_query(text)
     results = SearchResults(problems=query.problems)
     if not query.is_empty:
         search = Search(user, text, query)
-        _search(user, search, results, max(1, min(limit, 200)), max(1, page))
+        matches = search.find()
+        results.problems += matches.problems
+        results.found, results.with_all = len(matches.ids), matches.with_all
+        results.is_capped = matches.with_all == CANDIDATES
+        show(search, matches, results)
+        results.is_current = search.is_current
         results.archived = archived()
     results.milliseconds = round((time.perf_counter() - started) * 1000)
     return results
 
 
-def _search(user: User, search: Search, results: SearchResults, limit: int, page: int) -> None:
-    matches = search.find()
-    results.problems += matches.problems
-    results.found, results.with_all = len(matches.ids), matches.with_all
-    results.is_capped = matches.with_all == CANDIDATES
+def _page_of(rows: Sequence[T], limit: int, page: int, results: SearchResults) -> Sequence[T]:
     start = (page - 1) * limit
-    page_ids = matches.ids[start : start + limit]
-    if start + limit < len(matches.ids):
+    if start + limit < len(rows):
         results.next_page = page + 1
-    visible = _visible(user, page_ids)
-    shown = [visible[pk] for pk in page_ids if pk in visible]
+    return rows[start : start + limit]
+
+
+def _by_story(matches: SearchMatches) -> list[list[int]]:
+    """Return the ids of the matches of each story, the best first, by the best of each. An item
+    without a story is one of its own."""
+    groups: dict[int, list[int]] = {}
+    for pk, story in zip(matches.ids, matches.stories, strict=True):
+        groups.setdefault(story or -pk, []).append(pk)
+    return list(groups.values())
+
+
+def _items(
+    user: User, search: Search, matches: SearchMatches, ids: Sequence[int], marked: Sequence[int]
+) -> list[Item]:
+    """Return the items of `ids` that the reader may see, with the matches of `marked` marked."""
+    visible = _visible(user, ids)
+    shown = [visible[pk] for pk in ids if pk in visible]
     ids_with_all = set(matches.ids[: matches.with_all])
     sources = Source.objects.only("title", "url").in_bulk({item.source_id for item in shown})
     for item in shown:
         item.source = sources[item.source_id]
         item.has_all = item.pk in ids_with_all  # type: ignore[attr-defined]
-    results.items = attach_states(user, shown)
-    _mark(results.items, search.mark(page_ids))
-    results.is_current = search.is_current
+    items = attach_states(user, shown)
+    _mark(items, search.mark(marked))
+    return items
 
 
 def _visible(user: User, ids: Sequence[int]) -> dict[int, Item]:

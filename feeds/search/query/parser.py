@@ -14,7 +14,7 @@ STATES = ("unread", "read", "saved")
 LONGEST = 500
 """Maximum length of a query in characters."""
 MOST_TERMS = 30
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r'(?P<minus>-)?(?:(?P<name>[A-Za-z]+):)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))'
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -80,7 +80,7 @@ def parse_query(text: str) -> Query:
     parser = _Parser()
     if len(text) > LONGEST:
         parser.problems.append(f"Only the first {LONGEST} characters were used.")
-    for match in _TOKEN.finditer(_CONTROL.sub(" ", text[:LONGEST])):
+    for match in TOKEN.finditer(_CONTROL.sub(" ", text[:LONGEST])):
         parser.add(match)
     return parser.query()
 
