@@ -79,7 +79,7 @@ def test_the_articles_of_a_story_are_one_row(page: Client, reader: User) -> None
 
     shown = text(page, "/search/?q=kestrel")
 
-    assert "3 matches in 2 stories" in shown
+    assert "3 results in 2 stories" in shown
     assert len(rows(shown)) == 2
     assert "+1 article<" in shown
     assert "A kestrel has landed" in shown
@@ -95,7 +95,7 @@ def test_articles_can_be_listed_one_by_one(page: Client, reader: User) -> None:
 
     assert sorted(rows(shown)) == ["Kestrel one", "Kestrel two"]
     assert "+1 article" not in shown
-    assert "2 matches " in shown
+    assert "2 results " in shown
 
 
 def test_a_story_shows_no_article_that_its_reader_may_not_see(page: Client, reader: User) -> None:
@@ -105,7 +105,7 @@ def test_a_story_shows_no_article_that_its_reader_may_not_see(page: Client, read
 
     shown = text(page, "/search/?q=kestrel")
 
-    assert "1 match in 1 story" in shown
+    assert "1 result in 1 story" in shown
     assert "in secret" not in shown
 
 
