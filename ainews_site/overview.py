@@ -120,7 +120,7 @@ def spending(request: HttpRequest) -> Part:
     for use in uses.order_by("-dollars")[:SHOWN]:
         calls = f"{use['number']} calls" + (f", {use['lost']} failed" if use["lost"] else "")
         lines.append(Line(f"{use['purpose']}: ${use['dollars'] / DOLLAR:,.2f}", calls))
-    links = _lists(("Calls by day", "feeds_languageuse", ""), ("Months", "feeds_languagemonth", ""))
+    links = _lists(("By day", "feeds_languageuse", ""), ("By month", "feeds_languagemonth", ""))
     return Part("Language models", lines, links)
 
 

@@ -30,7 +30,9 @@ class Channel(models.Model):
         help_text="signs webhooks and links; changing it revokes them",
     )
     state = models.CharField(max_length=12, choices=State.choices, default=State.ACTIVE)
-    reason = models.CharField(max_length=300, blank=True, help_text="why it was disabled, in words")
+    reason = models.CharField(
+        max_length=300, blank=True, help_text="why it was disabled; shown to the reader"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -59,11 +61,15 @@ class Delivery(models.Model):
     digest = models.ForeignKey(Digest, on_delete=models.CASCADE, related_name="deliveries")
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=300, blank=True, help_text="of the last attempt, in words")
+    error = models.CharField(
+        max_length=300, blank=True, help_text="error of the last attempt; shown to the reader"
+    )
     created_at = models.DateTimeField()
     next_try_at = models.DateTimeField()
-    until = models.DateTimeField(null=True, help_text="one worker holds it as long")
-    token = models.PositiveIntegerField(default=0, help_text="fencing token, grows by claim")
+    until = models.DateTimeField(null=True, help_text="end of the lease of a worker")
+    token = models.PositiveIntegerField(
+        default=0, help_text="fencing token; each claim increases it"
+    )
     sent_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -28,10 +28,10 @@ class Digest(models.Model):
         on_delete=models.CASCADE,
         related_name="digests",
     )
-    date = models.DateField(help_text="the reader's own day")
+    date = models.DateField(help_text="day in the reader's time zone")
     created_at = models.DateTimeField(auto_now=True)
-    starts_at = models.DateTimeField(null=True, help_text="of what it covers")
-    ends_at = models.DateTimeField(null=True, help_text="of what it covers")
+    starts_at = models.DateTimeField(null=True, help_text="start of the period it covers")
+    ends_at = models.DateTimeField(null=True, help_text="end of the period it covers")
     written_by = models.CharField(max_length=100, default="extractive")
     content = models.JSONField(help_text="the edition: see digests.editions.edition")
 
@@ -69,13 +69,17 @@ class Writing(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
     )
     date = models.DateField()
-    is_due = models.BooleanField(default=False, help_text="by schedule: it is delivered as well")
+    is_due = models.BooleanField(
+        default=False, help_text="due by the schedule, so it is also delivered"
+    )
     done = models.PositiveSmallIntegerField(default=0, help_text="stories written")
-    total = models.PositiveSmallIntegerField(default=0, help_text="stories chosen, 0 until then")
+    total = models.PositiveSmallIntegerField(
+        default=0, help_text="stories chosen; 0 until they are"
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=300, blank=True, help_text="in words, for the reader")
+    error = models.CharField(max_length=300, blank=True, help_text="shown to the reader")
     next_try_at = models.DateTimeField()
-    until = models.DateTimeField(null=True, help_text="one worker holds it as long")
+    until = models.DateTimeField(null=True, help_text="end of the lease of a worker")
 
     class Meta:
         constraints = [

@@ -7,14 +7,18 @@ from django.db import models
 class StorySummary(models.Model):
     """A model's summary of a story, shared by all readers who see the same items of it."""
 
-    key = models.CharField(max_length=64, unique=True, help_text="hash of contents, prompt, model")
+    key = models.CharField(
+        max_length=64, unique=True, help_text="hash of contents, prompt and model"
+    )
     model = models.CharField(max_length=200)
-    version = models.CharField(max_length=30, help_text="of the prompt")
-    sentences = models.JSONField(help_text="[[text, [source number]]]; none where nothing held")
+    version = models.CharField(max_length=30, help_text="version of the prompt")
+    sentences = models.JSONField(
+        help_text="[[text, [source number]]]; empty if no sentence was supported"
+    )
     why = models.JSONField(null=True, help_text="[text, [source number]]")
     drafted = models.PositiveIntegerField(help_text="sentences that the model wrote")
-    held = models.PositiveIntegerField(help_text="of which the check let so many pass")
-    complaints = models.JSONField(default=list, help_text="what was wrong with the others")
+    held = models.PositiveIntegerField(help_text="sentences that the check found supported")
+    complaints = models.JSONField(default=list, help_text="why the others were refused")
     created_at = models.DateTimeField(db_index=True)
 
     class Meta:

@@ -54,6 +54,10 @@ def _bump_revisions_on_commit(*names: str) -> None:
     transaction.on_commit(lambda: bump_revision(*names))
 
 
+def _sources(count: int) -> str:
+    return f"{count} source{'' if count == 1 else 's'}"
+
+
 class FetchLogInline(admin.TabularInline):
     model = FetchLog
     fields = readonly_fields = ("at", "status", "milliseconds", "size", "new", "updated", "error")
@@ -100,8 +104,11 @@ class SourceAdmin(admin.ModelAdmin):
         public = [source.pk for source in sources if source.is_public]
         readers = Subscription.objects.filter(source__in=public).values("source").distinct()
         if count := readers.count():
-            text = "{} of them had been followed privately: everyone can see its past items now."
-            self.message_user(request, text.format(count), messages.WARNING)
+            text = (
+                f"Everyone can now see the past items of {_sources(count)} that readers followed"
+                " privately."
+            )
+            self.message_user(request, text, messages.WARNING)
 
     def delete_model(self, request: HttpRequest, source: Source) -> None:
         super().delete_model(request, source)
@@ -114,19 +121,19 @@ class SourceAdmin(admin.ModelAdmin):
     @admin.action(description="Poll soon")
     def poll_soon(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = Source.objects.filter(pk__in=sources).change(next_poll_at=db_clock.now())
-        self.message_user(request, f"{count} will be polled within a minute.")
+        self.message_user(request, f"Scheduled {_sources(count)} to be polled within a minute.")
 
     @admin.action(description="Pause polling")
     def pause(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = Source.objects.filter(pk__in=sources).change(status=Source.Status.PAUSED)
-        self.message_user(request, f"Polling paused for {count}.")
+        self.message_user(request, f"Paused polling of {_sources(count)}.")
 
     @admin.action(description="Resume polling")
     def resume(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
         count = Source.objects.filter(pk__in=sources).change(
             status=Source.Status.ACTIVE, next_poll_at=db_clock.now()
         )
-        self.message_user(request, f"Polling resumed for {count}.")
+        self.message_user(request, f"Resumed polling of {_sources(count)}.")
 
     @admin.action(description="Make public: show in everyone's catalogue")
     def make_public(self, request: HttpRequest, sources: QuerySet[Source]) -> None:
@@ -135,7 +142,7 @@ class SourceAdmin(admin.ModelAdmin):
         for source in private:
             source.is_public = True
         self._refresh_visibility(request, private)
-        self.message_user(request, f"{count} are now in the catalogue.")
+        self.message_user(request, f"Made {_sources(count)} public.")
 
 
 @admin.register(Item)
@@ -180,7 +187,7 @@ class ItemAdmin(admin.ModelAdmin):
         except ValueError as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
-            self.message_user(request, f"They are now the story {new}.")
+            self.message_user(request, f"The items are now the story “{new}”.")
 
 
 class StoryItemInline(admin.TabularInline):
@@ -228,7 +235,7 @@ class StoryAdmin(admin.ModelAdmin):
             self.message_user(request, "Choose at least two stories.", messages.ERROR)
             return
         merge_stories(chosen[0], chosen[1:])
-        self.message_user(request, f"Merged {len(chosen)} stories into {chosen[0]}.")
+        self.message_user(request, f"Merged {len(chosen)} stories into “{chosen[0]}”.")
 
 
 @admin.register(Folder)

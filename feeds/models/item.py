@@ -51,14 +51,16 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
 class Item(models.Model):
     id = models.BigIntegerField(primary_key=True, help_text="time-ordered, see feeds.core.ids")
-    seq = models.BigIntegerField(help_text="the ledger's number: order of arrival")
+    seq = models.BigIntegerField(help_text="number in the ledger: the order of arrival")
     source = models.ForeignKey(
         Source, on_delete=models.CASCADE, related_name="items", db_index=False
     )
     story = models.ForeignKey(
         "feeds.Story", null=True, blank=True, on_delete=models.SET_NULL, related_name="items"
     )
-    story_pinned = models.BooleanField(default=False, help_text="a person put it there")
+    story_pinned = models.BooleanField(
+        default=False, help_text="an administrator put it into its story"
+    )
     copy_of = models.BigIntegerField(null=True, blank=True, help_text="id of the original")
     url = models.CharField(max_length=2048, blank=True)
     title = models.CharField(max_length=500)
@@ -69,7 +71,9 @@ class Item(models.Model):
     topics = models.JSONField(default=list, blank=True)
     published_at = models.DateTimeField()
     fetched_at = models.DateTimeField()
-    updated_at = models.DateTimeField(null=True, blank=True, help_text="content last changed")
+    updated_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the content last changed"
+    )
     content_hash = models.BigIntegerField(default=0, help_text="of title, text and link")
 
     objects = ItemQuerySet.as_manager()
@@ -96,11 +100,11 @@ class ItemBody(models.Model):
     )
     # Empty if the plain text contains as much; see shown_html.
     html = models.TextField(blank=True, help_text="sanitised")
-    text = models.TextField(blank=True, help_text="plain, what the search indexes")
+    text = models.TextField(blank=True, help_text="plain text, which the search indexes")
     enclosures = models.JSONField(
         default=list, blank=True, help_text="[{url, type, length}], length in bytes or null"
     )
-    is_full_text = models.BooleanField(default=False, help_text="taken from the article's page")
+    is_full_text = models.BooleanField(default=False, help_text="fetched from the article's page")
 
     @property
     def shown_html(self) -> str:
@@ -121,7 +125,7 @@ class ItemKey(models.Model):
         Source, on_delete=models.CASCADE, related_name="keys", db_index=False
     )
     key_hash = models.BigIntegerField(help_text="signed 64 bits of BLAKE2b of guid, link or text")
-    alt_hash = models.BigIntegerField(help_text="the same of link and title")
+    alt_hash = models.BigIntegerField(help_text="the same for link and title")
     item_id = models.BigIntegerField(null=True, help_text="null when deleted or archived")
 
     class Meta:

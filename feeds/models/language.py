@@ -15,12 +15,16 @@ class LanguageMonth(models.Model):
     the budget.
     """
 
-    month = models.DateField(unique=True, help_text="its first day, UTC")
+    month = models.DateField(unique=True, help_text="first day of the month (UTC)")
     cost = models.BigIntegerField(default=0, help_text="billionths of a dollar")
-    warned_at = models.DateTimeField(null=True, help_text="that most of the budget is spent")
+    warned_at = models.DateTimeField(
+        null=True, help_text="when the log warned that most of the budget was spent"
+    )
 
     class Meta:
         ordering = ["-month"]
+        verbose_name = "month of language model costs"
+        verbose_name_plural = "language model costs by month"
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}"
@@ -35,7 +39,7 @@ class LanguageUse(models.Model):
     calls = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     estimated = models.PositiveIntegerField(
-        default=0, help_text="calls of which the server told no usage"
+        default=0, help_text="calls for which the server reported no usage"
     )
     tokens_in = models.BigIntegerField(default=0)
     tokens_out = models.BigIntegerField(default=0)
@@ -43,6 +47,8 @@ class LanguageUse(models.Model):
 
     class Meta:
         ordering = ["-day", "model", "purpose"]
+        verbose_name = "day of language model costs"
+        verbose_name_plural = "language model costs by day"
         constraints = [
             models.UniqueConstraint(fields=["day", "model", "purpose"], name="language_use_unique")
         ]
@@ -55,9 +61,11 @@ class LanguageServer(models.Model):
     """A model at an address: its circuit breaker, and the features (`lacks`) that it rejected."""
 
     name = models.CharField(max_length=600, unique=True, help_text="model at address")
-    failures = models.PositiveIntegerField(default=0, help_text="one after another")
+    failures = models.PositiveIntegerField(default=0, help_text="failed calls in a row")
     problem = models.CharField(max_length=600, blank=True)
-    open_until = models.DateTimeField(null=True, help_text="not asked before")
+    open_until = models.DateTimeField(
+        null=True, help_text="the server is not called before this time"
+    )
     lacks = models.JSONField(default=list, blank=True)
     lacks_since = models.DateTimeField(null=True)
 

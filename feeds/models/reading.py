@@ -52,14 +52,18 @@ class Subscription(models.Model):
     folder = models.ForeignKey(
         Folder, null=True, blank=True, on_delete=models.SET_NULL, related_name="subscriptions"
     )
-    title = models.CharField(max_length=300, blank=True, help_text="the reader's own name for it")
-    read_up_to = models.BigIntegerField(default=0, help_text="ledger seq: all up to it is read")
+    title = models.CharField(
+        max_length=300, blank=True, help_text="the reader's custom name for the source"
+    )
+    read_up_to = models.BigIntegerField(
+        default=0, help_text="watermark: items up to this seq are read"
+    )
     level = models.CharField(
         max_length=6,
         choices=Level,
         default=Level.NORMAL,
         db_default=Level.NORMAL,
-        help_text="how much of it is wanted",
+        help_text="how much of the source the reader wants",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -92,7 +96,7 @@ class ItemState(models.Model):
     is_hidden = models.BooleanField(default=False)
     is_opened = models.BooleanField(default=False, db_default=False)
     is_disliked = models.BooleanField(default=False, db_default=False, help_text="less like this")
-    told_at = models.DateTimeField(null=True, help_text="when it last said something of taste")
+    told_at = models.DateTimeField(null=True, help_text="when it last changed the reader's taste")
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -111,6 +115,6 @@ class MarkUndo(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
-    marks = models.JSONField(help_text="{subscription id: seq before}")
+    marks = models.JSONField(help_text="{subscription id: previous watermark}")
     unread_items = models.JSONField(default=list, help_text="items that were marked unread")
     item_count = models.PositiveIntegerField(default=0, help_text="items that were marked read")

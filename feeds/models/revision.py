@@ -5,4 +5,4 @@ from django.db import models
 
 class Revision(models.Model):
     name = models.CharField(max_length=20, primary_key=True)
-    number = models.BigIntegerField(help_text="another one after each change")
+    number = models.BigIntegerField(help_text="random; replaced after each change")

@@ -58,24 +58,32 @@ class Source(models.Model):
         PAUSED = "paused", "paused"
         GONE = "gone", "gone"
 
-    url = models.CharField(max_length=2048, unique=True, help_text="address of the feed")
+    url = models.CharField("URL", max_length=2048, unique=True, help_text="address of the feed")
     title = models.CharField(max_length=300, blank=True)
-    site_url = models.CharField(max_length=2048, blank=True)
+    site_url = models.CharField("site URL", max_length=2048, blank=True)
     description = models.TextField(blank=True)
-    kind = models.CharField(max_length=10, blank=True, help_text="rss, atom, json, as last seen")
+    kind = models.CharField(
+        max_length=10, blank=True, help_text="format of the last document: rss, atom or json"
+    )
     language = models.CharField(max_length=10, blank=True)
     topics = models.JSONField(default=list, blank=True)
-    weight = models.FloatField(default=1.0, help_text="trust in this source, 1 is neutral")
-    pack = models.CharField(max_length=50, blank=True, help_text="starter pack it came with")
-    is_public = models.BooleanField(default=False, help_text="in the catalogue, seen by everyone")
-    full_text = models.BooleanField(default=False, help_text="fetch each article's page")
+    weight = models.FloatField(default=1.0, help_text="trust in this source; 1 is neutral")
+    pack = models.CharField(
+        max_length=50, blank=True, help_text="starter pack that has this source"
+    )
+    is_public = models.BooleanField(default=False, help_text="shown to everyone in the catalogue")
+    full_text = models.BooleanField(
+        default=False, help_text="fetch the full text from each article's page"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
     next_poll_at = models.DateTimeField(default=timezone.now)
     interval = models.PositiveIntegerField(default=3600, help_text="seconds between polls")
     lease_until = models.DateTimeField(null=True, blank=True)
-    lease_token = models.BigIntegerField(default=0, help_text="fencing token, grows by claim")
+    lease_token = models.BigIntegerField(
+        default=0, help_text="fencing token; each claim increases it"
+    )
 
     etag = models.CharField(max_length=1000, blank=True)
     last_modified = models.CharField(max_length=200, blank=True)
@@ -85,14 +93,16 @@ class Source(models.Model):
     last_full_fetch_at = models.DateTimeField(null=True, blank=True)
     last_new_at = models.DateTimeField(null=True, blank=True)
     items_per_day = models.FloatField(default=0.0)
-    failures = models.PositiveIntegerField(default=0, help_text="in a row")
+    failures = models.PositiveIntegerField(default=0, help_text="failed fetches in a row")
     failing_since = models.DateTimeField(null=True, blank=True)
-    error = models.TextField(blank=True, help_text="in words, as the reader sees it")
-    complaint = models.TextField(blank=True, help_text="what was odd in the last document")
+    error = models.TextField(blank=True, help_text="the message that readers see")
+    complaint = models.TextField(
+        blank=True, help_text="what was wrong with the last document that was read"
+    )
     moved_to = models.CharField(max_length=2048, blank=True)
     moved_since = models.DateTimeField(null=True, blank=True)
     trusts_guid = models.BooleanField(
-        default=True, help_text="off when one guid was seen for several articles"
+        default=True, help_text="off if the feed used one guid for several articles"
     )
 
     objects = SourceQuerySet.as_manager()
@@ -128,7 +138,7 @@ class FetchLog(models.Model):
     updated = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
     note = models.TextField(
-        blank=True, db_default="", help_text="what was left out of a document that was read"
+        blank=True, db_default="", help_text="what was not read of the document"
     )
 
     class Meta:

@@ -33,13 +33,17 @@ class Story(models.Model):
         "feeds.Item", null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False
     )
     first_at = models.DateTimeField()
-    last_at = models.DateTimeField(db_index=True, help_text="its newest item")
+    last_at = models.DateTimeField(db_index=True, help_text="when its newest item was published")
     item_count = models.PositiveIntegerField(default=1)
-    source_count = models.PositiveIntegerField(default=1, help_text="copies not counted")
+    source_count = models.PositiveIntegerField(default=1, help_text="copies are not counted")
     copy_count = models.PositiveIntegerField(default=0)
     topics = models.JSONField(default=list, blank=True)
-    last_seq = models.BigIntegerField(default=0, db_index=True, help_text="of its newest arrival")
-    title_pinned = models.BooleanField(default=False, help_text="a person wrote the headline")
+    last_seq = models.BigIntegerField(
+        default=0, db_index=True, help_text="seq of its newest arrival"
+    )
+    title_pinned = models.BooleanField(
+        default=False, help_text="an administrator wrote the headline"
+    )
 
     objects = StoryQuerySet.as_manager()
 

@@ -38,10 +38,10 @@ class Impression(models.Model):
     )
     at = models.DateTimeField(db_index=True)
     stories = models.JSONField(help_text="ids in the order shown")
-    leads = models.JSONField(help_text="the item that led each one")
-    odd = models.BigIntegerField(null=True, help_text="the story drawn for something different")
+    leads = models.JSONField(help_text="the lead item of each story")
+    odd = models.BigIntegerField(null=True, help_text="the story shown as “something different”")
     propensity = models.FloatField(
-        default=1.0, help_text="the chance of that one to be drawn; of the others it is 1"
+        default=1.0, help_text="probability with which that story was drawn"
     )
 
     class Meta:

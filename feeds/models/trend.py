@@ -8,7 +8,7 @@ class TrendDay(models.Model):
     """A counted day: the number of items of each source, and the newest seq that was counted."""
 
     day = models.DateField(unique=True)
-    seq = models.BigIntegerField(help_text="the ledger's newest number when it was counted")
+    seq = models.BigIntegerField(help_text="newest seq when the day was counted")
     sources = models.JSONField(default=dict, help_text="{source id: items}")
 
 
@@ -17,7 +17,7 @@ class TermDay(models.Model):
 
     day = models.DateField(db_index=True)
     term = models.CharField(max_length=60)
-    count = models.PositiveIntegerField(help_text="stories")
+    count = models.PositiveIntegerField(help_text="number of stories")
     stories = models.TextField(help_text="JSON: [[story id, source id, …], …], copies negative")
 
     class Meta:
@@ -64,9 +64,9 @@ class TrendAlert(models.Model):
     term = models.CharField(max_length=60)
     label = models.CharField(max_length=100)
     began = models.DateField(help_text="the first day of the burst")
-    until = models.DateField(help_text="the last day on which it was seen to go on")
+    until = models.DateField(help_text="the last day on which the burst was seen")
     explanation = models.CharField(max_length=200)
-    story_id = models.BigIntegerField(help_text="its leading story at the time")
+    story_id = models.BigIntegerField(help_text="the leading story at that time")
     made_at = models.DateTimeField()
     due_at = models.DateTimeField()
     seen_at = models.DateTimeField(null=True, blank=True)

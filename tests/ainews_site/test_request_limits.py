@@ -125,10 +125,10 @@ def test_forms_and_json_have_separate_limits(reader: httpx.Client) -> None:
 
     assert form(FORM - 1000).status_code == 302
     assert form(FORM).status_code == 413
-    assert "at most 64 KB" in form(FORM).text
+    assert "the limit is 64 KB" in form(FORM).text
     assert states(API - 1000).status_code == 200
     assert states(API).status_code == 413
-    assert states(API).json() == {"detail": "The request is too large: at most 256 KB are read."}
+    assert states(API).json() == {"detail": "The request is too large: the limit is 256 KB."}
 
 
 def test_the_connection_stays_open_after_a_small_excess(reader: httpx.Client) -> None:

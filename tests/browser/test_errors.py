@@ -16,7 +16,7 @@ PAPER = {"light": "rgb(251, 250, 247)", "dark": "rgb(19, 20, 22)"}
 ERRORS = {
     "/?q=%00": (400, "Unreadable request", "Nothing was saved."),
     "/limited/": (429, "Please wait", "Try again in 30 seconds."),
-    "/signout/": (405, "Nothing to see here", "Nothing was changed."),
+    "/signout/": (405, "Nothing to show here", "Nothing was changed."),
     "/broken/": (500, "Something went wrong", "The error was logged. Your news is safe."),
 }
 

@@ -62,7 +62,7 @@ def test_stories_are_merged_and_split(admin: Client) -> None:
     assert "Merged 2 stories into" in act(admin, "story", "merge", first.pk, second.pk)
     assert Story.objects.get().item_count == 3
     item = Item.objects.get(source__title="Three")
-    assert "They are now the story" in act(admin, "item", "split_off", item.pk)
+    assert "The items are now the story" in act(admin, "item", "split_off", item.pk)
     item.refresh_from_db()
     assert item.story_id != first.pk
     assert admin.get(f"/admin/feeds/story/{first.pk}/change/").status_code == 200

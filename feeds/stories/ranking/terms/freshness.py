@@ -32,7 +32,7 @@ def reasons(facts: Facts, reader: Reader, value: float) -> Iterator[Reason]:
 TERM = Term(
     name="freshness",
     weight=None,
-    description=f"halved every {HALF_LIFE:.0f} hours from the newest article that is no copy",
+    description=f"halves every {HALF_LIFE:.0f} hours after the newest article that is not a copy",
     values=values,
     reasons=reasons,
 )

@@ -42,7 +42,8 @@ TERM = Term(
     name="interest",
     weight=0.14,
     description=(
-        "more, normal or less of its topics, or the reader follows the story; “mute” leaves it out"
+        "the reader's levels for its topics, and whether the reader follows the story; a muted"
+        " topic hides it"
     ),
     values=values,
     reasons=reasons,

@@ -67,8 +67,8 @@ TERM = Term(
     name="likeness",
     weight=0.29,
     description=(
-        "the odds of its words to be opened when they are shown, and its similarity to what was"
-        " opened and saved, less half of its similarity to what was hidden"
+        "how often articles with its words are opened when they are shown, and its similarity to"
+        " what the reader opened and saved, minus half of its similarity to what they hid"
     ),
     values=values,
     reasons=reasons,

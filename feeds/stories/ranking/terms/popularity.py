@@ -34,8 +34,8 @@ TERM = Term(
     name="heat",
     weight=0.28,
     description=(
-        "the entropy of the sources that cover the story: the logarithm of their number, less"
-        " where one of them publishes most of the articles"
+        "the entropy of the sources that cover the story: the logarithm of their number, or"
+        " less if one of them published most of the articles"
     ),
     values=values,
     reasons=reasons,

@@ -58,8 +58,8 @@ TERM = Term(
     name="source",
     weight=0.29,
     description=(
-        "how often the reader opens what is shown of its source, against their mean; the"
-        " curator's trust in it and the reader's own level for it"
+        "how often the reader opens articles of its source that are shown, compared with other"
+        " sources; the curator's trust in the source, and the reader's level for it"
     ),
     values=values,
     reasons=reasons,
