@@ -17,7 +17,7 @@ from feeds.search.query.types import RECENT, Sample
 
 FRESH = 3600
 """Lifetime of a cached sample in seconds. A sample of fewer than RECENT items is not cached."""
-_PRIVATE = (
+PRIVATE = (
     "SELECT s.source_id FROM feeds_subscription s JOIN feeds_source o ON o.id = s.source_id"
     " WHERE s.user_id = %s AND NOT o.is_public ORDER BY s.source_id"
 )
@@ -46,7 +46,7 @@ def sample_for(user_id: int) -> Sample:
         return tuple(computed[0])
 
     with reading_connection().cursor() as cursor:
-        cursor.execute(_PRIVATE, [user_id])
+        cursor.execute(PRIVATE, [user_id])
         key = blake2b(repr(cursor.fetchall()).encode(), digest_size=16).hexdigest()
         sample = Sample(*cached(f"search-sample-{key}", compute, fresh=FRESH))
         return sample if computed or sample.size == RECENT else _read(cursor, user_id)

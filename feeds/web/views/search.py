@@ -17,6 +17,7 @@ from feeds.search.query.form import Fields, fields_of, text_of
 from feeds.search.query.function_words import is_question
 from feeds.search.query.parser import LONGEST, STATES, parse_query
 from feeds.search.run import search_items, search_stories
+from feeds.search.suggest import propose
 from feeds.web.views.common import Link, read_number
 
 ARTICLES = "articles"
@@ -49,6 +50,10 @@ def search(request: ReaderRequest) -> HttpResponse:
             Link("Stories", _address(text), not by),
             Link("Articles", _address(text, ARTICLES), bool(by)),
         ]
+        if not results.with_all and (proposal := propose(request.user, text)):
+            context["proposal"] = Link(
+                proposal.text, _address(proposal.text, by), count=proposal.found
+            )
         if results.next_page:
             context["more"] = _address(text, by, page=results.next_page)
     return render(request, "feeds/search.html", context)

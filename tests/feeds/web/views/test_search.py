@@ -121,3 +121,13 @@ def test_stories_have_pages(page: Client, reader: User, monkeypatch: pytest.Monk
     assert 'href="?q=plan&amp;page=2"' in first
     assert (len(rows(first)), len(rows(second))) == (2, 1)
     assert not set(rows(first)) & set(rows(second))
+
+
+def test_a_misspelled_word_leads_to_a_proposal(page: Client, reader: User) -> None:
+    make_item(make_source(reader=reader), "Claude writes")
+
+    shown = text(page, "/search/?q=cluade&by=articles")
+
+    assert 'href="?q=claude&amp;by=articles"><strong dir="auto">claude</strong>' in shown
+    assert "1 result<" in shown
+    assert "Did you mean" not in text(page, "/search/?q=claude")
