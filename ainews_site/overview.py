@@ -1,4 +1,4 @@
-"""What the first page of the admin shows: health, queue, spending, sources and stories.
+"""What the first page of the admin shows: health, queue, sources, reports, stories, spending.
 
 Each part is a list of lines. A part is shown to those who may see the tables behind it.
 """
@@ -22,7 +22,7 @@ from ainews_site.process.supervisor import heartbeats
 from ainews_site.queue.config import FAST, SLOW
 from feeds.ai.language.admission import cost_of_month
 from feeds.ai.language.prices import DOLLAR
-from feeds.models import LanguageUse, Source, Story, StoryRedirect
+from feeds.models import LanguageUse, Report, Source, Story, StoryRedirect
 
 SHOWN = 5
 """Rows of a part. The list behind it has the rest."""
@@ -162,6 +162,26 @@ def stories(request: HttpRequest) -> Part:
     return Part("Stories to review", lines, _lists(("All stories", "feeds_story", "")))
 
 
+def reports(request: HttpRequest) -> Part:
+    """What readers reported and nobody has handled, the newest first."""
+    waiting = Report.objects.open()
+    lines = [
+        Line(
+            report.about,
+            report.note or report.get_kind_display(),
+            _change("feeds_report", report.pk),
+        )
+        for report in waiting[:SHOWN]
+    ]
+    if len(lines) == SHOWN:
+        lines.append(Line(f"{waiting.count()} in all"))
+    lines = lines or [Line("Readers have reported nothing that waits for you.")]
+    links = _lists(
+        ("Open reports", "feeds_report", "?state__exact=open"), ("All reports", "feeds_report", "")
+    )
+    return Part("Reports by readers", lines, links)
+
+
 def _story(story: Story, note: str) -> Line:
     return Line(story.title, note, _change("feeds_story", story.pk))
 
@@ -189,6 +209,7 @@ PARTS: list[tuple[str, Callable[[HttpRequest], Part]]] = [
     ("", health),
     ("django_q.view_failure", queue),
     ("feeds.view_source", sources),
+    ("feeds.view_report", reports),
     ("feeds.view_story", stories),
     ("feeds.view_languageuse", spending),
 ]

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from digests.web.views import ask as ask_views
-from digests.web.views import channels, editions, links
+from digests.web.views import channels, editions, links, reports
 
 SITE_DIGEST = {"is_global": True}
 
@@ -14,6 +14,15 @@ urlpatterns = [
     path("digest/<day:day>/", editions.digest_day, name="digest_day"),
     path("digest/global/", editions.digest_global, name="digest_global"),
     path("digest/global/<day:day>/", editions.digest_global_day, name="digest_global_day"),
+    path("digest/<day:day>/report/<int:pk>/", reports.digest_report, name="digest_report"),
+    path(
+        "digest/global/<day:day>/report/<int:pk>/",
+        reports.digest_report,
+        SITE_DIGEST,
+        name="digest_global_report",
+    ),
+    path("story/<int:pk>/report/", reports.story_report, name="story_report"),
+    path("reports/<int:pk>/withdraw/", reports.report_withdraw, name="report_withdraw"),
     path("digest/writing/", editions.writing, name="digest_writing"),
     path("digest/global/writing/", editions.writing, SITE_DIGEST, name="digest_global_writing"),
     path("digest/delivery/", channels.channels, name="digest_channels"),

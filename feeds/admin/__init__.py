@@ -1,5 +1,5 @@
 """The admin pages of feeds. Importing the modules registers them."""
 
-from feeds.admin import curation, records
+from feeds.admin import curation, records, reports
 
-__all__ = ["curation", "records"]
+__all__ = ["curation", "records", "reports"]

@@ -11,6 +11,7 @@ from feeds.models.language import (
     LanguageUse,
 )
 from feeds.models.reading import Folder, ItemState, MarkUndo, Subscription
+from feeds.models.report import Report
 from feeds.models.revision import Revision
 from feeds.models.source import FetchLog, Source
 from feeds.models.story import Lease, Story, StoryRedirect, StorySplit
@@ -35,6 +36,7 @@ __all__ = [
     "LanguageUse",
     "Lease",
     "MarkUndo",
+    "Report",
     "Revision",
     "Source",
     "Story",

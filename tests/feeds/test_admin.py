@@ -27,7 +27,7 @@ def act(admin: Client, kind: str, action: str, *pks: int) -> str:
     return answer.content.decode()
 
 
-@pytest.mark.parametrize("kind", ["source", "item", "story", "folder", "subscription"])
+@pytest.mark.parametrize("kind", ["source", "item", "story", "folder", "subscription", "report"])
 def test_every_list_opens(admin: Client, kind: str) -> None:
     make_story(make_item(make_source()))
     assert admin.get(f"/admin/feeds/{kind}/").status_code == 200

@@ -27,6 +27,7 @@ from digests.editions.read import month_of, neighbours, todays_digest
 from digests.editions.schedule import schedule_of
 from digests.editions.writing import current_writing, request_digest, today_of
 from digests.models import Digest
+from feeds.web.views.common import reported_of
 
 FIRST_YEAR, LAST_YEAR = 1995, 9998
 UPDATE_LIMIT_REACHED = "The limit of updates has been reached. Try again in an hour."
@@ -141,6 +142,7 @@ def _page(request: ReaderRequest, digest: Digest) -> HttpResponse:
     context = {
         "digest": digest,
         "edition": digest.content,
+        "reported": reported_of(request),
         "body": _body(digest),
         "around": around,
         "is_newest": is_newest,

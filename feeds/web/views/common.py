@@ -11,7 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from accounts.models import User
 from feeds.archive.notes import why_missing
 from feeds.core.topics import LABELS
-from feeds.models import Folder, MarkUndo
+from feeds.models import Folder, MarkUndo, Report
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, folders_below, followed_sources
 from feeds.reading.unread import unread_counts
@@ -142,6 +142,12 @@ def undo_of(request: HttpRequest) -> MarkUndo | None:
     """The mark that the query string offers to undo."""
     pk = read_number(request.GET.get("undo"))
     return MarkUndo.objects.filter(pk=pk, user=request.user.pk).first() if pk else None
+
+
+def reported_of(request: HttpRequest) -> Report | None:
+    """The open report of the reader that the query string offers to undo."""
+    pk = read_number(request.GET.get("reported"))
+    return Report.objects.filter(pk=pk, user=request.user.pk).open().first() if pk else None
 
 
 def wants_json(request: HttpRequest) -> bool:

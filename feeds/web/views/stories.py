@@ -34,6 +34,7 @@ from feeds.web.views.common import (
     query_of,
     read_filters,
     read_number,
+    reported_of,
     undo_of,
 )
 from feeds.web.views.start import is_newcomer, show_packs
@@ -196,6 +197,7 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
         "page": page,
         "rows": _coverage_rows(page),
         "names": own_names(request.user, sources),
+        "reported": reported_of(request),
         "was_unread": was_unread,
         "is_all": is_all,
         "start": start,
