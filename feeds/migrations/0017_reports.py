@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('feeds', '0015_private_redirects_and_splits'),
+        ('feeds', '0016_plain_help_texts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
