@@ -6,8 +6,11 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.test import Client
 
+from accounts.models import User
 from ainews_site.infra.process_state import reset_process_state
+from tests.make import make_user
 from tests.network import only_this_machine
 from tests.openapi import answers_checked
 from tests.services import PgBouncer, Postgres, Redis, missing
@@ -68,6 +71,19 @@ def nothing_cached() -> None:
     """Rows of another test may have the same numbers."""
     cache.clear()
     reset_process_state()
+
+
+@pytest.fixture
+def reader(db: None) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def page(reader: User) -> Client:
+    """A client that is signed in as the reader."""
+    client = Client()
+    client.force_login(reader)
+    return client
 
 
 @pytest.fixture(scope="session")

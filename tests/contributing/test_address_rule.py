@@ -16,7 +16,6 @@ from feeds.sources.subscriptions import import_opml
 from tests.contributing import toy_address_rule
 from tests.feeds.ingest.server import Server, reply, serve
 from tests.feeds.sources.test_discover import page, rss
-from tests.make import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -37,11 +36,6 @@ def site() -> Iterator[Server]:
     }
     with serve(routes) as server:
         yield server
-
-
-@pytest.fixture
-def reader() -> User:
-    return make_user()
 
 
 def urls() -> list[str]:

@@ -41,12 +41,6 @@ def reader() -> User:
     return reader
 
 
-@pytest.fixture
-def page(client: Client, reader: User) -> Client:
-    client.force_login(reader)
-    return client
-
-
 def address_of(gateway: Webhook) -> str:
     return gateway.url.replace("/hook/secret1234", "/secret/page")
 

@@ -19,7 +19,6 @@ from feeds.sources.discover import discover
 from feeds.sources.subscriptions import export_opml, import_opml
 from tests.contributing import toy_format
 from tests.feeds.ingest.server import Server, reply, serve
-from tests.make import make_user
 
 pytestmark = pytest.mark.django_db
 CHANGELOG = b"""# Changelog
@@ -57,11 +56,6 @@ def site() -> Iterator[Server]:
     }
     with serve(routes) as server:
         yield server
-
-
-@pytest.fixture
-def reader() -> User:
-    return make_user()
 
 
 def titles() -> list[str]:

@@ -28,17 +28,6 @@ NOT_SAID = "No answer in your sources."
 
 
 @pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def page(client: Client, reader: User) -> Client:
-    client.force_login(reader)
-    return client
-
-
-@pytest.fixture
 def deal(reader: User) -> Item:
     source = make_source("wire", reader=reader)
     make_item(source, "Rain again", text="It will rain in the north for a week.")

@@ -11,15 +11,9 @@ from digests.channels.links import FEED, token_for
 from digests.models import Channel, Digest
 from feeds.ingest.parse.feed import parse_feed
 from tests.digests.make import make_channel, make_edition
-from tests.make import make_user
 
 pytestmark = pytest.mark.django_db
 ATOM = "{http://www.w3.org/2005/Atom}"
-
-
-@pytest.fixture
-def reader() -> User:
-    return make_user()
 
 
 def address(channel: Channel) -> str:

@@ -17,29 +17,16 @@ pytestmark = pytest.mark.django_db
 CONTENT = {"stories": [], "also": [], "item_count": 0, "source_count": 0, "minutes": 1}
 
 
-@pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def signed_in(client: Client, reader: User) -> Client:
-    client.force_login(reader)
-    return client
-
-
 def keep(owner: User | None, *days: str) -> None:
     for day in days:
         Digest.objects.create(user=owner, date=date.fromisoformat(day), content=CONTENT)
 
 
-def test_a_month_lists_its_editions_and_leads_to_its_neighbours(
-    signed_in: Client, reader: User
-) -> None:
+def test_a_month_lists_its_editions_and_leads_to_its_neighbours(page: Client, reader: User) -> None:
     keep(reader, "2026-01-31", "2026-03-01", "2026-03-31", "2026-04-01", "2026-12-31")
 
-    march = signed_in.get("/digests/2026/3/").content.decode()
-    december = signed_in.get("/digests/2026/12/").content.decode()
+    march = page.get("/digests/2026/3/").content.decode()
+    december = page.get("/digests/2026/12/").content.decode()
 
     for link in ("/digest/2026-03-01/", "/digest/2026-03-31/", "/digests/2026/1/"):
         assert f'"{link}"' in march
@@ -48,81 +35,79 @@ def test_a_month_lists_its_editions_and_leads_to_its_neighbours(
     assert "/digest/2026-12-31/" in december and 'rel="next"' not in december
 
 
-def test_the_archive_opens_at_the_newest_month(signed_in: Client, reader: User) -> None:
+def test_the_archive_opens_at_the_newest_month(page: Client, reader: User) -> None:
     keep(reader, "2026-03-01")
 
-    assert signed_in.get("/digests/").headers["Location"] == "/digests/2026/3/"
-    assert signed_in.get("/digests/global/").status_code == 302
+    assert page.get("/digests/").headers["Location"] == "/digests/2026/3/"
+    assert page.get("/digests/global/").status_code == 302
 
 
 @pytest.mark.parametrize("month", ["2026/13", "2026/0", "0/1", "9999/12", "99999/1"])
-def test_a_month_that_cannot_be_is_not_found(signed_in: Client, month: str) -> None:
-    assert signed_in.get(f"/digests/{month}/").status_code == 404
+def test_a_month_that_cannot_be_is_not_found(page: Client, month: str) -> None:
+    assert page.get(f"/digests/{month}/").status_code == 404
 
 
-def test_an_edition_leads_to_those_before_and_after_it(signed_in: Client, reader: User) -> None:
+def test_an_edition_leads_to_those_before_and_after_it(page: Client, reader: User) -> None:
     keep(reader, "2026-03-01", "2026-03-09", "2026-03-20")
 
-    page = signed_in.get("/digest/2026-03-09/").content.decode()
+    page = page.get("/digest/2026-03-09/").content.decode()
 
     assert 'rel="prev" href="/digest/2026-03-01/"' in page
     assert 'rel="next" href="/digest/2026-03-20/"' in page
     assert "Edition 2 ·" in page
 
 
-def test_readers_see_their_own_editions_and_everyone_s_alone(
-    signed_in: Client, reader: User
-) -> None:
+def test_readers_see_their_own_editions_and_everyone_s_alone(page: Client, reader: User) -> None:
     other = make_user("other")
     keep(other, "2026-03-05")
     keep(None, "2026-03-06")
 
-    month = signed_in.get("/digests/2026/3/").content.decode()
-    everyone = signed_in.get("/digests/global/2026/3/").content.decode()
+    month = page.get("/digests/2026/3/").content.decode()
+    everyone = page.get("/digests/global/2026/3/").content.decode()
 
     assert "/digest/2026-03-05/" not in month and "2026-03-06" not in month
     assert '"/digest/global/2026-03-06/"' in everyone and "2026-03-05" not in everyone
-    assert signed_in.get("/digest/2026-03-05/").status_code == 404
-    assert signed_in.get("/digest/global/2026-03-06/").status_code == 200
-    assert signed_in.get("/digest/global/2026-03-05/").status_code == 404
+    assert page.get("/digest/2026-03-05/").status_code == 404
+    assert page.get("/digest/global/2026-03-06/").status_code == 200
+    assert page.get("/digest/global/2026-03-05/").status_code == 404
     for page in ("/digest/global/", "/digests/2026/3/", "/digests/global/2026/3/"):
         assert Client().get(page).status_code == 302
 
 
-def test_only_staff_have_everyone_s_edition_written_again(signed_in: Client, reader: User) -> None:
+def test_only_staff_have_everyone_s_edition_written_again(page: Client, reader: User) -> None:
     keep(None, "2026-03-06")
-    assert signed_in.post("/digest/global/").status_code == 403
-    assert "Write it again" not in signed_in.get("/digest/global/").content.decode()
+    assert page.post("/digest/global/").status_code == 403
+    assert "Write it again" not in page.get("/digest/global/").content.decode()
 
     User.objects.update(is_staff=True)
 
-    assert signed_in.post("/digest/global/").status_code == 302
+    assert page.post("/digest/global/").status_code == 302
     assert Writing.objects.get().user is None
 
 
-def test_writing_again_is_limited_and_said(signed_in: Client, reader: User) -> None:
+def test_writing_again_is_limited_and_said(page: Client, reader: User) -> None:
     make_edition(reader)
     for _ in range(6):
-        assert "limit of updates" not in signed_in.post("/digest/", follow=True).content.decode()
+        assert "limit of updates" not in page.post("/digest/", follow=True).content.decode()
         assert write_waiting() == 1
 
     assert (
         "The limit of updates has been reached"
-        in signed_in.post("/digest/", follow=True).content.decode()
+        in page.post("/digest/", follow=True).content.decode()
     )
     assert not Writing.objects.exists()
 
 
-def test_the_page_says_that_an_edition_is_being_written(signed_in: Client, reader: User) -> None:
+def test_the_page_says_that_an_edition_is_being_written(page: Client, reader: User) -> None:
     make_edition(reader)
-    signed_in.post("/digest/")
-    waiting = signed_in.get("/digest/").content.decode()
+    page.post("/digest/")
+    waiting = page.get("/digest/").content.decode()
     Writing.objects.update(done=2, total=7, until="2999-01-01T00:00Z")
-    going_on = signed_in.get("/digest/").content.decode()
+    going_on = page.get("/digest/").content.decode()
 
     assert "A new edition is queued." in waiting and "js/digest." in waiting
     assert "Writing story 3 of 7…" in going_on
-    assert signed_in.get("/digest/writing/").json() == {
+    assert page.get("/digest/writing/").json() == {
         "kind": "writing",
         "is_global": False,
         "text": "Writing story 3 of 7…",
@@ -131,18 +116,16 @@ def test_the_page_says_that_an_edition_is_being_written(signed_in: Client, reade
     }
     Writing.objects.update(until=None)
     write_waiting()
-    assert "js/digest." not in signed_in.get("/digest/").content.decode()
-    assert signed_in.get("/digest/writing/").json() == {"kind": "written", "is_global": False}
+    assert "js/digest." not in page.get("/digest/").content.decode()
+    assert page.get("/digest/writing/").json() == {"kind": "written", "is_global": False}
 
 
-def test_a_weekly_reader_sees_the_newest_edition_on_other_days(
-    signed_in: Client, reader: User
-) -> None:
+def test_a_weekly_reader_sees_the_newest_edition_on_other_days(page: Client, reader: User) -> None:
     today = today_of(reader)
     User.objects.update(digest_days=str((today.weekday() - 1) % 7))
     keep(reader, str(today - timedelta(days=1)))
 
-    page = signed_in.get("/digest/").content.decode()
+    page = page.get("/digest/").content.decode()
 
     assert f'datetime="{today - timedelta(days=1)}"' in page
     assert Digest.objects.count() == 1
@@ -150,20 +133,20 @@ def test_a_weekly_reader_sees_the_newest_edition_on_other_days(
 
 @pytest.mark.parametrize("path", ["/digests/2026/3/", "/digests/global/2026/3/"])
 def test_the_number_of_queries_does_not_grow_with_the_month(
-    signed_in: Client,
+    page: Client,
     reader: User,
     path: str,
     django_assert_num_queries: pytest.FixtureRequest,
 ) -> None:
     keep(reader, "2026-03-01")
     keep(None, "2026-03-01")
-    signed_in.get(path)  # from now on, the session is read with its user
+    page.get(path)  # from now on, the session is read with its user
     with django_assert_num_queries(4):  # type: ignore[operator]
-        signed_in.get(path)
+        page.get(path)
     for owner in (reader, None):
         keep(owner, *[f"2026-03-{day:02}" for day in range(2, 32)])
     with django_assert_num_queries(4):  # type: ignore[operator]
-        signed_in.get(path)
+        page.get(path)
 
 
 class Api:
@@ -232,10 +215,10 @@ def test_the_api_has_an_edition_written_again(reader: User) -> None:
     assert api.post("/digest/").status_code == 429
 
 
-def test_days_are_chosen_in_the_preferences(signed_in: Client, reader: User) -> None:
+def test_days_are_chosen_in_the_preferences(page: Client, reader: User) -> None:
     def save(**fields: Any) -> Any:
         kept = {"section": "digest", "digest_hour": "8", "time_zone": "Europe/Berlin"}
-        answer = signed_in.post("/preferences/", kept | fields)
+        answer = page.post("/preferences/", kept | fields)
         reader.refresh_from_db()
         return answer
 
@@ -246,4 +229,4 @@ def test_days_are_chosen_in_the_preferences(signed_in: Client, reader: User) -> 
     assert save(often="chosen").status_code == 422 and reader.digest_days == "15"
     save(often="")
     assert reader.digest_days == ""
-    assert "Only when I ask" in signed_in.get("/preferences/").content.decode()
+    assert "Only when I ask" in page.get("/preferences/").content.decode()

@@ -22,17 +22,6 @@ State = Channel.State
 
 
 @pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def signed_in(client: Client, reader: User) -> Client:
-    client.force_login(reader)
-    return client
-
-
-@pytest.fixture
 def mailbox(settings: LazySettings) -> Iterator[Mailbox]:
     with mail_server() as box:
         settings.EMAIL_URL, settings.EMAIL_FROM = box.url, "news@news.example"
@@ -54,9 +43,9 @@ def act(client: Client, channel: Channel, action: str) -> str:
 
 
 def test_an_address_gets_letters_only_after_its_owner_said_so(
-    signed_in: Client, mailbox: Mailbox, client: Client
+    page: Client, mailbox: Mailbox, client: Client
 ) -> None:
-    add(signed_in, "email", "me@example.org")
+    add(page, "email", "me@example.org")
     channel = Channel.objects.get()
     assert channel.state == State.UNCONFIRMED
     letter = mailbox.letters[0]
@@ -81,12 +70,12 @@ def test_a_question_of_long_ago_cannot_be_answered(reader: User, client: Client)
     assert client.post(f"/digest/confirm/{token_for(channel, CONFIRM)}/").status_code == 404
 
 
-def test_nobody_is_asked_too_often(signed_in: Client, mailbox: Mailbox) -> None:
+def test_nobody_is_asked_too_often(page: Client, mailbox: Mailbox) -> None:
     for n in range(7):
-        add(signed_in, "email", f"victim{n}@example.org")
+        add(page, "email", f"victim{n}@example.org")
 
     assert len(mailbox.letters) == 5
-    assert "Too many e-mails today" in add(signed_in, "email", "x@example.org")
+    assert "Too many e-mails today" in add(page, "email", "x@example.org")
 
 
 def test_one_click_ends_the_letters_without_a_session(reader: User, mailbox: Mailbox) -> None:
@@ -104,12 +93,12 @@ def test_one_click_ends_the_letters_without_a_session(reader: User, mailbox: Mai
 
 
 def test_no_reader_can_take_the_link_that_ends_letters_from_who_gets_them(
-    signed_in: Client, reader: User
+    page: Client, reader: User
 ) -> None:
     channel = make_channel(reader, "email", "victim@example.org")
     link = f"/digest/unsubscribe/{token_for(channel, UNSUBSCRIBE)}/"
 
-    act(signed_in, channel, "renew")
+    act(page, channel, "renew")
 
     assert Client().post(link).status_code == 200
     channel.refresh_from_db()
@@ -117,15 +106,15 @@ def test_no_reader_can_take_the_link_that_ends_letters_from_who_gets_them(
 
 
 def test_letters_that_were_ended_begin_again_only_with_a_new_answer(
-    signed_in: Client, reader: User, mailbox: Mailbox
+    page: Client, reader: User, mailbox: Mailbox
 ) -> None:
     channel = make_channel(reader, "email", "me@example.org", state=State.DISABLED)
 
-    act(signed_in, channel, "resume")
+    act(page, channel, "resume")
 
     assert channel.state == State.UNCONFIRMED
     assert "Confirm" in mailbox.letters[0]["Subject"]
-    assert "has not been confirmed yet" in act(signed_in, channel, "test")
+    assert "has not been confirmed yet" in act(page, channel, "test")
 
 
 @pytest.mark.parametrize("token", ["1-abc", "x", "1-", "-", "99999999999999999999-a", "²-a"])
@@ -154,31 +143,31 @@ def test_a_token_is_good_for_its_own_purpose_alone(reader: User, client: Client)
     ],
 )
 def test_what_cannot_work_is_refused_in_words(
-    signed_in: Client, mailbox: Mailbox, kind: str, target: str, said: str
+    page: Client, mailbox: Mailbox, kind: str, target: str, said: str
 ) -> None:
-    assert said in add(signed_in, kind, target)
+    assert said in add(page, kind, target)
     assert not Channel.objects.exists()
 
 
 def test_mail_that_is_not_set_up_is_said_and_its_settings_to_staff_alone(
-    signed_in: Client, reader: User
+    page: Client, reader: User
 ) -> None:
     said = "isn&#39;t set up on this server."
     for_staff = f"{said} Set EMAIL_URL and EMAIL_FROM and SITE_URL."
 
-    for shown in (signed_in.get(PAGE).content.decode(), add(signed_in, "email", "me@example.org")):
+    for shown in (page.get(PAGE).content.decode(), add(page, "email", "me@example.org")):
         assert said in shown and "EMAIL_URL" not in shown
     User.objects.filter(pk=reader.pk).update(is_staff=True)
-    assert for_staff in signed_in.get(PAGE).content.decode()
-    assert for_staff in add(signed_in, "email", "me@example.org")
+    assert for_staff in page.get(PAGE).content.decode()
+    assert for_staff in add(page, "email", "me@example.org")
 
 
-def test_the_same_way_is_added_once_and_not_too_many(signed_in: Client, reader: User) -> None:
-    add(signed_in, "feed")
-    assert "You already have this channel" in add(signed_in, "feed")
+def test_the_same_way_is_added_once_and_not_too_many(page: Client, reader: User) -> None:
+    add(page, "feed")
+    assert "You already have this channel" in add(page, "feed")
     for n in range(9):
-        add(signed_in, "slack", f"https://hooks.example/{n}")
-    assert "You already have 10 channels" in add(signed_in, "slack", "https://hooks.example/more")
+        add(page, "slack", f"https://hooks.example/{n}")
+    assert "You already have 10 channels" in add(page, "slack", "https://hooks.example/more")
 
 
 def test_a_form_that_is_sent_twice_at_once_adds_one_way(reader: User) -> None:
@@ -189,15 +178,15 @@ def test_a_form_that_is_sent_twice_at_once_adds_one_way(reader: User) -> None:
     assert forms[0].save() == forms[1].save()
 
 
-def test_the_api_asks_the_owner_of_an_address_too(signed_in: Client, mailbox: Mailbox) -> None:
+def test_the_api_asks_the_owner_of_an_address_too(page: Client, mailbox: Mailbox) -> None:
     sent = {"kind": "email", "target": "me@example.org"}
 
-    added = signed_in.post("/api/v1/digest/channels/", sent, content_type="application/json")
+    added = page.post("/api/v1/digest/channels/", sent, content_type="application/json")
 
     assert (added.status_code, added.json()["state"]) == (201, "unconfirmed")
     assert mailbox.letters[0]["To"] == "me@example.org"
     mailbox.refused_recipient = "451 4.3.0 Try again later"
-    failed = signed_in.post(
+    failed = page.post(
         "/api/v1/digest/channels/",
         sent | {"target": "you@example.org"},
         content_type="application/json",
@@ -207,75 +196,69 @@ def test_the_api_asks_the_owner_of_an_address_too(signed_in: Client, mailbox: Ma
 
 
 def test_a_test_says_whether_it_was_taken(
-    signed_in: Client, reader: User, settings: LazySettings
+    page: Client, reader: User, settings: LazySettings
 ) -> None:
     settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]
     with webhook(reply(200), reply(500)) as receiver:
         channel = make_channel(reader, "slack", receiver.url)
-        assert "The test was sent" in act(signed_in, channel, "test")
-        assert "The service reported an error (500)" in act(signed_in, channel, "test")
+        assert "The test was sent" in act(page, channel, "test")
+        assert "The service reported an error (500)" in act(page, channel, "test")
 
     assert "A test from AI News" in receiver.taken[0].json["text"]
     assert not Delivery.objects.exists()
 
 
-def test_a_test_letter_is_the_newest_edition(
-    signed_in: Client, reader: User, mailbox: Mailbox
-) -> None:
-    act(signed_in, make_channel(reader, "email", "me@example.org"), "test")
+def test_a_test_letter_is_the_newest_edition(page: Client, reader: User, mailbox: Mailbox) -> None:
+    act(page, make_channel(reader, "email", "me@example.org"), "test")
 
     assert "a quiet day" in mailbox.letters[0]["Subject"]
 
 
-def test_tests_are_not_sent_without_end(
-    signed_in: Client, reader: User, settings: LazySettings
-) -> None:
+def test_tests_are_not_sent_without_end(page: Client, reader: User, settings: LazySettings) -> None:
     settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]
     with webhook(reply(200)) as receiver:
         channel = make_channel(reader, "discord", receiver.url)
-        pages = [act(signed_in, channel, "test") for _ in range(11)]
+        pages = [act(page, channel, "test") for _ in range(11)]
 
     assert len(receiver.taken) == 10
     assert "Too many tests" in pages[-1]
 
 
-def test_another_reader_s_channels_are_neither_shown_nor_touched(signed_in: Client) -> None:
+def test_another_reader_s_channels_are_neither_shown_nor_touched(page: Client) -> None:
     other = make_channel(make_user("other"), "slack", "https://hooks.example/theirs")
 
-    assert "hooks.example" not in signed_in.get(PAGE).content.decode()
+    assert "hooks.example" not in page.get(PAGE).content.decode()
     for action in ("test", "stop", "remove", "renew"):
-        sent = signed_in.post(f"{PAGE}{other.pk}/", {"action": action})
+        sent = page.post(f"{PAGE}{other.pk}/", {"action": action})
         assert sent.status_code == 404
     other.refresh_from_db()
     assert other.state == State.ACTIVE
 
 
-def test_the_address_of_a_webhook_is_not_shown_whole(signed_in: Client, reader: User) -> None:
+def test_the_address_of_a_webhook_is_not_shown_whole(page: Client, reader: User) -> None:
     make_channel(reader, "slack", "https://hooks.example/services/T1/B2/secret-wxyz")
 
-    page = signed_in.get(PAGE).content.decode()
+    page = page.get(PAGE).content.decode()
 
     assert "hooks.example/…wxyz" in page and "secret" not in page
 
 
-def test_why_a_channel_was_stopped_stands_in_the_preferences(
-    signed_in: Client, reader: User
-) -> None:
+def test_why_a_channel_was_stopped_stands_in_the_preferences(page: Client, reader: User) -> None:
     reason = "The webhook no longer exists (404). Create a new one at the service."
     make_channel(reader, "slack", "https://hooks.example/x", state=State.DISABLED, reason=reason)
 
-    assert reason in signed_in.get("/preferences/").content.decode()
-    assert reason in signed_in.get(PAGE).content.decode()
+    assert reason in page.get("/preferences/").content.decode()
+    assert reason in page.get(PAGE).content.decode()
 
 
 def test_the_number_of_queries_does_not_grow_with_the_channels(
-    signed_in: Client, reader: User, django_assert_num_queries: pytest.FixtureRequest
+    page: Client, reader: User, django_assert_num_queries: pytest.FixtureRequest
 ) -> None:
     make_channel(reader, "feed")
-    signed_in.get(PAGE)  # from now on, the session is read with its user
+    page.get(PAGE)  # from now on, the session is read with its user
     with django_assert_num_queries(4):  # type: ignore[operator]
-        signed_in.get(PAGE)
+        page.get(PAGE)
     for n in range(9):
         make_channel(reader, "webhook", f"https://hooks.example/{n}")
     with django_assert_num_queries(4):  # type: ignore[operator]
-        signed_in.get(PAGE)
+        page.get(PAGE)

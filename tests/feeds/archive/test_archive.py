@@ -36,18 +36,13 @@ from feeds.models import (
 from feeds.search.run import search_items
 from feeds.stories.grouping.refresh import refresh_stories
 from feeds.tasks import archive_old_months
-from tests.make import make_item, make_source, make_story, make_user
+from tests.make import make_item, make_source, make_story
 from tests.services import free_place
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MARCH = datetime(2025, 3, 10, tzinfo=UTC)
 APRIL = datetime(2025, 4, 10, tzinfo=UTC)
 OLD = datetime(2025, 5, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def reader() -> User:
-    return make_user()
 
 
 @pytest.fixture

@@ -23,11 +23,6 @@ UNTOUCHED = {
 
 
 @pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
 def item(reader: User) -> Item:
     return make_item(make_source(reader=reader))
 

@@ -22,11 +22,6 @@ from tests.make import make_item, make_source, make_story, make_user
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
 def titles(user: User, filters: Filters | None = None, **options: int) -> list[str]:
     return [item.title for item in river(user, filters or Filters(), **options)]
 

@@ -15,7 +15,7 @@ from feeds.search.postgres.index import ensure_index as ensure_postgres_index
 from feeds.search.postgres.index import merge_pending
 from feeds.search.run import search_items
 from feeds.search.sqlite.index import ensure_index as ensure_sqlite_index
-from tests.make import make_item, make_source, make_user
+from tests.make import make_item, make_source
 
 pytestmark = pytest.mark.django_db
 sqlite_only = pytest.mark.skipif(
@@ -26,11 +26,6 @@ sqlite_only = pytest.mark.skipif(
 def ensure_index() -> bool:
     is_postgres = connection.vendor == "postgresql"
     return (ensure_postgres_index if is_postgres else ensure_sqlite_index)(connection)
-
-
-@pytest.fixture
-def reader() -> User:
-    return make_user()
 
 
 def found(user: User, text: str) -> list[str]:

@@ -24,11 +24,6 @@ pytestmark = pytest.mark.django_db
 ODD = "ab\"*-():^{}+%_\\' \0ORANDNOTNEARis:before4é漢"
 
 
-@pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
 def found(user: User, text: str) -> list[str]:
     return [item.title for item in search_items(user, text).items]
 

@@ -11,21 +11,9 @@ from accounts.models import ApiToken, User
 from feeds.core.errors import FeedError
 from feeds.models import Folder, Source, Subscription
 from feeds.sources.subscriptions import add_source, import_opml
-from tests.make import make_source, make_user
+from tests.make import make_source
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def page(reader: User) -> Client:
-    client = Client()
-    client.force_login(reader)
-    return client
 
 
 @pytest.fixture

@@ -19,12 +19,6 @@ def reader() -> User:
     return make_user("reader")
 
 
-@pytest.fixture
-def page(client: Client, reader: User) -> Client:
-    client.force_login(reader)
-    return client
-
-
 def html(page: Client, name: str, query: str = "") -> str:
     return page.get(reverse(name) + query).content.decode()
 

@@ -21,11 +21,6 @@ API = "/api/v1"
 
 
 @pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
 def api(reader: User) -> Client:
     token = ApiToken.issue(reader, "test")
     return Client(headers={"authorization": f"Bearer {token}"})

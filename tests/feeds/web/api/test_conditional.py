@@ -28,11 +28,6 @@ def client_of(live_server: Any, user: User) -> httpx.Client:
 
 
 @pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
 def api(live_server: Any, reader: User) -> Iterator[httpx.Client]:
     with client_of(live_server, reader) as client:
         yield client

@@ -14,18 +14,6 @@ from tests.make import make_item, make_source, make_story, make_user
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def page(reader: User) -> Client:
-    client = Client()
-    client.force_login(reader)
-    return client
-
-
 def text(page: Client, path: str, status: int = 200) -> str:
     answer = page.get(path)
     assert answer.status_code == status

@@ -13,17 +13,6 @@ from tests.make import make_item, make_source, make_story, make_user
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def page(client: Client, reader: User) -> Client:
-    client.force_login(reader)
-    return client
-
-
 def text(client: Client, url: str) -> str:
     return client.get(url).content.decode()
 

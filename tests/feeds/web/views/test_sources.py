@@ -23,17 +23,6 @@ FEED = b"""<rss version="2.0"><channel><title>The Lab</title>
 <item><title>A model</title><link>https://lab.example/1</link></item></channel></rss>"""
 
 
-@pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def page(client: Client, reader: User) -> Client:
-    client.force_login(reader)
-    return client
-
-
 def text(client: Client, url: str) -> str:
     return client.get(url).content.decode()
 

@@ -25,18 +25,6 @@ TEXTS = (
 )
 
 
-@pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def page(reader: User) -> Client:
-    client = Client()
-    client.force_login(reader)
-    return client
-
-
 def text(page: Client, path: str) -> str:
     response = page.get(path)
     assert response.status_code == 200

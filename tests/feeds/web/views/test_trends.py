@@ -20,18 +20,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def page(reader: User) -> Client:
-    client = Client()
-    client.force_login(reader)
-    return client
-
-
-@pytest.fixture
 def api(reader: User) -> Client:
     return Client(headers={"Authorization": f"Bearer {ApiToken.issue(reader, 'test')}"})
 
