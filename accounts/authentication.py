@@ -1,6 +1,6 @@
 """Authenticates requests of the REST API by `Authorization: Bearer ain_…`."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -14,6 +14,13 @@ from accounts.signin_guard import client_network
 from accounts.token_guesses import guesses
 from ainews_site.infra.db_router import try_to_write
 
+_JOINED = (
+    "SELECT u.*, t.id AS token_id, t.name AS token_name, t.created_at AS token_created_at,"
+    " t.last_used_at AS token_last_used_at FROM accounts_apitoken t"
+    " JOIN accounts_user u ON u.id = t.user_id WHERE t.token_hash = %s"
+)
+"""Each request of the API runs it. A queryset for it costs half a millisecond more."""
+
 
 class ApiTokenAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
@@ -23,7 +30,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         address = client_network(request._request)
         guesses.check(address)
         token_hash = hash_token(token)
-        api_token = ApiToken.objects.select_related("user").filter(token_hash=token_hash).first()
+        api_token = _token_of(token_hash)
         if api_token is None or not api_token.user.is_active:
             guesses.count(address, token_hash)
             raise AuthenticationFailed("Invalid API token.")
@@ -36,6 +43,27 @@ class ApiTokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def _token_of(token_hash: str) -> ApiToken | None:
+    """The token with its user, or None if there is none."""
+    user: Any = next(iter(User.objects.raw(_JOINED, [token_hash])), None)
+    if user is None:
+        return None
+    own = user.__dict__
+    return ApiToken(
+        pk=own.pop("token_id"),
+        user=user,
+        name=own.pop("token_name"),
+        token_hash=token_hash,
+        created_at=_aware(own.pop("token_created_at")),
+        last_used_at=_aware(own.pop("token_last_used_at")),
+    )
+
+
+def _aware(moment: Any) -> Any:
+    """SQLite's times are naive, in UTC."""
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

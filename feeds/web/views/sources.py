@@ -86,7 +86,8 @@ def sources(request: ReaderRequest) -> HttpResponse:
         "folders": sorted(paths.items(), key=lambda pair: pair[1].lower()),
         "sorts": SORTS,
         "query": urlencode([(name, value) for name, value in asdict(choice).items() if value]),
-        "others": catalogue_for(request.user),
+        "others": catalogue_for(request.user, request.GET.get("catalogue")),
+        "is_catalogue_open": "catalogue" in request.GET or not page.total,
     }
     return render(request, "sources/list.html", context)
 

@@ -57,7 +57,7 @@ def test_the_number_of_queries_does_not_grow_with_the_sources(
     Subscription.objects.update(folder=folder)
 
     page.get("/sources/")  # what stands beside all pages is cached
-    with django_assert_num_queries(8):  # four of them for the rows and the catalogue
+    with django_assert_num_queries(6):  # three of them for the rows and the catalogue
         assert "s11" in text(page, "/sources/").lower()
 
 
@@ -80,6 +80,24 @@ def test_sources_are_filtered_and_ordered_by_the_address(page: Client, reader: U
     assert names("?sort=name") == ["Broken", "Busy", "Calm", "Resting"]
     assert len(names("?state=odd&sort=odd&folder=odd&page=odd")) == 4
     assert "No source matches." in text(page, "/sources/?folder=999")
+
+
+def test_the_catalogue_is_shown_page_by_page(
+    page: Client, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feeds.sources.listing.PAGE_OF_CATALOGUE", 2)
+    make_source("mine", reader=reader)
+    for number in range(5):
+        make_source(f"free{number}", is_public=True, pack="labs")
+
+    first, second = text(page, "/sources/"), text(page, "/sources/?catalogue=2")
+
+    assert "Browse the catalogue (5)" in first
+    assert 'id="catalogue">' in first
+    assert "Free2" not in first
+    assert 'id="catalogue" open>' in second
+    assert "Free2" in second
+    assert "?catalogue=3#catalogue" in second
 
 
 def test_the_filter_stays_on_the_next_page(
