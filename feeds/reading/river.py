@@ -34,7 +34,7 @@ STORY_COLUMNS = (
     *("id", "title", "lead_id", "first_at", "last_at", "item_count", "source_count"),
     *("copy_count", "title_pinned"),
 )
-_NEWEST_ID = 1 << 62
+NEWEST_ID = 1 << 62
 NEAR = 2
 """Windows of the first query: five days."""
 _WIDEST = timedelta(days=400)
@@ -51,8 +51,8 @@ def river(
     """
     limit = max(1, min(limit, MOST))
     followed = followed_sources(user, folder_id=filters.folder_id, source_id=filters.source_id)
-    before = before_id or _NEWEST_ID
-    find = _saved if filters.saved else _newest
+    before = before_id or NEWEST_ID
+    find = saved_ids if filters.saved else newest_ids
     items = _with_states(user, _items(find(user, followed, filters, before, limit)), followed)
     is_all = filters.folder_id is None and filters.source_id is None
     is_public = is_all and all(source.is_public for source in followed.values())
@@ -63,19 +63,23 @@ def river(
     return items
 
 
-def _newest(
-    user: User, followed: Iterable[int], filters: Filters, before: int, limit: int
+def newest_ids(
+    user: User, followed: Iterable[int] | None, filters: Filters, before: int, limit: int
 ) -> list[int]:
-    """Return the newest `limit` ids below `before`, of the sources in `followed`.
+    """Return the newest `limit` ids below `before`, of the sources in `followed`, which the reader
+    follows, or with None of all that they follow.
 
     Two queries at most scan time windows, each four times as long as the one before, and stop when
     they have enough rows. A busy reader's page comes from the last day, and a few quiet sources
     cost a few look-ups in the index.
     """
-    horizon = _lowest(settings.UNREAD_HORIZON_DAYS)
+    horizon = unread_horizon()
     top = min(before, lowest_id(timezone.now() + DAY))
     conditions, values = _conditions(filters, horizon)
     windows = list(_windows(top, horizon if filters.unread else 0))
+    among = [] if followed is None else [json.dumps(sorted(followed))]
+    if among:
+        conditions = f"{_among('s.source_id')} AND {conditions}"
     ids: list[int] = []
     # The first windows are a query of their own, because PostgreSQL would plan the others too,
     # with all their partitions.
@@ -83,7 +87,7 @@ def _newest(
         arms, parameters = [], []
         for high, low in part if len(ids) < limit else ():
             arms.append(f"SELECT id FROM ({_window_query(conditions)}) AS days")
-            parameters += [user.pk, json.dumps(sorted(followed)), *values, high, low, limit]
+            parameters += [user.pk, *among, *values, high, low, limit]
         ids += _ids(" UNION ALL ".join(arms), parameters, limit - len(ids)) if arms else []
     return ids
 
@@ -92,16 +96,16 @@ def _window_query(conditions: str) -> str:
     return (
         "SELECT i.id FROM feeds_subscription s CROSS JOIN feeds_item i"
         " LEFT JOIN feeds_itemstate t ON t.user_id = s.user_id AND t.item_id = i.id"
-        f" WHERE s.user_id = %s AND {_among('s.source_id')} AND i.source_id = s.source_id"
+        " WHERE s.user_id = %s AND i.source_id = s.source_id"
         f" AND {conditions} AND i.id < %s AND i.id >= %s ORDER BY i.id DESC LIMIT %s"
     )
 
 
-def _saved(
-    user: User, followed: Iterable[int], filters: Filters, before: int, limit: int
+def saved_ids(
+    user: User, followed: Iterable[int] | None, filters: Filters, before: int, limit: int
 ) -> list[int]:
     """Return ids of saved items, even of sources that the reader no longer follows."""
-    conditions, values = _conditions(filters, _lowest(settings.UNREAD_HORIZON_DAYS))
+    conditions, values = _conditions(filters, unread_horizon())
     query = (
         "SELECT t.item_id FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
         " LEFT JOIN feeds_subscription s ON s.user_id = t.user_id AND s.source_id = i.source_id"
@@ -112,6 +116,7 @@ def _saved(
         query += " AND i.source_id = %s"
         parameters.append(filters.source_id)
     if filters.folder_id is not None:
+        assert followed is not None
         query += f" AND {_among('i.source_id')}"
         parameters.append(json.dumps(sorted(followed)))
     return _ids(f"{query} ORDER BY t.item_id DESC", parameters, limit)
@@ -162,8 +167,9 @@ def _windows(top: int, lowest: int) -> Iterator[tuple[int, int]]:
         high, width = low, width * 4
 
 
-def _lowest(days: int) -> int:
-    return lowest_id(timezone.now() - timedelta(days=days))
+def unread_horizon() -> int:
+    """Items with a lower id count as read, unless the reader marked them."""
+    return lowest_id(timezone.now() - timedelta(days=settings.UNREAD_HORIZON_DAYS))
 
 
 def _items(ids: Iterable[int]) -> list[Item]:
@@ -189,7 +195,7 @@ def attach_states(
         rows = user.subscriptions.filter(source__in=sources)
         watermarks = dict(rows.values_list("source_id", "read_up_to"))
     states = _states_of(user, [item.pk for item in items])
-    horizon = _lowest(settings.UNREAD_HORIZON_DAYS)
+    horizon = unread_horizon()
     for item in items:
         explicit, *flags = states.get(item.pk, (None, False, False, False))
         by_watermark = item.seq <= watermarks.get(item.source_id, 0) or item.pk < horizon
@@ -254,7 +260,7 @@ def _may_see(user: User, item: Item) -> bool:
 def neighbours(user: User, pk: int) -> tuple[int | None, int | None]:
     """Return (newer, older): the ids of the items next to this one in the unfiltered river."""
     followed = followed_sources(user)
-    older = _newest(user, followed, Filters(), pk, 1)
+    older = newest_ids(user, followed, Filters(), pk, 1)
     newer = (
         Item.objects.filter(source__in=list(followed), pk__gt=pk)
         .order_by("pk")

@@ -8,7 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feeds.reading.filters import Filters
-from feeds.reading.river import get_item, river
+from feeds.reading.item_list import list_items
+from feeds.reading.river import get_item
 from feeds.web.api.conditional import etag_by_version
 from feeds.web.api.pages import flag, number, page, page_size, read_cursor
 from feeds.web.api.represent import represent
@@ -77,7 +78,7 @@ class Items(ReaderView):
             saved=flag(request, "saved"),
         )
         cursor, size = read_cursor(request, 1), page_size(request)
-        items = river(self.reader, filters, cursor[0] if cursor else None, size)
+        items = list_items(self.reader, filters, cursor[0] if cursor else None, size)
         shown = represent(ItemSerializer, items)
         return page(request, shown, (items[-1].pk,) if len(items) == size else None)
 

@@ -6,8 +6,8 @@ result is the same; tests compare the two.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from functools import lru_cache
+from datetime import datetime, tzinfo
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any
 
@@ -26,7 +26,11 @@ _PLAIN: dict[type[Any], Callable[[Any], Any]] = {
 
 def represent(serializer: type[fields.Serializer[Any]], rows: Iterable[Any]) -> list[Any]:
     """Return what `serializer(rows, many=True).data` has."""
-    plan = _plan_of(serializer)
+    zone = timezone.get_current_timezone()
+    plan = [
+        (name, read, partial(_in_words, zone) if convert is _in_words else convert)
+        for name, read, convert in _plan_of(serializer)
+    ]
     represented = []
     for row in rows:
         values = {}
@@ -40,8 +44,11 @@ def represent(serializer: type[fields.Serializer[Any]], rows: Iterable[Any]) -> 
 @lru_cache
 def _plan_of(
     serializer: type[fields.Serializer[Any]],
-) -> list[tuple[str, Callable[[Any], Any], Callable[[Any], Any]]]:
-    """[(name, function that reads the value, function that converts it)]"""
+) -> list[tuple[str, Callable[[Any], Any], Callable[..., Any]]]:
+    """[(name, function that reads the value, function that converts it)]
+
+    `_in_words` also needs the time zone of the request.
+    """
     return [
         (name, attrgetter(".".join(field.source_attrs)), _converter(field))
         for name, field in serializer().fields.items()
@@ -49,7 +56,7 @@ def _plan_of(
     ]
 
 
-def _converter(field: Any) -> Callable[[Any], Any]:
+def _converter(field: Any) -> Callable[..., Any]:
     if plain := _PLAIN.get(type(field)):
         return plain
     if type(field) is fields.DateTimeField:
@@ -63,9 +70,9 @@ def _converter(field: Any) -> Callable[[Any], Any]:
     return convert
 
 
-def _in_words(moment: datetime) -> str:
+def _in_words(zone: tzinfo, moment: datetime) -> str:
     """ISO 8601 in the current time zone, as DateTimeField has it."""
-    text = moment.astimezone(timezone.get_current_timezone()).isoformat()
+    text = moment.astimezone(zone).isoformat()
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
