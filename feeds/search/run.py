@@ -66,12 +66,16 @@ class SearchResults:
         """The number of results as a phrase for the reader."""
         partial = self.found - self.with_all
         if self.is_capped:
-            return f"The newest {self.found} results"
+            return f"The newest {_in_words(self.found)}"
         if not partial:
-            return f"{self.found} result{'' if self.found == 1 else 's'}"
+            return _in_words(self.found)
         if not self.with_all:
-            return f"No exact matches. {partial} with some of the words"
-        return f"{self.with_all} with all words, {partial} with some of them"
+            return f"No exact matches. {_in_words(partial)} with some of the words"
+        return f"{_in_words(self.with_all)} with all words, {partial} with some of them"
+
+
+def _in_words(count: int) -> str:
+    return f"{count:,} result{'' if count == 1 else 's'}"
 
 
 def search_items(user: User, text: str, limit: int = PAGE, page: int = 1) -> SearchResults:

@@ -57,7 +57,7 @@ def test_items_with_some_of_the_words_follow_those_with_all(reader: User) -> Non
 
     assert [item.title for item in results.items] == ["A long look", "Kestrel lands"]
     assert (results.found, results.with_all) == (2, 1)
-    assert results.counted == "1 with all words, 1 with some of them"
+    assert results.counted == "1 result with all words, 1 with some of them"
     assert [item.has_all for item in results.items] == [True, False]  # type: ignore[attr-defined]
 
 

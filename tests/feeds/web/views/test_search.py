@@ -68,7 +68,7 @@ def test_the_articles_of_a_story_are_one_row(page: Client, reader: User) -> None
 
     shown = text(page, "/search/?q=kestrel")
 
-    assert "3 results in 2 stories" in shown
+    assert "3 results · 2 stories" in shown
     assert len(rows(shown)) == 2
     assert "+1 article<" in shown
     assert "A kestrel has landed" in shown
@@ -94,7 +94,7 @@ def test_a_story_shows_no_article_that_its_reader_may_not_see(page: Client, read
 
     shown = text(page, "/search/?q=kestrel")
 
-    assert "1 result in 1 story" in shown
+    assert "1 result · 1 story" in shown
     assert "in secret" not in shown
 
 
