@@ -81,5 +81,6 @@ def _listed(row: Sequence[Any], horizon: int) -> ListedItem:
     url, title, own, read_up_to, is_read, is_saved = row[15:]
     if is_read is None:
         is_read = row[1] <= (read_up_to or 0) or row[0] < horizon
-    shown = (own or title or url, bool(is_read), bool(is_saved))
-    return ListedItem(*row[:11], json.loads(topics), *map(moment, times), *shown)
+    values: list[Any] = [*row[:11], json.loads(topics), *map(moment, times)]
+    values += [own or title or url, bool(is_read), bool(is_saved)]
+    return ListedItem(*values)

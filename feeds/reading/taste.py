@@ -1,22 +1,30 @@
 """What the ranking has learned of a reader, for their page and their export."""
 
+import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from accounts.models import User
 from feeds.core.topics import LABELS
-from feeds.models import FollowedStory, Impression, Item, Subscription
-from feeds.models.narrow import narrow_items
+from feeds.models import FollowedStory, Impression, Item
+from feeds.models.narrow import fetch, marks
 from feeds.stories.coverage import headline_for
-from feeds.stories.ranking.taste import DISLIKED, SAVED, Act, read_acts, taste_of
+from feeds.stories.ranking.taste import DISLIKED, SAVED, Act, acts_of, read_states, taste_of
 
 MAX_LISTED = 50
-ITEM_NAMES = ("id", "source_id", "story_id", "title", "url")
-SOURCE_NAMES = ("id", "title", "url")
 MAX_TOPICS = 12
 UNSEEN = "From a source you can no longer see"
+_ITEMS = (
+    "SELECT i.id, i.source_id, i.topics, i.title, i.url, COALESCE(NULLIF(c.title, ''), c.url),"
+    " c.is_public FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id WHERE i.id IN ({})"
+)
+_SUBSCRIPTIONS = (
+    "SELECT s.source_id, s.title, c.title, c.url, s.level FROM feeds_subscription s"
+    " JOIN feeds_source c ON c.id = s.source_id WHERE s.user_id = %s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +84,51 @@ class KnownTaste:
 
 def known_taste(user: User, now: datetime, most: int = MAX_LISTED) -> KnownTaste:
     """Collect what was learned, in a constant number of queries."""
-    acts = read_acts(user, now)
-    topics = _visible_topics(user, [act.item for act in acts])
-    liked = Counter(topic for act in acts if act.weight > 0 for topic in topics.get(act.item, ()))
-    listed = acts[:most]
-    items = narrow_items(ITEM_NAMES, SOURCE_NAMES, (a.item for a in listed if a.item in topics))
+    states = read_states(user, now)
+    items = _items_of([row[0] for row in states])
+    acts = acts_of(states, {pk: item.source_id for pk, item in items.items()})
+    subscriptions = fetch(_SUBSCRIPTIONS, [user.pk])
+    own = {source for source, *_ in subscriptions}
+    visible = {pk: item for pk, item in items.items() if item.is_public or item.source_id in own}
+    liked = Counter(
+        topic
+        for act in acts
+        if act.weight > 0 and act.item in visible
+        for topic in json.loads(visible[act.item].topics)
+    )
     return KnownTaste(
         topics={slug: level for slug, level in user.interests.items() if slug in LABELS},
         learned=[(slug, n) for slug, n in liked.most_common() if slug in LABELS][:MAX_TOPICS],
-        sources=_sources(user, acts, now),
-        items=[_known(act, items.get(act.item)) for act in listed],
+        sources=_sources(subscriptions, acts, taste_of(user, now).views),
+        items=[_known(act, visible.get(act.item)) for act in acts[:most]],
         followed=_followed(user),
         acts=len(acts),
         views=Impression.objects.filter(user=user).count(),
     )
 
 
-def _visible_topics(user: User, ids: list[int]) -> dict[int, list[str]]:
-    """{id: topics} of those of the items that the reader can see."""
-    rows = Item.objects.visible_to(user).filter(pk__in=ids)
-    return dict(rows.values_list("pk", "topics"))
+class _Item(NamedTuple):
+    """An item that the reader acted on. `topics` is JSON."""
+
+    pk: int
+    source_id: int
+    topics: str
+    title: str
+    url: str
+    source: str
+    is_public: bool
 
 
-def _known(act: Act, item: Item | None) -> KnownItem:
+def _items_of(ids: list[int]) -> dict[int, _Item]:
+    rows = fetch(_ITEMS.format(marks(ids)), ids) if ids else []
+    return {row[0]: _Item(*row) for row in rows}
+
+
+def _known(act: Act, item: _Item | None) -> KnownItem:
     at, word = datetime.fromtimestamp(act.at, UTC), act_in_words(act.weight)
     if item is None:
         return KnownItem(act.item, UNSEEN, "", "", word, at)
-    return KnownItem(item.pk, item.title, str(item.source), item.url, word, at)
+    return KnownItem(item.pk, item.title, item.source, item.url, word, at)
 
 
 def act_in_words(weight: float) -> str:
@@ -116,6 +142,8 @@ def _followed(user: User) -> list[KnownStory]:
     the first visible item replaces it."""
     rows = FollowedStory.objects.filter(user=user).select_related("story").order_by("-pk")
     follows = list(rows)
+    if not follows:
+        return []
     articles = Item.objects.visible_to(user).covering([row.story for row in follows])
     leads: dict[int | None, Item] = {}
     for item in articles.order_by("pk").only("pk", "story", "title"):
@@ -134,16 +162,14 @@ def _followed(user: User) -> list[KnownStory]:
     ]
 
 
-def _sources(user: User, acts: list[Act], now: datetime) -> list[KnownSource]:
+def _sources(
+    subscriptions: list[tuple[Any, ...]], acts: list[Act], shown: Mapping[int, int]
+) -> list[KnownSource]:
     """The sources of which something was learned, most opened first."""
-    shown = taste_of(user, now).views
     opened = Counter(act.source for act in acts if act.weight > 0)
-    columns = ("source_id", "title", "source__title", "source__url", "level")
     known = [
         KnownSource(pk, own or title or url, level, max(shown.get(pk, 0), opened[pk]), opened[pk])
-        for pk, own, title, url, level in Subscription.objects.filter(user=user).values_list(
-            *columns
-        )
+        for pk, own, title, url, level in subscriptions
         if level != "normal" or opened[pk] or shown.get(pk)
     ]
     return sorted(known, key=lambda s: (-s.opened, -s.shown, s.title.lower()))

@@ -493,10 +493,10 @@ def test_the_queries_of_the_page_do_not_grow(django_assert_num_queries: Any) -> 
 
     do(2)
     client.get("/taste/")  # from now on, the session is read with its user
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         client.get("/taste/")
     do(12)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         client.get("/taste/")
 
 
@@ -509,7 +509,7 @@ def test_the_queries_of_the_home_page_do_not_grow_with_the_taste(
     for n in range(20):
         tell(source, f"News {n}")
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         front_page_sections(User.objects.get(pk=reader.pk))
     with django_assert_max_num_queries(7):
         front_page_sections(User.objects.get(pk=reader.pk))
