@@ -36,12 +36,12 @@ def narrow_rows(model: type[Row], names: Sequence[str], ids: Iterable[int]) -> d
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return {}
-    names = _in_order(model, names)
+    names = in_order(model, names)
     rows = fetch(
         f"SELECT {', '.join(names)} FROM {model._meta.db_table} WHERE id IN ({marks(wanted)})",
         wanted,
     )
-    make = _maker(model, names)
+    make = row_maker(model, names)
     return {row[0]: make(row) for row in rows}
 
 
@@ -58,8 +58,8 @@ def narrow_items(
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return {}
-    names, source_names = _in_order(Item, names), _in_order(Source, source_names)
-    story_names = _in_order(Story, story_names)
+    names, source_names = in_order(Item, names), in_order(Source, source_names)
+    story_names = in_order(Story, story_names)
     parts = (("i", names), ("c", source_names), ("s", story_names))
     columns = ", ".join(f"{table}.{name}" for table, part in parts for name in part)
     rows = fetch(
@@ -68,7 +68,7 @@ def narrow_items(
         + f" WHERE i.id IN ({marks(wanted)})",
         wanted,
     )
-    make, first, last = _maker(Item, names), len(names), len(names) + len(source_names)
+    make, first, last = row_maker(Item, names), len(names), len(names) + len(source_names)
     items = {row[0]: make(row[:first]) for row in rows}
     sources = _related(Source, source_names, (row[first:last] for row in rows))
     stories = _related(Story, story_names, (row[last:] for row in rows))
@@ -79,7 +79,7 @@ def narrow_items(
     return items
 
 
-def _in_order(model: type[models.Model], names: Collection[str]) -> list[str]:
+def in_order(model: type[models.Model], names: Collection[str]) -> list[str]:
     """The names in the order of the model's fields, which `from_db` expects."""
     return [field.attname for field in model._meta.concrete_fields if field.attname in names]
 
@@ -87,11 +87,11 @@ def _in_order(model: type[models.Model], names: Collection[str]) -> list[str]:
 def _related(
     model: type[Row], names: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> dict[int, Row]:
-    make = _maker(model, names)
+    make = row_maker(model, names)
     return {pk: make(row) for pk, row in {row[0]: row for row in rows if row and row[0]}.items()}
 
 
-def _maker(model: type[Row], names: Sequence[str]) -> Callable[[Sequence[Any]], Row]:
+def row_maker(model: type[Row], names: Sequence[str]) -> Callable[[Sequence[Any]], Row]:
     """Return a function that makes a row of its values."""
     alias = reading_alias()
     converters = [

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from django.utils import timezone
 from accounts.models import User
 from ainews_site.infra.db_router import reading_connection
 from feeds.core.ids import lowest_id
-from feeds.models import Item, ItemState
+from feeds.models import Item
 from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, fetch, marks, narrow_items
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, followed_sources
@@ -56,7 +57,7 @@ def river(
     items = _with_states(user, _items(find(user, followed, filters, before, limit)), followed)
     is_all = filters.folder_id is None and filters.source_id is None
     is_public = is_all and all(source.is_public for source in followed.values())
-    _attach_source_counts(user, items, follows_private=not is_public)
+    attach_source_counts(user, items, follows_private=not is_public)
     for item in items:
         own = followed.get(item.source_id)
         item.source_title = own.title if own else str(item.source)  # type: ignore[attr-defined]
@@ -201,7 +202,7 @@ def attach_states(
         by_watermark = item.seq <= watermarks.get(item.source_id, 0) or item.pk < horizon
         item.is_read = by_watermark if explicit is None else bool(explicit)  # type: ignore[attr-defined]
         item.is_saved, item.is_hidden, item.is_opened = map(bool, flags)  # type: ignore[attr-defined]
-    settle_copies(items, Item.objects.visible_to(user))
+    settle_copies(items, partial(Item.objects.visible_to, user))
     return items
 
 
@@ -216,7 +217,7 @@ def _states_of(user: User, ids: Sequence[int]) -> dict[int, Sequence[Any]]:
     return {pk: state for pk, *state in fetch(query, [user.pk, *ids])}
 
 
-def _attach_source_counts(
+def attach_source_counts(
     user: User, items: Sequence[Item], *, follows_private: bool = True
 ) -> None:
     """Set `tellers` on items: the number of sources that cover the item's story and that the
@@ -227,7 +228,7 @@ def _attach_source_counts(
     sources: defaultdict[int | None, set[int]] = defaultdict(set)
     if stories:
         members = members_of(user, stories)
-        settle_copies(members, Item.objects.visible_to(user))
+        settle_copies(members, partial(Item.objects.visible_to, user))
         for member in members:
             if member.copy_of is None:
                 sources[member.story_id].add(member.source_id)
@@ -236,34 +237,3 @@ def _attach_source_counts(
         if item.story and item.story.item_count > MAX_MEMBERS:  # not all of them were read
             count = max(count, item.story.source_count)
         item.tellers = count  # type: ignore[attr-defined]
-
-
-def get_item(user: User, pk: int) -> Item:
-    """Return an item with its body and the reader's state. Raises Item.DoesNotExist.
-
-    Items that the reader saved stay visible to them.
-    """
-    item = Item.objects.select_related("source", "body", "story").get(pk=pk)
-    if not item.source.is_public and not _may_see(user, item):
-        raise Item.DoesNotExist(f"The reader does not see item {pk}.")
-    _attach_source_counts(user, [item])
-    return attach_states(user, [item])[0]
-
-
-def _may_see(user: User, item: Item) -> bool:
-    """Whether the reader follows the private source of the item, or has saved the item."""
-    follows = user.subscriptions.filter(source=item.source_id)
-    saved = ItemState.objects.filter(user=user, item=item.pk, is_saved=True)
-    return follows.exists() or saved.exists()
-
-
-def neighbours(user: User, pk: int) -> tuple[int | None, int | None]:
-    """Return (newer, older): the ids of the items next to this one in the unfiltered river."""
-    followed = followed_sources(user)
-    older = newest_ids(user, followed, Filters(), pk, 1)
-    newer = (
-        Item.objects.filter(source__in=list(followed), pk__gt=pk)
-        .order_by("pk")
-        .values_list("pk", flat=True)[:1]
-    )
-    return next(iter(newer), None), next(iter(older), None)

@@ -1,6 +1,6 @@
 """The coverage of a story for one reader: visible items only, with the reader's marks."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -19,20 +19,23 @@ AnyArticle = TypeVar("AnyArticle", bound=Article)
 
 
 def settle_copies(
-    items: Iterable[Article], visible: ItemQuerySet, seen: Collection[int] = ()
+    items: Iterable[Article],
+    visible: ItemQuerySet | Callable[[], ItemQuerySet],
+    seen: Collection[int] = (),
 ) -> None:
     """Promote copies whose original the reader cannot see, in place.
 
     The first visible copy becomes the original for this reader, and the other copies become
     copies of it. Hidden sources therefore never change the counts. `visible` are all items that
-    the reader can see; it is queried only if an original is neither among `items` nor in `seen`,
-    ids of other items that they can see.
+    the reader can see, or a function that returns them; they are queried only if an original is
+    neither among `items` nor in `seen`, ids of other items that they can see.
     """
     items = sorted(items, key=lambda item: item.pk)
     unseen = {item.copy_of for item in items if item.copy_of} - {item.pk for item in items}
     unseen.difference_update(seen)
     if unseen:
-        unseen -= set(visible.order_by().filter(pk__in=unseen).values_list("pk", flat=True))
+        rows = visible() if callable(visible) else visible
+        unseen -= set(rows.order_by().filter(pk__in=unseen).values_list("pk", flat=True))
     firsts: dict[int, int] = {}
     for item in items:
         if item.copy_of is not None and item.copy_of in unseen:

@@ -10,6 +10,9 @@ from django.utils.safestring import SafeString, mark_safe
 from feeds.core.topics import LABELS
 from feeds.models import Item
 
+BETWEEN = " .:;,!?–—-|·…\n"
+"""What may stand between a title and the rest of a summary."""
+
 
 def ago(moment: datetime | None) -> SafeString | str:
     """A `<time>` element with the age in short, and the date on hover."""
@@ -84,15 +87,26 @@ def by_source(items: Sequence[Item]) -> list[Item]:
 
 
 def excerpt(summary: str, title: str) -> str:
-    """The summary without the title at its beginning; "" if nothing else is in it."""
-    if _letters(summary).startswith(start := _letters(title)) and start:
-        left = len(start)
-        for place, character in enumerate(summary):
-            if left == 0:
-                return summary[place:].lstrip(" .:;,!?–—-|·…\n")
-            left -= character.isalnum()
-        return ""
-    return summary
+    """The summary without the title at its beginning; "" if nothing else is in it.
+
+    Only letters and digits are compared. Most summaries begin with the very title or differ from
+    it soon, so that few of their characters are compared one by one.
+    """
+    if title and summary[: len(title)].casefold() == title.casefold():
+        return summary[len(title) :].lstrip(BETWEEN)
+    start = _letters(title)
+    if not start:
+        return summary
+    matched = 0
+    for place, character in enumerate(summary):
+        if matched == len(start):
+            return summary[place:].lstrip(BETWEEN)
+        if character.isalnum():
+            letters = _letters(character)
+            if not start.startswith(letters, matched):
+                return summary
+            matched += len(letters)
+    return "" if matched == len(start) else summary
 
 
 def byline(author: str, source: str) -> str:
@@ -106,7 +120,7 @@ def byline(author: str, source: str) -> str:
 
 
 def _letters(text: str) -> str:
-    return "".join(character for character in text.lower() if character.isalnum())
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def factor(now: int, before: int) -> str:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from feeds.reading.filters import Filters
 from feeds.reading.item_list import list_items
-from feeds.reading.river import get_item
+from feeds.reading.item_page import get_item
 from feeds.web.api.conditional import etag_by_version
 from feeds.web.api.pages import flag, number, page, page_size, read_cursor
 from feeds.web.api.represent import represent

@@ -19,9 +19,9 @@ from feeds.core.sandbox import Sandbox
 from feeds.ingest.pipeline import complete_text
 from feeds.models import Item
 from feeds.reading.filters import Filters
+from feeds.reading.item_page import get_item, neighbours
 from feeds.reading.marks import set_state
-from feeds.reading.river import get_item, neighbours, river
-from feeds.reading.sources import own_names
+from feeds.reading.river import river
 from feeds.sources.subscriptions import may_manage
 from feeds.web.page_cache import cached_page
 from feeds.web.views.common import (
@@ -107,8 +107,6 @@ def item(request: ReaderRequest, pk: int) -> HttpResponse:
             key=("opened", request.user.pk, pk),
         )
         shown_item.is_read = is_marked or shown_item.is_read  # type: ignore[attr-defined]
-    own_name = own_names(request.user, [shown_item.source_id]).get(shown_item.source_id)
-    shown_item.source_title = own_name or str(shown_item.source)  # type: ignore[attr-defined]
     newer, older = neighbours(request.user, pk)
     context = {
         "item": shown_item,

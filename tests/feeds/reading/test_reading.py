@@ -14,8 +14,9 @@ from django.utils import timezone
 from accounts.models import User
 from feeds.models import Folder, Item, ItemState, Subscription
 from feeds.reading.filters import Filters
+from feeds.reading.item_page import get_item, neighbours
 from feeds.reading.marks import mark_all_read, set_state, undo_mark
-from feeds.reading.river import get_item, neighbours, river
+from feeds.reading.river import river
 from feeds.reading.unread import unread_counts
 from tests.make import make_item, make_source, make_story, make_user
 
@@ -167,6 +168,34 @@ def test_neighbours_lead_through_the_river(reader: User) -> None:
     old, middle, new = (make_item(source, published=ago(hours=n)) for n in (9, 5, 1))
     assert neighbours(reader, middle.pk) == (new.pk, old.pk)
     assert neighbours(reader, new.pk) == (None, middle.pk)
+
+
+def test_neighbours_far_away_are_found_and_hidden_ones_are_left_out(reader: User) -> None:
+    source, other = make_source("own", reader=reader), make_source("other")
+    oldest, hidden, middle, unseen, newest = (
+        make_item(feed, published=ago(days=days))
+        for feed, days in ((source, 900), (source, 50), (source, 40), (other, 39), (source, 1))
+    )
+    set_state(reader, [hidden.pk], hidden=True)
+    assert neighbours(reader, middle.pk) == (newest.pk, oldest.pk)
+    assert neighbours(reader, oldest.pk) == (middle.pk, None)
+    assert unseen.pk not in neighbours(reader, newest.pk)
+
+
+def test_the_page_of_an_item_reads_all_of_it_by_one_query(reader: User) -> None:
+    item = make_item(make_source(reader=reader))
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        shown = get_item(reader, item.pk)
+        assert (shown.body.text, shown.source.title, shown.tellers) == (  # type: ignore[attr-defined]
+            item.body.text,
+            item.source.title,
+            1,
+        )
+    assert len(queries) == 1
+    with pytest.raises(Item.DoesNotExist):
+        get_item(make_user("other"), item.pk)
 
 
 def test_an_item_marked_unread_again_is_in_the_unread_river(reader: User) -> None:

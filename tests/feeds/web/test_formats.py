@@ -1,0 +1,25 @@
+"""What pages show of a summary."""
+
+import pytest
+
+from feeds.web.formats import excerpt
+
+
+@pytest.mark.parametrize(
+    ("summary", "title", "shown"),
+    [
+        ("A lab opens. It has robots.", "A lab opens", "It has robots."),
+        ("A LAB OPENS: it has robots.", "A lab opens", "it has robots."),
+        ("“A lab” opens – it has robots.", "A Lab Opens!", "it has robots."),
+        ("A lab opens…", "A lab opens", ""),
+        ("A lab", "A lab opens", "A lab"),
+        ("A lab closes.", "A lab opens", "A lab closes."),
+        ("Straße gesperrt. Umleitung.", "STRASSE GESPERRT", "Umleitung."),
+        ("ΟΔΟΣ. Νέα", "Οδος", "Νέα"),
+        ("… and more", "", "… and more"),
+        ("Text", "?!", "Text"),
+        ("", "Title", ""),
+    ],
+)
+def test_an_excerpt_does_not_repeat_the_title(summary: str, title: str, shown: str) -> None:
+    assert excerpt(summary, title) == shown
