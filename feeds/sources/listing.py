@@ -56,11 +56,12 @@ class SourcesPage:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which sources to list, and in which order. `state` is one of STATES or "" for all, `folder`
-    an id or None for all, `sort` a key of SORTS."""
+    an id or None for all, `sort` a key of SORTS, `name` a part of the names or "" for all."""
 
     state: str = ""
     folder: int | None = None
     sort: str = ""
+    name: str = ""
 
 
 def sources_page(
@@ -79,6 +80,8 @@ def sources_page(
         if choice.state not in ("", state) or choice.folder not in (None, folder):
             continue
         name = (own or title or url).lower()
+        if choice.name.lower() not in name:
+            continue
         key = _sort_key(choice.sort, lowered.get(folder or 0, ""), column)
         keyed.append((*key, name, pk, (source, folder, own)))
     chosen = [(row[-2], *row[-1]) for row in sorted(keyed)]  # no two have the same id

@@ -42,3 +42,20 @@ def trend_line(days: Sequence[int]) -> SafeString:
         f'<svg class="trend-line" viewBox="-1 0 82 22" aria-hidden="true">'
         f'<path d="M{"L".join(points)}"/><circle cx="{x}" cy="{y}" r="2.5"/></svg>'
     )
+
+
+def day_bars(days: Sequence[int]) -> SafeString:
+    """Draw items per day as bars in a small place, today apart, because it is not over."""
+    top, height = max(max(days), 4), 16
+    bars = [
+        f"M{number * STEP + 1.5} {height}v-{max(round(items / top * height, 1), 1.0):g}"
+        for number, items in enumerate(days)
+        if items
+    ]
+    today = bars.pop() if days[-1] else ""
+    label = f"The past {len(days)} days: {max(days)} at most, {days[-1]} so far today"
+    return mark_safe(  # noqa: S308 - numbers alone
+        f'<svg class="day-bars" viewBox="0 0 {len(days) * STEP - 1} {height}" role="img"'
+        f' aria-label="{label}"><path d="{"".join(bars)}"/>'
+        f'<path class="day-bars-today" d="{today}"/></svg>'
+    )

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from urllib.parse import urlencode
 
 from django import forms
@@ -25,9 +26,11 @@ from accounts.types import ReaderRequest
 from ainews_site.infra import db_clock
 from ainews_site.infra.enqueue import enqueue_fast
 from ainews_site.infra.machine_lock import machine_lock
+from ainews_site.infra.memo import cached
 from ainews_site.infra.process_state import resets_process_state
 from feeds.core.errors import FeedError
 from feeds.models import FetchLog, Source, Subscription
+from feeds.sources.activity import DAYS, items_by_day
 from feeds.sources.discover import complete_address, discover
 from feeds.sources.folders import folder_at, folder_names, folder_paths
 from feeds.sources.listing import SORTS, STATES, Choice, catalogue_for, sources_page
@@ -42,9 +45,14 @@ from feeds.sources.subscriptions import (
     subscribe,
     unsubscribe,
 )
+from feeds.web.sparkline import day_bars
 from feeds.web.views.common import read_number
 
 LOG_LINES = 50
+FEW = 40
+"""Readers of at most this many sources need no filter by name."""
+BARS_FRESH = 600
+"""Lifetime of the cached drawings of items per day, in seconds."""
 SOONEST_AGAIN = timedelta(minutes=1)
 """Least time between two fetches of a source on request, to protect publishers."""
 FETCH_WAIT = timedelta(minutes=2)
@@ -85,11 +93,32 @@ def sources(request: ReaderRequest) -> HttpResponse:
         "states": [(state, getattr(page, state)) for state in STATES],
         "folders": sorted(paths.items(), key=lambda pair: pair[1].lower()),
         "sorts": SORTS,
-        "query": urlencode([(name, value) for name, value in asdict(choice).items() if value]),
+        "query": _query_of(choice),
+        "sort_queries": {sort: _query_of(replace(choice, sort=sort)) for sort in SORTS},
+        "has_name_filter": page.total > FEW or bool(choice.name),
+        "bars": _bars([row.source.pk for row, _ in page.rows]),
         "others": catalogue_for(request.user, request.GET.get("catalogue")),
         "is_catalogue_open": "catalogue" in request.GET or not page.total,
     }
     return render(request, "sources/list.html", context)
+
+
+def _query_of(choice: Choice) -> str:
+    return urlencode([(name, value) for name, value in asdict(choice).items() if value])
+
+
+def _bars(source_ids: list[int]) -> dict[int, str]:
+    """{source: drawing of its last days} of these sources, which the reader follows. They are
+    cached, as they cost more than the rest of the rows."""
+    ids = ",".join(map(str, sorted(source_ids)))
+    key = f"source-bars-{blake2b(ids.encode(), digest_size=16).hexdigest()}"
+    return cached(key, lambda: _draw_bars(source_ids), fresh=BARS_FRESH)
+
+
+def _draw_bars(source_ids: list[int]) -> dict[int, str]:
+    days = items_by_day(source_ids)
+    # Plain strings, because the cache pickles them.
+    return {pk: str(day_bars(days.get(pk) or [0] * DAYS)) for pk in source_ids}
 
 
 def _choice_of(request: ReaderRequest) -> Choice:
@@ -99,6 +128,7 @@ def _choice_of(request: ReaderRequest) -> Choice:
         state if state in STATES else "",
         read_number(request.GET.get("folder")),
         sort if sort in SORTS else "",
+        request.GET.get("name", "").strip()[:300],
     )
 
 

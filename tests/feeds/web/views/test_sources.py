@@ -100,6 +100,44 @@ def test_the_catalogue_is_shown_page_by_page(
     assert "?catalogue=3#catalogue" in second
 
 
+def test_headings_order_the_table_and_keep_the_filter(page: Client, reader: User) -> None:
+    make_source("calm", reader=reader, failures=1)
+
+    shown = text(page, "/sources/?state=failing&sort=items")
+
+    assert 'href="?state=failing&amp;sort=name"' in shown
+    assert 'href="?state=failing"' in shown
+    assert 'colspan="2" class="number" aria-sort="descending"' in shown
+    assert shown.count("aria-sort") == 1
+
+
+def test_sources_are_found_by_a_part_of_their_name(
+    page: Client, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Die Zeitung", "أخبار الذكاء الاصطناعي", "Le Journal"):
+        make_source(f"s{len(name)}", title=name, reader=reader)
+    assert 'name="name"' not in text(page, "/sources/")
+    monkeypatch.setattr("feeds.web.views.sources.FEW", 2)
+
+    shown = text(page, "/sources/?name=ZEIT")
+    assert "Die Zeitung" in shown and "Le Journal" not in shown
+    assert 'name="name" value="ZEIT"' in shown
+    assert "الذكاء" in text(page, "/sources/?name=الذكاء")
+    assert "No source matches." in text(page, "/sources/?name=%22%3E%3Cscript")
+
+
+def test_a_row_draws_the_items_of_the_last_days(page: Client, reader: User) -> None:
+    source = make_source(reader=reader)
+    for number in range(3):
+        make_item(source, published=timezone.now() - timedelta(days=2, minutes=number))
+    make_source("quiet", reader=reader)
+
+    shown = text(page, "/sources/")
+
+    assert "The past 14 days: 3 at most, 0 so far today" in shown
+    assert shown.count('class="day-bars"') == 2
+
+
 def test_the_filter_stays_on_the_next_page(
     page: Client, reader: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
