@@ -15,6 +15,7 @@ from ainews_site.config.env_urls import mail_problem, redis_problem, site_proble
 from ainews_site.config.https import HSTS_SECONDS, https_settings
 from ainews_site.config.role import is_web_server, keeps_threads
 from ainews_site.config.sizing import measure, sizes_for
+from ainews_site.config.values import kind_problem, level_problem, ports_problem, zone_problem
 from ainews_site.proxies import read_proxies
 from ainews_site.queue.config import cluster_settings
 from feeds.ai.language.prices import read_prices
@@ -96,9 +97,16 @@ for _name, (_kind, _) in env.scheme.items():
     try:
         env(_name)
     except (ValueError, TypeError):
-        raise SystemExit(
-            f"{_name} must be of type {_kind.__name__}: {os.environ[_name]!r}; see .env.example."
-        ) from None
+        problem = kind_problem(_kind, os.environ[_name])
+        raise SystemExit(f"{_name} {problem}; see .env.example.") from None
+
+for _name, problem in (
+    ("TIME_ZONE", zone_problem(env("TIME_ZONE"))),
+    ("LOG_LEVEL", level_problem(env("LOG_LEVEL"))),
+    ("FETCH_PORTS", ports_problem(env("FETCH_PORTS"))),
+):
+    if problem:
+        raise SystemExit(f"{_name} {problem}; see .env.example.")
 
 DATA = Path(env("DATA")).expanduser().resolve()
 try:

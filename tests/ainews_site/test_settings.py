@@ -18,7 +18,7 @@ def test_an_invalid_port_is_one_clear_sentence(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 1
-    assert done.stderr.strip() == "PORT must be of type int: 'abc'; see .env.example."
+    assert done.stderr.strip() == "PORT must be a whole number, not 'abc'; see .env.example."
 
 
 @pytest.mark.parametrize(
@@ -27,13 +27,16 @@ def test_an_invalid_port_is_one_clear_sentence(tmp_path: Path) -> None:
         ("DATA", "/proc/nope", "cannot be created"),
         ("DATABASE_URL", "nonsense", "not a database URL"),
         ("DATABASE_URL", "foo://host/name", "not a database URL"),
-        ("FETCH_TIMEOUT", "soon", "FETCH_TIMEOUT must be of type float"),
+        ("FETCH_TIMEOUT", "soon", "FETCH_TIMEOUT must be a number, not 'soon'"),
         ("SITE_URL", "news.example.org", "SITE_URL must be http(s)://host"),
         ("SITE_URL", "https://news.example.org/path", "SITE_URL must be http(s)://host"),
         ("EMAIL_URL", "https://mail.example.org", "EMAIL_URL must begin with one of smtp://"),
         ("EMAIL_URL", "smtp://host:port", "EMAIL_URL is not a valid URL"),
         ("EMAIL_URL", "smtp+tls:", "EMAIL_URL has no host"),
         ("REQUESTS_AT_ONCE", "0", "REQUESTS_AT_ONCE must be 1 or more"),
+        ("TIME_ZONE", "Mars", "TIME_ZONE must be the name of a time zone such as Europe/Berlin"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR, not 'loud'"),
+        ("FETCH_PORTS", "80,http", "FETCH_PORTS must list ports from 1 to 65535, not 'http'"),
         ("DIGEST_HOUR", "24", "DIGEST_HOUR must be 0 to 23"),
     ],
 )

@@ -32,7 +32,7 @@ class Command(BaseCommand):
     help = "Measures stories, search, ranking, trends or digests. Ends with NAME VALUE lines."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        subjects = parser.add_subparsers(dest="what", required=True)
+        subjects = parser.add_subparsers(dest="what", metavar="SUBJECT", required=True)
         stories = subjects.add_parser(
             "stories", help="group the items of a labelled file in order of arrival"
         )
@@ -84,7 +84,9 @@ def stories(options: dict[str, Any]) -> Lines:
     file: Path = options["file"]
     try:
         labelled = read_labels(file)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror or error}.") from None
+    except ValueError as error:
         raise CommandError(f"{file} cannot be read: {error}") from None
     started = time.perf_counter()
     vectors = _encode(labelled.titles, options["embeddings"])
@@ -122,7 +124,9 @@ def search(options: dict[str, Any]) -> Lines:
     folder: Path = options["folder"]
     try:
         collection = read_collection(folder)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CommandError(f"{folder} cannot be read: {error.strerror or error}.") from None
+    except ValueError as error:
         raise CommandError(f"{folder} cannot be read: {error}") from None
     result = evaluate_search(collection)
     yield f"documents {len(collection.documents)}"

@@ -37,7 +37,7 @@ class Command(BaseCommand):
             return Newsroom(port, host=host, seed=seed)
         except OSError as error:
             raise CommandError(
-                f"The sample newsroom cannot listen on {host}:{port}: {error}"
+                f"The sample newsroom cannot listen on {host}:{port}: {error.strerror or error}."
             ) from error
 
     def _serve(self, newsroom: Newsroom) -> None:

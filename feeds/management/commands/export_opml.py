@@ -24,5 +24,5 @@ class Command(BaseCommand):
         try:
             file.write_bytes(opml)
         except OSError as error:
-            raise CommandError(f"{file} cannot be written: {error}") from None
+            raise CommandError(f"{file} cannot be written: {error.strerror or error}.") from None
         self.stdout.write(f"Written to {file}.")

@@ -22,7 +22,9 @@ class Command(BaseCommand):
         reader = find_reader(user)
         try:
             report = import_opml(reader, file.read_bytes())
-        except (OSError, FeedError) as error:
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror or error}.") from None
+        except FeedError as error:
             raise CommandError(f"{file} cannot be imported: {error}") from None
         for line, why in report.failed:
             self.stdout.write(f"failed: {line[:200]}  {why}")
