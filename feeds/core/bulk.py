@@ -7,28 +7,49 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from django.db import connection
 from django.db.models import Model
 
+MAX_PARAMETERS = 5_000
+"""Values in one statement on SQLite, whose limit is 32,766."""
 
-def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+
+def insert_rows(
+    model: type[Model],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    together: bool = False,
+) -> None:
     """Insert `rows`, by COPY on PostgreSQL.
 
     `columns` are names of database columns, and each row has its values in their order. Values
-    must be adapted for the driver; see `adapt_time` and `to_json`.
+    must be adapted for the driver; see `adapt_time` and `to_json`. On SQLite, each row has a
+    statement of its own, unless they are inserted `together`.
     """
     quote = connection.ops.quote_name
     names = ", ".join(map(quote, columns))
-    placeholders = ", ".join(["%s"] * len(columns))
+    placeholders = f"({', '.join(['%s'] * len(columns))})"
     table = quote(model._meta.db_table)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with connection.wrap_database_errors:
                 _copy(cursor, f"COPY {table} ({names}) FROM STDIN", rows)
             return
-        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({placeholders})", list(rows))  # noqa: S608 - our own names
+        insert = f"INSERT INTO {table} ({names}) VALUES "  # noqa: S608 - our own names
+        if not together:
+            cursor.executemany(insert + placeholders, list(rows))
+            return
+        for batch in _batches(list(rows), MAX_PARAMETERS // len(columns)):
+            statement = insert + ", ".join([placeholders] * len(batch))
+            cursor.execute(statement, list(chain.from_iterable(batch)))
+
+
+def _batches(rows: Sequence[Sequence[Any]], size: int) -> Iterable[Sequence[Sequence[Any]]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def _copy(cursor: Any, statement: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -1,10 +1,13 @@
 """Turns the response of one fetch into stored items and new column values of its source."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
+
+from django.db import connection
 
 from feeds.core.errors import FeedError
 from feeds.core.ids import lowest_id
@@ -12,12 +15,13 @@ from feeds.ingest.clean.entries import CleanFeed, canonical_url, clean_feed, pla
 from feeds.ingest.fetch.types import FetchRequest, FetchResult
 from feeds.ingest.lease import is_held
 from feeds.ingest.move import adopt_address
+from feeds.ingest.new_rows import NewRows
 from feeds.ingest.parse.budget import Budget
 from feeds.ingest.parse.feed import left_out, parse_feed
 from feeds.ingest.parse.types import ParsedFeed
 from feeds.ingest.schedule import PollHints, judge_move, next_poll, next_try
 from feeds.ingest.store import Stored, store_entries
-from feeds.models import Item, Source
+from feeds.models import Source
 
 logger = logging.getLogger(__name__)
 
@@ -103,19 +107,20 @@ def prepare(source: Source, result: FetchResult, now: datetime) -> Prepared:
 
 
 def finish(
-    prepared: Prepared, now: datetime, *, is_alone: bool = False
+    prepared: Prepared, now: datetime, rows: NewRows | None = None
 ) -> tuple[Outcome, dict[str, Any]]:
     """Store a prepared response. Returns the outcome and the columns of the source to update.
 
-    A response that `is_alone` is committed in chunks, each of which bumps the revision. Otherwise
-    the caller has a transaction for several responses, and bumps the revision at its end.
+    Without `rows`, the response is committed in chunks, each of which bumps the revision. With
+    `rows`, the caller has a transaction for several responses. It inserts the rows and bumps the
+    revision at its end.
     """
     source, result = prepared.source, prepared.result
     if prepared.outcome.error:
         return prepared.outcome, prepared.changes
     if prepared.feed is None or prepared.clean is None:
-        return prepared.outcome, _unchanged(source, result, now) | prepared.changes
-    stored, changes = _store(source, result, prepared.feed, prepared.clean, now, is_alone)
+        return prepared.outcome, _unchanged(source, result, now, rows) | prepared.changes
+    stored, changes = _store(source, result, prepared.feed, prepared.clean, now, rows)
     return replace(prepared.outcome, stored=stored), changes | prepared.changes
 
 
@@ -168,9 +173,17 @@ def due_at(due: datetime, now: datetime) -> dict[str, Any]:
 
 
 def _success(
-    source: Source, result: FetchResult, now: datetime, rate: float, hints: PollHints
+    source: Source,
+    result: FetchResult,
+    now: datetime,
+    rate: float,
+    hints: PollHints,
+    rows: NewRows | None,
 ) -> dict[str, Any]:
-    """Return the columns of a source after a success. A permanent redirect may be adopted."""
+    """Return the columns of a source after a success. A permanent redirect may be adopted.
+
+    Adopting may move items, so `rows` are inserted before.
+    """
     move = judge_move(
         result.permanent_url, moved_to=source.moved_to, moved_since=source.moved_since, now=now
     )
@@ -186,6 +199,8 @@ def _success(
         **due_at(next_poll(now, items_per_day=rate, hints=hints), now),
     }
     if move.adopt and is_held(source):
+        if rows is not None:
+            rows.insert()
         changes |= _adopt(source, move.moved_to)
     return changes
 
@@ -201,11 +216,13 @@ def _adopt(source: Source, url: str) -> dict[str, Any]:
     return {"moved_to": "" if survivor.pk == pk else url, "moved_since": None}
 
 
-def _unchanged(source: Source, result: FetchResult, now: datetime) -> dict[str, Any]:
+def _unchanged(
+    source: Source, result: FetchResult, now: datetime, rows: NewRows | None
+) -> dict[str, Any]:
     recent = source.last_new_at is not None and now - source.last_new_at < WEEK
     rate = source.items_per_day if recent else 0.0
     hints = PollHints(max_age=result.max_age, retry_after=result.retry_after)
-    changes = _success(source, result, now, rate, hints)
+    changes = _success(source, result, now, rate, hints, rows)
     return changes | _validators(result)
 
 
@@ -224,7 +241,7 @@ def _store(
     feed: ParsedFeed,
     clean: CleanFeed,
     now: datetime,
-    bumps_revision: bool,
+    rows: NewRows | None,
 ) -> tuple[Stored, dict[str, Any]]:
     stored = store_entries(
         source.pk,
@@ -233,20 +250,30 @@ def _store(
         topics=source.topics,
         language=source.language,
         is_first=source.last_succeeded_at is None,
-        bumps_revision=bumps_revision,
+        rows=rows,
     )
+    rate = _rate(source, now, () if rows is None else stored.new_ids)
     changes = _describe(source, result, feed, clean)
-    changes |= _success(source, result, now, _rate(source, now), _hints(feed, result))
+    changes |= _success(source, result, now, rate, _hints(feed, result), rows)
     changes |= _validators(result)
     if stored.new_ids:
         changes["last_new_at"] = now
     return stored, changes
 
 
-def _rate(source: Source, now: datetime) -> float:
-    """Return the number of items a day over the last week."""
-    week = Item.objects.filter(source_id=source.pk, pk__gte=lowest_id(now - WEEK))
-    return week.order_by().count() / 7
+def _rate(source: Source, now: datetime, pending: Sequence[int]) -> float:
+    """Return the number of items a day over the last week.
+
+    `pending` are ids of items that are still to be inserted.
+    """
+    lowest = lowest_id(now - WEEK)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM feeds_item WHERE source_id = %s AND id >= %s",
+            [source.pk, lowest],
+        )
+        (count,) = cursor.fetchone()
+    return float(count + sum(pk >= lowest for pk in pending)) / 7
 
 
 def _hints(feed: ParsedFeed, result: FetchResult) -> PollHints:

@@ -21,6 +21,7 @@ from feeds.ingest.fetch.arrivals import fetched
 from feeds.ingest.fetch.client import Limits
 from feeds.ingest.fetch.types import FetchResult
 from feeds.ingest.lease import claim, release, renew
+from feeds.ingest.new_rows import NewRows
 from feeds.ingest.outcome import Outcome, Prepared, crashed, due_at, finish, prepare, request_for
 from feeds.ingest.store import CHUNK
 from feeds.models import FetchLog, Source
@@ -201,9 +202,12 @@ class _Poll:
     def _write(self, batch: Sequence[Prepared]) -> list[Outcome]:
         try:
             if len(batch) == 1:  # it may be large, and is committed in chunks
-                return self._record([finish(batch[0], self.now(), is_alone=True)])
+                return self._record([finish(batch[0], self.now())])
             with transaction.atomic():
-                return self._record([finish(prepared, self.now()) for prepared in batch])
+                rows = NewRows()
+                done = [finish(prepared, self.now(), rows) for prepared in batch]
+                rows.insert()
+                return self._record(done)
         except Exception as error:
             if is_locked(error):  # no fault of a feed; they are due again when their leases end
                 raise

@@ -12,10 +12,11 @@ from logging import getLogger
 from django.db import DatabaseError, connection, transaction
 
 from feeds.coordination.revisions import CONTENT, bump_revision
-from feeds.core.bulk import adapt_time, insert_rows, to_json
-from feeds.core.ids import TAIL_BITS, TAIL_MASK, lowest_id, make_id
+from feeds.core.bulk import time_adapter, to_json
+from feeds.core.ids import lowest_id, make_id
 from feeds.core.partitions import ensure_partitions
 from feeds.html.markup import html_to_store
+from feeds.ingest.new_rows import CONTENT_COLUMNS, NewRows
 from feeds.ingest.parse.types import CleanEntry
 from feeds.models import Item, ItemBody, ItemKey
 
@@ -27,30 +28,6 @@ UNDATED_STEP = timedelta(hours=1)
 ANOTHER_DAY = timedelta(hours=20)
 """Entries of the same link and title, but published further apart, are different ones."""
 MAX_TOPICS = 8
-KEY_COLUMNS = ("seq", "source_id", "key_hash", "alt_hash", "item_id")
-CONTENT_COLUMNS = (
-    "url",
-    "title",
-    "author",
-    "summary",
-    "image_url",
-    "topics",
-    "content_hash",
-)
-"""Columns that a new version of an entry changes, in the order of `_Chunk._content`."""
-ITEM_COLUMNS = (
-    "id",
-    "seq",
-    "source_id",
-    "published_at",
-    "fetched_at",
-    "language",
-    "story_pinned",
-    *CONTENT_COLUMNS,
-)
-BODY_COLUMNS = ("item_id", "html", "text", "enclosures", "is_full_text")
-_SEQ_LOCK = 0x5E01
-"""Key of the advisory lock for new ledger numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +69,14 @@ def store_entries(
     topics: Sequence[str] = (),
     language: str = "",
     is_first: bool = False,
-    bumps_revision: bool = True,
+    rows: NewRows | None = None,
 ) -> Stored:
     """Store the entries of one document. Storing them again changes nothing.
 
     `topics` and `language` are the source's. On the first fetch of a source (`is_first`), entries
     without a date are dated backwards from `now` in the order of the feed, so that an archive does
-    not flood the top. A caller that stores several documents in one transaction passes
-    `bumps_revision=False` and bumps the revision at its end; see feeds.coordination.revisions.
+    not flood the top. A caller that stores documents of several sources in one transaction passes
+    `rows`, inserts these and bumps the revision at its end; see feeds.coordination.revisions.
     """
     dated = date_entries(entries, now, is_first=is_first)
     ambiguous = _ambiguous_hashes(entries)
@@ -109,7 +86,7 @@ def store_entries(
     stored = Stored()
     for start in range(0, len(ordered), CHUNK):
         chunk = _Chunk(source_id, ordered[start : start + CHUNK], now, topics, language)
-        stored += chunk.store(ambiguous, bumps_revision=bumps_revision)
+        stored += chunk.store(ambiguous, rows, is_first=is_first)
     return stored
 
 
@@ -168,13 +145,14 @@ class _Chunk:
         self.has_other_topics = False
 
     @transaction.atomic(savepoint=False)  # FTS5 writes a segment at each savepoint
-    def store(self, ambiguous: frozenset[int], *, bumps_revision: bool) -> Stored:
+    def store(self, ambiguous: frozenset[int], rows: NewRows | None, *, is_first: bool) -> Stored:
         """Look up the entries, then insert the new and update the changed ones.
 
-        A ledger row without an item is a tombstone: the item was deleted or archived, and is not
-        stored again.
+        New rows are added to `rows`, if there are any, and else inserted. A ledger row without an
+        item is a tombstone: the item was deleted or archived, and is not stored again.
         """
-        known = self._find_known(ambiguous)
+        is_unknown = is_first and not self._has_ledger()
+        known = {} if is_unknown else self._find_known(ambiguous)
         new = [entry for entry in self.entries if entry.key_hash not in known]
         changed = [
             (row.item_id, entry)
@@ -184,10 +162,22 @@ class _Chunk:
             and row.content_hash != entry.content_hash
         ]
         self._rename_keys(known)
-        stored = Stored(self._insert(new), self._update(changed), self.has_other_topics)
-        if bumps_revision and stored.updated_ids:
-            bump_revision(CONTENT)
+        new_rows = NewRows() if rows is None else rows
+        new_ids = self._add(new, new_rows)
+        stored = Stored(new_ids, self._update(changed), self.has_other_topics)
+        if rows is None:
+            new_rows.insert()
+            if stored.updated_ids:
+                bump_revision(CONTENT)
         return stored
+
+    def _has_ledger(self) -> bool:
+        """Return True if the source has stored an entry before."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM feeds_itemkey WHERE source_id = %s LIMIT 1", [self.source_id]
+            )
+            return cursor.fetchone() is not None
 
     def _find_known(self, ambiguous: frozenset[int]) -> dict[int, _Known]:
         """Return {key hash of an entry: its ledger row}, by key, else by link and title."""
@@ -235,71 +225,61 @@ class _Chunk:
                 row.key_hash = renamed[row.seq]
             ItemKey.objects.bulk_update(rows, ["key_hash"])
 
-    def _insert(self, entries: Sequence[CleanEntry]) -> tuple[int, ...]:
+    def _add(self, entries: Sequence[CleanEntry], rows: NewRows) -> tuple[int, ...]:
+        """Add new entries to `rows`. Returns the ids of their items."""
         if not entries:
             return ()
-        numbers = self._next_seqs(entries)
-        ids = _free_ids(
-            [make_id(self._date(entry), n) for entry, n in zip(entries, numbers, strict=True)]
+        seqs = rows.next_seqs(len(entries))
+        ids = rows.free_ids(
+            [make_id(self._date(entry), seq) for entry, seq in zip(entries, seqs, strict=True)]
         )
-        rows = list(zip(ids, numbers, entries, strict=True))
-        keys = [
-            (seq, self.source_id, entry.key_hash, entry.alt_hash, pk) for pk, seq, entry in rows
-        ]
-        insert_rows(ItemKey, KEY_COLUMNS, keys)
-        insert_rows(Item, ITEM_COLUMNS, [self._item(*row) for row in rows])
-        insert_rows(ItemBody, BODY_COLUMNS, [_body(pk, entry) for pk, _, entry in rows])
+        adapt_time = time_adapter()
+        fetched_at = adapt_time(self.now)
+        for pk, seq, entry in zip(ids, seqs, entries, strict=True):
+            rows.add(
+                (seq, self.source_id, entry.key_hash, entry.alt_hash, pk),
+                self._item(pk, seq, entry, adapt_time(self._date(entry)), fetched_at),
+                _body(pk, entry),
+            )
         return tuple(ids)
 
     def _date(self, entry: CleanEntry) -> datetime:
         return entry.published or self.now
 
-    def _next_seqs(self, entries: Sequence[CleanEntry]) -> list[int]:
-        """Return consecutive ledger numbers, which become visible in their order.
-
-        SQLite has one writer at a time. PostgreSQL needs a lock until the commit. Without it, a
-        number could become visible after a greater one that a reader has already seen.
-        """
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEQ_LOCK])
-                cursor.execute(
-                    "SELECT nextval(pg_get_serial_sequence('feeds_itemkey', 'seq'))"
-                    " FROM generate_series(1, %s)",
-                    [len(entries)],
-                )
-                return [row[0] for row in cursor.fetchall()]
-            cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'feeds_itemkey'")
-            row = cursor.fetchone()
-        last = int(row[0]) if row else 0
-        return list(range(last + 1, last + 1 + len(entries)))
-
-    def _item(self, pk: int, seq: int, entry: CleanEntry) -> tuple[object, ...]:
+    def _item(
+        self, pk: int, seq: int, entry: CleanEntry, published: object, fetched_at: object
+    ) -> tuple[object, ...]:
         """Return the values of ITEM_COLUMNS."""
-        content = self._content(entry)
+        url, title, author, summary, image_url, topics, content_hash = self._content(entry)
         return (
             pk,
             seq,
             self.source_id,
-            adapt_time(self._date(entry)),
-            adapt_time(self.now),
+            published,
+            fetched_at,
             entry.language or self.language,
             False,
-            *(content | {"topics": to_json(content["topics"])}).values(),
+            url,
+            title,
+            author,
+            summary,
+            image_url,
+            to_json(topics),
+            content_hash,
         )
 
-    def _content(self, entry: CleanEntry) -> dict[str, object]:
-        """Return the values of CONTENT_COLUMNS by name."""
+    def _content(self, entry: CleanEntry) -> tuple[object, ...]:
+        """Return the values of CONTENT_COLUMNS."""
         topics = dict.fromkeys((*entry.topics, *self.topics))
-        return {
-            "url": entry.url,
-            "title": entry.title,
-            "author": entry.author,
-            "summary": entry.summary,
-            "image_url": entry.image_url,
-            "topics": list(topics)[:MAX_TOPICS],
-            "content_hash": entry.content_hash,
-        }
+        return (
+            entry.url,
+            entry.title,
+            entry.author,
+            entry.summary,
+            entry.image_url,
+            list(topics)[:MAX_TOPICS],
+            entry.content_hash,
+        )
 
     def _update(self, changed: Sequence[tuple[int | None, CleanEntry]]) -> tuple[int, ...]:
         if not changed:
@@ -309,7 +289,8 @@ class _Chunk:
         for item in items:
             item.updated_at = self.now
             before = item.topics
-            for column, value in self._content(entries[item.pk]).items():
+            values = self._content(entries[item.pk])
+            for column, value in zip(CONTENT_COLUMNS, values, strict=True):
                 setattr(item, column, value)
             self.has_other_topics |= item.topics != before
         Item.objects.bulk_update(items, [*CONTENT_COLUMNS, "updated_at"])
@@ -336,27 +317,6 @@ def _is_same(row: _Known, entry: CleanEntry) -> bool:
     if row.published_at is None or entry.published is None:
         return True
     return abs(entry.published - row.published_at) < ANOTHER_DAY
-
-
-def _free_ids(ids: Sequence[int]) -> list[int]:
-    """Return `ids`, with another tail where an item of the same second has that id already."""
-    used = set(Item.objects.filter(pk__in=ids).order_by().values_list("pk", flat=True))
-    if not used:
-        return list(ids)
-    free = []
-    for wanted in ids:
-        second, tail, candidate = wanted >> TAIL_BITS, wanted & TAIL_MASK, wanted
-        # An odd step visits every tail, and a large one leaves the dense part at once.
-        while candidate in used or (candidate != wanted and _exists(candidate)):
-            tail = (tail + 0x9E37B) & TAIL_MASK
-            candidate = second << TAIL_BITS | tail
-        used.add(candidate)
-        free.append(candidate)
-    return free
-
-
-def _exists(pk: int) -> bool:
-    return Item.objects.filter(pk=pk).exists()
 
 
 def _body(pk: int, entry: CleanEntry) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 import brotli
 import pytest
 import zstandard
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
@@ -287,6 +288,40 @@ def test_a_move_to_a_known_source_merges_the_two() -> None:
     assert current_source(old) == known
     assert known.subscriptions.get().user == reader
     assert Item.objects.count() == 2
+
+
+def test_a_move_during_a_poll_of_several_sources_loses_no_new_item() -> None:
+    reader = make_user()
+    with serve({"/": redirect("/new", 308), "/new": feed("One", "Two"), "/b": feed("Three")}) as s:
+        sources = [source_at(s, path, reader=reader) for path in ("/b", "/new", "/")]
+        Source.objects.update(moved_to=s.url + "/new", moved_since=timezone.now() - timedelta(8))
+        report = poll(sources)
+    assert not report.failed
+    sources[2].refresh_from_db()
+    assert sources[2].status == Source.Status.GONE
+    assert sorted(Item.objects.values_list("title", flat=True)) == ["One", "Three", "Two"]
+
+
+def test_a_poll_of_several_sources_writes_the_index_once() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("FTS5 has segments, GIN has none")
+    now = timezone.now()
+    answers = {}
+    for number in range(3):  # the second source begins with an older entry than the first ends
+        dates = [now - timedelta(days=day, hours=number) for day in range(4)]
+        items = "".join(
+            f"<item><guid>{number}.{day}</guid><title>Title {number} {day}</title>"
+            f"<pubDate>{date:%a, %d %b %Y %H:%M:%S GMT}</pubDate></item>"
+            for day, date in enumerate(dates)
+        )
+        body = f"<rss version='2.0'><channel><title>F</title>{items}</channel></rss>"
+        answers[f"/{number}"] = reply(200, body.encode(), Content_Type="application/rss+xml")
+    with serve(answers) as server:
+        poll([source_at(server, path) for path in answers])
+    assert Item.objects.count() == 12
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT segid) FROM feeds_search_idx")
+        assert cursor.fetchone() == (1,)
 
 
 def test_a_temporary_redirect_moves_nothing() -> None:

@@ -12,8 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from feeds.coordination.revisions import CONTENT
 from feeds.core.bulk import insert_rows
 from feeds.core.ids import id_time, lowest_id, make_id
+from feeds.ingest import new_rows
 from feeds.ingest import store as ingest_store
 from feeds.ingest.clean.identity import hash64
+from feeds.ingest.new_rows import NewRows
 from feeds.ingest.parse.types import CleanEntry, Enclosure
 from feeds.ingest.store import Stored, date_entries, store_entries
 from feeds.models import Item, ItemBody, ItemKey, Revision, Source
@@ -275,12 +277,40 @@ def test_only_corrections_bump_the_revision() -> None:
         (entry(1), {}),
         (entry(1), {}),
         (entry(1, text="Corrected"), {}),
-        (entry(1, text="Corrected again"), {"bumps_revision": False}),
+        (entry(1, text="Corrected again"), {"rows": NewRows()}),
     ]:
         store(source, given, **options)
         revisions.append(content_revision())
 
     assert revisions[0] == revisions[1] == revisions[2] != revisions[3] == revisions[4]
+
+
+def test_rows_of_several_sources_are_inserted_together_in_the_order_of_their_ids() -> None:
+    rows, options = NewRows(), {"now": NOW, "is_first": True}
+    published = [NOW - timedelta(days=days) for days in (1, 9, 2, 8)]
+    entries = [entry(number, published=moment) for number, moment in enumerate(published)]
+    first = store_entries(make_source("a").pk, entries[:2], rows=rows, **options)  # type: ignore[arg-type]
+    second = store_entries(make_source("b").pk, entries[2:], rows=rows, **options)  # type: ignore[arg-type]
+    assert not Item.objects.exists()
+
+    with CaptureQueriesContext(connection) as queries:
+        rows.insert()
+        rows.insert()
+
+    ids = sorted([*first.new_ids, *second.new_ids])
+    inserted = [q["sql"] for q in queries if "feeds_itembody" in q["sql"]]
+    assert len(inserted) == 1
+    assert list(Item.objects.order_by("id").values_list("id", flat=True)) == ids
+    assert len({seq for (seq,) in ItemKey.objects.values_list("seq")}) == 4
+
+
+def test_a_first_fetch_whose_entries_are_known_stores_them_once() -> None:
+    source = make_source()
+    store(source, entry(1), is_first=True)
+
+    again = store(source, entry(1), entry(2), is_first=True)
+
+    assert len(again.new_ids) == 1 and Item.objects.count() == 2
 
 
 def test_the_ledger_follows_a_new_guid() -> None:
@@ -454,12 +484,12 @@ def test_a_transaction_stores_five_hundred_entries(
 ) -> None:
     inserted: list[int] = []
 
-    def noted(model: type, columns: Sequence[str], rows: Sequence[Any]) -> None:
+    def noted(model: type, columns: Sequence[str], rows: Sequence[Any], **options: bool) -> None:
         if model is Item:
             inserted.append(len(rows))
-        insert_rows(model, columns, rows)  # type: ignore[type-var]
+        insert_rows(model, columns, rows, **options)  # type: ignore[type-var]
 
-    monkeypatch.setattr(ingest_store, "insert_rows", noted)
+    monkeypatch.setattr(new_rows, "insert_rows", noted)
     stored = store(make_source(), *(entry(n) for n in range(number)))
 
     assert inserted == sizes
@@ -515,12 +545,12 @@ def test_within_a_transaction_a_partition_that_cannot_be_created_is_an_error(
 
 @pytest.mark.django_db(transaction=True)
 def test_entries_are_stored_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(model: type, *rest: object) -> None:
+    def fails(model: type, *rest: object, **options: bool) -> None:
         if model is ItemBody:
             raise DatabaseError("broken")
-        insert_rows(model, *rest)  # type: ignore[arg-type]
+        insert_rows(model, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ingest_store, "insert_rows", fails)
+    monkeypatch.setattr(new_rows, "insert_rows", fails)
 
     with pytest.raises(DatabaseError, match="broken"):
         store(make_source(), entry(1))
