@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from ainews_site.infra import db_clock
+from feeds.core.discussions import is_discussion
 
 
 class SourceQuerySet(models.QuerySet["Source"]):
@@ -115,6 +116,11 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.url
+
+    @property
+    def is_discussion(self) -> bool:
+        """Whether people discuss there what others published, as on Hacker News."""
+        return is_discussion(self.url) or is_discussion(self.site_url)
 
     @property
     def state_word(self) -> str:

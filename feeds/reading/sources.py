@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from accounts.models import User
+from feeds.core.discussions import is_discussion
 from feeds.models import Folder, Subscription
 
 
@@ -17,6 +18,7 @@ class Followed:
     folder_id: int | None
     read_up_to: int
     is_public: bool = True
+    is_discussion: bool = False
 
 
 def followed_sources(
@@ -32,7 +34,9 @@ def followed_sources(
     columns = ("source_id", "title", "source__title", "source__url", "folder_id", "read_up_to")
     subscriptions = rows.values_list(*columns, "source__is_public")
     return {
-        source: Followed(source, own or title or url, folder, read_up_to, is_public)
+        source: Followed(
+            source, own or title or url, folder, read_up_to, is_public, is_discussion(url)
+        )
         for source, own, title, url, folder, read_up_to, is_public in subscriptions
     }
 

@@ -2,10 +2,10 @@
 
 The line begins at the first article and ends now. It shows at a glance how many articles there
 are, how fast they came, who was first, and whether the story goes on. The dots of copies are
-hollow.
+small, those of discussions, such as on Hacker News, are hollow.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from django.utils import timezone
@@ -19,27 +19,36 @@ WIDTH, HEIGHT, MARGIN = 96, 12, 4
 """Dimensions of the drawing in CSS pixels."""
 
 
-def coverage_strip(dots: Sequence[Dot], count: int, names: Mapping[int, str]) -> SafeString:
+def coverage_strip(
+    dots: Sequence[Dot], count: int, names: Mapping[int, str], discussions: Collection[int] = ()
+) -> SafeString:
     """Draw the articles of a story, oldest first. Returns "" if there are fewer than two.
 
-    `count` is the number of all its articles, `names` are the names of sources by their ids.
+    `count` is the number of all its articles, `names` are the names of sources by their ids,
+    `discussions` the ids of discussion sites.
     """
     if len(dots) < 2:
         return SafeString("")
     begin, now = dots[0].published_at, timezone.now()
     length = max((now - begin).total_seconds(), 3600.0)
     solid: list[int] = []
+    small: list[int] = []
     hollow: list[int] = []
     for dot in dots[1:]:
-        (hollow if dot.is_copy else solid).append(_position(dot.published_at, begin, length))
-    drawn = "".join(f"M{x} 6h0" for x in solid)
+        kind = hollow if dot.source_id in discussions else small if dot.is_copy else solid
+        kind.append(_position(dot.published_at, begin, length))
+    copies = f'<path class="strip-copies" d="{_points(small)}"/>' if small else ""
     rings = "".join(f'<circle cx="{x}" cy="6" r="2"/>' for x in hollow)
     return mark_safe(  # noqa: S308 - numbers, and text that is escaped
         f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' aria-label="{escape(describe(dots, count, names))}">'
-        f'<path class="strip-line" d="M0 6h{WIDTH}"/><path class="strip-dots" d="{drawn}"/>{rings}'
+        f'<path class="strip-line" d="M0 6h{WIDTH}"/><path class="strip-dots" d="{_points(solid)}"/>{copies}{rings}'
         f'<path class="strip-first" d="M{MARGIN} 6h0"/></svg>'
     )
+
+
+def _points(places: Sequence[int]) -> str:
+    return "".join(f"M{x} 6h0" for x in places)
 
 
 def describe(dots: Sequence[Dot], count: int, names: Mapping[int, str]) -> str:

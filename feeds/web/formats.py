@@ -1,5 +1,6 @@
 """Formats values for the templates of the reading pages."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -10,8 +11,6 @@ from django.utils.safestring import SafeString, mark_safe
 from feeds.core.topics import LABELS
 from feeds.models import Item
 
-BETWEEN = " .:;,!?–—-|·…\n"
-"""What may stand between a title and the rest of a summary."""
 
 
 def ago(moment: datetime | None) -> SafeString | str:
@@ -86,6 +85,10 @@ def by_source(items: Sequence[Item]) -> list[Item]:
     return list(firsts.values())
 
 
+_END_OF_TITLE = re.compile(r"""^[.!?…,]?["'”’»)\]]*[\s.:;,!?–—\-|·…]*""")
+"""What may end a title: punctuation and closing quotation marks, but no opening ones."""
+
+
 def excerpt(summary: str, title: str) -> str:
     """The summary without the title at its beginning; "" if nothing else is in it.
 
@@ -93,14 +96,14 @@ def excerpt(summary: str, title: str) -> str:
     it soon, so that few of their characters are compared one by one.
     """
     if title and summary[: len(title)].casefold() == title.casefold():
-        return summary[len(title) :].lstrip(BETWEEN)
+        return _END_OF_TITLE.sub("", summary[len(title) :])
     start = _letters(title)
     if not start:
         return summary
     matched = 0
     for place, character in enumerate(summary):
         if matched == len(start):
-            return summary[place:].lstrip(BETWEEN)
+            return _END_OF_TITLE.sub("", summary[place:])
         if character.isalnum():
             letters = _letters(character)
             if not start.startswith(letters, matched):

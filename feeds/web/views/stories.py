@@ -101,13 +101,14 @@ def _render_list(
 ) -> SafeString:
     filters, first = context["filters"], _first(request)
     all_stories = [story for section in sections for story in section.stories]
-    following = first + PAGE
+    following, followed = first + PAGE, followed_sources(request.user)
     context = context | {
         "sections": _page_of(sections, first),
         "more_of": first,
         "more": f"{query_of(filters)}&from={following}" if len(all_stories) > following else "",
         "unread_left": sum(story.unread for story in all_stories),
-        "names": {pk: source.title for pk, source in followed_sources(request.user).items()},
+        "names": {pk: source.title for pk, source in followed.items()},
+        "discussions": {pk for pk, source in followed.items() if source.is_discussion},
         "chips": _chips(sections, filters),
         "folders": _folder_chips(request, filters),
         "unread_link": Link("Unread", query_of(filters, unread=0 if filters.unread else 1)),
@@ -193,9 +194,12 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
         )
         page.unread = page.unread and not is_marked
     sources = {item.source_id for item in (*page.coverage, *page.copies, *page.dots)}
+    rows = _coverage_rows(page)
+    talk = [item for item in rows if item.source.is_discussion] if not is_all else []
     context = {
         "page": page,
-        "rows": _coverage_rows(page),
+        "rows": [item for item in rows if item not in talk],
+        "talk": talk,
         "names": own_names(request.user, sources),
         "reported": reported_of(request),
         "was_unread": was_unread,

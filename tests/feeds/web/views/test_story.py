@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from digests.models import Digest
 from feeds.models import Item, ItemBody, ItemState, Source, Story
-from feeds.web.formats import byline
+from feeds.web.formats import byline, excerpt
 from feeds.web.story_strip import strip_dots
 from tests.feeds.ingest.server import reply, serve
 from tests.make import make_item, make_source, make_story, make_user
@@ -220,3 +220,39 @@ def test_the_item_uses_the_own_name_of_the_source_and_no_byline_twice(
     reader.subscriptions.update(title="My kiln")
     item = make_item(source, author="My kiln")
     assert text(page, f"/item/{item.pk}/").count("My kiln") == 1
+
+
+def test_discussions_are_hollow_and_apart(page: Client, reader: User) -> None:
+    hacker_news = make_source("hn", reader=reader, url="https://hnrss.org/frontpage")
+    items = [report(make_source(f"p{n}", reader=reader), f"Paper {n}", 5 - n) for n in range(2)]
+    talk = report(hacker_news, "An agent bought gnomes", 2)
+    copy = report(make_source("copies", reader=reader), "Paper 0", 1, copy_of=items[0].pk)
+    story = make_story(*items, talk, copy)
+
+    shown = text(page, f"/story/{story.pk}/")
+    coverage, discussion = shown.split('id="discussion"')
+    assert 'id="coverage"' in coverage
+    assert f'id="a{talk.pk}"' not in coverage
+    assert f'id="a{talk.pk}"' in discussion
+    assert shown.count('class="life-talk"') == shown.count('class="life-copy"') == 1
+    everything = text(page, f"/story/{story.pk}/?all=1")
+    assert f'id="a{talk.pk}"' in everything
+    assert 'id="discussion"' not in everything
+
+    row = text(page, "/")
+    strip = row[row.index('<svg class="strip"') :].partition("</svg>")[0]
+    assert strip.count("<circle") == strip.count("strip-copies") == 1
+
+
+@pytest.mark.parametrize(
+    ("summary", "left"),
+    [
+        ('He asked for "gnomes". Crowns, he meant.', "Crowns, he meant."),
+        ('He asked for "gnomes": "Crowns", he meant.', '"Crowns", he meant.'),
+        ("He asked for “gnomes.” “Crowns”, he meant.", "“Crowns”, he meant."),
+        ("He asked for “gnomes”", ""),
+        ("Something else.", "Something else."),
+    ],
+)
+def test_an_excerpt_begins_after_the_title(summary: str, left: str) -> None:
+    assert excerpt(summary, 'He asked for "gnomes"') == left
