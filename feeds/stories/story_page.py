@@ -81,7 +81,8 @@ class StoryPage:
     `coverage` are the selected originals in order of publication, `copies` the other items.
     `fresh` are the newest originals that arrived after the reader last read or opened the story,
     oldest first. `dots` are the articles of the coverage strip. `reports` are the articles that a
-    summary is made of, the lead first. The counts and `item_ids` are of everything that the reader
+    summary is made of, the lead first. `is_hidden` is True if the reader hid all that they can
+    see. The counts and `item_ids` are of everything that the reader
     can see.
     """
 
@@ -100,6 +101,7 @@ class StoryPage:
     unread: bool
     is_followed: bool
     is_opened: bool
+    is_hidden: bool
     source_count: int
     item_count: int
     original_count: int
@@ -161,6 +163,7 @@ def story_page(user: User, story_id: int, select: Selection = all_members) -> St
         unread=is_unread(members),
         is_followed=FollowedStory.objects.filter(user=user, story=story).exists(),
         is_opened=lead.is_opened,
+        is_hidden=lead.is_hidden,
         source_count=len({member.source_id for member in originals}),
         item_count=len(members),
         original_count=len(originals),

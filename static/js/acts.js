@@ -5,6 +5,7 @@ const toast = document.querySelector("#toast");
 const KEY = `acts:${document.body.dataset.reader}`;
 const MOST = 300;
 const SHOWN_FOR = 8000;
+const TIMEOUT = 15000;
 let hideToast = 0;
 
 const rowsOf = (id) => document.querySelectorAll(`[data-row="${CSS.escape(id)}"]`);
@@ -39,9 +40,11 @@ function apply({ id, name, on }) {
       if (row.classList.contains("is-read") !== on) count(row.dataset.source, on ? -1 : 1);
     }
     if (name === "read" || name === "saved") row.classList.toggle(`is-${name}`, on);
-    if (name === "hidden" || name === "less") {
-      if (row.matches("li")) row.hidden = on;
-      continue;
+    const isGone = name === "hidden" || name === "less";
+    if (isGone && row.matches("li")) row.hidden = on;
+    if (name === "less" || (isGone && row.matches("li"))) continue;
+    if (name === "follow") {
+      for (const sign of row.querySelectorAll(".sign-followed")) sign.hidden = !on;
     }
     for (const button of row.querySelectorAll(`button[form="act"][name="${name}"][data-labels]`)) {
       const [off, active] = button.dataset.labels.split("|");
@@ -79,13 +82,21 @@ addEventListener("storage", ({ key, newValue }) => {
 async function send(address, name, value) {
   const body = new URLSearchParams(new FormData(form));
   if (name) body.set(name, value);
-  const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" } });
+  const answer = await fetch(address, {
+    method: "POST",
+    body,
+    headers: { Accept: "application/json" },
+    signal: AbortSignal.timeout(TIMEOUT),
+  });
   if (!answer.ok || answer.redirected) throw new Error(answer.status);
   return answer.json();
 }
 
+// Whether no answer came: the connection is lost, or the server takes too long.
+export const isLost = (error) => error instanceof TypeError || error.name === "TimeoutError";
+
 function failed(error, again) {
-  const text = error instanceof TypeError
+  const text = isLost(error)
     ? "Not saved: there is no connection to the server."
     : "Not saved: the server refused it. Reload the page and try again.";
   say(text, "Try again", again);
@@ -124,17 +135,19 @@ async function markAll(button) {
     const { marked, undo } = await send(button.formAction, button.name, button.value);
     for (const act of acts) { apply(act); note(act); }
     for (const place of document.querySelectorAll("[data-count]")) place.textContent = "";
-    say(`Marked ${marked.toLocaleString("en")} item${marked === 1 ? "" : "s"} as read.`, "Undo", async () => {
-      try {
-        await send(undo);
-        for (const act of acts) { apply({ ...act, on: false }); note({ ...act, on: false }); }
-        say("Marked as unread again.");
-      } catch (error) {
-        failed(error);
-      }
-    });
+    say(`Marked ${marked.toLocaleString("en")} item${marked === 1 ? "" : "s"} as read.`, "Undo", () => markBack(undo, acts));
   } catch (error) {
     failed(error, () => markAll(button));
+  }
+}
+
+async function markBack(undo, acts) {
+  try {
+    await send(undo);
+    for (const act of acts) { apply({ ...act, on: false }); note({ ...act, on: false }); }
+    say("Marked as unread again.");
+  } catch (error) {
+    failed(error, () => markBack(undo, acts));
   }
 }
 

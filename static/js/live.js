@@ -1,6 +1,9 @@
 // Updates the "4 new" button when items arrive, and loads them on a click.
+import { isLost, say } from "./acts.js";
+
 const pill = document.querySelector("#new-pill");
 const list = () => document.querySelector("#list");
+const TIMEOUT = 15000;
 let seen = null;
 let wait = 1000;
 let socket = null;
@@ -70,12 +73,12 @@ function newest() {
   return section.querySelector(".rows");
 }
 
-async function takeIn() {
+async function loadNew() {
   pill.disabled = true;
   try {
     const headers = { Accept: "text/html" };
     if (position) headers["X-Position"] = position;
-    const answer = await fetch(location.href, { headers });
+    const answer = await fetch(location.href, { headers, signal: AbortSignal.timeout(TIMEOUT) });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("#list");
     if (!answer.ok || !fresh || !rowsIn(list()).length) throw new Error(answer.status);
@@ -84,8 +87,10 @@ async function takeIn() {
     seen = Number(fresh.dataset.seq);
     pill.hidden = true;
     tell();
-  } catch {
-    location.reload();
+  } catch (error) {
+    // A reload without a connection would lose the page that the reader has.
+    if (isLost(error)) say("Not loaded: there is no connection to the server.", "Try again", loadNew);
+    else location.reload();
   } finally {
     pill.disabled = false;
   }
@@ -122,7 +127,7 @@ function connect() {
 }
 
 if (pill) {
-  pill.addEventListener("click", takeIn);
+  pill.addEventListener("click", loadNew);
   connect();
   // A page with an open socket cannot be kept by the browser for "Back".
   addEventListener("pagehide", () => { sessionEnded = true; socket.close(); });

@@ -19,7 +19,7 @@ from feeds.reading.feedback import (
 )
 from feeds.reading.marks import set_state
 from feeds.reading.taste import export_taste, known_taste
-from feeds.web.views.common import back
+from feeds.web.views.common import back, wants_json
 
 
 @login_required
@@ -83,6 +83,8 @@ def source_level(request: ReaderRequest, pk: int) -> HttpResponse:
 def story_follow(request: ReaderRequest, pk: int) -> HttpResponse:
     if not follow_story(request.user, pk, request.POST.get("follow") == "1"):
         raise Http404("Story not found.")
+    if wants_json(request):
+        return JsonResponse({})
     return back(request, reverse("story", args=[pk]))
 
 
