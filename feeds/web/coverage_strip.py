@@ -42,7 +42,8 @@ def coverage_strip(
     return mark_safe(  # noqa: S308 - numbers, and text that is escaped
         f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' aria-label="{escape(describe(dots, count, names))}">'
-        f'<path class="strip-line" d="M0 6h{WIDTH}"/><path class="strip-dots" d="{_points(solid)}"/>{copies}{rings}'
+        f'<path class="strip-line" d="M0 6h{WIDTH}"/>'
+        f'<path class="strip-dots" d="{_points(solid)}"/>{copies}{rings}'
         f'<path class="strip-first" d="M{MARGIN} 6h0"/></svg>'
     )
 
