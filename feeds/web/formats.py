@@ -12,7 +12,6 @@ from feeds.core.topics import LABELS
 from feeds.models import Item
 
 
-
 def ago(moment: datetime | None) -> SafeString | str:
     """A `<time>` element with the age in short, and the date on hover."""
     if moment is None:
