@@ -204,6 +204,26 @@ def test_rows_are_equally_high_and_dense(
     assert whole >= at_least
 
 
+def test_a_row_without_a_text_has_no_hole_in_it(open_page: Any) -> None:
+    page = open_page("/", viewport={"width": 1280, "height": 900})
+    row = page.locator("#list .row:not(.row-lead)").first
+    before = row.bounding_box()["height"]
+    row.locator(".row-text").evaluate("text => text.remove()")
+    head, meta = row.locator(".row-head").bounding_box(), row.locator(".row-meta").bounding_box()
+    assert meta["y"] - head["y"] - head["height"] <= 2
+    assert row.bounding_box()["height"] == before
+
+
+def test_a_phone_shows_five_rows_below_a_lead_without_a_picture(open_page: Any) -> None:
+    page = open_page("/", viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page.locator(".row-lead .row-image").evaluate_all("all => all.forEach(one => one.remove())")
+    navigation = page.locator(".mainnav").bounding_box()["y"]
+    rows = page.locator("#list .row:not(.row-lead)")
+    assert rows.nth(3).bounding_box()["y"] + rows.nth(3).bounding_box()["height"] <= navigation
+    fifth = rows.nth(4).locator(".row-title").bounding_box()
+    assert fifth["y"] + fifth["height"] <= navigation
+
+
 def test_back_shows_nothing_that_another_reader_left(open_page: Any, product: Product) -> None:
     page = open_page("/river/")
     rows(page).first.locator("[data-open]").click()
