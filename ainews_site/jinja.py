@@ -23,7 +23,7 @@ from digests.editions.story_summary import story_summary
 from digests.web.formats import (
     as_day,
     channel_problems,
-    todays_stories,
+    rail_edition,
     updates,
     web,
     writer,
@@ -59,7 +59,7 @@ def environment(**options: Any) -> Environment:
         "static": static,
         "story_summary": story_summary,
         "strip_dots": strip_dots,
-        "todays_stories": todays_stories,
+        "rail_edition": rail_edition,
         "trend_line": trend_line,
         "url_for": url_for,
     }

@@ -1,6 +1,6 @@
 """Formats values for the templates of the digest, and reads what stands beside other pages."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -9,6 +9,8 @@ from accounts.models import User
 from digests.channels import describe
 from digests.editions.window import reader_today
 from digests.models import Channel, Delivery, Digest
+
+WEEK = timedelta(days=7)
 
 
 def writer(written_by: str) -> str:
@@ -39,11 +41,18 @@ def web(url: str) -> str:
     return url if url.lower().startswith(("http://", "https://")) else ""
 
 
-def todays_stories(user: User) -> list[dict[str, Any]]:
-    """The first five stories of today's edition, if it has been written. Makes one query."""
+def rail_edition(user: User) -> dict[str, Any] | None:
+    """The newest edition of the past week that has stories: {is_today, date, stories}. One query.
+
+    It has the first five stories. A day without news shows the edition before it.
+    """
     day = reader_today(user.time_zone, timezone.now())
-    digest = Digest.objects.filter(user=user, date=day).first()
-    return list(digest.content["stories"][:5]) if digest else []
+    recent = Digest.objects.filter(user=user, date__gt=day - WEEK, date__lte=day)
+    digest = recent.exclude(content__stories=[]).first()
+    if digest is None:
+        return None
+    stories = digest.content["stories"][:5]
+    return {"is_today": digest.date == day, "date": digest.date, "stories": stories}
 
 
 def channel_problems(user: User) -> list[dict[str, str]]:
