@@ -13,7 +13,9 @@ def sparkline(days: Sequence[int]) -> SafeString:
     top = max(max(days), 4)
     bars = []
     for number, stories in enumerate(days):
-        height = round(max(stories / top * HEIGHT, 1.0 if stories else 0.5), 1)
+        if not stories:
+            continue
+        height = round(max(stories / top * HEIGHT, 1.0), 1)
         mark = ' class="spark-today"' if number == len(days) - 1 else ""
         bars.append(
             f'<rect x="{number * STEP}" y="{round(HEIGHT - height, 1)}" width="{BAR}"'
@@ -26,7 +28,7 @@ def sparkline(days: Sequence[int]) -> SafeString:
     )
     return mark_safe(  # noqa: S308 - numbers alone
         f'<svg class="spark" viewBox="0 0 {width} {HEIGHT}" width="{width}" height="{HEIGHT}"'
-        f' role="img" aria-label="{label}">{"".join(bars)}</svg>'
+        f' preserveAspectRatio="none" role="img" aria-label="{label}">{"".join(bars)}</svg>'
     )
 
 

@@ -306,8 +306,8 @@ def test_a_page_waits_for_no_model_and_the_worker_writes_it_again(
 
     assert asked == 0
     assert queued["func"] == "digests.tasks.write_waiting"
-    assert "Extracted from the sources" in " ".join(first.split())
-    assert f"Written by {MODEL}" in " ".join(later.split())
+    assert "extracted from the sources" in " ".join(first.split())
+    assert f"written by {MODEL}" in " ".join(later.split())
     assert "7B weights" in later
     assert Digest.objects.get().written_by == MODEL
 
