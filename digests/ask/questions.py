@@ -38,16 +38,16 @@ def open_question(user: User, text: str) -> tuple[Question, bool]:
     Raises AskError.
     """
     if not is_configured():
-        raise AskError("No language model is configured: LLM_MODEL is empty.")
+        raise AskError("No language model is set up on this server.")
     if question := recent_question(user, text):
         return question, False
     if not settings.ASK_HOURLY:
-        raise AskError("Answers by the language model are disabled: ASK_HOURLY is 0.")
+        raise AskError("The language model doesn't answer questions on this server.")
     hour_ago = db_clock.now() - timedelta(hours=1)
     if Question.objects.filter(user=user, asked_at__gt=hour_ago).count() >= settings.ASK_HOURLY:
         raise AskError(
-            f"You have reached the limit of {settings.ASK_HOURLY} model answers an hour. Try again"
-            " later; what the sources say is shown anyway."
+            f"You have reached the limit of {settings.ASK_HOURLY} answers by the language model in"
+            " an hour. Try again later. Sentences from your sources are still shown."
         )
     return _insert(user, text)
 

@@ -69,7 +69,7 @@ class ReportAdmin(admin.ModelAdmin):
     def dismiss(self, request: HttpRequest, reports: QuerySet[Report]) -> None:
         _handle_all(request, reports, Report.State.DISMISSED)
 
-    @admin.action(description="Open again")
+    @admin.action(description="Reopen")
     def reopen(self, request: HttpRequest, reports: QuerySet[Report]) -> None:
         _handle_all(request, reports, Report.State.OPEN)
 
@@ -103,7 +103,7 @@ def _split_off(request: HttpRequest, report: Report) -> str:
 def _put_back(request: HttpRequest, report: Report) -> str:
     item = _item(report)
     if report.split_from is None:
-        raise ValueError("It was not split from a story here.")
+        raise ValueError("No report split this article from a story.")
     moved = StoryRedirect.objects.filter(old_id=report.split_from).values_list("story", flat=True)
     story = Story.objects.filter(pk=moved.first() or report.split_from).first()
     if story is None:

@@ -103,7 +103,7 @@ def digest_report(
 @require_POST
 def report_withdraw(request: ReaderRequest, pk: int) -> HttpResponse:
     if withdraw(request.user, pk):
-        messages.success(request, "The report is withdrawn.")
+        messages.success(request, "The report was withdrawn.")
     else:
         messages.error(request, "This report is no longer open.")
     return back(request, reverse("stories"))

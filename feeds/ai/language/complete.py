@@ -47,7 +47,7 @@ def complete(
     LanguageModelError. Must be called outside of a transaction.
     """
     if not settings.LLM_MODEL:
-        raise ModelNotConfiguredError("No language model is configured: LLM_MODEL is empty.")
+        raise ModelNotConfiguredError("No language model is set up: LLM_MODEL is empty.")
     key = _key(messages, schema, version)
     if cached := _cached_reply(key):
         return Completion(cached.data, cached.model, is_cached=True)

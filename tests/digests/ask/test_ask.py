@@ -194,7 +194,7 @@ def test_without_a_model_nothing_is_offered_and_nothing_kept(page: Client, deal:
     assert "Ask the language model" not in shown(page)
     answer = page.post("/ask/", {"q": QUESTION})
 
-    assert "LLM_MODEL is empty" in answer.content.decode()
+    assert "No language model is set up on this server." in answer.content.decode()
     assert not Question.objects.exists()
 
 
@@ -303,7 +303,7 @@ def test_a_reader_asks_a_model_so_often_an_hour(
 
     refused = page.post("/ask/", {"q": QUESTION}).content.decode()
 
-    assert "limit of 2 model answers an hour" in refused and PAID in refused
+    assert "limit of 2 answers by the language model in an hour" in refused and PAID in refused
     assert Question.objects.count() == 2
 
 

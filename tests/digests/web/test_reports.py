@@ -92,7 +92,7 @@ def test_a_sentence_is_reported_with_its_sources_and_undone(
     page = client.get(sent["Location"]).content.decode()
     assert "Your report was sent" in page
     assert f"/reports/{report.pk}/withdraw/" in page
-    assert "not read yet" in client.get(address).content.decode()
+    assert "not reviewed yet" in client.get(address).content.decode()
 
     client.post(f"/reports/{report.pk}/withdraw/", {"next": f"/story/{story.pk}/"})
     assert not Report.objects.exists()
@@ -119,7 +119,7 @@ def test_a_report_changes_no_story_until_an_administrator_acts_and_then_undoes_i
     assert wrong.story_id != story.pk
     report.refresh_from_db()
     assert (report.state, report.handled_by and report.handled_by.username) == ("done", "admin")
-    assert "done" in client.get(address).content.decode()
+    assert "corrected" in client.get(address).content.decode()
     client.post(f"/reports/{report.pk}/withdraw/")
     assert Report.objects.count() == 1
 
@@ -267,4 +267,4 @@ def test_a_story_of_one_article_has_nothing_to_report(client: Client, reader: Us
     story = make_story(make_item(make_source(reader=reader)))
     page = client.get(f"/story/{story.pk}/report/").content.decode()
     assert "nothing to report" in page
-    assert "does not belong" not in client.get(f"/story/{story.pk}/").content.decode()
+    assert "Report an article" not in client.get(f"/story/{story.pk}/").content.decode()

@@ -189,7 +189,7 @@ def test_the_commands_have_clear_messages(tmp_path, capsys) -> None:  # type: ig
     assert "1 added, 0 already followed, 1 failed." in capsys.readouterr().out
     call_command("export_opml", str(tmp_path / "out.opml"))
     assert b"https://a.example/feed" in (tmp_path / "out.opml").read_bytes()
-    with pytest.raises(CommandError, match="missing.opml cannot be read: No such file or directory"):
+    with pytest.raises(CommandError, match="cannot be read: No such file"):
         call_command("import_opml", str(tmp_path / "missing.opml"))
     with pytest.raises(CommandError, match="No account is named bob"):
         call_command("export_opml", user="bob")
