@@ -128,14 +128,19 @@ def moment(value: Any) -> Any:
     return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def _loaded(value: Any) -> Any:
+def stored(value: datetime) -> Any:
+    """Return a time as the parameter of a query."""
+    return reading_connection().ops.adapt_datetimefield_value(value)
+
+
+def loaded(value: Any) -> Any:
     """psycopg and SQLite return JSON as text."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "DateTimeField": moment,
-    "JSONField": _loaded,
+    "JSONField": loaded,
     "BooleanField": bool,
 }
 """What Django's fields do to values of the database. Other values are what they seem."""

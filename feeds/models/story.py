@@ -1,7 +1,7 @@
 """Stories, which are the items that cover one event, and named leases."""
 
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from django.db import models
 
@@ -10,6 +10,23 @@ REACH = timedelta(hours=72)
 
 Both times come from its public items, if it has any.
 """
+
+
+class StoryHead(Protocol):
+    """What lists need of a story: a Story, or a row with these columns."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def lead_id(self) -> int | None: ...
+    @property
+    def first_at(self) -> datetime: ...
+    @property
+    def item_count(self) -> int: ...
+    @property
+    def title_pinned(self) -> bool: ...
 
 
 class StoryQuerySet(models.QuerySet["Story"]):

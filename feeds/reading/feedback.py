@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import User
 from feeds.core.topics import LABELS
 from feeds.models import FollowedStory, Impression, ItemState, Story, Subscription
+from feeds.models.narrow import loaded, stored
 from feeds.reading.marks import set_state
 
 LEVELS = ("mute", "less", "normal", "more")
@@ -124,6 +125,9 @@ def log_impression(
     )
 
 
-def _shown_since(user: User, moment: datetime) -> set[int]:
-    rows = Impression.objects.filter(user=user, at__gte=moment).values_list("leads", flat=True)
-    return {lead for leads in rows for lead in leads}
+def _shown_since(user: User, since: datetime) -> set[int]:
+    """The leads of the impressions since a moment, in the transaction that may add one."""
+    query = "SELECT leads FROM feeds_impression WHERE user_id = %s AND at >= %s"
+    with connection.cursor() as cursor:
+        cursor.execute(query, [user.pk, stored(since)])
+        return {lead for (leads,) in cursor.fetchall() for lead in loaded(leads)}

@@ -14,10 +14,11 @@ from accounts.models import User
 from ainews_site.infra.memo import cached
 from ainews_site.infra.timezones import zone_named
 from feeds.core.ids import id_time
-from feeds.models import Item, Story, Subscription
-from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, narrow_items, narrow_rows
+from feeds.models import Item
+from feeds.models.narrow import fetch, marks, moment, narrow_items
+from feeds.models.story import StoryHead
 from feeds.reading.feedback import log_impression
-from feeds.reading.sources import folders_below
+from feeds.reading.sources import Followed, followed_sources, within
 from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies
 from feeds.stories.members import (
     MAX_DOTS,
@@ -35,6 +36,7 @@ from feeds.stories.ranking.diversify import Candidate, diversify, exploration_it
 from feeds.stories.ranking.rank import explain
 from feeds.stories.ranking.scoring import Scored, score_all
 from feeds.stories.ranking.taste import taste_of
+from feeds.stories.ranking.terms import TERMS
 from feeds.stories.ranking.traits import learned_from
 from feeds.stories.story_page import StoryPage, story_page
 
@@ -47,6 +49,7 @@ __all__ = [
     "impression_of",
     "log_page",
     "ranked_stories",
+    "read_items",
     "story_page",
 ]
 
@@ -61,10 +64,12 @@ MIN_FOR_TOP = 12
 MAX_TOPICS = 4
 MAX_SHOWN = 6
 """Items of a story whose rows are read: the lead, and the first of other sources."""
-STORY_COLUMNS = (
-    *("id", "title", "lead_id", "first_at", "last_at", "item_count", "source_count"),
-    *("copy_count", "last_seq", "title_pinned"),
+ROW_COLUMNS = (
+    *("id", "source_id", "story_id", "copy_of", "url", "title", "summary", "image_url"),
+    "published_at",
 )
+ROW_SOURCE_COLUMNS = ("id", "url", "title")
+"""What a row shows of an item and of its source."""
 DIFFERENT = "something different"
 TOP, FOLLOWED = "Top stories", "Stories you follow"
 
@@ -72,18 +77,33 @@ TOP, FOLLOWED = "Top stories", "Stories you follow"
 class _Entry(NamedTuple):
     """A ranked story before its rows are read, in plain values, which are cached.
 
-    `newest` is the id of its newest original, `articles` the number of those that were ranked.
+    `values` are those of the ranking terms, in their order; `articles` is the number of articles
+    that were ranked; `newest` is the id of the newest original. The rest is as in Facts.
     """
 
     story: int
     sources: int
     topics: tuple[str, ...]
-    why: str
     score: float
-    terms: tuple[tuple[str, float], ...]
+    values: tuple[float, ...]
     newest: int
     articles: int
-    is_followed: bool
+    age: float
+    weight: float
+    lead_source: int
+    lead: int
+    entropy: float
+
+
+class _Head(NamedTuple):
+    """A story without its topics and counts of all readers."""
+
+    pk: int
+    title: str
+    lead_id: int | None
+    first_at: datetime
+    item_count: int
+    title_pinned: bool
 
 
 class Dot(NamedTuple):
@@ -94,38 +114,48 @@ class Dot(NamedTuple):
     is_copy: bool
 
 
-@dataclass
+@dataclass(slots=True)
 class RankedStory:
-    """A story with its first items by the reader's sources: the lead first, copies last.
+    """A story by the reader's sources. What only a shown row needs is computed when asked for.
 
-    `items` are at most MAX_SHOWN, the counts are of all. `dots` are at most MAX_DOTS articles,
-    spread over the story's life. `terms` are the values of the ranking terms, `why` explains the
-    score.
+    `members` are its items in order of time, `shown` those of a row: at most MAX_SHOWN, the lead
+    first, copies last.
     """
 
-    story: Story
-    items: list[Item]
-    score: float
-    terms: Mapping[str, float]
-    why: str
-    topics: tuple[str, ...]
-    newest_at: datetime
-    first_at: datetime
+    story: StoryHead
+    members: Sequence[Member]
+    shown: Sequence[Member]
+    unread: bool
     source_count: int
     """Sources that cover the story. Copies do not count."""
     coverage_count: int
     """Articles, with copies."""
-    unread: bool
-    dots: list[Dot]
-    is_followed: bool = False
-    is_odd: bool = False
+    is_followed: bool
+    is_odd: bool
     """Whether it was drawn to explore."""
-    chance: float = 1.0
+    chance: float
     """The probability with which it was drawn."""
+    _entry: _Entry
+    _reader: Reader
+    _page: "list[RankedStory]"
+    """All stories of the ranking."""
+    _items: list[Item] | None = None
+
+    @property
+    def items(self) -> list[Item]:
+        """The items of `shown` with the reader's states. Those of all stories of the ranking are
+        read together, unless `read_items` was called for a part of them."""
+        if self._items is None:
+            read_items(self._page)
+        return self._items or []
 
     @property
     def lead(self) -> Item:
         return self.items[0]
+
+    @property
+    def lead_id(self) -> int:
+        return self.shown[0].pk
 
     @property
     def title(self) -> str:
@@ -135,6 +165,50 @@ class RankedStory:
     def other_sources(self) -> int:
         return self.source_count - 1
 
+    @property
+    def score(self) -> float:
+        return self._entry.score
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return self._entry.topics
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """The values of the ranking terms."""
+        return dict(zip((term.name for term in TERMS), self._entry.values, strict=True))
+
+    @property
+    def why(self) -> str:
+        """What explains the score."""
+        entry = self._entry
+        facts = Facts(
+            sources=entry.sources,
+            age=entry.age,
+            topics=entry.topics,
+            weight=entry.weight,
+            lead_source=entry.lead_source,
+            story=entry.story,
+            lead=entry.lead,
+            entropy=entry.entropy,
+        )
+        reasons = explain(facts, self._reader, self.terms)
+        return f"{DIFFERENT} · {reasons}" if self.is_odd else reasons
+
+    @property
+    def newest_at(self) -> datetime:
+        return id_time(self._entry.newest)
+
+    @property
+    def first_at(self) -> datetime:
+        return id_time(self.members[0].pk)
+
+    @property
+    def dots(self) -> list[Dot]:
+        """At most MAX_DOTS articles, spread over the story's life."""
+        chosen = spread(self.members, MAX_DOTS)
+        return [Dot(id_time(m.pk), m.source_id, m.copy_of is not None) for m in chosen]
+
 
 @dataclass(slots=True)
 class Section:
@@ -143,27 +217,33 @@ class Section:
 
 
 def front_page_sections(
-    user: User, *, topic: str = "", folder_id: int | None = None, now: datetime | None = None
+    user: User,
+    *,
+    topic: str = "",
+    folder_id: int | None = None,
+    now: datetime | None = None,
+    followed: Mapping[int, Followed] | None = None,
 ) -> list[Section]:
     """Return the sections of the front page: unread followed stories, top stories, then by day.
 
-    Makes at most fourteen queries. Muted topics are left out unless `topic` is one of them; hidden
-    items are always left out.
+    Makes at most eleven queries. Muted topics are left out unless `topic` is one of them; hidden
+    items are always left out. `followed` are all subscriptions, if they were read before.
     """
     now = now or timezone.now()
     zone = zone_named(user.time_zone)
     today = now.astimezone(zone).date()
-    ranked = ranked_stories(user, topic=topic, folder_id=folder_id, now=now)
-    followed = [story for story in ranked if story.is_followed and story.unread]
-    others = [story for story in ranked if story not in followed]
+    ranked = _ranked(user, topic, folder_id, now, MAX_STORIES, followed)
+    above = [story for story in ranked if story.is_followed and story.unread]
+    first = {story.story.pk for story in above}
+    others = [story for story in ranked if story.story.pk not in first]
     top = [] if topic else _top(others, user, now, today)
-    above = {shown.story.pk for shown in (*followed, *top)}
+    first.update(story.story.pk for story in top)
     days = [Section("Today"), Section("Yesterday"), Section("Earlier")]
     for ranked_story in ranked:
-        if ranked_story.story.pk not in above:
+        if ranked_story.story.pk not in first:
             age = (today - ranked_story.newest_at.astimezone(zone).date()).days
             days[min(max(age, 0), 2)].stories.append(ranked_story)
-    sections = (Section(FOLLOWED, followed), Section(TOP, top), *days)
+    sections = (Section(FOLLOWED, above), Section(TOP, top), *days)
     return [section for section in sections if section.stories]
 
 
@@ -176,28 +256,42 @@ def ranked_stories(
     most: int = MAX_STORIES,
 ) -> list[RankedStory]:
     """Return up to `most` of the reader's stories of the last days, best first."""
-    now = now or timezone.now()
-    trust, levels = _followed(user, folder_id)
-    if not trust:
+    return read_items(_ranked(user, topic, folder_id, now or timezone.now(), most))
+
+
+def _ranked(
+    user: User,
+    topic: str,
+    folder_id: int | None,
+    now: datetime,
+    most: int,
+    followed: Mapping[int, Followed] | None = None,
+) -> list[RankedStory]:
+    """Return the ranked stories, whose items are not read yet."""
+    followed = followed_sources(user) if followed is None else followed
+    if folder_id is not None:
+        followed = within(user, followed, folder_id)
+    if not followed:
         return []
-    articles = recent_articles(user, trust, now)
+    articles = recent_articles(user, followed, now)
     if not len(articles.ids):
         return []
-    taste, moment = taste_of(user, now), now.timestamp()
+    trust = {pk: source.weight for pk, source in followed.items()}
+    levels = {pk: s.level for pk, s in followed.items() if s.level != "normal"}
+    taste, seconds = taste_of(user, now), now.timestamp()
     reader = taste.reader(user.interests, levels)
-    learned = learned_from(taste, moment)
+    learned = learned_from(taste, seconds)
 
     def rank() -> list[tuple[object, ...]]:
         columns, names = articles[:-1], articles.names
-        scored = score_all(columns, names, reader, trust, moment, topic=topic, learned=learned)
-        best = scored.best(most)
-        return list(map(tuple, _make_entries(scored, articles, trust, moment, best, reader)))
+        scored = score_all(columns, names, reader, trust, seconds, topic=topic, learned=learned)
+        return list(map(tuple, _make_entries(scored, articles, trust, seconds, scored.best(most))))
 
-    wanted = (topic, most, int(moment / FRESH))
+    wanted = (topic, most, int(seconds / FRESH))
     inputs = (user.pk, user.version, user.interests, reader.followed, levels, trust, wanted)
     rows = cached(f"ranked-{_digest(articles, inputs)}", rank, fresh=FRESH, stale_for=FRESH)
     entries = [_Entry(*row) for row in rows]  # type: ignore[arg-type]
-    return _read(user, trust, entries)
+    return _read(user, followed, entries, reader)
 
 
 def _digest(articles: Articles, inputs: tuple[object, ...]) -> str:
@@ -208,84 +302,92 @@ def _digest(articles: Articles, inputs: tuple[object, ...]) -> str:
     return digest.hexdigest()
 
 
-def _followed(user: User, folder_id: int | None) -> tuple[dict[int, float], dict[int, str]]:
-    """Return ({source id: the curator's trust}, {source id: the reader's level}).
-
-    The first has the sources that the reader follows, in this folder and its subfolders; the
-    second those with a level other than "normal".
-    """
-    followed = Subscription.objects.filter(user=user)
-    if folder_id is not None:
-        followed = followed.filter(folder__in=folders_below(user, folder_id))
-    rows = list(followed.values_list("source_id", "source__weight", "level"))
-    trust = {source: weight for source, weight, _ in rows}
-    return trust, {source: level for source, _, level in rows if level != "normal"}
-
-
 def _make_entries(
     scored: Scored,
     articles: Articles,
     trust: Mapping[int, float],
-    moment: float,
-    places: Sequence[int],
-    reader: Reader,
+    seconds: float,
+    chosen: Sequence[int],
 ) -> list[_Entry]:
-    """Make the entries of the stories at `places`. `moment` is now in seconds since 1970."""
-    table = scored.table
-    ages = table.ages(moment)
-    entries = []
-    for place in places:
-        source = int(articles.sources[table.lead[place]])
-        lines = table.articles_of(place)
-        counts = Counter(topic for line in lines for topic in articles.names[articles.kinds[line]])
-        facts = Facts(
-            sources=int(table.sources[place]),
-            age=float(ages[place]),
-            topics=tuple(name for name, _ in counts.most_common(MAX_TOPICS)),
-            weight=trust[source],
-            lead_source=source,
-            story=int(table.stories[place]),
-            lead=int(articles.ids[table.lead[place]]),
-            entropy=float(table.entropy[place]),
-        )
-        terms = {name: float(values[place]) for name, values in scored.terms.items()}
-        entry = _Entry(
-            story=facts.story,
-            sources=facts.sources,
-            topics=facts.topics,
-            why=explain(facts, reader, terms),
-            score=float(scored.scores[place]),
-            terms=tuple(terms.items()),
-            newest=int(table.newest[place]),
-            articles=len(lines),
-            is_followed=facts.story in reader.followed,
-        )
-        entries.append(entry)
-    return entries
+    """Make the entries of the stories at the places `chosen`. `seconds` is now, since
+    1970."""
+    import numpy as np
+
+    table, places = scored.table, np.array(chosen, np.int64)
+    leads = table.lead[places]
+    lead_sources = articles.sources[leads].tolist()
+    lines = [table.articles_of(place) for place in chosen]
+    values = [column[places].tolist() for column in scored.terms.values()]
+    columns = zip(
+        table.stories[places].tolist(),
+        table.sources[places].tolist(),
+        [_topics(articles, own) for own in lines],
+        scored.scores[places].tolist(),
+        zip(*values, strict=True),
+        table.newest[places].tolist(),
+        map(len, lines),
+        table.ages(seconds)[places].tolist(),
+        [trust[source] for source in lead_sources],
+        lead_sources,
+        articles.ids[leads].tolist(),
+        table.entropy[places].tolist(),
+        strict=True,
+    )
+    return [_Entry(*row) for row in columns]
 
 
-def _read(user: User, source_ids: Collection[int], entries: Sequence[_Entry]) -> list[RankedStory]:
-    """Read the rows of the ranked stories: all members in narrow rows, and the items that are
-    shown. Makes at most five queries."""
-    stories = narrow_rows(Story, STORY_COLUMNS, (entry.story for entry in entries))
-    members = _members(user, source_ids, stories.values())
+def _topics(articles: Articles, lines: Sequence[int]) -> tuple[str, ...]:
+    """The most frequent topics of the articles at `lines`."""
+    lists = [articles.names[kind] for kind in articles.kinds[lines].tolist()]
+    counts = Counter(topic for topics in lists for topic in topics)
+    if len(lists) == 1:
+        return tuple(counts)[:MAX_TOPICS]
+    return tuple(name for name, _ in counts.most_common(MAX_TOPICS))
+
+
+def _read(
+    user: User, followed: Collection[int], entries: Sequence[_Entry], reader: Reader
+) -> list[RankedStory]:
+    """Read all members of the ranked stories in narrow rows. Makes at most four queries."""
+    if not entries:
+        return []
+    stories = _heads([entry.story for entry in entries])
+    members = _members(user, followed, stories.values())
     read_at = last_read(user, stories.values())
-    shown = {pk: _choose(lead_first(stories[pk], own)) for pk, own in members.items()}
-    chosen = [member.pk for own in shown.values() for member in own]
-    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, chosen)
-    ranked = []
+    ranked: list[RankedStory] = []
     for entry in entries:
-        pk = entry.story
-        # A story may have lost its items to a regrouping meanwhile.
-        own = [apply_state(items[m.pk], m) for m in shown.get(pk, ()) if m.pk in items]
-        if own:
-            unread = is_unread(members[pk], read_at.get(pk))
-            ranked.append(_ranked(entry, stories[pk], own, members[pk], unread))
+        story, own = stories.get(entry.story), members.get(entry.story)
+        if story and own:  # a story may have lost its items to a regrouping meanwhile
+            is_unread_now = is_unread(own, read_at.get(story.pk))
+            ranked.append(_make(entry, reader, story, own, is_unread_now, ranked))
     return ranked
 
 
+def _heads(pks: Sequence[int]) -> dict[int, _Head]:
+    columns = "id, title, lead_id, first_at, item_count, title_pinned"
+    rows = fetch(
+        f"SELECT {columns} FROM feeds_story WHERE id IN ({marks(pks)})",  # noqa: S608 - no input
+        pks,
+    )
+    return {
+        pk: _Head(pk, title, lead, moment(first_at), count, bool(pinned))
+        for pk, title, lead, first_at, count, pinned in rows
+    }
+
+
+def read_items(stories: Sequence[RankedStory]) -> list[RankedStory]:
+    """Read the items of the rows of these stories by one query. Returns the stories that have any
+    left: items may have been deleted meanwhile."""
+    unread = [story for story in stories if story._items is None]
+    chosen = [member.pk for story in unread for member in story.shown]
+    items = narrow_items(ROW_COLUMNS, ROW_SOURCE_COLUMNS, chosen)
+    for story in unread:
+        story._items = [apply_state(items[m.pk], m) for m in story.shown if m.pk in items]
+    return [story for story in stories if story._items]
+
+
 def _members(
-    user: User, source_ids: Collection[int], stories: Collection[Story]
+    user: User, source_ids: Collection[int], stories: Collection[StoryHead]
 ) -> dict[int, list[Member]]:
     """{story: its items of these sources that the reader did not hide, in order of time}"""
     visible = members_of(user, stories)
@@ -308,12 +410,13 @@ def _choose(ordered: Sequence[Member]) -> list[Member]:
     return [member for member in ordered if member.pk in chosen]
 
 
-def _ranked(
+def _make(
     entry: _Entry,
-    story: Story,
-    items: list[Item],
+    reader: Reader,
+    story: StoryHead,
     members: Sequence[Member],
     unread: bool,
+    page: list[RankedStory],
 ) -> RankedStory:
     sources = len({member.source_id for member in members if member.copy_of is None})
     count = len(members)
@@ -321,25 +424,18 @@ def _ranked(
         sources, count = max(sources, entry.sources), max(count, entry.articles)
     return RankedStory(
         story=story,
-        items=items,
-        score=entry.score,
-        terms=dict(entry.terms),
-        why=entry.why,
-        topics=entry.topics,
-        newest_at=id_time(entry.newest),
-        first_at=id_time(members[0].pk),
+        members=members,
+        shown=_choose(lead_first(story, members)),
+        unread=unread,
         source_count=sources or 1,
         coverage_count=count,
-        unread=unread,
-        dots=_dots(members),
-        is_followed=entry.is_followed,
+        is_followed=entry.story in reader.followed,
+        is_odd=False,
+        chance=1.0,
+        _entry=entry,
+        _reader=reader,
+        _page=page,
     )
-
-
-def _dots(members: Sequence[Member]) -> list[Dot]:
-    """Dots of at most MAX_DOTS members, from the first to the last."""
-    chosen = spread(members, MAX_DOTS)
-    return [Dot(id_time(m.pk), m.source_id, m.copy_of is not None) for m in chosen]
 
 
 def _top(
@@ -352,7 +448,7 @@ def _top(
     recent = (story for story in ranked if now - story.newest_at <= timedelta(hours=TOP_HOURS))
     by_id = {story.story.pk: story for story in recent}
     candidates = [
-        Candidate(pk, story.score, story.topics, story.lead.source_id)
+        Candidate(pk, story.score, story.topics, story.shown[0].source_id)
         for pk, story in by_id.items()
     ]
     most = min(MAX_TOP, len(ranked) // 2)
@@ -360,7 +456,6 @@ def _top(
     odd, chance = exploration_item(candidates, chosen[:-1], user.pk, today)
     if odd is not None and most == MAX_TOP:
         chosen = [*chosen[: MAX_TOP - 1], odd]
-        by_id[odd].why = f"{DIFFERENT} · {by_id[odd].why}"
         by_id[odd].is_odd, by_id[odd].chance = True, chance
     return [by_id[pk] for pk in chosen]
 
@@ -380,7 +475,7 @@ def impression_of(
     return partial(
         log_impression,
         user,
-        [(story.story.pk, story.lead.pk) for story in stories],
+        [(story.story.pk, story.lead_id) for story in stories],
         now or timezone.now(),
         odd=odd.story.pk if odd else None,
         propensity=odd.chance if odd else 1.0,

@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from feeds.models import Item, Story
+from feeds.models import Item
 from feeds.models.item import ItemQuerySet
+from feeds.models.story import StoryHead
 
 
 class Article(Protocol):
@@ -65,11 +66,11 @@ def _read_until(item: Any) -> datetime:
     return moment
 
 
-def lead_first(story: Story, items: Iterable[AnyArticle]) -> list[AnyArticle]:
+def lead_first(story: StoryHead, items: Iterable[AnyArticle]) -> list[AnyArticle]:
     """Sort items: the story's lead if the reader sees it, then the others in order, copies last."""
     return sorted(items, key=lambda item: (item.copy_of is not None, item.pk != story.lead_id))
 
 
-def headline_for(story: Story, lead: Item) -> str:
+def headline_for(story: StoryHead, lead: Item) -> str:
     """The story's headline, or the lead's title if it comes from an item the reader cannot see."""
     return story.title if story.title_pinned or lead.pk == story.lead_id else lead.title

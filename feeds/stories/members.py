@@ -13,9 +13,9 @@ from typing import Any
 
 from accounts.models import User
 from feeds.core.ids import lowest_id
-from feeds.models import Item, Story
+from feeds.models import Item
 from feeds.models.narrow import fetch, marks, moment
-from feeds.models.story import REACH
+from feeds.models.story import REACH, StoryHead
 
 MAX_MEMBERS = 400
 MAX_DOTS = 24
@@ -55,7 +55,7 @@ _ROWS = (
 
 
 def members_of(
-    user: User, stories: Iterable[Story], most: int | None = MAX_MEMBERS
+    user: User, stories: Iterable[StoryHead], most: int | None = MAX_MEMBERS
 ) -> list[Member]:
     """Return the visible items of these stories in order of time: the newest `most` of each, and
     the leads.
@@ -86,7 +86,9 @@ def spread(members: Sequence[Member], most: int) -> Sequence[Member]:
     return [members[round(number * step)] for number in range(most)]
 
 
-def last_read(user: User, stories: Iterable[Story], most: int = MAX_MEMBERS) -> dict[int, datetime]:
+def last_read(
+    user: User, stories: Iterable[StoryHead], most: int = MAX_MEMBERS
+) -> dict[int, datetime]:
     """{story: when the reader last read one of its items}, for stories with more than `most` items.
 
     For others `members_of` has all items. The states of the reader are searched, not the items.
@@ -122,7 +124,7 @@ def _by_time(member: Member) -> int:
     return member.pk
 
 
-def _lowest(stories: Sequence[Story]) -> int:
+def _lowest(stories: Sequence[StoryHead]) -> int:
     """The lowest id that an item of these stories has, which excludes older partitions."""
     return lowest_id(min(story.first_at for story in stories) - REACH)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.utils import timezone
@@ -21,6 +22,12 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 def _time_element(local: datetime, text: str) -> SafeString:
+    return _cached_time_element(local, text, str(local.tzinfo))
+
+
+@lru_cache(4_000)
+def _cached_time_element(local: datetime, text: str, zone: str) -> SafeString:
+    """`zone` distinguishes moments of different time zones, which are equal to Python."""
     shown = f"{local.day} {local:%B %Y, %H:%M}"
     return mark_safe(  # noqa: S308 - numbers and names of months alone
         f'<time datetime="{local.isoformat()}" title="{shown}">{text}</time>'

@@ -1,7 +1,8 @@
+# ruff: noqa: S608 - the SQL is built from constants, values are parameters
 """A reader's taste, learned from what they opened, saved and hid."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
@@ -10,9 +11,12 @@ from django.db.models import Count
 
 from accounts.models import User
 from ainews_site.infra.memo import cached
-from feeds.models import FollowedStory, Impression, Item
-from feeds.models.narrow import fetch, marks, moment
+from feeds.models import Impression
+from feeds.models.narrow import fetch, loaded, moment, stored
 from feeds.stories.ranking.data.reader import Reader
+from feeds.stories.ranking.item_sources import cached_sources_of, sources_of
+
+Sources = Callable[[Sequence[int]], dict[int, int]]
 
 MAX_LEARNED = 200
 """The newest acts, including openings, that are used."""
@@ -26,7 +30,7 @@ OPENED, SAVED, HIDDEN, DISLIKED = 1.0, 2.0, 1.0, 2.0
 FRESH = 3600
 _STATES = (
     "SELECT item_id, told_at, is_opened, is_saved, is_hidden, is_disliked FROM feeds_itemstate"
-    " WHERE user_id = %s AND told_at >= %s ORDER BY told_at DESC, item_id LIMIT %s"
+    " WHERE user_id = %s AND told_at >= %s ORDER BY told_at DESC, item_id DESC LIMIT %s"
 )
 
 
@@ -77,19 +81,22 @@ def taste_of(user: User, now: datetime) -> Taste:
 
 
 def _learn(user: User, now: datetime) -> tuple[list[tuple[Any, ...]], dict[int, int], list[int]]:
-    acts = read_acts(user, now)
+    acts = read_acts(user, now, cached_sources_of)
     shown = _shown_since(user, min(act.at for act in acts)) if acts else {}
-    followed = FollowedStory.objects.filter(user=user).values_list("story_id", flat=True)
-    return [tuple(act) for act in acts], shown, list(followed)
+    followed = fetch("SELECT story_id FROM feeds_followedstory WHERE user_id = %s", [user.pk])
+    return [tuple(act) for act in acts], shown, [story for (story,) in followed]
 
 
 def _shown_since(user: User, at: float) -> dict[int, int]:
     # The page that was acted on came before the act.
     since = datetime.fromtimestamp(at, UTC) - timedelta(days=1)
-    views = Impression.objects.filter(user=user, at__gte=since).order_by("-at")[:MAX_VIEWS]
-    leads = dict.fromkeys(lead for row in views.values_list("leads", flat=True) for lead in row)
-    newest = list(islice(leads, MAX_SHOWN))
-    return dict(Item.objects.filter(pk__in=newest).values_list("pk", "source_id"))
+    views = fetch(
+        "SELECT leads FROM feeds_impression WHERE user_id = %s AND at >= %s ORDER BY at DESC"
+        f" LIMIT {MAX_VIEWS}",
+        [user.pk, stored(since)],
+    )
+    leads = dict.fromkeys(lead for (ids,) in views for lead in loaded(ids))
+    return cached_sources_of(list(islice(leads, MAX_SHOWN)))
 
 
 def drop_old_views(now: datetime) -> None:
@@ -102,11 +109,10 @@ def drop_old_views(now: datetime) -> None:
         own.filter(at__lt=oldest).delete()
 
 
-def read_acts(user: User, now: datetime) -> list[Act]:
-    """Read the acts of a reader, newest first."""
+def read_acts(user: User, now: datetime, sources: Sources = sources_of) -> list[Act]:
+    """Read the acts of a reader, newest first. `sources` returns the sources of items."""
     states = read_states(user, now)
-    sources = dict(_sources_of([row[0] for row in states]))
-    return acts_of(states, sources)
+    return acts_of(states, sources([item for item, *_ in states]))
 
 
 def read_states(user: User, now: datetime) -> list[tuple[Any, ...]]:
@@ -115,12 +121,7 @@ def read_states(user: User, now: datetime) -> list[tuple[Any, ...]]:
     The items are read by their ids in a query of its own, because PostgreSQL plans a join for all
     partitions.
     """
-    return fetch(_STATES, [user.pk, now - MAX_AGE, MAX_LEARNED])
-
-
-def _sources_of(ids: list[int]) -> list[tuple[Any, ...]]:
-    query = "SELECT id, source_id FROM feeds_item WHERE id IN ({})"
-    return fetch(query.format(marks(ids)), ids) if ids else []
+    return fetch(_STATES, [user.pk, stored(now - MAX_AGE), MAX_LEARNED])
 
 
 def acts_of(states: Iterable[tuple[Any, ...]], sources: Mapping[int, int]) -> list[Act]:

@@ -24,6 +24,7 @@ from feeds.reading.marks import set_state
 from feeds.reading.river import river
 from feeds.sources.subscriptions import may_manage
 from feeds.web.page_cache import cached_page
+from feeds.web.rows import item_row
 from feeds.web.views.common import (
     Link,
     heading,
@@ -59,7 +60,7 @@ def river_page(request: ReaderRequest) -> HttpResponse:
 def _rows(request: ReaderRequest, filters: Filters, before: int | None) -> dict[str, Any]:
     items = river(request.user, filters, before, PAGE + 1)
     more = query_of(filters, before=items[PAGE - 1].pk) if len(items) > PAGE else ""
-    return {"items": items[:PAGE], "more": more}
+    return {"rows": [item_row(item) for item in items[:PAGE]], "more": more}
 
 
 def _page(request: ReaderRequest, filters: Filters, before: int | None, seq: int) -> list[str]:

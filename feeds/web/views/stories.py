@@ -1,6 +1,7 @@
 """The front page and the page of one story."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -15,18 +16,21 @@ from accounts.costly import costly
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write, write_unseen
 from feeds.core.topics import LABELS
-from feeds.models import Folder, Item, Source, Story
+from feeds.models import Item, Source, Story
+from feeds.models.narrow import fetch
 from feeds.reading.feedback import LEVELS
 from feeds.reading.front_page import (
     MAX_STORIES,
     Section,
     front_page_sections,
     impression_of,
+    read_items,
 )
 from feeds.reading.marks import set_state
-from feeds.reading.sources import followed_sources, own_names
+from feeds.reading.sources import Followed, followed_sources, own_names
 from feeds.stories.story_page import Selection, StoryPage, both_ends, story_page
 from feeds.web.page_cache import cached_page
+from feeds.web.rows import story_row
 from feeds.web.views.common import (
     Link,
     not_found,
@@ -40,8 +44,13 @@ from feeds.web.views.common import (
 from feeds.web.views.start import is_newcomer, show_packs
 
 MAX_CHIPS = 7
+TOPICS = 1
+"""Topics in a row."""
 PAGE = 30
 """Stories on a page. More are a click away."""
+_TOP_FOLDERS = (
+    "SELECT id, name FROM feeds_folder WHERE user_id = %s AND parent_id IS NULL ORDER BY name"
+)
 ROWS = 200
 """Articles on a page with all the coverage of a story."""
 
@@ -67,7 +76,7 @@ def stories(request: ReaderRequest) -> HttpResponse:
         empty = _why_empty(request)
         if not (empty["follows_any"] or request.GET) and is_newcomer(request):
             return show_packs(request)
-        context["list"] = _render_list(request, context | empty, [])
+        context["list"] = _render_list(request, context | empty, [], {})
     if filters.topic:
         context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
     return render(request, "feeds/stories.html", context)
@@ -84,7 +93,10 @@ def _list(request: ReaderRequest, context: dict[str, Any]) -> list[str]:
     Without stories the text is "": why there are none changes with each fetch.
     """
     filters = context["filters"]
-    sections = front_page_sections(request.user, topic=filters.topic, folder_id=filters.folder_id)
+    followed = followed_sources(request.user)
+    sections = front_page_sections(
+        request.user, topic=filters.topic, folder_id=filters.folder_id, followed=followed
+    )
     if filters.unread:
         sections = _unread_only(sections)
     if not sections:
@@ -93,28 +105,51 @@ def _list(request: ReaderRequest, context: dict[str, Any]) -> list[str]:
         now = timezone.now()
         impression = impression_of(request.user, sections, now)
         write_unseen(impression, key=("shown", request.user.pk, now))
-    return [_render_list(request, context, sections)]
+    return [_render_list(request, context, sections, followed)]
 
 
 def _render_list(
-    request: ReaderRequest, context: dict[str, Any], sections: list[Section]
+    request: ReaderRequest,
+    context: dict[str, Any],
+    sections: list[Section],
+    followed: Mapping[int, Followed],
 ) -> SafeString:
     filters, first = context["filters"], _first(request)
     all_stories = [story for section in sections for story in section.stories]
-    following, followed = first + PAGE, followed_sources(request.user)
+    following = first + PAGE
     context = context | {
-        "sections": _page_of(sections, first),
+        "sections": _rows(_page_of(sections, first), followed, not first),
         "more_of": first,
         "more": f"{query_of(filters)}&from={following}" if len(all_stories) > following else "",
         "unread_left": sum(story.unread for story in all_stories),
-        "names": {pk: source.title for pk, source in followed.items()},
-        "discussions": {pk for pk, source in followed.items() if source.is_discussion},
         "chips": _chips(sections, filters),
         "folders": _folder_chips(request, filters),
         "unread_link": Link("Unread", query_of(filters, unread=0 if filters.unread else 1)),
     }
     text = render_to_string("feeds/stories_list.html", context)
     return mark_safe(text)  # noqa: S308 - rendered by a template
+
+
+def _rows(
+    sections: list[Section], followed: Mapping[int, Followed], is_first: bool
+) -> list[dict[str, Any]]:
+    """Render the rows of the sections of a page. The first row of the first page leads."""
+    names = {pk: source.title for pk, source in followed.items()}
+    discussions = {pk for pk, source in followed.items() if source.is_discussion}
+    shown = read_items([story for section in sections for story in section.stories])
+    lead = shown[0] if shown and is_first else None
+    readable = {story.story.pk for story in shown}
+    return [
+        {
+            "title": section.title,
+            "rows": [
+                story_row(story, names, discussions, TOPICS, is_lead=story is lead)
+                for story in section.stories
+                if story.story.pk in readable
+            ],
+        }
+        for section in sections
+    ]
 
 
 def _page_of(sections: list[Section], first: int) -> list[Section]:
@@ -150,14 +185,14 @@ def _chips(sections: list[Section], filters: Any) -> list[Link]:
 
 
 def _folder_chips(request: ReaderRequest, filters: Any) -> list[Link]:
-    folders = Folder.objects.filter(user=request.user, parent=None)
+    folders = fetch(_TOP_FOLDERS, [request.user.pk])
     return [
         Link(
-            folder.name,
-            query_of(filters, folder=None if folder.pk == filters.folder_id else folder.pk),
-            folder.pk == filters.folder_id,
+            name,
+            query_of(filters, folder=None if pk == filters.folder_id else pk),
+            pk == filters.folder_id,
         )
-        for folder in folders
+        for pk, name in folders
     ]
 
 

@@ -72,7 +72,7 @@ def test_with_many_stories_the_best_stand_above_the_days_and_not_twice() -> None
     shown = [one.story.pk for section in sections for one in section.stories]
 
     assert sections[0].title == "Top stories"
-    assert sections[0].stories[0].story == big
+    assert sections[0].stories[0].story.pk == big.pk
     assert len(shown) == len(set(shown)) == 15
 
 
@@ -179,7 +179,7 @@ def test_the_number_of_queries_does_not_grow_with_the_stories(
     reader = make_user()
     for n in range(3):
         make_story(tell(make_source(f"few{n}", reader=reader), f"News {n}", n))
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         front_page_sections(reader, now=NOW)  # and reads what all readers share
     for n in range(20):
         make_story(tell(make_source(f"many{n}", reader=reader), f"More {n}", n))
