@@ -9,20 +9,20 @@ EVAL ?= ../shared
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
-	@echo "make run        run AI News with real feeds: http://127.0.0.1:8000/ (PORT=, HOST=, DATA=)"
-	@echo "make demo       run it with a sample newsroom, without a network"
-	@echo "make intelligence  install the embedding model, for EMBEDDINGS=onnx"
-	@echo "make test       lint, types and all tests that must pass"
-	@echo "make test-full  the same with the slow tests"
-	@echo "make test-mutants  change nine modules in small ways and list what no test notices (MODULES=)"
-	@echo "make bench      measure speed"
-	@echo "make bench-pages  measure what pages cost and fail beyond a budget (DATABASE=, ITEMS=, ONLY=)"
-	@echo "make bench-intelligence  measure stories, search, ranking, trends and digests (EVAL=)"
-	@echo "make bench-10m  measure ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
-	@echo "make docs       write the generated parts of the documentation"
-	@echo "make screenshots  make the pictures of README and docs/tour.md from the sample newsroom"
-	@echo "make lint       ruff, mypy, import rules"
-	@echo "make clean      remove build files; var/ is kept"
+	@echo "make run                run AI News with real feeds: http://127.0.0.1:8000/ (PORT=, HOST=, DATA=)"
+	@echo "make demo               run AI News with a sample newsroom, without a network"
+	@echo "make intelligence       install the embedding model for EMBEDDINGS=onnx"
+	@echo "make test               run lint, types and all tests that must pass"
+	@echo "make test-full          run the same and the slow tests"
+	@echo "make test-mutants       change nine modules in small ways; list changes that no test notices (MODULES=)"
+	@echo "make bench              measure speed"
+	@echo "make bench-pages        measure what pages cost; fail if a page is beyond its budget (DATABASE=, ITEMS=, ONLY=)"
+	@echo "make bench-intelligence measure stories, search, ranking, trends and digests (EVAL=)"
+	@echo "make bench-10m          measure ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
+	@echo "make docs               write the generated parts of the documentation"
+	@echo "make screenshots        take the pictures of README and docs/tour.md in the sample newsroom"
+	@echo "make lint               run ruff, mypy and the import rules"
+	@echo "make clean              remove build files; var/ is kept"
 
 run: setup
 	@LOG_LEVEL="$${LOG_LEVEL:-WARNING}" exec $(BIN)/python manage.py start

@@ -18,7 +18,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 RETRY_AFTER = 10
 """Seconds."""
 LOCKED = (
-    "Your change could not be saved just now, because another program has locked the database."
+    "Your change could not be saved, because another program has locked the database."
     " Reading works. Try again in a moment."
 )
 LOCKED_READING = (

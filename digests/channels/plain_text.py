@@ -77,7 +77,7 @@ def _trends(trends: list[dict[str, Any]]) -> list[str]:
         return []
     lines = _heading("Trending", "-")
     for trend in trends:
-        counts = f"{trend['stories']} stories, {trend['before']} before"
+        counts = f"{trend['stories']} stories, {trend['before'] or 'none'} the week before"
         lines += _wrap(f"{trend['label']} ({counts}): {trend['title']}", "- ", "  ")
     return [*lines, ""]
 
