@@ -72,7 +72,7 @@ def health(request: HttpRequest) -> Part:
         checks = {name: run_check(name) for name in CHEAP}
         problems += [f"{name}: {problem}" for name, problem in checks.items() if problem]
     lines = [Line(problem, is_bad=True) for problem in problems]
-    lines = lines or [Line("Everything that is checked here works.")]
+    lines = lines or [Line("All checks on this page passed.")]
     lines.append(Line("manage.py doctor", "also checks the data, models, e-mail and a feed."))
     return Part("Health", lines, [("Health as JSON", reverse("health_ready"))])
 
@@ -111,10 +111,10 @@ def spending(request: HttpRequest) -> Part:
     today = db_clock.now().date()
     spent, budget = cost_of_month(today) / DOLLAR, settings.LLM_MONTHLY_BUDGET
     share = spent / budget if budget else 0.0
-    of_budget = f"{share:.0%} of ${budget:,.2f}" if budget else "no LLM_MONTHLY_BUDGET"
+    of_budget = f"{share:.0%} of ${budget:,.2f}" if budget else "LLM_MONTHLY_BUDGET is not set"
     lines = [Line(f"${spent:,.2f} this month", of_budget, is_bad=share >= 0.8)]
     if not settings.LLM_MODEL:
-        lines.append(Line("No language model is set", "LLM_MODEL in .env names one."))
+        lines.append(Line("No language model is set", "Set LLM_MODEL in .env to use one."))
     month = LanguageUse.objects.filter(day__gte=today.replace(day=1)).order_by().values("purpose")
     uses = month.annotate(number=Sum("calls"), lost=Sum("failed"), dollars=Sum("cost"))
     for use in uses.order_by("-dollars")[:SHOWN]:
@@ -175,7 +175,7 @@ def reports(request: HttpRequest) -> Part:
     ]
     if len(lines) == SHOWN:
         lines.append(Line(f"{waiting.count()} in all"))
-    lines = lines or [Line("Readers have reported nothing that waits for you.")]
+    lines = lines or [Line("No open reports from readers.")]
     links = _lists(
         ("Open reports", "feeds_report", "?state__exact=open"), ("All reports", "feeds_report", "")
     )

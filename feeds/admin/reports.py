@@ -15,7 +15,7 @@ from ainews_site.infra import db_clock
 from feeds.models import Item, Report, Story, StoryRedirect
 from feeds.stories.grouping.edit import move_item, split_story
 
-NOT_ALLOWED = "You may not change stories."
+NOT_ALLOWED = "You are not allowed to change stories."
 
 
 @admin.register(Report)
@@ -116,7 +116,7 @@ def _put_back(request: HttpRequest, report: Report) -> str:
 
 def _item(report: Report) -> Item:
     if report.item is None:
-        raise ValueError("The report is not on an article.")
+        raise ValueError("The report is not about an article.")
     item = Item.objects.select_related("story").filter(pk=report.item).first()
     if item is None:
         raise ValueError("The article was deleted or archived.")

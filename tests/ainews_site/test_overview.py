@@ -111,7 +111,7 @@ def test_what_is_wrong_is_shown_with_advice(admin: Client, monkeypatch: pytest.M
 
     assert "disk: only 3 MB free." in page
     assert "queue: the check failed" in page
-    assert "Everything that is checked here works." not in page
+    assert "All checks on this page passed." not in page
 
 
 def test_staff_see_only_what_they_may_see(client: Client) -> None:

@@ -46,6 +46,7 @@ def _budget_problem() -> str:
     if share < WARN_AT:
         return ""
     return (
-        f"{share:.0%} of the month's ${settings.LLM_MONTHLY_BUDGET:.2f} are spent. Once all of it"
-        " is, digests are extractive until next month. Raise LLM_MONTHLY_BUDGET if you like."
+        f"{share:.0%} of the month's budget of ${settings.LLM_MONTHLY_BUDGET:.2f} is spent. When it"
+        " is used up, digests are extractive until next month. Raise LLM_MONTHLY_BUDGET to avoid"
+        " that."
     )

@@ -48,7 +48,7 @@ def test_money_that_is_nearly_spent_is_said(llm: ModelServer, settings: Any) -> 
     settings.LLM_PRICES = {MODEL: Price(1, 1)}
     spend(8.5)
 
-    assert "85% of the month's $10.00 are spent" in problem()
+    assert "85% of the month's budget of $10.00 is spent" in problem()
 
 
 def test_a_budget_without_a_price_is_said(llm: ModelServer, settings: Any) -> None:
