@@ -18,6 +18,7 @@ from django.utils.html import conditional_escape
 from django.utils.timezone import localtime
 from jinja2 import Environment
 
+from digests.channels.strip import edition_strip
 from digests.channels.titles import quiet_day_message, title_of
 from digests.editions.story_summary import story_summary
 from digests.web.formats import (
@@ -54,6 +55,7 @@ def environment(**options: Any) -> Environment:
     env.globals |= {
         "channel_problems": channel_problems,
         "coverage_strip": coverage_strip,
+        "edition_strip": edition_strip,
         "rail_trends": rail_trends,
         "sparkline": sparkline,
         "static": static,

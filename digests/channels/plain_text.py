@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from digests.channels.strip import edition_strip
 from digests.channels.titles import quiet_day_message, title_of
 from digests.models import Digest
 
@@ -24,7 +25,7 @@ def as_text(digest: Digest, site: str = "") -> str:
     if not edition["stories"]:
         lines += [quiet_day_message(digest), ""]
     for story in edition["stories"]:
-        lines += _story(story, site)
+        lines += _story(story, digest, site)
     lines += _trends(edition.get("trends", []))
     lines += _also(edition["also"])
     return "\n".join(lines)
@@ -53,7 +54,7 @@ def _in_short(stories: list[dict[str, Any]]) -> list[str]:
     return [*lines, ""]
 
 
-def _story(story: dict[str, Any], site: str) -> list[str]:
+def _story(story: dict[str, Any], digest: Digest, site: str) -> list[str]:
     mark = "[update] " if story["is_update"] else ""
     text = " ".join(_cited(sentence) for sentence in story["sentences"])
     lines = _wrap(mark + story["headline"])
@@ -62,6 +63,8 @@ def _story(story: dict[str, Any], site: str) -> list[str]:
         lines += _wrap(f"Why it matters: {_cited(why)}", "  ", "  ")
     if before := story.get("before"):
         lines += _wrap(f"Previously ({before['date']}): {before['headline']}", "  ", "  ")
+    if strip := edition_strip(story, digest):
+        lines += [f"  {strip.as_text()}", *_wrap(strip.caption, "  ", "  ")]
     lines += [f"  [{c['number']}] {c['source']}: {c['url']}" for c in story["citations"]]
     if site:
         lines.append(f"  {site}{reverse('story', kwargs={'pk': story['story_id']})}")

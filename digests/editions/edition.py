@@ -37,6 +37,16 @@ class EarlierCoverage:
 
 
 @dataclass(frozen=True, slots=True)
+class CoverageMark:
+    """An article on the coverage strip of a story. `kind` is article, copy or discussion."""
+
+    published: str
+    """ISO 8601, UTC."""
+    source: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class EditionStory:
     story_id: int
     headline: str
@@ -55,6 +65,10 @@ class EditionStory:
     """Why it was chosen for this reader: "4 sources · topic you follow: Agents"."""
     before: EarlierCoverage | None = None
     """For an update: the earlier coverage. The sentences of an update cover what is new."""
+    article_count: int = 1
+    """Articles with copies; of an update the new ones."""
+    coverage: tuple[CoverageMark, ...] = ()
+    """Some of these articles, from the first to the latest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,16 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from digests.channels.strip import ARTICLE, COPY, DISCUSSION
 from digests.editions.choose import WindowStory, choose_stories
 from digests.editions.earlier import Covered, covered_before
-from digests.editions.edition import Citation, Edition, EditionStory, EditionTrend
+from digests.editions.edition import (
+    Citation,
+    CoverageMark,
+    Edition,
+    EditionStory,
+    EditionTrend,
+)
 from digests.editions.schedule import schedule_of
 from digests.editions.sections import TrendFinder, also_noted, count_unchanged
 from digests.editions.summarise import Article, Summary, write_stories
@@ -19,10 +26,13 @@ from digests.editions.trending import trends_of
 from digests.editions.window import DAY, Window, reader_today, since_last, window_of
 from digests.models import Digest
 from feeds.models import Item, ItemBody
+from feeds.stories.members import spread
 
 logger = logging.getLogger(__name__)
 
 MAX_CITED = 6
+MAX_MARKS = 16
+"""Articles of a story that its coverage strip shows."""
 Progress = Callable[[int, int], None]
 """Called with the number of stories that are written, and their total number."""
 
@@ -150,7 +160,24 @@ def _build_story(chosen: WindowStory, summary: Summary) -> EditionStory:
         written_by=summary.written_by,
         reasons=chosen.reasons,
         before=chosen.before,
+        article_count=len(chosen.items),
+        coverage=_coverage(chosen),
     )
+
+
+def _coverage(chosen: WindowStory) -> tuple[CoverageMark, ...]:
+    """Marks of at most MAX_MARKS articles, evenly from the first to the latest."""
+    items = spread(sorted(chosen.items, key=lambda item: item.pk), MAX_MARKS)
+    return tuple(
+        CoverageMark(item.published_at.astimezone(UTC).isoformat(), str(item.source), _kind(item))
+        for item in items
+    )
+
+
+def _kind(item: Item) -> str:
+    if item.source.is_discussion:
+        return DISCUSSION
+    return ARTICLE if item.copy_of is None else COPY
 
 
 def _headline(chosen: WindowStory) -> str:

@@ -9,7 +9,7 @@ items only the newest are read, so that no story costs much more than another.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from accounts.models import User
 from feeds.core.ids import lowest_id
@@ -17,6 +17,7 @@ from feeds.models import Item
 from feeds.models.narrow import fetch, marks, moment
 from feeds.models.story import REACH, StoryHead
 
+AnyRow = TypeVar("AnyRow")
 MAX_MEMBERS = 400
 MAX_DOTS = 24
 """Articles of a story that its coverage strip shows."""
@@ -78,7 +79,7 @@ def members_of(
     return sorted(_read(" UNION ALL ".join(arms), values), key=_by_time) if arms else []
 
 
-def spread(members: Sequence[Member], most: int) -> Sequence[Member]:
+def spread(members: Sequence[AnyRow], most: int) -> Sequence[AnyRow]:
     """Choose at most `most` members, evenly from the first to the last."""
     if len(members) <= most:
         return members

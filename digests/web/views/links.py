@@ -31,7 +31,7 @@ def feed(request: HttpRequest, token: str) -> HttpResponse:
     if channel is None or channel.kind != KIND.name or channel.state != State.ACTIVE:
         raise Http404("This feed does not exist or its address was changed.")
     owner = None if channel.is_global else channel.user
-    editions = Digest.objects.of(owner)
+    editions = Digest.objects.of(owner).select_related("user")
     versions = list(editions.values_list("pk", "created_at")[:MAX_ENTRIES])
     identity = repr((token, request.build_absolute_uri(), versions)).encode()
     tag = quote_etag(blake2b(identity, digest_size=12).hexdigest())

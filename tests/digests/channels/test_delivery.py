@@ -106,6 +106,32 @@ def test_a_letter_has_both_parts_and_can_be_ended_with_one_click(
     assert "prefers-color-scheme: dark" in html
 
 
+def test_a_letter_shows_the_coverage_as_a_table_and_as_characters(
+    reader: User, mailbox: Mailbox
+) -> None:
+    now = timezone.now()
+    items = [
+        make_item(
+            make_source(f"paper{n}", reader=reader),
+            f"Part {n}",
+            text=TEXT,
+            published=now - timedelta(hours=9 - 2 * n),
+        )
+        for n in range(4)
+    ]
+    make_story(*items)
+
+    after(planned(reader, "email", "reader@example.org", "Another story"))
+
+    text, html = (part.get_content() for part in mailbox.letters[0].iter_parts())
+    assert html.count('class="first"') == 1
+    assert html.count('class="article"') == 3
+    assert "<svg" not in html and "var(" not in html
+    assert "●─" in text
+    for part in (text, html):
+        assert "4 articles in 4 sources. First: Paper0," in " ".join(part.split())
+
+
 def test_a_letter_of_nine_stories_is_not_cut_off_by_mail_programs(
     reader: User, mailbox: Mailbox
 ) -> None:
