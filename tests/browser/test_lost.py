@@ -122,7 +122,7 @@ def test_a_report_keeps_its_words_until_it_is_sent_and_is_undone(
     page.get_by_role("button", name="Send report").tap()
     expect(page.get_by_text("Your report was sent")).to_be_visible()
     page.get_by_role("button", name="Undo").tap()
-    expect(page.get_by_text("The report is withdrawn")).to_be_visible()
+    expect(page.get_by_text("The report was withdrawn")).to_be_visible()
 
 
 def test_counts_follow_what_is_read_in_another_tab(open_page: Any) -> None:
