@@ -48,7 +48,7 @@ _HINTS = (
     ),
     (
         r"PostgreSQL \d+ or later is required",
-        "PostgreSQL at {place} is too old: {message}. Version 15 or later is needed.",
+        "PostgreSQL at {place} is too old: {message}. Version 14 or later is needed.",
     ),
     (
         r"database( table)? is locked",
