@@ -14,6 +14,9 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OTHERS = [
     "/signin/",
     "/search/",
+    "/search/?q=modle",
+    "/search/?q=model&options=1",
+    "/sources/?sort=items&name=a",
     "/ask/",
     "/ask/?q=what+is+new",
     "/sources/add/",

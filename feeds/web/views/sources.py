@@ -50,7 +50,7 @@ from feeds.web.views.common import read_number
 
 LOG_LINES = 50
 FEW = 40
-"""Readers of at most this many sources need no filter by name."""
+"""Readers of at most this many sources without folders need no filter by name."""
 BARS_FRESH = 600
 """Lifetime of the cached drawings of items per day, in seconds."""
 SOONEST_AGAIN = timedelta(minutes=1)
@@ -95,7 +95,7 @@ def sources(request: ReaderRequest) -> HttpResponse:
         "sorts": SORTS,
         "query": _query_of(choice),
         "sort_queries": {sort: _query_of(replace(choice, sort=sort)) for sort in SORTS},
-        "has_name_filter": page.total > FEW or bool(choice.name),
+        "has_name_filter": page.total > FEW or bool(paths or choice.name),
         "bars": _bars([row.source.pk for row, _ in page.rows]),
         "others": catalogue_for(request.user, request.GET.get("catalogue")),
         "is_catalogue_open": "catalogue" in request.GET or not page.total,
