@@ -1,21 +1,26 @@
 """The cited sentences on a story for its page."""
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
-from django.db.models import F, Q, TextField
-from django.db.models.functions import Cast
-
 from accounts.models import User
 from ainews_site.infra.memo import cached
 from digests.editions.edition import CitedSentence
 from digests.editions.summarise import EXTRACTIVE, Article, write_stories
-from digests.models import Digest
 from feeds.models import Item, ItemBody
+from feeds.models.narrow import fetch
+from feeds.stories.story_members import visible_ids
 from feeds.stories.story_page import StoryPage
 
+_EDITIONS = (
+    "SELECT CAST(content AS text) FROM digests_digest WHERE (user_id = %s OR user_id IS NULL)"
+    " AND date >= %s AND CAST(content AS text) LIKE %s"
+    " ORDER BY date DESC, user_id IS NULL LIMIT %s"
+)
 MIN_ARTICLES, MIN_SOURCES = 3, 2
 """With fewer articles or sources a story has no summary."""
 MAX_EDITIONS = 20
@@ -75,28 +80,26 @@ def _from_edition(user: User, page: StoryPage) -> PageSummary | None:
         written_by = entry.get("written_by") or EXTRACTIVE
         is_current = written_by != EXTRACTIVE or entry["last_seq"] >= newest
         is_whole = not entry["is_update"] and len(cited) >= MIN_ARTICLES
-        if (
-            entry["sentences"]
-            and is_current
-            and is_whole
-            and page.item_ids.issuperset(cited.values())
-        ):
+        if entry["sentences"] and is_current and is_whole and _can_see(user, page, cited.values()):
             sentences = tuple(_sentence(one) for one in entry["sentences"])
             why = _sentence(entry["why"]) if entry.get("why") else None
             return PageSummary(sentences, cited, written_by, why)
     return None
 
 
+def _can_see(user: User, page: StoryPage, ids: Collection[int]) -> bool:
+    """Whether these are items of the story that the reader can see."""
+    missing = set(ids) - page.item_ids
+    if missing and not page.is_whole:
+        missing -= visible_ids(user, page.story, missing)
+    return not missing
+
+
 def _entries(user: User, page: StoryPage) -> list[dict[str, Any]]:
     """The story in editions, newest first. Their text is searched, so one query finds them."""
     story = page.story.pk
-    editions = (
-        Digest.objects.filter(Q(user=user) | Q(user=None), date__gte=_day_before(page))
-        .annotate(text=Cast("content", TextField()))
-        .filter(text__contains=f'"story_id": {story},')
-        .order_by("-date", F("user").desc(nulls_last=True))
-    )
-    contents = editions.values_list("content", flat=True)[:MAX_EDITIONS]
+    values = [user.pk, _day_before(page), f'%"story_id": {story},%', MAX_EDITIONS]
+    contents = [json.loads(content) for (content,) in fetch(_EDITIONS, values)]
     return [one for content in contents for one in content["stories"] if one["story_id"] == story]
 
 

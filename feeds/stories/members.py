@@ -21,6 +21,8 @@ AnyRow = TypeVar("AnyRow")
 MAX_MEMBERS = 400
 MAX_DOTS = 24
 """Articles of a story that its coverage strip shows."""
+NO_END = 1 << 62
+"""More than any id."""
 
 
 @dataclass(slots=True)
@@ -40,18 +42,20 @@ class Member:
     is_saved: bool
     is_opened: bool
     is_hidden: bool
+    own_name: str | None
+    """The reader's own name for the source, "" or None if they have none."""
 
 
 _COLUMNS = (
     "i.id, i.story_id, i.source_id, i.copy_of, i.seq, i.fetched_at, s.read_up_to, t.is_read,"
-    " t.changed_at, t.is_saved, t.is_opened, t.is_hidden"
+    " t.changed_at, t.is_saved, t.is_opened, t.is_hidden, s.title"
 )
-_ROWS = (
+MEMBER_ROWS = (
     f"SELECT {_COLUMNS} FROM feeds_item i"
     " JOIN feeds_source c ON c.id = i.source_id"
     " LEFT JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
     " LEFT JOIN feeds_itemstate t ON t.item_id = i.id AND t.user_id = %s"
-    " WHERE (c.is_public OR s.id IS NOT NULL) AND i.id >= %s AND i.story_id"
+    " WHERE (c.is_public OR s.id IS NOT NULL) AND i.id >= %s AND i.id < %s"
 )
 
 
@@ -65,18 +69,19 @@ def members_of(
     """
     stories = list(stories)
     small = [story for story in stories if most is None or story.item_count <= most]
+    newest = f"{MEMBER_ROWS} AND i.story_id = %s ORDER BY i.id DESC LIMIT %s"
     arms: list[str] = []
     values: list[int | None] = []
     if small:
-        arms.append(f"{_ROWS} IN ({marks(small)})")
-        values += [user.pk, user.pk, _lowest(small), *(story.pk for story in small)]
+        arms.append(f"{MEMBER_ROWS} AND i.story_id IN ({marks(small)})")
+        values += [user.pk, user.pk, *_range(small), *(story.pk for story in small)]
     for story in stories:
         if most is not None and story.item_count > most:
-            arms.append(f"SELECT * FROM ({_ROWS} = %s ORDER BY i.id DESC LIMIT %s) AS newest")
-            values += [user.pk, user.pk, _lowest([story]), story.pk, most]
-            arms.append(f"{_ROWS} = %s AND i.id = %s")
-            values += [user.pk, user.pk, _lowest([story]), story.pk, story.lead_id]
-    return sorted(_read(" UNION ALL ".join(arms), values), key=_by_time) if arms else []
+            arms.append(f"SELECT * FROM ({newest}) AS newest")
+            values += [user.pk, user.pk, *_range([story]), story.pk, most]
+            arms.append(f"{MEMBER_ROWS} AND i.story_id = %s AND i.id = %s")
+            values += [user.pk, user.pk, *_range([story]), story.pk, story.lead_id]
+    return read_rows(" UNION ALL ".join(arms), values) if arms else []
 
 
 def spread(members: Sequence[AnyRow], most: int) -> Sequence[AnyRow]:
@@ -99,12 +104,12 @@ def last_read(
         return {}
     query = (
         "SELECT i.story_id, max(t.changed_at) FROM feeds_itemstate t"
-        " JOIN feeds_item i ON i.id = t.item_id WHERE t.user_id = %s AND t.is_read"
-        " AND t.item_id >= %s AND i.id >= %s"
+        # SQLite keeps the order of a cross join. It would read all items of the stories.
+        " CROSS JOIN feeds_item i WHERE i.id = t.item_id AND t.user_id = %s AND t.is_read"
+        " AND t.item_id >= %s AND t.item_id < %s AND i.id >= %s AND i.id < %s"
         f" AND i.story_id IN ({marks(large)}) GROUP BY i.story_id"
     )
-    lowest = _lowest(large)
-    values = [user.pk, lowest, lowest, *(story.pk for story in large)]
+    values = [user.pk, *_range(large), *_range(large), *(story.pk for story in large)]
     return {story: moment(read_at) for story, read_at in fetch(query, values)}
 
 
@@ -116,18 +121,16 @@ def apply_state(item: Item, member: Member) -> Item:
     return item
 
 
-def _read(query: str, values: Sequence[Any]) -> list[Member]:
-    members = [_member(*row) for row in fetch(query, values)]
-    return list({member.pk: member for member in members}.values())
+def read_rows(query: str, values: Sequence[Any]) -> list[Member]:
+    """The members that a query finds, each once, in order of time."""
+    members = {row[0]: _member(*row) for row in fetch(query, values)}
+    return [members[pk] for pk in sorted(members)]
 
 
-def _by_time(member: Member) -> int:
-    return member.pk
-
-
-def _lowest(stories: Sequence[StoryHead]) -> int:
-    """The lowest id that an item of these stories has, which excludes older partitions."""
-    return lowest_id(min(story.first_at for story in stories) - REACH)
+def _range(stories: Sequence[StoryHead]) -> tuple[int, int]:
+    """The range of ids [low, high) that items of these stories have, which excludes older
+    partitions."""
+    return lowest_id(min(story.first_at for story in stories) - REACH), NO_END
 
 
 def _member(
@@ -140,7 +143,10 @@ def _member(
     read_up_to: int | None,
     is_read: bool | None,
     changed_at: Any,
-    *marks: bool | None,
+    is_saved: bool | None,
+    is_opened: bool | None,
+    is_hidden: bool | None,
+    own_name: str | None,
 ) -> Member:
     by_watermark = seq <= (read_up_to or 0)
     return Member(
@@ -151,5 +157,8 @@ def _member(
         moment(fetched_at),
         by_watermark if is_read is None else bool(is_read),
         moment(changed_at) if is_read else None,
-        *map(bool, marks),
+        bool(is_saved),
+        bool(is_opened),
+        bool(is_hidden),
+        own_name,
     )

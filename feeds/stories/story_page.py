@@ -1,21 +1,33 @@
+# ruff: noqa: S608 - the SQL is built from constants, values are parameters
 """The page of a story for one reader: its coverage, what is new, and related stories."""
 
 import json
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from accounts.models import User
 from ainews_site.infra import db_clock
+from ainews_site.infra.memo import cached
 from ainews_site.infra.process_state import resets_process_state
 from feeds.core.ids import lowest_id
-from feeds.models import FollowedStory, Item, Story, StoryRedirect
-from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, fetch, narrow_items
-from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies
+from feeds.models import Item, Source, Story, StoryRedirect
+from feeds.models.narrow import (
+    ITEM_COLUMNS,
+    SOURCE_COLUMNS,
+    fetch,
+    in_order,
+    marks,
+    narrow_items,
+    row_maker,
+)
+from feeds.stories.coverage import headline_for, is_unread, lead_first
 from feeds.stories.grouping.tokenizer import terms_of
 from feeds.stories.life import Stage, stage_at
-from feeds.stories.members import MAX_DOTS, Member, apply_state, members_of, spread
+from feeds.stories.members import Member, apply_state
+from feeds.stories.story_members import StoryMembers, all_members_of, some_members_of
 
 MAX_RELATED = 3
 RELATED_WITHIN = timedelta(days=14)
@@ -28,17 +40,44 @@ MIN_SIMILARITY = 0.15
 """Lowest similarity of a related story, in 0..1."""
 
 
+RELATED_FRESH = 300
+"""Lifetime of a cached choice of related stories in seconds."""
+MAX_CHOSEN = 12
+"""Related stories that are cached, as a reader may have hidden some."""
+
+_STORY_COLUMNS = [field.attname for field in Story._meta.concrete_fields]
+_STORY = (
+    f"SELECT {', '.join(_STORY_COLUMNS)}, EXISTS (SELECT 1 FROM feeds_followedstory f"
+    " WHERE f.user_id = %s AND f.story_id = feeds_story.id),"
+    " EXISTS (SELECT 1 FROM feeds_subscription o JOIN feeds_source p ON p.id = o.source_id"
+    " WHERE o.user_id = %s AND NOT p.is_public) FROM feeds_story WHERE id = %s"
+)
+_COLUMNS = "SELECT i.id, i.story_id, i.title, CAST(i.topics AS text) FROM feeds_item i"
+_RANGE = "i.id >= %s AND i.id < %s AND i.copy_of IS NULL AND i.story_id <> %s"
+_NEWEST = "ORDER BY i.id DESC LIMIT %s"
+# SQLite keeps the order of a cross join, so that it reads the newest items first.
+_PUBLIC_OTHERS = (
+    f"{_COLUMNS} CROSS JOIN feeds_source c WHERE c.id = i.source_id AND {_RANGE} AND c.is_public"
+    f" {_NEWEST}"
+)
+"""The public originals of other stories, the newest first."""
 _OTHERS = (
-    "SELECT i.id, i.story_id, i.title, CAST(i.topics AS text) FROM feeds_item i"
-    # SQLite keeps the order of a cross join, so that it reads the newest items first.
-    " CROSS JOIN feeds_source c"
+    f"{_COLUMNS} CROSS JOIN feeds_source c"
     " LEFT JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
     " LEFT JOIN feeds_itemstate t ON t.item_id = i.id AND t.user_id = %s"
-    " WHERE c.id = i.source_id AND i.id >= %s AND i.id < %s AND i.copy_of IS NULL"
-    " AND i.story_id <> %s AND (c.is_public OR s.id IS NOT NULL)"
-    " AND NOT COALESCE(t.is_hidden, FALSE) ORDER BY i.id DESC LIMIT %s"
+    f" WHERE c.id = i.source_id AND {_RANGE} AND (c.is_public OR s.id IS NOT NULL)"
+    f" AND NOT COALESCE(t.is_hidden, FALSE) {_NEWEST}"
 )
 """The visible originals of other stories, the newest first, without those that were hidden."""
+_PARTS = (in_order(Item, ITEM_COLUMNS), in_order(Source, SOURCE_COLUMNS))
+_SHOWN = (
+    f"SELECT {', '.join(f'{t}.{n}' for t, names in zip('ic', _PARTS, strict=True) for n in names)},"
+    " s.title FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
+    " LEFT JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
+    " LEFT JOIN feeds_itemstate t ON t.item_id = i.id AND t.user_id = %s"
+    " WHERE (c.is_public OR s.id IS NOT NULL) AND NOT COALESCE(t.is_hidden, FALSE) AND i.id"
+)
+"""Items with their sources, and the reader's names of these, if the reader can see them."""
 
 MAX_ROWS = 30
 """Rows of coverage on the first page of a story, and of copies."""
@@ -82,8 +121,8 @@ class StoryPage:
     `fresh` are the newest originals that arrived after the reader last read or opened the story,
     oldest first. `dots` are the articles of the coverage strip. `reports` are the articles that a
     summary is made of, the lead first. `is_hidden` is True if the reader hid all that they can
-    see. The counts and `item_ids` are of everything that the reader
-    can see.
+    see. The counts and `item_ids` are of everything that the reader can see, or if `is_whole` is
+    False as in `some_members_of`. `names` are the reader's own names of sources, {source id: name}.
     """
 
     story: Story
@@ -107,6 +146,8 @@ class StoryPage:
     original_count: int
     fresh_count: int
     item_ids: frozenset[int]
+    is_whole: bool
+    names: dict[int, str]
 
     @property
     def copy_count(self) -> int:
@@ -127,26 +168,29 @@ def story_page(user: User, story_id: int, select: Selection = all_members) -> St
     `select` selects the rows of the coverage. Raises Story.DoesNotExist if the reader cannot see
     any item of the story.
     """
-    story = Story.objects.filter(pk=story_id).first()
-    if story is None:
+    row = _read_story(user, story_id)
+    if row is None:
         return _target(user, story_id)
-    members = _visible_members(user, story)
+    story, is_followed, follows_private = row
+    read = some_members_of if select is both_ends else all_members_of
+    own = read(user, story)
+    members, originals = own.members, own.originals
     if not members:
         raise Story.DoesNotExist(f"The reader sees no item of story {story_id}.")
-    originals = [member for member in members if member.copy_of is None] or members
     original_ids = {member.pk for member in originals}
     copies = [member for member in members if member.pk not in original_ids]
     lead = lead_first(story, members)[0]
     coverage = select(originals)
     shown_copies = copies if select is all_members else copies[:MAX_ROWS]
-    fresh = _fresh(members, originals)
-    dots, reports = spread(members, MAX_DOTS), _reports(lead, originals)
+    fresh = _fresh(own)
+    dots, reports = own.dots, _reports(lead, originals)
     ends = [lead, originals[0], originals[-1]]
     items = _items({m.pk: m for m in (*coverage, *shown_copies, *fresh, *dots, *reports, *ends)})
 
     def loaded(wanted: Sequence[Member]) -> list[Item]:
         return [items[member.pk] for member in wanted if member.pk in items]
 
+    related = _related(user, story, list(items.values()), follows_private=follows_private)
     return StoryPage(
         story=story,
         title=headline_for(story, items[lead.pk]),
@@ -158,27 +202,44 @@ def story_page(user: User, story_id: int, select: Selection = all_members) -> St
         fresh=loaded(fresh[-MAX_FRESH:]),
         dots=loaded(dots),
         reports=loaded(reports),
-        related=_related(user, list(items.values())),
+        related=[Related(item.story_id or 0, item) for item, _ in related],
         topics=list(dict.fromkeys(topic for item in loaded(coverage) for topic in item.topics)),
-        unread=is_unread(members),
-        is_followed=FollowedStory.objects.filter(user=user, story=story).exists(),
+        unread=is_unread(members, own.last_read),
+        is_followed=is_followed,
         is_opened=lead.is_opened,
         is_hidden=lead.is_hidden,
-        source_count=len({member.source_id for member in originals}),
-        item_count=len(members),
-        original_count=len(originals),
+        source_count=own.source_count,
+        item_count=own.item_count,
+        original_count=own.original_count,
         fresh_count=len(fresh),
         item_ids=frozenset(member.pk for member in members),
+        is_whole=own.is_whole,
+        names=_names(members) | {item.source_id: name for item, name in related if name},
     )
 
 
-def _fresh(members: Sequence[Member], originals: Sequence[Member]) -> list[Member]:
+def _read_story(user: User, story_id: int) -> tuple[Story, bool, bool] | None:
+    """Return (the story, whether the reader follows it, whether they follow private sources)."""
+    if not 0 <= story_id < 1 << 63:
+        return None
+    rows = fetch(_STORY, [user.pk, user.pk, story_id])
+    if not rows:
+        return None
+    *values, is_followed, follows_private = rows[0]
+    return row_maker(Story, _STORY_COLUMNS)(values), bool(is_followed), bool(follows_private)
+
+
+def _names(members: Sequence[Member]) -> dict[int, str]:
+    return {member.source_id: member.own_name for member in members if member.own_name}
+
+
+def _fresh(own: StoryMembers) -> list[Member]:
     """The unread originals that arrived after the reader last read an article of the story."""
-    moments = [member.read_at or member.fetched_at for member in members if member.is_read]
-    if not moments:
+    moments = [member.read_at or member.fetched_at for member in own.members if member.is_read]
+    looked_at = max([*moments, own.last_read] if own.last_read else moments, default=None)
+    if looked_at is None:
         return []
-    looked_at = max(moments)
-    return [m for m in originals if not m.is_read and m.fetched_at > looked_at]
+    return [m for m in own.originals if not m.is_read and m.fetched_at > looked_at]
 
 
 def _reports(lead: Member, originals: Sequence[Member]) -> list[Member]:
@@ -214,37 +275,68 @@ def _can_see_redirect(user: User, redirect: StoryRedirect) -> bool:
     return visible.filter(story=redirect.story_id).exists()
 
 
-def _visible_members(user: User, story: Story) -> list[Member]:
-    """The visible items in order of time, without hidden ones unless all are hidden."""
-    members = members_of(user, [story], most=None)
-    settle_copies(members, Item.objects.visible_to(user))
-    return [member for member in members if not member.is_hidden] or members
-
-
 def _items(members: dict[int, Member]) -> dict[int, Item]:
     """{id: the item with the reader's state}, in order of time."""
     items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, members)
     return {pk: apply_state(items[pk], members[pk]) for pk in sorted(items)}
 
 
-def _related(user: User, items: Sequence[Item]) -> list[Related]:
-    """Find stories of about the same time whose headlines share the most words and topics."""
+def _related(
+    user: User, story: Story, items: Sequence[Item], *, follows_private: bool
+) -> list[tuple[Item, str | None]]:
+    """Find stories of about the same time whose headlines share the most words and topics.
+
+    Returns their most similar items, with the reader's own name for the source. Readers who follow
+    only public sources share one cached choice. Whether they may see it is asked each time.
+    """
+
+    def choose() -> list[int]:
+        return _choose_related(user, items, follows_private=follows_private)
+
+    key = f"story-related-{story.pk}"
+    chosen = choose() if follows_private else cached(key, choose, fresh=RELATED_FRESH)
+    if not chosen:
+        return []
+    shown = {item.pk: (item, name) for item, name in _visible(user, chosen)}
+    nearest: dict[int | None, tuple[Item, str | None]] = {}
+    for item, name in (shown[pk] for pk in chosen if pk in shown):
+        if item.story_id not in (None, story.pk):
+            nearest.setdefault(item.story_id, (item, name))
+    return list(nearest.values())[:MAX_RELATED]
+
+
+def _visible(user: User, ids: Sequence[int]) -> Iterator[tuple[Item, str | None]]:
+    """Yield those of these items that the reader can see and did not hide, with their own name for
+    the source."""
+    make_item, make_source = (
+        row_maker(model, names) for model, names in zip((Item, Source), _PARTS, strict=True)
+    )
+    width = len(_PARTS[0])
+    for *values, own_name in fetch(f"{_SHOWN} IN ({marks(ids)})", [user.pk, user.pk, *ids]):
+        item: Any = make_item(values[:width])
+        item.source = make_source(values[width:])
+        yield item, own_name
+
+
+def _choose_related(user: User, items: Sequence[Item], *, follows_private: bool) -> list[int]:
+    """The ids of the most similar items, of MAX_CHOSEN different stories at most."""
     start = lowest_id(items[0].published_at - RELATED_WITHIN)
     end = lowest_id(items[-1].published_at + RELATED_WITHIN)
-    values = [user.pk, user.pk, start, end, items[0].story_id, MAX_COMPARED]
+    bounds = [start, end, items[0].story_id, MAX_COMPARED]
+    query, values = _PUBLIC_OTHERS, bounds
+    if follows_private:
+        query, values = _OTHERS, [user.pk, user.pk, *bounds]
     words = frozenset[str]().union(*(_words(item.title) for item in items))
     topics = {topic for item in items for topic in item.topics}
     best: dict[int, tuple[float, int]] = {}
-    for pk, story, title, item_topics in fetch(_OTHERS, values):
+    for pk, story, title, item_topics in fetch(query, values):
         by_words = _shared(_words(title), words)
         if not by_words:
             continue
         similarity = by_words * 0.7 + _shared(_topics(item_topics), topics) * 0.3
         if similarity >= MIN_SIMILARITY:
             best[story] = max(best.get(story, (0.0, 0)), (similarity, pk))
-    nearest = sorted(best.items(), key=lambda entry: entry[1], reverse=True)[:MAX_RELATED]
-    shown = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, (pk for _, (_, pk) in nearest))
-    return [Related(story, shown[pk]) for story, (_, pk) in nearest if pk in shown]
+    return [pk for _, pk in sorted(best.values(), reverse=True)[:MAX_CHOSEN]]
 
 
 @lru_cache(MAX_CACHED)

@@ -27,7 +27,7 @@ from feeds.reading.front_page import (
     read_items,
 )
 from feeds.reading.marks import set_state
-from feeds.reading.sources import Followed, followed_sources, own_names
+from feeds.reading.sources import Followed, followed_sources
 from feeds.stories.story_page import Selection, StoryPage, both_ends, story_page
 from feeds.web.page_cache import cached_page
 from feeds.web.rows import story_row
@@ -228,14 +228,13 @@ def story(request: ReaderRequest, pk: int) -> HttpResponse:
             key=("opened", request.user.pk, page.lead.pk),
         )
         page.unread = page.unread and not is_marked
-    sources = {item.source_id for item in (*page.coverage, *page.copies, *page.dots)}
     rows = _coverage_rows(page)
     talk = [item for item in rows if item.source.is_discussion] if not is_all else []
     context = {
         "page": page,
         "rows": [item for item in rows if item not in talk],
         "talk": talk,
-        "names": own_names(request.user, sources),
+        "names": page.names,
         "reported": reported_of(request),
         "was_unread": was_unread,
         "is_all": is_all,

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from feeds.models import Item, ItemState, Source, Story
+from feeds.stories import story_members
 from feeds.stories.grouping.edit import merge_stories
-from feeds.stories.members import MAX_DOTS
+from feeds.stories.members import MAX_DOTS, MAX_MEMBERS
 from feeds.stories.story_page import MAX_ROWS, StoryPage, both_ends, story_page
 from tests.make import make_item, make_source, make_story, make_user
 
@@ -114,7 +115,7 @@ def test_the_number_of_queries_does_not_grow_with_the_coverage(
         *[tell(make_source(f"s{n}", reader=reader), f"Telling {n}", n) for n in range(12)]
     )
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         [item.source.title for item in page_of(reader, story).coverage]
 
 
@@ -165,3 +166,109 @@ def test_the_page_of_a_large_story_has_a_bounded_number_of_items() -> None:
     assert (page.original_count, page.first, page.latest) == (len(items), items[0], items[-1])
     assert len(page.dots) == MAX_DOTS
     assert (page.dots[0], page.dots[-1]) == (items[0], items[-1])
+
+
+@pytest.fixture
+def large() -> tuple[Any, Any, Story, list[Item]]:
+    """A reader, a stranger, and a story of many public items and one private one of the stranger,
+    who has the newest of all."""
+    reader, stranger = make_user(), make_user("stranger")
+    sources = [make_source(name, is_public=True) for name in "abc"]
+    make_source("secret", reader=stranger)
+    secret = Source.objects.get(title="Secret")
+    first = tell(sources[0], "Report 0", 400)
+    rows = [
+        Item(
+            id=first.id + n,
+            seq=first.seq + n,
+            source=sources[n % 3],
+            title=f"Report {n}",
+            published_at=first.published_at,
+            fetched_at=first.published_at,
+        )
+        for n in range(1, MAX_MEMBERS + 200)
+    ]
+    Item.objects.bulk_create(rows)
+    public = [first, *rows]
+    private = Item.objects.create(
+        id=rows[-1].id + 1,
+        seq=rows[-1].seq + 1,
+        source=secret,
+        title="Secret report",
+        published_at=first.published_at,
+        fetched_at=first.published_at,
+    )
+    story = make_story(*public)
+    private.story = story
+    private.save()
+    return reader, stranger, story, [*public, private]
+
+
+def test_the_page_of_a_story_of_many_hundreds_reads_few_of_them(
+    large: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, _, story, items = large
+    counts = []
+    read_rows = story_members.read_rows
+
+    def counted(query: str, values: Any) -> Any:
+        members = read_rows(query, values)
+        counts.append(len(members))
+        return members
+
+    monkeypatch.setattr(story_members, "read_rows", counted)
+    monkeypatch.setattr(story_members, "all_members_of", None)
+    page = story_page(reader, story.pk, both_ends)
+
+    assert isinstance(page, StoryPage)
+    assert counts[0] < 150
+    assert page.coverage == [*items[: MAX_ROWS // 2], *items[-MAX_ROWS // 2 - 1 : -1]]
+    assert (page.item_count, page.original_count, page.source_count) == (MAX_MEMBERS + 200,) * 2 + (
+        3,
+    )
+    assert len(page.dots) == MAX_DOTS
+    assert (page.dots[0], page.dots[-1]) == (items[0], items[-2])
+    middle = items.index(page.dots[MAX_DOTS // 2])
+    assert MAX_MEMBERS * 0.5 < middle < MAX_MEMBERS
+
+
+def test_a_large_story_shows_and_counts_nothing_of_others_private_sources(large: Any) -> None:
+    reader, stranger, story, items = large
+    secret = items[-1]
+
+    for user, sees in ((stranger, True), (reader, False)):
+        page = story_page(user, story.pk, both_ends)
+        assert isinstance(page, StoryPage)
+        assert (secret in page.coverage) == sees
+        assert (secret in page.dots) == sees
+        assert page.item_count == MAX_MEMBERS + 200
+
+    # A row that counts private items has a private lead, so a reader who does not see it reads all.
+    Story.objects.filter(pk=story.pk).update(lead=secret, item_count=5_000, source_count=90)
+    page = story_page(reader, story.pk, both_ends)
+    assert isinstance(page, StoryPage)
+    assert (page.item_count, page.source_count) == (MAX_MEMBERS + 200, 3)
+
+
+def test_marks_on_a_large_story_count_although_few_of_its_items_are_read(large: Any) -> None:
+    reader, _, story, items = large
+    old = items[MAX_MEMBERS // 2]
+    ItemState.objects.create(user=reader, item=old, is_hidden=True)
+    page = story_page(reader, story.pk, both_ends)
+    assert isinstance(page, StoryPage)
+    assert (page.item_count, page.unread, page.fresh) == (MAX_MEMBERS + 199, True, [])
+
+    ItemState.objects.create(user=reader, item=items[MAX_MEMBERS // 2 + 1], is_read=True)
+    page = story_page(reader, story.pk, both_ends)
+    assert isinstance(page, StoryPage)
+    assert not page.unread
+
+
+def test_a_new_item_of_a_large_story_is_shown_at_once(large: Any) -> None:
+    reader, _, story, items = large
+    story_page(reader, story.pk, both_ends)
+    new = tell(items[0].source, "The newest", 399, story=story)
+    Story.objects.filter(pk=story.pk).update(last_seq=new.seq, item_count=story.item_count + 1)
+    page = story_page(reader, story.pk, both_ends)
+    assert isinstance(page, StoryPage)
+    assert page.latest == new
