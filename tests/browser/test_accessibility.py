@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import Product
 from tests.browser.test_pages import PAGES
+from tests.browser.test_story import largest_story
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OTHERS = [
@@ -62,6 +63,24 @@ def test_axe_finds_nothing(
     page.goto(product.url + path)
     found = problems(page, axe)
     context.close()
+
+    assert not found
+
+
+@pytest.mark.parametrize(("scheme", "width"), WINDOWS)
+def test_axe_finds_nothing_where_a_mistake_is_reported(
+    open_page: Any, product: Product, axe: str, scheme: str, width: int
+) -> None:
+    page = open_page("/", viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.goto(product.url + largest_story(product, page))
+    page.get_by_role("link", name="Report a mistake").click()
+    page.locator("[name=wrong]").first.check()
+    found = problems(page, axe)
+    page.get_by_role("button", name="Send report").click()
+    page.get_by_text("Your report was sent").wait_for()
+    found |= problems(page, axe)
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("withdrawn").wait_for()
 
     assert not found
 
