@@ -60,16 +60,22 @@ def latest_seq() -> int:
     return newest or 0
 
 
+def news_columns(user_id: int) -> tuple[str, list[Any]]:
+    """Return the columns of `News` as SQL without a table, and the parameters."""
+    number = "COALESCE((SELECT number FROM feeds_revision WHERE name = %s), 0)"
+    columns = (
+        f"COALESCE((SELECT max(seq) FROM feeds_itemkey), 0), {number}, {number},"  # noqa: S608 - no input
+        " COALESCE((SELECT version FROM accounts_user WHERE id = %s), 0)"
+    )
+    return columns, [CONTENT, GROUPING, user_id]
+
+
 def news_for(user: User) -> News:
     """Return the current state for `user`, by one query, because every page needs it.
 
     The cache version is read again, because it may have changed since `user` was loaded.
     """
-    number = "COALESCE((SELECT number FROM feeds_revision WHERE name = %s), 0)"
+    columns, parameters = news_columns(user.pk)
     with reading_connection().cursor() as cursor:
-        cursor.execute(
-            f"SELECT COALESCE((SELECT max(seq) FROM feeds_itemkey), 0), {number}, {number},"  # noqa: S608 - no input
-            " COALESCE((SELECT version FROM accounts_user WHERE id = %s), 0)",
-            [CONTENT, GROUPING, user.pk],
-        )
+        cursor.execute(f"SELECT {columns}", parameters)
         return News(*cursor.fetchone())

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from ainews_site.infra.memo import cached
 from ainews_site.infra.timezones import zone_named
+from feeds.coordination.revisions import News
 from feeds.core.ids import id_time
 from feeds.models import Item
 from feeds.models.narrow import fetch, marks, moment, narrow_items
@@ -223,16 +224,18 @@ def front_page_sections(
     folder_id: int | None = None,
     now: datetime | None = None,
     followed: Mapping[int, Followed] | None = None,
+    news: News | None = None,
 ) -> list[Section]:
     """Return the sections of the front page: unread followed stories, top stories, then by day.
 
     Makes at most eleven queries. Muted topics are left out unless `topic` is one of them; hidden
-    items are always left out. `followed` are all subscriptions, if they were read before.
+    items are always left out. `followed` are all subscriptions and `news` is the current
+    state, if they were read before.
     """
     now = now or timezone.now()
     zone = zone_named(user.time_zone)
     today = now.astimezone(zone).date()
-    ranked = _ranked(user, topic, folder_id, now, MAX_STORIES, followed)
+    ranked = _ranked(user, topic, folder_id, now, MAX_STORIES, followed, news)
     above = [story for story in ranked if story.is_followed and story.unread]
     first = {story.story.pk for story in above}
     others = [story for story in ranked if story.story.pk not in first]
@@ -266,6 +269,7 @@ def _ranked(
     now: datetime,
     most: int,
     followed: Mapping[int, Followed] | None = None,
+    news: News | None = None,
 ) -> list[RankedStory]:
     """Return the ranked stories, whose items are not read yet."""
     followed = followed_sources(user) if followed is None else followed
@@ -273,7 +277,7 @@ def _ranked(
         followed = within(user, followed, folder_id)
     if not followed:
         return []
-    articles = recent_articles(user, followed, now)
+    articles = recent_articles(user, followed, now, news)
     if not len(articles.ids):
         return []
     trust = {pk: source.weight for pk, source in followed.items()}

@@ -8,7 +8,7 @@ backwards from now, in growing time windows, until the page is full.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -42,20 +42,26 @@ _WIDEST = timedelta(days=400)
 
 
 def river(
-    user: User, filters: Filters, before_id: int | None = None, limit: int = PAGE
+    user: User,
+    filters: Filters,
+    before_id: int | None = None,
+    limit: int = PAGE,
+    followed: Mapping[int, Followed] | None = None,
 ) -> list[Item]:
     """Return a page of items with ids below `before_id`, newest first.
 
     Items have the attributes of `attach_states`, `source_title` (the reader's name for the
     source) and `tellers` (how many visible sources cover the story). The number of queries does
-    not depend on the number of items.
+    not depend on the number of items. `followed` are all subscriptions, if they were read before.
     """
     limit = max(1, min(limit, MOST))
-    followed = followed_sources(user, folder_id=filters.folder_id, source_id=filters.source_id)
+    is_all = filters.folder_id is None and filters.source_id is None
+    if followed is None or not is_all:
+        followed = followed_sources(user, folder_id=filters.folder_id, source_id=filters.source_id)
     before = before_id or NEWEST_ID
     find = saved_ids if filters.saved else newest_ids
-    items = _with_states(user, _items(find(user, followed, filters, before, limit)), followed)
-    is_all = filters.folder_id is None and filters.source_id is None
+    ids = find(user, None if is_all else followed, filters, before, limit)
+    items = _with_states(user, _items(ids), followed)
     is_public = is_all and all(source.is_public for source in followed.values())
     attach_source_counts(user, items, follows_private=not is_public)
     for item in items:
@@ -178,7 +184,7 @@ def _items(ids: Iterable[int]) -> list[Item]:
     return sorted(items.values(), key=lambda item: item.pk, reverse=True)
 
 
-def _with_states(user: User, items: list[Item], followed: dict[int, Followed]) -> list[Item]:
+def _with_states(user: User, items: list[Item], followed: Mapping[int, Followed]) -> list[Item]:
     return attach_states(user, items, {pk: s.read_up_to for pk, s in followed.items()})
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from ainews_site.infra.db_router import reading_connection
 from ainews_site.infra.memo import cached
-from feeds.coordination.revisions import news_for
+from feeds.coordination.revisions import News, news_for
 from feeds.core.ids import lowest_id
 
 FRESH = 60
@@ -23,12 +23,12 @@ FRESH = 60
 horizon are still counted."""
 
 
-def unread_counts(user: User) -> dict[int, int]:
+def unread_counts(user: User, news: News | None = None) -> dict[int, int]:
     """{source id: number of unread items}, without sources that have none.
 
-    Makes two queries if the counts are cached, else four.
+    Makes two queries if the counts are cached, else four; one less with `news`, the current state.
     """
-    news = news_for(user)
+    news = news or news_for(user)
     horizon = lowest_id(timezone.now() - timedelta(days=settings.UNREAD_HORIZON_DAYS))
     upto, known = cached(
         f"unread-{user.pk}-{news.cache_version}",
@@ -36,7 +36,8 @@ def unread_counts(user: User) -> dict[int, int]:
         fresh=FRESH,
     )
     counts = Counter(known)
-    counts.update(_arrived_since(user, horizon, upto))
+    if news.seq > upto:
+        counts.update(_arrived_since(user, horizon, upto))
     return {source: count for source, count in counts.items() if count > 0}
 
 

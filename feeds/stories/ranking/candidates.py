@@ -84,11 +84,14 @@ class Columns(NamedTuple):
         return np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
-def recent_articles(user: User, sources: Collection[int], now: datetime) -> Articles:
-    """Those of `sources` that the reader did not hide, the newest first."""
+def recent_articles(
+    user: User, sources: Collection[int], now: datetime, news: News | None = None
+) -> Articles:
+    """Those of `sources` that the reader did not hide, the newest first. `news` is the current
+    state, if it was read before."""
     since = now - timedelta(days=SHOWN_DAYS)
     lowest = lowest_id(since)
-    news = news_for(user)
+    news = news or news_for(user)
     cached_columns = _shared(since, news)
     hidden = _hidden(user, lowest)
     fresh: list[Any] = []

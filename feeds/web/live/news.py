@@ -197,8 +197,8 @@ def _list(ids: Iterable[int]) -> list[int] | str:
     return [*ids] if connection.vendor == "postgresql" else json.dumps([*ids])
 
 
-def reader_seq(user_id: int) -> int:
-    """The newest ledger number that this reader may know, as in `Arrivals.newest_of`."""
+def own_seq(user_id: int) -> tuple[str, list[Any]]:
+    """Return the column of `reader_seq` as SQL without a table, and its parameters."""
     newest = "(SELECT COALESCE(max(seq), 0) AS seq FROM feeds_itemkey)"
     start = f"(newest.seq - {RECENT}) / {STEP} * {STEP}"
     # The unary + stops the planner from using the index on source_id.
@@ -207,6 +207,12 @@ def reader_seq(user_id: int) -> int:
         " (SELECT source_id FROM feeds_subscription WHERE user_id = %s)"
         " ORDER BY k.seq DESC LIMIT 1"
     )
+    return f"(SELECT COALESCE(({own}), {start}) FROM {newest} newest)", [user_id]
+
+
+def reader_seq(user_id: int) -> int:
+    """The newest ledger number that this reader may know, as in `Arrivals.newest_of`."""
+    column, parameters = own_seq(user_id)
     with reading_connection().cursor() as cursor:
-        cursor.execute(f"SELECT COALESCE(({own}), {start}) FROM {newest} newest", [user_id])
+        cursor.execute(f"SELECT {column}", parameters)
         return max(0, int(cursor.fetchone()[0]))

@@ -1,7 +1,9 @@
 """What the reading pages share: filters from the query string, and the list of sources."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -11,10 +13,9 @@ from accounts.models import User
 from feeds.archive.notes import why_missing
 from feeds.core.topics import LABELS
 from feeds.models import Folder, MarkUndo, Report
+from feeds.models.narrow import fetch
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, folders_below, followed_sources
-from feeds.reading.unread import unread_counts
-from feeds.web.live.news import reader_seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,20 @@ class Group:
 
     folder: Link | None
     sources: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """The sidebar of the river. `all_sources` is the number of all sources if not all are shown,
+    else 0."""
+
+    groups: list[Group]
+    unread: int
+    all_sources: int
+
+
+MAX_RAIL = 150
+"""Sources in the sidebar of the river. "Show all" shows the others."""
 
 
 def read_filters(request: HttpRequest) -> Filters:
@@ -72,37 +87,73 @@ def query_of(filters: Filters, **changes: object) -> str:
     return "?" + "&".join(f"{name}={value}" for name, value in (values | changes).items() if value)
 
 
-def rail_groups(user: User, filters: Filters) -> list[Group]:
-    """The reader's folders and sources with unread counts, for the sidebar of the river."""
-    followed = followed_sources(user)
-    unread = unread_counts(user)
-    names = dict(Folder.objects.filter(user=user).order_by("name").values_list("pk", "name"))
-    groups = []
-    for folder_id, name in [*names.items(), (None, "")]:
-        inside = [source for source in followed.values() if source.folder_id == folder_id]
-        if not inside:
-            continue
-        links = tuple(_source_link(source, unread, filters) for source in _sorted(inside))
-        total = sum(link.count for link in links)
-        folder = folder_id and Link(
-            name,
-            query_of(Filters(unread=filters.unread), folder=folder_id),
-            filters.folder_id == folder_id,
-            total,
+def river_rail(
+    user: User,
+    filters: Filters,
+    followed: Mapping[int, Followed],
+    unread: Mapping[int, int],
+    *,
+    shows_all: bool,
+) -> Rail:
+    """The reader's folders and sources with unread counts, for the sidebar of the river.
+
+    Without `shows_all` it has at most MAX_RAIL sources: those with most unread items, and the one
+    that the filters select.
+    """
+    chosen = set(followed) if shows_all else _most_unread(followed, unread)
+    if filters.source_id in followed:
+        chosen.add(filters.source_id or 0)
+    totals: Counter[int | None] = Counter()
+    inside: defaultdict[int | None, list[Followed]] = defaultdict(list)
+    for pk, source in followed.items():
+        totals[source.folder_id] += unread.get(pk, 0)
+        if pk in chosen:
+            inside[source.folder_id].append(source)
+    names = fetch("SELECT id, name FROM feeds_folder WHERE user_id = %s ORDER BY name", [user.pk])
+    groups = [
+        Group(
+            Link(
+                name,
+                query_of(Filters(unread=filters.unread), folder=pk),
+                filters.folder_id == pk,
+                totals[pk],
+            ),
+            _source_links(inside[pk], unread, filters),
         )
-        groups.append(Group(folder or None, links))
-    return groups
+        for pk, name in names
+        if pk in totals
+    ]
+    if inside[None]:
+        groups.append(Group(None, _source_links(inside[None], unread, filters)))
+    return Rail(groups, totals.total(), len(followed) if len(chosen) < len(followed) else 0)
 
 
-def _sorted(followed: Sequence[Followed]) -> list[Followed]:
-    return sorted(followed, key=lambda source: source.title.lower())
+def _most_unread(followed: Mapping[int, Followed], unread: Mapping[int, int]) -> set[int]:
+    """Up to MAX_RAIL sources with most unread items; of equal ones the first by name."""
+    if len(followed) <= MAX_RAIL:
+        return set(followed)
+
+    def place(pk: int) -> tuple[int, str]:
+        return -unread.get(pk, 0), followed[pk].title.lower()
+
+    return set(nsmallest(MAX_RAIL, followed, key=place))
 
 
-def _source_link(source: Followed, unread: dict[int, int], filters: Filters) -> Link:
-    query = query_of(Filters(unread=filters.unread), source=source.source_id)
-    is_on = filters.source_id == source.source_id
-    count = unread.get(source.source_id, 0)
-    return Link(source.title, query, is_on, count, source.source_id)
+def _source_links(
+    sources: Iterable[Followed], unread: Mapping[int, int], filters: Filters
+) -> tuple[Link, ...]:
+    query = query_of(Filters(unread=filters.unread), source=0).rstrip("?")
+    before = f"{query}&source=" if query else "?source="
+    return tuple(
+        Link(
+            source.title,
+            f"{before}{source.source_id}",
+            filters.source_id == source.source_id,
+            unread.get(source.source_id, 0),
+            source.source_id,
+        )
+        for source in sorted(sources, key=lambda source: source.title.lower())
+    )
 
 
 def selected_sources(user: User, filters: Filters) -> list[int] | None:
@@ -122,11 +173,6 @@ def heading(user: User, filters: Filters, default: str) -> str:
     if filters.saved:
         return "Saved"
     return LABELS.get(filters.topic, default)
-
-
-def page_seq(user: User) -> int:
-    """The newest seq that a page includes. Later items are new to the page."""
-    return reader_seq(user.pk)
 
 
 def back(request: HttpRequest, default: str) -> HttpResponseRedirect:

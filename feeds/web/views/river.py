@@ -1,5 +1,6 @@
 """The page of the river (all items, newest first) and the page of one item."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.costly import costly
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write
+from feeds.coordination.revisions import News
 from feeds.core.errors import FeedError
 from feeds.core.sandbox import Sandbox
 from feeds.ingest.pipeline import complete_text
@@ -22,19 +24,20 @@ from feeds.reading.filters import Filters
 from feeds.reading.item_page import get_item, neighbours
 from feeds.reading.marks import set_state
 from feeds.reading.river import river
+from feeds.reading.sources import Followed, followed_sources
+from feeds.reading.unread import unread_counts
 from feeds.sources.subscriptions import may_manage
-from feeds.web.page_cache import cached_page
+from feeds.web.page_cache import cached_page, page_state
 from feeds.web.rows import item_row
 from feeds.web.views.common import (
     Link,
     heading,
     is_htmx,
     not_found,
-    page_seq,
     query_of,
-    rail_groups,
     read_filters,
     read_number,
+    river_rail,
     undo_of,
 )
 
@@ -48,30 +51,46 @@ def river_page(request: ReaderRequest) -> HttpResponse:
     before = read_number(request.GET.get("before"))
     if is_htmx(request) and before:
         return render(request, "feeds/river_rows.html", _rows(request, filters, before))
-    seq = page_seq(request.user)
-    name = f"river-{query_of(filters)}-{before or ''}"
+    seq, news = page_state(request.user)
+    name = f"river-{query_of(filters)}-{before or ''}-{_shows_all(request)}"
     shown, rail, title = cached_page(
-        request.user, name, seq, lambda: _page(request, filters, before, seq)
+        request.user, name, seq, lambda: _page(request, filters, before, seq, news), news
     )
     context = {"list": shown, "rail": rail, "heading": title, "undo": undo_of(request)}
     return render(request, "feeds/river.html", context)
 
 
-def _rows(request: ReaderRequest, filters: Filters, before: int | None) -> dict[str, Any]:
-    items = river(request.user, filters, before, PAGE + 1)
+def _shows_all(request: ReaderRequest) -> bool:
+    """Whether the rail has all sources."""
+    return request.GET.get("rail") == "all"
+
+
+def _rows(
+    request: ReaderRequest,
+    filters: Filters,
+    before: int | None,
+    followed: Mapping[int, Followed] | None = None,
+) -> dict[str, Any]:
+    items = river(request.user, filters, before, PAGE + 1, followed)
     more = query_of(filters, before=items[PAGE - 1].pk) if len(items) > PAGE else ""
     return {"rows": [item_row(item) for item in items[:PAGE]], "more": more}
 
 
-def _page(request: ReaderRequest, filters: Filters, before: int | None, seq: int) -> list[str]:
+def _page(
+    request: ReaderRequest, filters: Filters, before: int | None, seq: int, news: News
+) -> list[str]:
     """Render the list, the sources beside it, and the heading."""
-    groups = rail_groups(request.user, filters)
-    title = heading(request.user, filters, "River")
-    context = _rows(request, filters, before) | {
+    user, followed = request.user, followed_sources(request.user)
+    rail = river_rail(
+        user, filters, followed, unread_counts(user, news), shows_all=_shows_all(request)
+    )
+    title = heading(user, filters, "River")
+    context = _rows(request, filters, before, followed) | {
         "filters": filters,
         "seq": seq,
-        "groups": groups,
-        "unread_total": sum(link.count for group in groups for link in group.sources),
+        "groups": rail.groups,
+        "all_sources": rail.all_sources,
+        "unread_total": rail.unread,
         "heading": title,
         "chips": _chips(filters),
         "query": query_of(filters),

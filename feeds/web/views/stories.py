@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts.costly import costly
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write, write_unseen
+from feeds.coordination.revisions import News
 from feeds.core.topics import LABELS
 from feeds.models import Item, Source, Story
 from feeds.models.narrow import fetch
@@ -29,12 +30,11 @@ from feeds.reading.front_page import (
 from feeds.reading.marks import set_state
 from feeds.reading.sources import Followed, followed_sources
 from feeds.stories.story_page import Selection, StoryPage, both_ends, story_page
-from feeds.web.page_cache import cached_page
+from feeds.web.page_cache import cached_page, page_state
 from feeds.web.rows import story_row
 from feeds.web.views.common import (
     Link,
     not_found,
-    page_seq,
     query_of,
     read_filters,
     read_number,
@@ -60,9 +60,10 @@ ROWS = 200
 @costly
 def stories(request: ReaderRequest) -> HttpResponse:
     filters = read_filters(request)
+    seq, news = page_state(request.user)
     context: dict[str, Any] = {
         "filters": filters,
-        "seq": page_seq(request.user),
+        "seq": seq,
         "undo": undo_of(request),
         "heading": LABELS.get(filters.topic, "Stories"),
     }
@@ -70,7 +71,8 @@ def stories(request: ReaderRequest) -> HttpResponse:
         request.user,
         f"stories-{query_of(filters)}-{_first(request)}",
         context["seq"],
-        lambda: _list(request, context),
+        lambda: _list(request, context, news),
+        news,
     )
     if not context["list"]:
         empty = _why_empty(request)
@@ -87,7 +89,7 @@ def _first(request: ReaderRequest) -> int:
     return min(read_number(request.GET.get("from")) or 0, MAX_STORIES)
 
 
-def _list(request: ReaderRequest, context: dict[str, Any]) -> list[str]:
+def _list(request: ReaderRequest, context: dict[str, Any], news: News) -> list[str]:
     """Render the filters and stories of the page, and record that they were shown.
 
     Without stories the text is "": why there are none changes with each fetch.
@@ -95,7 +97,7 @@ def _list(request: ReaderRequest, context: dict[str, Any]) -> list[str]:
     filters = context["filters"]
     followed = followed_sources(request.user)
     sections = front_page_sections(
-        request.user, topic=filters.topic, folder_id=filters.folder_id, followed=followed
+        request.user, topic=filters.topic, folder_id=filters.folder_id, followed=followed, news=news
     )
     if filters.unread:
         sections = _unread_only(sections)
