@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from feeds.archive.notes import Archived, archived
-from feeds.models import Item, ItemState, Source
+from feeds.models import Item, ItemState
+from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, narrow_items
 from feeds.reading.river import attach_states
 from feeds.search.popular import Search, SearchMatches
 from feeds.search.query.parser import parse_query
@@ -149,23 +150,29 @@ def _items(
     user: User, search: Search, matches: SearchMatches, ids: Sequence[int], marked: Sequence[int]
 ) -> list[Item]:
     """Return the items of `ids` that the reader may see, with the matches of `marked` marked."""
-    visible = _visible(user, ids)
-    shown = [visible[pk] for pk in ids if pk in visible]
+    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, ids)
+    sources = {item.source_id for item in items.values()}
+    followed = user.subscriptions.filter(source__in=sources)
+    watermarks = dict(followed.values_list("source_id", "read_up_to"))
+    visible = _visible(user, items, watermarks)
+    shown = attach_states(user, [items[pk] for pk in ids if pk in visible], watermarks)
     ids_with_all = set(matches.ids[: matches.with_all])
-    sources = Source.objects.only("title", "url").in_bulk({item.source_id for item in shown})
     for item in shown:
-        item.source = sources[item.source_id]
         item.has_all = item.pk in ids_with_all  # type: ignore[attr-defined]
-    items = attach_states(user, shown)
-    _mark(items, search.mark(marked))
-    return items
+    _mark(shown, search.mark(marked))
+    return shown
 
 
-def _visible(user: User, ids: Sequence[int]) -> dict[int, Item]:
-    """Return {id: item} of those that the reader may still see. `ids` may come from the cache."""
-    saved = ItemState.objects.filter(user=user, item__in=ids, is_saved=True).values("item")
-    visible = Item.objects.visible_to(user) | Item.objects.filter(pk__in=saved)
-    return {item.pk: item for item in visible.filter(pk__in=ids)}
+def _visible(user: User, items: Mapping[int, Item], followed: Collection[int]) -> set[int]:
+    """Return the ids of those that the reader may still see, as they may come from the cache:
+    items of public and followed sources, and saved ones."""
+    visible = {
+        pk for pk, item in items.items() if item.source.is_public or item.source_id in followed
+    }
+    if others := items.keys() - visible:
+        saved = ItemState.objects.filter(user=user, item__in=others, is_saved=True)
+        visible.update(saved.values_list("item_id", flat=True))
+    return visible
 
 
 def _mark(items: Sequence[Item], marked: Mapping[int, tuple[str, str]]) -> None:
