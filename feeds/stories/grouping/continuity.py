@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from feeds.core.ids import TAIL_BITS
+from feeds.stories.grouping.similarity import MAX_DOCUMENTS
 
 
 def continue_stories(
@@ -12,6 +13,7 @@ def continue_stories(
     pinned: Collection[int] = (),
     reserved: Collection[int] = (),
     used: Collection[int] = (),
+    outside: Mapping[int, int] | None = None,
 ) -> dict[int, int]:
     """Assign a story id to each group: {item id: story id}.
 
@@ -19,8 +21,10 @@ def continue_stories(
     the id of the story with which it shares the most items, and each id goes to one group only. A
     group that continues no story gets the id of its first item, or an id near it if those are
     taken. Items that a person moved (`pinned`) are left out. No group gets a `reserved` story id,
-    and new stories do not get `used` ids.
+    and new stories do not get `used` ids. `outside` is {story: number of its other items}; a group
+    does not continue a story that would have more than MAX_DOCUMENTS with them.
     """
+    others = outside or {}
     movable = [[item for item in group if item not in pinned] for group in groups]
     overlaps = [
         (-count, story, number)
@@ -30,7 +34,8 @@ def continue_stories(
     story_ids: dict[int, int] = {}
     taken = set(reserved)
     for _, story, number in sorted(overlaps):
-        if number not in story_ids and story not in taken:
+        has_room = len(movable[number]) + others.get(story, 0) <= MAX_DOCUMENTS
+        if has_room and number not in story_ids and story not in taken:
             story_ids[number] = story
             taken.add(story)
     taken.update(current.values(), used)

@@ -36,10 +36,11 @@ class LayerGroup:
 @dataclass(slots=True)
 class _Part:
     """What the documents of one layer add to a group: to the squared length of its vector sum,
-    and to its sources."""
+    to its sources and to its size."""
 
     square: float
     sources: set[int]
+    size: int
 
 
 @dataclass(slots=True)
@@ -135,7 +136,7 @@ class _LayeredGroups:
         self, layer: int, group: int, documents: Sequence[Document], square: float
     ) -> None:
         sources = {document.source for document in documents}
-        self._groups[group].parts[layer] = _Part(square, sources)
+        self._groups[group].parts[layer] = _Part(square, sources, len(documents))
         for document in documents:
             self._group_of[document.id] = group
 
@@ -144,7 +145,7 @@ def _seen_part(group: _Group, layers: Sequence[int]) -> _Part:
     """The sum of the parts of a group that belong to these layers."""
     parts = [group.parts[layer] for layer in layers if layer in group.parts]
     sources = set().union(*(part.sources for part in parts))
-    return _Part(sum(part.square for part in parts), sources)
+    return _Part(sum(p.square for p in parts), sources, sum(p.size for p in parts))
 
 
 def _is_within(start: float, end: float, group: _Group) -> bool:
@@ -176,7 +177,8 @@ class _JoiningLinkage(Linkage):
     ) -> None:
         squares = [*(1.0 for _ in documents), *(part.square for part in parts)]
         sources = [*({d.source} for d in documents), *(part.sources for part in parts)]
-        super().__init__(products, squares, sources, threshold)
+        sizes = [*(1 for _ in documents), *(part.size for part in parts)]
+        super().__init__(products, squares, sources, threshold, sizes)
         self._initial_squares = [part.square for part in parts]
         self._hosts = hosts
         self._host: list[int | None] = [*(None for _ in documents), *range(len(hosts))]

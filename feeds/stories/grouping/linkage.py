@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from feeds.stories.grouping.neighbours import Neighbours, find_neighbours
-from feeds.stories.grouping.similarity import THRESHOLD, THRESHOLD_WITH_VECTORS, threshold_factor
+from feeds.stories.grouping.similarity import (
+    MAX_DOCUMENTS,
+    THRESHOLD,
+    THRESHOLD_WITH_VECTORS,
+    threshold_factor,
+)
 from feeds.stories.grouping.tokenizer import Document
 from feeds.stories.grouping.vectors import Vectors
 
@@ -77,15 +82,18 @@ class Linkage:
         squares: Sequence[float],
         sources: Sequence[set[int]],
         threshold: float,
+        sizes: Sequence[int] = (),
     ) -> None:
         """Start with one group per node.
 
         `products` are their dot products, `squares` their squared lengths, `sources` the ids of
         the sources that published them. `threshold` is the cosine that two large groups need.
+        `sizes` are their numbers of documents, by default one.
         """
         self._products = products
         self._squares = list(squares)
         self._sources = [set(ids) for ids in sources]
+        self._sizes = list(sizes) or [1] * len(products)
         self._version = [0] * len(products)
         self._parent = list(range(len(products)))
         self._threshold = threshold
@@ -134,6 +142,7 @@ class Linkage:
         self._version[left] += 1
         self._squares[left] += self._squares[right] + 2 * kept.pop(right)
         self._sources[left] |= self._sources[right]
+        self._sizes[left] += self._sizes[right]
         merged.pop(left)
         for other, product in merged.items():
             self._products[other].pop(right)
@@ -143,7 +152,9 @@ class Linkage:
             self._queue_if_similar(left, other, product)
 
     def _queue_if_similar(self, left: int, right: int, product: float) -> None:
-        """Queue a pair of groups if they are similar enough to merge."""
+        """Queue a pair of groups if they are similar enough to merge, and not too many."""
+        if self._sizes[left] + self._sizes[right] > MAX_DOCUMENTS:
+            return
         cosine = product / math.sqrt(self._squares[left] * self._squares[right])
         if cosine < self._threshold:
             return

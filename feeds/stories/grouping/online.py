@@ -15,6 +15,7 @@ from feeds.core.ids import TAIL_BITS
 from feeds.stories.grouping.similarity import (
     COPY,
     DAY,
+    MAX_DOCUMENTS,
     TERMS_ONLY_FACTOR,
     THRESHOLD,
     THRESHOLD_WITH_VECTORS,
@@ -235,6 +236,7 @@ class Grouper:
         guest = self._guests.get(story.id)
         return (
             is_in_time(story, document)
+            and not self._is_full(story)
             and document.source not in story.sources
             and not (guest and document.source in guest.sources)
             and story.id not in self._excluded_stories.get(document.id, ())
@@ -252,7 +254,7 @@ class Grouper:
             )
             for number in dict.fromkeys([*layer._candidates(vector), *stories_near]):
                 story = layer._stories[number]
-                if not is_in_time(story, document) or number in excluded:
+                if not is_in_time(story, document) or number in excluded or self._is_full(story):
                     continue
                 similarity = self._similarity(document, vector, story, layer._vector_index)
                 similarity /= threshold_factor(1, len(story.sources))
@@ -260,6 +262,10 @@ class Grouper:
                 if similarity > most or is_tie:
                     best, most = story, similarity
         return best
+
+    def _is_full(self, story: ResidentStory) -> bool:
+        guest = self._guests.get(story.id)
+        return story.size + (guest.size if guest else 0) >= MAX_DOCUMENTS
 
     def _similarity(
         self,
@@ -343,6 +349,7 @@ class Grouper:
             story = self._grow(document, vector, packed, number)
         story.start, story.end = min(story.start, document.time), max(story.end, document.time)
         story.sources.add(document.source)
+        story.size += 1
         # The packed vector has the weighted terms.
         story.recent = [*story.recent[-_MAX_RECENT + 1 :], (document.without_terms(), packed)]
         for names, key in ((self._by_url, document.url), (self._by_title, document.title_key)):

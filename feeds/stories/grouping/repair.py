@@ -5,6 +5,7 @@ so that the stories are the clusters of all items of the window.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from ainews_site.infra import db_clock
 from feeds.ai.embed.provider import is_chosen
 from feeds.coordination.lease import Held
 from feeds.core.ids import id_time, lowest_id
-from feeds.models import Item
+from feeds.models import Item, Story
 from feeds.stories.grouping.audience import Audience, all_audiences
 from feeds.stories.grouping.continuity import continue_stories
 from feeds.stories.grouping.documents import COLUMNS, document_of
@@ -29,7 +30,7 @@ from feeds.stories.grouping.group import (
 from feeds.stories.grouping.lease import grouping_lease
 from feeds.stories.grouping.moves import PUBLIC, move_items
 from feeds.stories.grouping.refresh import refresh_stories
-from feeds.stories.grouping.similarity import WINDOW
+from feeds.stories.grouping.similarity import MAX_DOCUMENTS, WINDOW
 from feeds.stories.grouping.tokenizer import Document
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class _Repair:
     """
 
     def __init__(self, now: datetime, held: Held, *, is_past: bool = False) -> None:
-        self._held = held
+        self._held, self._since = held, now - REPAIRED
         items = Item.objects.filter(pk__gte=lowest_id(now - REPAIRED)).exclude(story=None)
         if is_past:
             items = items.filter(pk__lt=lowest_id(now))
@@ -129,8 +130,17 @@ class _Repair:
         known = Vectors({pk: self._vectors[pk] for pk in own if pk in self._vectors})
         clusters = cluster_all(self._public, known)
         groups = [_ids(cluster.documents) for cluster in clusters]
-        stories = continue_stories(groups, _select(own, self._current), self._pinned)
+        current = _select(own, self._current)
+        outside = self._outside(current)
+        stories = continue_stories(groups, current, self._pinned, outside=outside)
         return clusters, self._move(stories, PUBLIC, is_public=True)
+
+    def _outside(self, current: Mapping[int, int]) -> dict[int, int]:
+        """{large story: number of its public items that are not in the window}"""
+        inside = Counter(current.values())
+        large = Story.objects.filter(last_at__gte=self._since, item_count__gt=MAX_DOCUMENTS // 2)
+        rows = large.order_by().values_list("pk", "item_count")
+        return {pk: count - inside[pk] for pk, count in rows if pk in inside}
 
     def _repair_private(self, clusters: "Sequence[Cluster]") -> int:
         """Regroup the items of each audience, wider audiences first. Return how many moved."""

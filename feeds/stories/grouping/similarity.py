@@ -24,6 +24,9 @@ SAME_SOURCE = 0.4
 """Penalty for documents of one source, which rarely covers an event twice."""
 OTHER_VERSION = 0.1
 """Penalty for different versions, such as GPT-4 and GPT-5: almost a veto."""
+MAX_DOCUMENTS = 500
+"""Documents of a story. More of them are no event: their titles are made of few words, as those of
+tables, quotations and tests are."""
 DAY = 24 * 3600.0
 _DAILY_DECAY = 0.4
 _CAUTION = 1.5

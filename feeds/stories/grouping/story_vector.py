@@ -14,8 +14,8 @@ class ResidentStory:
     """A story in memory.
 
     `total` is the sum of the term vectors of its documents, `square` its squared length. `start`
-    and `end` are the times of its documents in seconds since 1970. `recent` are its last
-    documents with their vectors.
+    and `end` are the times of its documents in seconds since 1970, `size` is their number. `recent`
+    are its last documents with their vectors.
     """
 
     id: int
@@ -25,6 +25,7 @@ class ResidentStory:
     start: float = math.inf
     end: float = -math.inf
     sources: set[int] = field(default_factory=set)
+    size: int = 0
     recent: list[tuple[Document, "PackedVector"]] = field(default_factory=list)
 
 

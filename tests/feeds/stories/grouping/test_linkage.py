@@ -2,6 +2,7 @@
 
 import random
 import tracemalloc
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -9,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.stories.grouping.continuity import continue_stories
-from feeds.stories.grouping.linkage import group_all
+from feeds.stories.grouping.layer_similarity import Layer
+from feeds.stories.grouping.layers import group_layers
+from feeds.stories.grouping.linkage import cluster_all, group_all
 from feeds.stories.grouping.online import Grouper
+from feeds.stories.grouping.similarity import MAX_DOCUMENTS
 from feeds.stories.grouping.tokenizer import (
     Document,
     make_document,
@@ -18,6 +22,7 @@ from feeds.stories.grouping.tokenizer import (
     title_key,
     versions_in,
 )
+from feeds.stories.grouping.vectors import Vectors
 
 HOUR = 3600.0
 FILLER = [
@@ -171,3 +176,57 @@ def test_ten_thousand_items_in_an_hour_are_grouped_online_and_anew() -> None:
     assert 2_000 < len(online) < 4_000
     assert 1_000 < len(anew) < 2_600  # a rare word that all tellings of two events share joins them
     assert max(len({one.id % 2_500 for one in group}) for group in anew) < 50
+
+
+def of_few_words(count: int) -> list[Document]:
+    """Documents of as many sources within two days, whose titles are made of twelve words."""
+    words = [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "theta",
+        "kappa",
+        "lambda",
+        "omega",
+        "sigma",
+        "omikron",
+    ]
+    chance = random.Random(5)
+    return [
+        make_document(pk, pk * 100.0, pk, " ".join(chance.sample(words, 6)), url=f"https://{pk}/")
+        for pk in range(1, count + 1)
+    ]
+
+
+def test_titles_of_few_words_do_not_make_a_story_of_more_documents_than_an_event_has() -> None:
+    many = of_few_words(MAX_DOCUMENTS + 300)
+    assert max(map(len, group_all(many))) <= MAX_DOCUMENTS
+
+    grouper = Grouper()
+    stories = [assigned.story for assigned in grouper.assign_all(many).values()]
+    assert MAX_DOCUMENTS // 2 < max(Counter(stories).values()) <= MAX_DOCUMENTS
+    known = Grouper()
+    known.add_known([(document, 1) for document in many[:MAX_DOCUMENTS]], {})
+    assert 1 not in {assigned.story for assigned in known.assign_all(many[MAX_DOCUMENTS:]).values()}
+
+
+def test_a_layer_does_not_fill_a_story_beyond_the_limit() -> None:
+    many = of_few_words(MAX_DOCUMENTS + 40)
+    public = cluster_all(many[:MAX_DOCUMENTS], Vectors({}))
+    [layer] = group_layers(public, [Layer(many[MAX_DOCUMENTS:], [])], {})
+    sizes = Counter[int]()
+    for number, cluster in enumerate(public):
+        sizes[number] += len(cluster.documents)
+    for group in layer:
+        sizes[group.group] += len(group.documents)
+    assert max(sizes.values()) <= MAX_DOCUMENTS
+
+
+def test_a_group_does_not_continue_a_story_that_has_too_many_other_items() -> None:
+    current = {1: 7, 2: 7, 3: 7}
+    assert continue_stories([[1, 2, 3]], current, outside={7: MAX_DOCUMENTS - 3}) == current
+    renewed = continue_stories([[1, 2, 3]], current, outside={7: MAX_DOCUMENTS - 2})
+    assert renewed == {1: 1, 2: 1, 3: 1}
