@@ -15,6 +15,7 @@ from digests.editions.window import LATE, Window
 from feeds.core.ids import lowest_id
 from feeds.models import Item, ItemState, Source, Story, Subscription
 from feeds.models.item import ItemQuerySet
+from feeds.models.narrow import ITEM_COLUMNS, narrow_items
 from feeds.stories.coverage import settle_copies
 from feeds.stories.ranking.data.batch import Facts
 from feeds.stories.ranking.data.reader import Reader
@@ -28,6 +29,10 @@ MIN_SCORE_SHARE = 0.85
 """Stories beyond MIN_STORIES need at least this share of the score of story MIN_STORIES."""
 MAX_ALSO = 12
 MAX_TOPICS = 4
+AT_ONCE = 10_000
+"""Items that one query reads. SQLite limits the parameters of a query."""
+SOURCE_COLUMNS = ("id", "url", "title", "site_url", "weight")
+STORY_COLUMNS = ("id", "title", "lead_id", "title_pinned")
 
 
 @dataclass(slots=True)
@@ -65,15 +70,25 @@ def window_items(user: User | None, window: Window) -> list[Item]:
     in_window = Q(published_at__gte=window.start, published_at__lt=window.end) | Q(
         fetched_at__gte=window.start, fetched_at__lt=window.end
     )
-    items = list(
+    chosen = (
         _readable(user)
         .filter(in_window, id__gte=lowest_id(window.start - LATE), id__lt=lowest_id(window.end))
         .filter(story__isnull=False)
-        .select_related("source", "story")
         .order_by("id")
     )
+    items = _read(list(chosen.values_list("pk", flat=True)))
     settle_copies(items, Item.objects.visible_to(user) if user else _readable(None))
     return items
+
+
+def _read(ids: Sequence[int]) -> list[Item]:
+    """These items in their order, with the columns of their sources and stories that editions
+    use. A queryset would make three full rows of each item."""
+    items: dict[int, Item] = {}
+    for start in range(0, len(ids), AT_ONCE):
+        part = ids[start : start + AT_ONCE]
+        items |= narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, part, STORY_COLUMNS)
+    return [items[pk] for pk in ids if pk in items]
 
 
 def _readable(user: User | None) -> ItemQuerySet:

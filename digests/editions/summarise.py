@@ -6,16 +6,19 @@ readers who see the same items share it, and no other reader gets it.
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from hashlib import blake2b
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from ainews_site.infra import db_clock
+from ainews_site.infra.process_state import resets_process_state
 from digests.editions.edition import CitedSentence
 from digests.models import StorySummary
 from digests.text.check import Sentence, Source, validation_error
@@ -38,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 EXTRACTIVE = "extractive"
 MAX_AGE = timedelta(days=60)
+MAX_EXTRACTED, MAX_PREPARED = 5_000, 64
+"""Extractive summaries and prepared articles that a process caches, of 1 KB and up to 1 MB."""
 MAX_TOTAL_CHARACTERS = 6000
 """Characters of all texts of a story together: about 1,500 tokens, which suit small models."""
 
@@ -61,6 +66,19 @@ class Summary:
     sentences: tuple[CitedSentence, ...]
     why: CitedSentence | None = None
     written_by: str = EXTRACTIVE
+
+
+_extracted: dict[str, Summary] = {}
+"""{hash of the articles: their extractive summary} of this process."""
+_extracted_lock = threading.Lock()
+
+
+@resets_process_state
+def clear_extracted() -> None:
+    """Drop what this process has cached of articles."""
+    with _extracted_lock:
+        _extracted.clear()
+    _prepare.cache_clear()
 
 
 @dataclass(slots=True)
@@ -100,11 +118,26 @@ def write_stories(stories: Sequence[Sequence[Article]], *, seconds: float = 0.0)
 
 
 def summarise_extractively(articles: Sequence[Article]) -> Summary:
-    """Summarise by sentences of the articles, which must pass the same check as a model's."""
-    texts = [visible(article.text[: LEADING_CHARACTERS * 2]) for article in articles]
-    sources = [
-        Source(f"{article.title}\n{text}") for article, text in zip(articles, texts, strict=True)
-    ]
+    """Summarise by sentences of the articles, which must pass the same check as a model's.
+
+    Summaries are cached under a hash of all texts that they depend on. Readers of the same
+    articles share them, and nobody gets one of texts that they were not given.
+    """
+    articles = [Article(one.title, one.text[: LEADING_CHARACTERS * 2]) for one in articles]
+    key = _hash([[article.title, article.text] for article in articles])
+    summary = _extracted.get(key)
+    if summary is None:
+        summary = _extract(articles)
+        with _extracted_lock:
+            while len(_extracted) >= MAX_EXTRACTED:
+                del _extracted[next(iter(_extracted))]  # the oldest
+            _extracted[key] = summary
+    return summary
+
+
+def _extract(articles: Sequence[Article]) -> Summary:
+    prepared = [_prepare(article) for article in articles]
+    sources = [source for _, source in prepared]
 
     def is_supported(text: str, source: int) -> bool:
         sentence = Sentence(text, (source + 1,))
@@ -114,8 +147,16 @@ def summarise_extractively(articles: Sequence[Article]) -> Summary:
             return False  # a question says nothing
         return not gives_orders(text) and not validation_error(sentence, sources)
 
-    chosen = choose_sentences(texts, is_supported=is_supported)
+    chosen = choose_sentences([text for text, _ in prepared], is_supported=is_supported)
     return Summary(tuple(CitedSentence(s.text, (s.source + 1,)) for s in chosen))
+
+
+@lru_cache(maxsize=MAX_PREPARED)
+def _prepare(article: Article) -> tuple[str, Source]:
+    """The visible text of an article, and what the checks extract from it. Readers whose stories
+    have other articles too share this."""
+    text = visible(article.text)
+    return text, Source(f"{article.title}\n{text}")
 
 
 def forget_old_summaries() -> int:
@@ -239,10 +280,11 @@ def _texts_for_model(articles: Sequence[Article]) -> list[str]:
 
 
 def _key(articles: Sequence[Article]) -> str:
-    written = json.dumps(
-        [settings.LLM_MODEL, VERSION, _texts_for_model(articles)],
-        ensure_ascii=False,
-    )
+    return _hash([settings.LLM_MODEL, VERSION, _texts_for_model(articles)])
+
+
+def _hash(values: Sequence[object]) -> str:
+    written = json.dumps(values, ensure_ascii=False)
     return blake2b(written.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 

@@ -25,6 +25,7 @@ from digests.editions.summarise import Article, Summary, write_stories
 from digests.editions.trending import trends_of
 from digests.editions.window import DAY, Window, reader_today, since_last, window_of
 from digests.models import Digest
+from feeds.ai.language.complete import is_configured
 from feeds.models import Item, ItemBody
 from feeds.stories.members import spread
 
@@ -117,9 +118,9 @@ def _build_edition(
 def _summaries(
     main: Sequence[WindowStory], texts: dict[int, str], seconds: float, on_progress: Progress
 ) -> list[Summary]:
-    """Summarise the stories; one by one if the model may be called, to report the progress."""
+    """Summarise the stories; one by one if a model may be called, to report the progress."""
     articles = [[Article(item.title, texts[item.pk]) for item in _cited(story)] for story in main]
-    if not seconds:
+    if not seconds or not is_configured():
         return write_stories(articles)
     until = time.monotonic() + seconds
     summaries: list[Summary] = []

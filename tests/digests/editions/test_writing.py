@@ -210,7 +210,8 @@ def test_what_one_worker_writes_no_other_takes_until_it_is_given_up() -> None:
     assert waiting_writings() == [wanted.pk] and process_writing(wanted.pk)
 
 
-def test_progress_is_told_story_by_story() -> None:
+def test_progress_is_told_story_by_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digests.editions.write.is_configured", lambda: True)
     reader = make_reader()
     for n in range(3):
         make_story(make_item(make_source(f"outlet{n}", reader=reader), f"Story {n}", text=TEXT))
