@@ -120,3 +120,14 @@ def test_a_misspelled_word_leads_to_a_proposal(page: Client, reader: User) -> No
     assert 'href="?q=claude&amp;by=articles"><strong dir="auto">claude</strong>' in shown
     assert "1 result<" in shown
     assert "Did you mean" not in text(page, "/search/?q=claude")
+
+
+def test_a_text_that_repeats_the_title_is_not_shown(page: Client, reader: User) -> None:
+    source = make_source(reader=reader)
+    make_item(source, "Kestrel & co. land", text="Kestrel & co. land")
+    make_item(source, "Another bird", text="It is no kestrel & no hawk")
+
+    shown = text(page, "/search/?q=kestrel")
+
+    assert shown.count('class="row-text"') == 1
+    assert "It is no <mark>kestrel</mark> &amp; no hawk" in shown
