@@ -1,6 +1,6 @@
 """Group new items into stories: first the public items, then those of each audience."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
@@ -19,12 +19,14 @@ from feeds.stories.grouping.embeddings import embed_missing, texts_of, vectors_f
 from feeds.stories.grouping.groupers import RESIDENT_FOR, ArchiveGroupers, Groupers
 from feeds.stories.grouping.lease import grouping_lease
 from feeds.stories.grouping.online import Assignment, Vectors
-from feeds.stories.grouping.refresh import refresh_stories
+from feeds.stories.grouping.refresh import create_single_stories, refresh_stories
 from feeds.stories.grouping.tokenizer import Document
 
 BATCH = 1_000
 MAX_ENCODED = 256
 """New items of a batch that are embedded before grouping. The repair embeds the others."""
+IDS_AT_ONCE = 500
+"""Items that one statement updates."""
 
 _groupers = Groupers()
 
@@ -156,8 +158,31 @@ def _write(assignments: dict[int, Assignment], held: Held) -> bool:
     if not held.renew():
         _groupers.clear()  # they have stories that were not written
         return False
-    rows = [(assigned.story, assigned.copy_of, item) for item, assigned in assignments.items()]
-    with connection.cursor() as cursor:
-        cursor.executemany("UPDATE feeds_item SET story_id = %s, copy_of = %s WHERE id = %s", rows)
-    refresh_stories({assignment.story for assignment in assignments.values()})
+    if assignments:
+        _write_items(assignments)
+        _write_stories(assignments)
     return True
+
+
+def _write_items(assignments: dict[int, Assignment]) -> None:
+    """Write the stories of items. Most items start one, and have a statement in common."""
+    started = [pk for pk, assigned in assignments.items() if assigned == Assignment(pk)]
+    others = assignments.keys() - set(started)
+    rows = [(assignments[pk].story, assignments[pk].copy_of, pk) for pk in sorted(others)]
+    with connection.cursor() as cursor:
+        for start in range(0, len(started), IDS_AT_ONCE):
+            numbers = ", ".join(map(str, started[start : start + IDS_AT_ONCE]))
+            cursor.execute(
+                "UPDATE feeds_item SET story_id = id, copy_of = NULL"  # noqa: S608 - numbers
+                f" WHERE id IN ({numbers})"
+            )
+        cursor.executemany("UPDATE feeds_item SET story_id = %s, copy_of = %s WHERE id = %s", rows)
+
+
+def _write_stories(assignments: dict[int, Assignment]) -> None:
+    """Create the rows of new stories of one item, which are most, and refresh the others."""
+    sizes = Counter(assignment.story for assignment in assignments.values())
+    single = [item for item, assigned in assignments.items() if sizes[assigned.story] == 1]
+    started = [item for item in single if assignments[item].story == item]
+    created = create_single_stories(started)
+    refresh_stories(sizes.keys() - created)

@@ -56,6 +56,36 @@ def refresh_stories(story_ids: Iterable[int]) -> None:
         bump_revision(CONTENT)
 
 
+def create_single_stories(item_ids: Iterable[int]) -> set[int]:
+    """Create the rows of stories that have the id of their only item, and return these ids.
+
+    Stories that exist are left out: they may have other items. The database copies what
+    `_describe_single` would compute, as stored items have no topic twice.
+    """
+    wanted = sorted(item_ids)
+    created: set[int] = set()
+    for start in range(0, len(wanted), CHUNK):
+        part = wanted[start : start + CHUNK]
+        existing = Story.objects.filter(pk__in=part).values_list("pk", flat=True)
+        if new := set(part).difference(existing):
+            _copy_items(new)
+            created |= new
+    if created:
+        bump_revision(CONTENT)
+    return created
+
+
+def _copy_items(item_ids: Iterable[int]) -> None:
+    columns = ", ".join(("id", *_COLUMNS, "title_pinned"))
+    numbers = ", ".join(map(str, sorted(item_ids)))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO feeds_story ({columns})"  # noqa: S608 - constant names, and numbers
+            " SELECT id, title, id, published_at, published_at, 1, 1, 0, topics, seq, false"
+            f" FROM feeds_item WHERE id IN ({numbers})"
+        )
+
+
 def _refresh(story_ids: Sequence[int]) -> None:
     names = ("pk", "title_pinned", *_COLUMNS)
     existing = {

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from feeds.models import Item, ItemKey, Lease, Story, StoryRedirect
@@ -17,6 +18,7 @@ from feeds.stories.grouping.edit import (
     split_story,
 )
 from feeds.stories.grouping.group import group_new_items
+from feeds.stories.grouping.refresh import refresh_stories
 from feeds.stories.grouping.repair import repair_stories
 from tests.make import make_item, make_source, make_story
 
@@ -49,6 +51,41 @@ def make_news() -> dict[str, Item]:
 def story_of(item: Item) -> int | None:
     item.refresh_from_db()
     return item.story_id
+
+
+def test_a_story_of_one_item_has_the_row_that_a_refresh_computes() -> None:
+    make_news()
+    Item.objects.update(topics=["robotics", "chips"])
+    group_new_items()
+    rows = list(Story.objects.order_by("pk").values())
+    assert sum(row["item_count"] == 1 for row in rows) == len(OTHER)
+
+    Story.objects.update(title="", last_seq=0, topics=[], source_count=9)
+    refresh_stories(Story.objects.values_list("pk", flat=True))
+
+    assert list(Story.objects.order_by("pk").values()) == rows
+
+
+def test_a_story_that_waits_for_its_item_is_refreshed() -> None:
+    (item,) = [make_item(make_source("outlet"), OTHER[0])]
+    Story.objects.create(
+        pk=item.pk, title="Old", first_at=item.published_at, last_at=item.published_at
+    )
+
+    group_new_items()
+
+    assert Story.objects.get().title == OTHER[0]
+
+
+def test_new_stories_are_written_by_few_statements() -> None:
+    make_news()
+
+    with CaptureQueriesContext(connection) as queries:
+        group_new_items()
+
+    updates = [q["sql"] for q in queries if "UPDATE feeds_item" in q["sql"]]
+    assert "WHERE id IN" in updates[0]
+    assert len(updates) == 2 and updates[1].startswith("2 times")
 
 
 def test_the_tellings_of_one_event_become_one_story() -> None:
