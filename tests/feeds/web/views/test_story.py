@@ -256,3 +256,22 @@ def test_discussions_are_hollow_and_apart(page: Client, reader: User) -> None:
 )
 def test_an_excerpt_begins_after_the_title(summary: str, left: str) -> None:
     assert excerpt(summary, 'He asked for "gnomes"') == left
+
+
+@pytest.mark.parametrize(
+    ("body", "html", "has_text"),
+    [
+        ("Robots", "", False),
+        ("Robots.", "<p>Robots.</p>", False),
+        ("Robots. They build cars.", "", True),
+        ("", '<p><img src="https://a.example/robot.png" alt=""></p>', True),
+        ("", "", False),
+    ],
+)
+def test_a_text_that_repeats_the_title_is_no_text(
+    page: Client, reader: User, body: str, html: str, has_text: bool
+) -> None:
+    item = report(make_source(reader=reader), "Robots", 1)
+    ItemBody.objects.filter(pk=item.pk).update(text=body, html=html)
+    shown = text(page, f"/item/{item.pk}/")
+    assert ("provides only a headline" in shown) is not has_text
