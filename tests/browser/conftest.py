@@ -30,7 +30,7 @@ class Product:
 
     def __init__(self, data: str) -> None:
         self.data = data
-        self.port, newsroom = free_port(), free_port()
+        self.port, self.newsroom_port = free_port(), free_port()
         environment = os.environ | {
             "DATA": data,
             "PORT": str(self.port),
@@ -42,7 +42,14 @@ class Product:
         }
         self.environment = environment
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "start", "--demo", "--newsroom-port", str(newsroom)],
+            [
+                sys.executable,
+                "manage.py",
+                "start",
+                "--demo",
+                "--newsroom-port",
+                str(self.newsroom_port),
+            ],
             env=environment,
             cwd=settings.BASE_DIR,
             stdout=subprocess.PIPE,
