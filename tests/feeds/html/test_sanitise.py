@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from feeds.html.sanitise import (
+    CLEANERS,
     MAX_HTML,
+    _cleaner,
     first_image,
     plain_title,
     sanitise,
@@ -307,3 +309,11 @@ def test_the_length_of_a_title_is_limited() -> None:
     assert plain_title(f"{'<b>' * 6_666}ABC") == "AB"
     assert plain_title(f"{'&#32;' * 3_999}ABCDEFG") == "ABCDE"
     assert plain_title(f"{' ' * 4_998}ABC") == "AB"
+
+
+def test_few_cleaners_are_cached_however_many_sites_there_are() -> None:
+    for number in range(3 * CLEANERS):
+        html = sanitise('<a href="page">x</a>', f"https://site{number}.example/")
+        assert f"https://site{number}.example/page" in html
+
+    assert _cleaner.cache_info().currsize <= CLEANERS
