@@ -49,6 +49,7 @@ def main() -> None:
                     color_scheme=scheme,
                     storage_state=state,
                     device_scale_factor=2 if width < 500 else 1,
+                    is_mobile=width < 500,
                 )
                 page = shown.new_page()
                 page.goto(product.url + (first if path == "story" else path))
