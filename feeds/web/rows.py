@@ -1,7 +1,7 @@
 """Rows of lists, rendered once for everything that they show.
 
 After an act of the reader or an arrival nearly all rows of a page are as before. A row is made of
-plain values alone, so that equal rows have the same HTML, whoever reads them, and a row in which
+plain values alone, so that equal rows have the same HTML for all readers, and a row in which
 anything has changed is another one. Ages are values too.
 """
 

@@ -35,6 +35,7 @@ def diversify(candidates: Iterable[Candidate], most: int) -> list[int]:
         return []
     lowest, span = remaining[-1].score, (remaining[0].score - remaining[-1].score) or 1.0
     gain = {c.key: RELEVANCE * (c.score - lowest) / span for c in remaining}
+    topics = {c.key: frozenset(c.topics) for c in remaining}
     max_similarity = dict.fromkeys(gain, 0.0)
     chosen: list[Candidate] = []
     while remaining and len(chosen) < most:
@@ -45,8 +46,10 @@ def diversify(candidates: Iterable[Candidate], most: int) -> list[int]:
         is_full = _limits(chosen)
         remaining = [c for c in remaining if c is not best and not is_full(c)]
         for candidate in remaining:
-            similarity = _similarity(candidate, best)
-            max_similarity[candidate.key] = max(max_similarity[candidate.key], similarity)
+            similarity = _similarity(topics[candidate.key], topics[best.key])
+            similarity += (candidate.lead_source == best.lead_source) / 2
+            if similarity > max_similarity[candidate.key]:
+                max_similarity[candidate.key] = similarity
     return [candidate.key for candidate in sorted(chosen, key=_order)]
 
 
@@ -88,11 +91,11 @@ def _limits(chosen: Sequence[Candidate]) -> Callable[[Candidate], bool]:
     )
 
 
-def _similarity(left: Candidate, right: Candidate) -> float:
-    """Similarity in 0..1: half for the topics (Jaccard), half for the same lead source."""
-    mine, theirs = set(left.topics), set(right.topics)
-    topics = len(mine & theirs) / len(mine | theirs) if mine and theirs else 0.0
-    return topics / 2 + (left.lead_source == right.lead_source) / 2
+def _similarity(mine: frozenset[str], theirs: frozenset[str]) -> float:
+    """Half of the similarity in 0..1 of two stories: that of their topics (Jaccard). The other half
+    is that of their lead sources."""
+    common = len(mine & theirs) if mine and theirs else 0
+    return common / (len(mine) + len(theirs) - common) / 2 if common else 0.0
 
 
 def _first_topic(candidate: Candidate) -> str:

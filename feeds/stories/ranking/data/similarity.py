@@ -70,9 +70,12 @@ def idf(*many: Bags) -> "Floats":
     """[BUCKETS]: the inverse document frequency of each term."""
     import numpy as np
 
-    frequency = sum(np.bincount(rows.terms, minlength=BUCKETS) for rows in many)
-    weights = np.log((sum(rows.count for rows in many) + 1) / (frequency + 0.5))
-    return np.maximum(weights, MIN_RARE).astype(np.float32)
+    frequency = np.sum([np.bincount(rows.terms, minlength=BUCKETS) for rows in many], axis=0)
+    # Few frequencies occur, so the logarithm is taken of each once, rather than of each term.
+    possible = np.arange(frequency.max(initial=0) + 1)
+    weights = np.log((sum(rows.count for rows in many) + 1) / (possible + 0.5))
+    of_terms: Floats = np.maximum(weights, MIN_RARE).astype(np.float32)[frequency]
+    return of_terms
 
 
 def odds(rows: Bags, shown: Bags, opened: "Floats", weights: "Floats") -> "Floats":
@@ -88,9 +91,10 @@ def odds(rows: Bags, shown: Bags, opened: "Floats", weights: "Floats") -> "Float
     mean = float(np.maximum(opened, 0).mean()) if len(opened) else 0.0
     if not mean:
         return np.zeros(rows.count, np.float32)
-    rates = np.log((np.maximum(times_opened, 0) + PRIOR * mean) / (times_shown + PRIOR) / mean)
+    opened_of, shown_of = times_opened[rows.terms], times_shown[rows.terms]
+    rates = np.log((np.maximum(opened_of, 0) + PRIOR * mean) / (shown_of + PRIOR) / mean)
     squares = weights[rows.terms] ** 2
-    means = rows.sums(squares * rates[rows.terms]) / np.maximum(rows.sums(squares), 1e-9)
+    means = rows.sums(squares * rates) / np.maximum(rows.sums(squares), 1e-9)
     return means.astype(np.float32)
 
 
