@@ -11,11 +11,18 @@ from django.db.models import Q
 
 from accounts.models import User
 from feeds.coordination.revisions import CONTENT, bump_revision
-from feeds.models import Source, Story, StoryRedirect, Subscription, TrendBoard
+from feeds.models import Source, Subscription, TrendBoard
+from feeds.models.narrow import fetch, marks
 from feeds.trends.types import Trend
 
 STALE = timedelta(days=2)
 """Boards that were not updated for so long are ignored."""
+_MOVED = "SELECT old_id, story_id FROM feeds_storyredirect WHERE old_id IN ({})"
+_VISIBLE = (
+    "SELECT DISTINCT i.story_id FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
+    " LEFT JOIN feeds_subscription s ON s.source_id = c.id AND s.user_id = %s"
+    " WHERE (c.is_public OR s.id IS NOT NULL) AND i.story_id IN ({})"
+)
 
 
 def trends_for(user: User, now: datetime, most: int = 5) -> list[Trend]:
@@ -25,9 +32,16 @@ def trends_for(user: User, now: datetime, most: int = 5) -> list[Trend]:
     board = own.get(user.pk) or own.get(None)
     trends = _current(read(board)) if board else []
     # The reader may have stopped following a source since the board was written.
-    stories = Story.objects.visible_to(user).filter(pk__in=[t.story_id for t in trends])
-    visible = set(stories.values_list("pk", flat=True))
+    visible = _visible(user, [trend.story_id for trend in trends])
     return [trend for trend in trends if trend.story_id in visible][:most]
+
+
+def _visible(user: User, stories: list[int]) -> set[int]:
+    """Those of the stories with an item that the reader can see."""
+    if not stories:
+        return set()
+    values = [user.pk, *stories]
+    return {pk for (pk,) in fetch(_VISIBLE.format(marks(stories)), values)}
 
 
 def public_trends(now: datetime, most: int = 5) -> list[Trend]:
@@ -38,11 +52,10 @@ def public_trends(now: datetime, most: int = 5) -> list[Trend]:
 
 def _current(trends: list[Trend]) -> list[Trend]:
     """Replace stories that were merged since by their targets."""
-    moved = dict(
-        StoryRedirect.objects.filter(old_id__in=[t.story_id for t in trends]).values_list(
-            "old_id", "story_id"
-        )
-    )
+    if not trends:
+        return []
+    stories = [trend.story_id for trend in trends]
+    moved: dict[int, int] = dict(fetch(_MOVED.format(marks(stories)), stories))
     return [replace(t, story_id=moved.get(t.story_id, t.story_id)) for t in trends]
 
 

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from feeds.core.errors import FeedError
-from feeds.models import Folder, Source, Subscription
+from feeds.models import Folder, Source
+from feeds.models.narrow import fetch
 from feeds.reading.feedback import LEVELS, weigh_source
 from feeds.reading.unread import unread_counts
 from feeds.sources.subscriptions import add_source, unsubscribe
@@ -29,6 +30,14 @@ from feeds.web.api.resource import (
     parameter,
     validated,
 )
+
+COLUMNS = (
+    *("id", "url", "title", "site_url", "description", "kind", "language", "topics", "pack"),
+    *("status", "failures", "error", "items_per_day"),
+    *("last_fetched_at", "last_succeeded_at", "next_poll_at"),
+)
+"""What a list of sources shows, and what `Source.state_word` reads."""
+_SUBSCRIPTIONS = "SELECT source_id, folder_id, title FROM feeds_subscription WHERE user_id = %s"
 
 
 class SourceSerializer(fields.ModelSerializer[Source]):
@@ -93,7 +102,7 @@ class Sources(ReaderView):
         # What a reader follows is visible to them.
         with_catalogue = flag(request, "all")
         choose = Source.objects.visible_to if with_catalogue else Source.objects.subscribed_by
-        sources = choose(self.reader)
+        sources = choose(self.reader).only(*COLUMNS)
         if number(request, "limit") is None:
             page, following = list(sources), None
         else:
@@ -163,14 +172,13 @@ class SourceLevel(ReaderView):
 
 def with_subscriptions(user: User, sources: list[Source]) -> list[Source]:
     """Set `is_followed`, `folder_id`, `unread` and `shown_title` of sources for this reader."""
-    rows = Subscription.objects.filter(user=user, source__in=sources)
-    followed = {row.source_id: row for row in rows}
+    followed = {pk: (folder, title) for pk, folder, title in fetch(_SUBSCRIPTIONS, [user.pk])}
     unread = unread_counts(user) if sources else {}
     for source in sources:
-        own = followed.get(source.pk)
-        source.is_followed = own is not None  # type: ignore[attr-defined]
-        source.folder_id = own.folder_id if own else None  # type: ignore[attr-defined]
-        source.shown_title = (own.title if own else "") or source.title  # type: ignore[attr-defined]
+        folder, title = followed.get(source.pk, (None, ""))
+        source.is_followed = source.pk in followed  # type: ignore[attr-defined]
+        source.folder_id = folder  # type: ignore[attr-defined]
+        source.shown_title = title or source.title  # type: ignore[attr-defined]
         source.unread = unread.get(source.pk, 0)  # type: ignore[attr-defined]
     return sources
 

@@ -178,7 +178,8 @@ class Stories(ReaderView):
         see. Stories without visible items are left out."""
         visible: dict[int, list[Article]] = {story.pk: [] for story in stories}
         wanted = [article for article in articles if article.story_id in visible]
-        settle_copies(wanted, Item.objects.visible_to(self.reader))
+        if any(article.copy_of for article in wanted):
+            settle_copies(wanted, Item.objects.visible_to(self.reader))
         for article in wanted:
             visible[article.story_id].append(article)
         for story in stories:
