@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import ApiToken, User
+from digests.editions.read import neighbours
 from digests.editions.writing import today_of
 from digests.models import Digest, Writing
 from digests.tasks import write_waiting
@@ -55,6 +56,21 @@ def test_an_edition_leads_to_those_before_and_after_it(page: Client, reader: Use
     assert 'rel="prev" href="/digest/2026-03-01/"' in page
     assert 'rel="next" href="/digest/2026-03-20/"' in page
     assert "Edition 2 ·" in page
+
+
+def test_what_stands_around_an_edition_takes_one_query(
+    reader: User, django_assert_num_queries: Any
+) -> None:
+    keep(reader, "2026-03-01", "2026-03-09", "2026-03-20")
+    digest = Digest.objects.get(date="2026-03-09")
+
+    with django_assert_num_queries(1):
+        around = neighbours(digest)
+    assert (around.previous, around.following, around.number) == (
+        date(2026, 3, 1),
+        date(2026, 3, 20),
+        2,
+    )
 
 
 def test_readers_see_their_own_editions_and_everyone_s_alone(page: Client, reader: User) -> None:
