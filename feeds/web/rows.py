@@ -13,6 +13,7 @@ from django.template import engines
 from django.urls import get_script_prefix
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts.models import User
 from ainews_site.infra.process_state import resets_process_state
 from feeds.models import Item
 from feeds.reading.front_page import RankedStory
@@ -21,8 +22,8 @@ from feeds.web.formats import ago, by_source
 
 MAX_CACHED = 2_000
 """Rows in the cache, about 8 MB."""
-MAX_LISTED = 5
-"""Further articles in a row of a story."""
+MAX_LISTED = 3
+"""Further articles in a row of a story. The others are on its page."""
 
 
 class Icon(NamedTuple):
@@ -43,7 +44,7 @@ class Article(NamedTuple):
 
 
 class StoryRow(NamedTuple):
-    """All that the row of a story shows. `summary`, `image_url` and the like are its lead's."""
+    """All that the row of a story shows. `summary`, `url` and the like are its lead's."""
 
     story: int
     title: str
@@ -91,10 +92,12 @@ def story_row(
     discussions: Collection[int],
     topics: int,
     *,
+    has_image: bool,
     is_lead: bool = False,
 ) -> SafeString:
     """The row of a story. `names` are the reader's names of sources, `discussions` those where
-    people discuss, `topics` is the number of topics to show."""
+    people discuss, `topics` is the number of topics to show, and `has_image` is False if rows show
+    no pictures. The first row always shows one, that of any article."""
     lead, source = ranked.lead, _name(ranked.lead, names)
     is_wide = ranked.other_sources > 0
     row = StoryRow(
@@ -105,7 +108,7 @@ def story_row(
         source=source,
         summary=lead.summary,
         url=lead.url,
-        image_url=lead.image_url,
+        image_url=_first_image(ranked.items) if is_lead else lead.image_url * has_image,
         age=ago(ranked.newest_at),
         icons=tuple(Icon(item.source_id, _name(item, names)) for item in by_source(ranked.items)),
         articles=_articles(ranked.items[1 : 1 + MAX_LISTED], names) if is_wide else (),
@@ -124,8 +127,8 @@ def story_row(
     return _rendered("story_row", row, get_script_prefix())
 
 
-def item_row(item: Item) -> SafeString:
-    """The row of an item of the river."""
+def item_row(item: Item, *, has_image: bool) -> SafeString:
+    """The row of an item of the river. `has_image` is False if rows show no pictures."""
     row = ItemRow(
         pk=item.pk,
         story_id=item.story_id,
@@ -134,13 +137,21 @@ def item_row(item: Item) -> SafeString:
         source_title=item.source_title,  # type: ignore[attr-defined]
         summary=item.summary,
         url=item.url,
-        image_url=item.image_url,
+        image_url=item.image_url * has_image,
         age=ago(item.published_at),
         tellers=item.tellers,  # type: ignore[attr-defined]
         is_read=item.is_read,  # type: ignore[attr-defined]
         is_saved=item.is_saved,  # type: ignore[attr-defined]
     )
     return _rendered("item_row", row, get_script_prefix())
+
+
+def shows_images(user: User) -> bool:
+    return user.density == User.Density.ROOMY
+
+
+def _first_image(items: Sequence[Item]) -> str:
+    return next((item.image_url for item in items if item.image_url), "")
 
 
 def _articles(items: Sequence[Item], names: Mapping[int, str]) -> tuple[Article, ...]:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from accounts.costly import costly
+from accounts.models import User
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write, write_unseen
 from feeds.coordination.revisions import News
@@ -31,7 +32,7 @@ from feeds.reading.marks import set_state
 from feeds.reading.sources import Followed, followed_sources
 from feeds.stories.story_page import Selection, StoryPage, both_ends, story_page
 from feeds.web.page_cache import cached_page, page_state
-from feeds.web.rows import story_row
+from feeds.web.rows import shows_images, story_row
 from feeds.web.views.common import (
     Link,
     not_found,
@@ -120,7 +121,7 @@ def _render_list(
     all_stories = [story for section in sections for story in section.stories]
     following = first + PAGE
     context = context | {
-        "sections": _rows(_page_of(sections, first), followed, not first),
+        "sections": _rows(request.user, _page_of(sections, first), followed, not first),
         "more_of": first,
         "more": f"{query_of(filters)}&from={following}" if len(all_stories) > following else "",
         "unread_left": sum(story.unread for story in all_stories),
@@ -133,19 +134,22 @@ def _render_list(
 
 
 def _rows(
-    sections: list[Section], followed: Mapping[int, Followed], is_first: bool
+    user: User, sections: list[Section], followed: Mapping[int, Followed], is_first: bool
 ) -> list[dict[str, Any]]:
     """Render the rows of the sections of a page. The first row of the first page leads."""
     names = {pk: source.title for pk, source in followed.items()}
     discussions = {pk for pk, source in followed.items() if source.is_discussion}
     shown = read_items([story for section in sections for story in section.stories])
     lead = shown[0] if shown and is_first else None
+    has_image = shows_images(user)
     readable = {story.story.pk for story in shown}
     return [
         {
             "title": section.title,
             "rows": [
-                story_row(story, names, discussions, TOPICS, is_lead=story is lead)
+                story_row(
+                    story, names, discussions, TOPICS, has_image=has_image, is_lead=story is lead
+                )
                 for story in section.stories
                 if story.story.pk in readable
             ],
