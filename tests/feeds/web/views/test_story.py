@@ -76,6 +76,7 @@ def edition(story: Story, items: list[Item], reader: User | None, **entry: Any) 
         "last_seq": max(item.seq for item in items),
         "why": None,
         "written_by": "gpt-5",
+        "headline": "A headline",
     }
     content = {"stories": [fields | entry], "also": []}
     Digest.objects.create(user=reader, date=timezone.now().date(), content=content)
