@@ -13,24 +13,24 @@ from feeds.core.topics import LABELS
 from feeds.models import Item
 
 
-def ago(moment: datetime | None) -> SafeString | str:
-    """A `<time>` element with the age in short, and the date on hover."""
+def ago(moment: datetime | None, *, has_title: bool = True) -> SafeString | str:
+    """A `<time>` element with the age in short, and with `has_title` the date on hover."""
     if moment is None:
         return ""
     local = timezone.localtime(moment)
-    return _time_element(local, short_age(local))
+    return _time_element(local, short_age(local), has_title)
 
 
-def _time_element(local: datetime, text: str) -> SafeString:
-    return _cached_time_element(local, text, str(local.tzinfo))
+def _time_element(local: datetime, text: str, has_title: bool = True) -> SafeString:
+    return _cached_time_element(local, text, has_title, str(local.tzinfo))
 
 
 @lru_cache(4_000)
-def _cached_time_element(local: datetime, text: str, zone: str) -> SafeString:
+def _cached_time_element(local: datetime, text: str, has_title: bool, zone: str) -> SafeString:
     """`zone` distinguishes moments of different time zones, which are equal to Python."""
-    shown = f"{local.day} {local:%B %Y, %H:%M}"
+    title = f' title="{local.day} {local:%B %Y, %H:%M}"' if has_title else ""
     return mark_safe(  # noqa: S308 - numbers and names of months alone
-        f'<time datetime="{local.isoformat()}" title="{shown}">{text}</time>'
+        f'<time datetime="{local.isoformat(timespec="minutes")}"{title}>{text}</time>'
     )
 
 

@@ -22,6 +22,8 @@ from feeds.web.formats import ago, by_source
 
 MAX_CACHED = 2_000
 """Rows in the cache, about 8 MB."""
+EXCERPTS = {User.Density.COMPACT: 0, User.Density.COSY: 150, User.Density.ROOMY: 280}
+"""Characters of the excerpt in a row, by density."""
 MAX_LISTED = 3
 """Further articles in a row of a story. The others are on its page."""
 
@@ -44,7 +46,8 @@ class Article(NamedTuple):
 
 
 class StoryRow(NamedTuple):
-    """All that the row of a story shows. `summary`, `url` and the like are its lead's."""
+    """All that the row of a story shows. `summary`, `url` and the like are its lead's. `excerpt` is
+    the number of characters of the summary that it shows."""
 
     story: int
     title: str
@@ -52,6 +55,7 @@ class StoryRow(NamedTuple):
     source_id: int
     source: str
     summary: str
+    excerpt: int
     url: str
     image_url: str
     age: str
@@ -78,6 +82,7 @@ class ItemRow(NamedTuple):
     source_id: int
     source_title: str
     summary: str
+    excerpt: int
     url: str
     image_url: str
     age: str
@@ -92,12 +97,12 @@ def story_row(
     discussions: Collection[int],
     topics: int,
     *,
-    has_image: bool,
+    density: str,
     is_lead: bool = False,
 ) -> SafeString:
     """The row of a story. `names` are the reader's names of sources, `discussions` those where
-    people discuss, `topics` is the number of topics to show, and `has_image` is False if rows show
-    no pictures. The first row always shows one, that of any article."""
+    people discuss, `topics` is the number of topics to show. The first row shows a picture in each
+    density, that of any article."""
     lead, source = ranked.lead, _name(ranked.lead, names)
     is_wide = ranked.other_sources > 0
     row = StoryRow(
@@ -107,8 +112,9 @@ def story_row(
         source_id=lead.source_id,
         source=source,
         summary=lead.summary,
+        excerpt=EXCERPTS[User.Density.ROOMY if is_lead else User.Density(density)],
         url=lead.url,
-        image_url=_first_image(ranked.items) if is_lead else lead.image_url * has_image,
+        image_url=_first_image(ranked.items) if is_lead else _image(lead, density),
         age=ago(ranked.newest_at),
         icons=tuple(Icon(item.source_id, _name(item, names)) for item in by_source(ranked.items)),
         articles=_articles(ranked.items[1 : 1 + MAX_LISTED], names) if is_wide else (),
@@ -127,8 +133,8 @@ def story_row(
     return _rendered("story_row", row, get_script_prefix())
 
 
-def item_row(item: Item, *, has_image: bool) -> SafeString:
-    """The row of an item of the river. `has_image` is False if rows show no pictures."""
+def item_row(item: Item, density: str) -> SafeString:
+    """The row of an item of the river."""
     row = ItemRow(
         pk=item.pk,
         story_id=item.story_id,
@@ -136,8 +142,9 @@ def item_row(item: Item, *, has_image: bool) -> SafeString:
         source_id=item.source_id,
         source_title=item.source_title,  # type: ignore[attr-defined]
         summary=item.summary,
+        excerpt=EXCERPTS[User.Density(density)],
         url=item.url,
-        image_url=item.image_url * has_image,
+        image_url=_image(item, density),
         age=ago(item.published_at),
         tellers=item.tellers,  # type: ignore[attr-defined]
         is_read=item.is_read,  # type: ignore[attr-defined]
@@ -146,8 +153,8 @@ def item_row(item: Item, *, has_image: bool) -> SafeString:
     return _rendered("item_row", row, get_script_prefix())
 
 
-def shows_images(user: User) -> bool:
-    return user.density == User.Density.ROOMY
+def _image(item: Item, density: str) -> str:
+    return item.image_url if density == User.Density.ROOMY else ""
 
 
 def _first_image(items: Sequence[Item]) -> str:
@@ -160,7 +167,7 @@ def _articles(items: Sequence[Item], names: Mapping[int, str]) -> tuple[Article,
             item.pk,
             item.title,
             _name(item, names),
-            ago(item.published_at),
+            ago(item.published_at, has_title=False),
             item.copy_of is not None,
         )
         for item in items

@@ -28,7 +28,7 @@ from feeds.reading.sources import Followed, followed_sources
 from feeds.reading.unread import unread_counts
 from feeds.sources.subscriptions import may_manage
 from feeds.web.page_cache import cached_page, page_state
-from feeds.web.rows import item_row, shows_images
+from feeds.web.rows import item_row
 from feeds.web.views.common import (
     Link,
     heading,
@@ -73,8 +73,8 @@ def _rows(
 ) -> dict[str, Any]:
     items = river(request.user, filters, before, PAGE + 1, followed)
     more = query_of(filters, before=items[PAGE - 1].pk) if len(items) > PAGE else ""
-    has_image = shows_images(request.user)
-    return {"rows": [item_row(item, has_image=has_image) for item in items[:PAGE]], "more": more}
+    density = request.user.density
+    return {"rows": [item_row(item, density) for item in items[:PAGE]], "more": more}
 
 
 def _page(

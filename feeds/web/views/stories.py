@@ -32,7 +32,7 @@ from feeds.reading.marks import set_state
 from feeds.reading.sources import Followed, followed_sources
 from feeds.stories.story_page import Selection, StoryPage, both_ends, story_page
 from feeds.web.page_cache import cached_page, page_state
-from feeds.web.rows import shows_images, story_row
+from feeds.web.rows import story_row
 from feeds.web.views.common import (
     Link,
     not_found,
@@ -141,14 +141,13 @@ def _rows(
     discussions = {pk for pk, source in followed.items() if source.is_discussion}
     shown = read_items([story for section in sections for story in section.stories])
     lead = shown[0] if shown and is_first else None
-    has_image = shows_images(user)
     readable = {story.story.pk for story in shown}
     return [
         {
             "title": section.title,
             "rows": [
                 story_row(
-                    story, names, discussions, TOPICS, has_image=has_image, is_lead=story is lead
+                    story, names, discussions, TOPICS, density=user.density, is_lead=story is lead
                 )
                 for story in section.stories
                 if story.story.pk in readable
