@@ -51,14 +51,17 @@ def _token_of(token_hash: str) -> ApiToken | None:
     if user is None:
         return None
     own = user.__dict__
-    return ApiToken(
+    token = ApiToken(
         pk=own.pop("token_id"),
-        user=user,
         name=own.pop("token_name"),
         token_hash=token_hash,
         created_at=_aware(own.pop("token_created_at")),
         last_used_at=_aware(own.pop("token_last_used_at")),
     )
+    # Django takes a relation that is set on a row without a database for the beginning of a write.
+    token._state.adding, token._state.db = False, user._state.db
+    token.user = user
+    return token
 
 
 def _aware(moment: Any) -> Any:

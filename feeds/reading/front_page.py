@@ -30,6 +30,7 @@ from feeds.stories.members import (
     members_of,
     spread,
 )
+from feeds.stories.ranking import terms
 from feeds.stories.ranking.candidates import Articles, recent_articles
 from feeds.stories.ranking.data.batch import Facts
 from feeds.stories.ranking.data.reader import Reader
@@ -37,7 +38,6 @@ from feeds.stories.ranking.diversify import Candidate, diversify, exploration_it
 from feeds.stories.ranking.rank import explain
 from feeds.stories.ranking.scoring import Scored, score_all
 from feeds.stories.ranking.taste import taste_of
-from feeds.stories.ranking.terms import TERMS
 from feeds.stories.ranking.traits import learned_from
 from feeds.stories.story_page import StoryPage, story_page
 
@@ -177,7 +177,7 @@ class RankedStory:
     @property
     def terms(self) -> dict[str, float]:
         """The values of the ranking terms."""
-        return dict(zip((term.name for term in TERMS), self._entry.values, strict=True))
+        return dict(zip((term.name for term in terms.TERMS), self._entry.values, strict=True))
 
     @property
     def why(self) -> str:
@@ -292,7 +292,8 @@ def _ranked(
         return list(map(tuple, _make_entries(scored, articles, trust, seconds, scored.best(most))))
 
     wanted = (topic, most, int(seconds / FRESH))
-    inputs = (user.pk, user.version, user.interests, reader.followed, levels, trust, wanted)
+    names = [term.name for term in terms.TERMS]  # another release may have others
+    inputs = (user.pk, user.version, user.interests, reader.followed, levels, trust, wanted, names)
     rows = cached(f"ranked-{_digest(articles, inputs)}", rank, fresh=FRESH, stale_for=FRESH)
     entries = [_Entry(*row) for row in rows]  # type: ignore[arg-type]
     return _read(user, followed, entries, reader)
