@@ -30,7 +30,8 @@ function end() {
 }
 
 document.addEventListener("pointerdown", (event) => {
-  const row = event.target.closest?.("#list li[data-row]");
+  // The sheet of the menu lies in the row, and a row that moves would take it along.
+  const row = event.target.closest?.(".acts") ? null : event.target.closest?.("#list li[data-row]");
   if (row && event.pointerType === "touch") start = { row, x: event.clientX, y: event.clientY };
 });
 document.addEventListener("pointermove", move);

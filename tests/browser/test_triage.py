@@ -185,8 +185,39 @@ def test_a_swipe_marks_and_the_menu_opens_at_the_bottom(open_page: Any) -> None:
     button = row.locator(".acts > [data-key=s]")
     expect(button).to_be_visible()
     assert button.bounding_box()["height"] >= 44
+    box = button.bounding_box()
+    touch("touchStart", 300)
+    for x in (280, 220, 150):
+        touch("touchMove", x)
+        assert not row.evaluate("row => row.style.translate")
+    touch("touchEnd", 150)
+    expect(row).to_have_class(has("is-read"))
+    expect(row).not_to_have_class(has("is-saved"))
     button.click()
     expect(row).to_have_class(has("is-saved"))
+
+
+@pytest.mark.parametrize("width", [360, 820])
+def test_the_menu_of_a_row_is_there_for_touch_and_a_tap_beside_it_closes_it(
+    open_page: Any, width: int
+) -> None:
+    window = {"width": width, "height": 1000}
+    page = open_page("/river/", viewport=window, has_touch=True, is_mobile=True)
+    address = page.url
+    row = page.locator("#list [data-row]").nth(3)
+    summary = row.locator(".menu > summary")
+    row.evaluate("row => row.scrollIntoView({ block: 'center' })")
+    assert row.locator(".acts").evaluate("acts => getComputedStyle(acts).opacity") == "1"
+    summary.tap()
+    button = row.locator(".acts > [data-key=s]")
+    expect(button).to_be_visible()
+    sheet = row.locator(".acts").bounding_box()
+    assert round(sheet["y"] + sheet["height"]) == window["height"]
+    title = page.locator("#list [data-open]:visible").first.bounding_box()
+    page.touchscreen.tap(title["x"] + 20, title["y"] + 8)
+    expect(button).to_be_hidden()
+    page.wait_for_timeout(300)  # a link that was hit would have been opened
+    assert page.url == address
 
 
 @pytest.mark.parametrize(("density", "most", "at_least"), [("cosy", 76, 7), ("compact", 48, 15)])
