@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from django.core.cache import cache
 from django.db.models import Count, Max, Min, Q
 
 from accounts.models import User
@@ -20,13 +21,17 @@ from digests.editions.writing import (
 from digests.models import Digest
 from feeds.ai.language.complete import is_configured
 
+EMPTY_FOR = 60
+"""Seconds until a page writes an edition without stories again."""
+
 
 def todays_digest(user: User | None) -> Digest:
     """Return the edition that the digest page shows.
 
     This is today's edition if the reader's schedule has one today, else the newest. If today's
     was not written yet, it is written now; if that fails, the newest is returned and a worker
-    tries again. The site's edition is written here only if there is none at all.
+    tries again. An edition without stories is written again, because the reader may have opened the
+    page before they chose sources. The site's edition is written here only if there is none at all.
     """
     today = today_of(user)
     newest = Digest.objects.of(user).first()
@@ -35,12 +40,19 @@ def todays_digest(user: User | None) -> Digest:
             first = write_synchronously(user, today)
         return _request_model_version(user, first)
     comes_today = user is not None and today.weekday() in schedule_of(user).days
-    if not comes_today or newest.date >= today or _is_running(user, today):
+    is_written = newest.date >= today and not _may_get_stories(newest)
+    if not comes_today or is_written or _is_running(user, today):
         return newest
     written: list[Digest | None] = []
     try_to_write(lambda: written.append(write_or_retry_later(user, today)))
     digest = next(iter(written), None)
     return _request_model_version(user, digest) if digest else newest
+
+
+def _may_get_stories(digest: Digest) -> bool:
+    """True for an edition without stories, at most once in EMPTY_FOR seconds."""
+    is_empty = not (digest.content["stories"] or digest.content.get("also"))
+    return is_empty and cache.add(f"empty-edition-{digest.pk}", True, EMPTY_FOR)
 
 
 def _request_model_version(user: User | None, digest: Digest) -> Digest:

@@ -7,6 +7,7 @@ the reader. So it shows no word of other readers' private sources.
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import islice
 from typing import NamedTuple
 
 from accounts.models import User
@@ -43,7 +44,8 @@ class Proposal(NamedTuple):
 def propose(user: User, text: str) -> Proposal | None:
     """Return another spelling of a query that has no match, if that has some."""
     known = _vocabulary(user)
-    unknown = [word for word in typed_words(text) if _is_unknown(user, word, known)]
+    every = (word for word in typed_words(text) if _is_unknown(user, word, known))
+    unknown = list(islice(every, MOST_UNKNOWN + 1))
     if not 0 < len(unknown) <= MOST_UNKNOWN:
         return None
     for words in _attempts(unknown, known):

@@ -93,7 +93,8 @@ def mark_read(request: ReaderRequest) -> HttpResponse:
     undo = mark_all_read(request.user, selected_sources(request.user, filters), upto)
     if wants_json(request):
         return JsonResponse({"marked": undo.item_count, "undo": reverse("undo", args=[undo.pk])})
-    page = "stories" if request.POST.get("next") == reverse("stories") else "river"
+    path = request.POST.get("next", "").partition("?")[0]
+    page = "stories" if path == reverse("stories") else "river"
     return redirect(reverse(page) + query_of(filters, undo=undo.pk))
 
 

@@ -67,6 +67,7 @@ def stories(request: ReaderRequest) -> HttpResponse:
         "seq": seq,
         "undo": undo_of(request),
         "heading": LABELS.get(filters.topic, "Stories"),
+        "query": query_of(filters, unread=0),
     }
     [context["list"]] = cached_page(
         request.user,
@@ -119,6 +120,7 @@ def _render_list(
 ) -> SafeString:
     filters, first = context["filters"], _first(request)
     all_stories = [story for section in sections for story in section.stories]
+    first = first if first < len(all_stories) else 0
     following = first + PAGE
     context = context | {
         "sections": _rows(request.user, _page_of(sections, first), followed, not first),

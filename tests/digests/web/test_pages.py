@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import User
+from digests.editions import read
 from digests.models import Digest, Writing
 from digests.tasks import write_waiting
 from feeds.models import Source
@@ -34,6 +36,25 @@ def test_a_reader_without_news_is_told_of_a_quiet_day(client: Client) -> None:
     client.force_login(make_user("new"))
 
     assert "A quiet day" in client.get("/digest/").content.decode()
+
+
+def test_an_edition_from_before_the_first_source_gets_its_news(page: Client, reader: User) -> None:
+    assert "A quiet day" in page.get("/digest/").content.decode()
+    make_story(make_item(make_source("one", reader=reader), text=TEXT))
+
+    assert "seven billion weights" in page.get("/digest/").content.decode()
+
+
+def test_an_empty_edition_is_not_written_at_each_visit(
+    page: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days: list[object] = []
+    page.get("/digest/")
+    monkeypatch.setattr(read, "write_or_retry_later", lambda user, day: days.append(day))
+    for _ in range(3):
+        page.get("/digest/")
+
+    assert len(days) == 1
 
 
 def test_a_day_without_an_edition_offers_to_write_it(signed_in: Client) -> None:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
+from feeds.search import suggest
 from feeds.search.query.spelling import close_words, typed_words, vocabulary, with_words
 from feeds.search.suggest import propose
 from tests.make import make_item, make_source, make_user
@@ -61,6 +62,20 @@ def test_a_misspelled_query_is_proposed_with_its_number_of_matches(reader: User)
         make_item(source, f"Claude opens an office {number}")
     assert propose(reader, "cluade offfice") == ("claude office", 3)
     assert propose(reader, "cluade source:nowhere") is None
+
+
+def test_many_unknown_words_cost_no_more_than_few(
+    reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_item(make_source(reader=reader), "Claude opens")
+    asked: list[str] = []
+    real = suggest._count
+    monkeypatch.setattr(
+        suggest, "_count", lambda user, text: asked.append(text) or real(user, text)
+    )
+
+    assert propose(reader, " ".join(f"claudx{letter * 3}" for letter in "abcdefghij")) is None
+    assert len(asked) == suggest.MOST_UNKNOWN + 1
 
 
 def test_a_word_of_a_text_is_not_corrected(reader: User) -> None:

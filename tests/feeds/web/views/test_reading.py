@@ -1,6 +1,8 @@
 """Stories, river, story, item, search and marks, as a reader's browser asks for them."""
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -227,3 +229,26 @@ def test_what_is_saved_no_more_and_not_followed_vanishes(page: Client, reader: U
 def test_numbers_beyond_all_bounds_are_not_there(page: Client) -> None:
     for kind in ("item", "story"):
         assert page.post(f"/{kind}/{10**25}/state/", {"read": "1"}).status_code == 404
+
+
+def test_mark_all_read_on_stories_of_a_folder_marks_that_folder(page: Client, reader: User) -> None:
+    labs = Folder.objects.create(user=reader, name="Labs")
+    inside, outside = make_source("inside", reader=reader), make_source("outside", reader=reader)
+    Subscription.objects.filter(source=inside).update(folder=labs)
+    for source in (inside, outside):
+        make_story(make_item(source, f"From {source.title}"))
+    shown = text(page, f"/?folder={labs.pk}")
+    [(address, seq)] = re.findall(
+        r'formaction="(/river/read/[^"]*)" name="seq" value="(\d+)"', shown
+    )
+
+    answer = page.post(unescape(address), {"seq": seq, "next": f"/?folder={labs.pk}"})
+
+    assert answer["Location"].startswith("/?folder=")
+    assert unread_counts(reader) == {outside.pk: 1}
+
+
+def test_a_page_of_stories_beyond_the_end_shows_the_first(page: Client, reader: User) -> None:
+    make_story(make_item(make_source(reader=reader), "The only story"))
+
+    assert "The only story" in text(page, "/?from=900")
