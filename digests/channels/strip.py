@@ -80,10 +80,10 @@ def _apart(places: Sequence[int], kinds: Sequence[str]) -> tuple[StripDot, ...]:
 
 
 def _caption(story: Mapping[str, Any], moments: Sequence[datetime], zone: tzinfo) -> str:
-    """Such as "6 articles in 4 sources. First: The Pylon, Sun 22:51. Latest: …"."""
+    """Such as "6 articles from 4 sources. First: The Pylon, Sun 22:51. Latest: …"."""
     marks, sources = story["coverage"], story["source_count"]
     new = "new " if story["is_update"] else ""
-    count = f"{story['article_count']} {new}articles in {sources} source{'s' * (sources != 1)}"
+    count = f"{story['article_count']} {new}articles from {sources} source{'s' * (sources != 1)}"
     ends = [
         f"{marks[place]['source']}, {moments[place].astimezone(zone):%a %H:%M}" for place in (0, -1)
     ]

@@ -95,7 +95,25 @@ _END_OF_TITLE = re.compile(r"""^[.!?…,]?["'”’»)\]]*[\s.:;,!?–—\-|·�
 """What may end a title: punctuation and closing quotation marks, but no opening ones."""
 
 
+_PLACE = r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]"
+_DATELINE = re.compile(
+    rf"({_PLACE}{{3,}}|{_PLACE}+(?: {_PLACE}+){{1,3}})"
+    r"(?:, [A-Z][a-z]+\.?(?: \d{1,2})?)? ?(?:\([A-Za-z ]{2,20}\))? ?(?:--?|–|—) "
+)
+"""Where an agency's report was written, such as "BERLIN, Nov 30 (Reuters) - "."""
+
+
 def excerpt(summary: str, title: str) -> str:
+    """The summary without a dateline and without the title at its beginning; "" if nothing else is
+    in it."""
+    dateline = _DATELINE.match(summary) if summary[1:2].isupper() else None
+    # What the title has too is a name, as in "NVIDIA - the maker of chips".
+    if dateline and dateline[1].casefold() not in title.casefold():
+        summary = summary[dateline.end() :]
+    return _without_title(summary, title)
+
+
+def _without_title(summary: str, title: str) -> str:
     """The summary without the title at its beginning; "" if nothing else is in it.
 
     Only letters and digits are compared. Most summaries begin with the very title or differ from

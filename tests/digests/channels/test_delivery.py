@@ -129,7 +129,7 @@ def test_a_letter_shows_the_coverage_as_a_table_and_as_characters(
     assert "<svg" not in html and "var(" not in html
     assert "●─" in text
     for part in (text, html):
-        assert "4 articles in 4 sources. First: Paper0," in " ".join(part.split())
+        assert "4 articles from 4 sources. First: Paper0," in " ".join(part.split())
 
 
 def test_a_letter_of_nine_stories_is_not_cut_off_by_mail_programs(

@@ -48,11 +48,11 @@ def test_the_caption_has_counts_and_times_in_the_reader_s_zone() -> None:
     strip = strip_of(story(0, 20), until, ZoneInfo("Asia/Tokyo"))
     assert strip is not None
     assert strip.caption == (
-        "2 articles in 2 sources. First: Paper 0, Wed 17:00. Latest: Paper 1, Thu 13:00."
+        "2 articles from 2 sources. First: Paper 0, Wed 17:00. Latest: Paper 1, Thu 13:00."
     )
     update = strip_of(story(0, 20, is_update=True, source_count=1), until, UTC)
     assert update is not None
-    assert update.caption == "2 new articles in 1 source. Latest: Paper 1, Thu 04:00."
+    assert update.caption == "2 new articles from 1 source. Latest: Paper 1, Thu 04:00."
     assert update.dots[0].kind == "article"
 
 
@@ -91,6 +91,6 @@ def test_an_edition_stores_the_coverage_and_shows_it(client: Client) -> None:
     assert stored["coverage"][-1]["kind"] == "discussion"
     client.force_login(reader)
     page = client.get(f"/digest/{digest.date}/").content.decode()
-    assert "31 articles in 4 sources. First: Paper0, " in page
+    assert "31 articles from 4 sources. First: Paper0, " in page
     assert page.count('cy="6" r="2"') == 1
     assert "○" in as_text(digest)

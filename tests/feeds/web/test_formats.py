@@ -19,6 +19,15 @@ from feeds.web.formats import excerpt
         ("… and more", "", "… and more"),
         ("Text", "?!", "Text"),
         ("", "Title", ""),
+        ("TIDEWICK - Opticians ask a court.", "A claim", "Opticians ask a court."),
+        ("SAN JUAN, Nov 30 (Reuters) - It rains.", "Rain", "It rains."),
+        ("BERLIN (AP) — A lab opens. It has robots.", "A lab opens", "It has robots."),
+        (
+            "NVIDIA - the maker of chips - grows.",
+            "Nvidia grows",
+            "NVIDIA - the maker of chips - grows.",
+        ),
+        ("AI - it is here.", "News", "AI - it is here."),
     ],
 )
 def test_an_excerpt_does_not_repeat_the_title(summary: str, title: str, shown: str) -> None:
