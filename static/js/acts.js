@@ -102,10 +102,15 @@ function failed(error, again) {
   say(text, "Try again", again);
 }
 
-function focusNext(row) {
+// The next row of the list that is not hidden, or the last one.
+export function rowAfter(row) {
   const all = [...document.querySelectorAll("#list [data-row]")];
   const later = all.slice(all.indexOf(row) + 1).find((one) => !one.hidden);
-  const next = later ?? all.findLast((one) => !one.hidden);
+  return later ?? all.findLast((one) => !one.hidden);
+}
+
+function focusNext(row) {
+  const next = rowAfter(row);
   row.classList.remove("is-current");
   next?.classList.add("is-current");
   next?.querySelector("[data-open]")?.focus({ preventScroll: true });

@@ -1,6 +1,6 @@
 // "Back" comes to the page as it was left: its rows, place and current row, with states as they are
 // now. Lists also tell story and item pages which rows come before and after.
-import { applySince } from "./acts.js";
+import { applySince, rowAfter } from "./acts.js";
 
 const list = document.querySelector("#list");
 const address = location.pathname + location.search;
@@ -30,13 +30,15 @@ function write(key, value) {
 
 function leave() {
   if (!list) return;
-  const current = document.querySelector("[data-row].is-current, [data-row]:focus-within")?.dataset.row;
+  const current = (document.querySelector("[data-row]:focus-within") ?? document.querySelector("[data-row].is-current"))?.dataset.row;
   write(KEY, { html: list.innerHTML, seq: list.dataset.seq, y: scrollY, current, at: loadedAt });
   write(NEIGHBOURS, { from: address, links: rows().map((row) => row.querySelector("[data-open]")?.pathname) });
 }
 
 function choose(id) {
-  const row = id && list.querySelector(`[data-row="${CSS.escape(id)}"]`);
+  const left = id && list.querySelector(`[data-row="${CSS.escape(id)}"]`);
+  // A row that was hidden on its own page gives its place to the next one.
+  const row = left?.hidden ? rowAfter(left) : left;
   if (!row) return;
   row.classList.add("is-current");
   row.querySelector("[data-open]")?.focus({ preventScroll: true });

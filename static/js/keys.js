@@ -7,13 +7,23 @@ const help = document.querySelector("#keys-help");
 let waitsForPlace = false;
 
 const rows = () => [...document.querySelectorAll("main li[data-row]")].filter((row) => row.offsetParent);
-const current = () => document.querySelector("li[data-row].is-current") ?? document.querySelector("li[data-row]:focus-within");
+const current = () => document.querySelector("li[data-row]:focus-within") ?? document.querySelector("li[data-row].is-current");
 const article = () => document.querySelector("article[data-row]");
 const here = () => article() ?? current();
 
-function select(row) {
+function highlight(row) {
   document.querySelector("li[data-row].is-current")?.classList.remove("is-current");
   row.classList.add("is-current");
+}
+
+// The highlighted row is the one that keys act on, also after Tab, a click or an undo moved the focus.
+function focused({ target }) {
+  const row = target.closest?.("main li[data-row]");
+  if (row) highlight(row);
+}
+
+function select(row) {
+  highlight(row);
   row.querySelector("[data-open]")?.focus({ preventScroll: true });
   row.scrollIntoView({ block: "nearest" });
 }
@@ -26,9 +36,12 @@ function go(step) {
   }
   const all = rows();
   if (!all.length) return;
-  const at = all.indexOf(current());
-  const place = at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step;
-  select(all[Math.min(Math.max(place, 0), all.length - 1)]);
+  // The current row may be hidden: then the step goes to the row beside its place.
+  const from = current();
+  const side = step > 0 ? Node.DOCUMENT_POSITION_FOLLOWING : Node.DOCUMENT_POSITION_PRECEDING;
+  const beside = from ? all.filter((row) => from.compareDocumentPosition(row) & side) : all;
+  if (step > 0) select(beside[0] ?? all.at(-1));
+  else select(beside.at(-1) ?? all[0]);
 }
 
 const press = (key) => here()?.querySelector(`[data-key=${key}]`)?.click();
@@ -99,6 +112,7 @@ function pressed(event) {
 
 if (document.documentElement.hasAttribute("data-keys")) {
   document.addEventListener("keydown", pressed);
+  document.addEventListener("focusin", focused);
   const button = document.querySelector("[data-key-help]");
   if (button) {
     button.hidden = false;

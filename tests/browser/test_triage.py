@@ -271,3 +271,60 @@ def test_back_shows_nothing_that_another_reader_left(open_page: Any, product: Pr
 
     expect(page.locator("h1")).to_have_text("River")
     expect(rows(page)).to_have_count(0)
+
+
+def hide(page: Page) -> str:
+    """Hide the current row by its key. Return its name."""
+    name = str(page.locator("[data-row].is-current").get_attribute("data-row"))
+    with page.expect_response("**/state/"):
+        page.keyboard.press("x")
+    expect(page.locator("#toast")).to_contain_text("Hidden")
+    return name
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_keys_act_on_the_row_that_has_the_focus(open_page: Any, path: str) -> None:
+    page = open_page(path)
+    current = page.locator("[data-row].is-current")
+    for _ in range(2):
+        page.keyboard.press("j")
+    hidden = hide(page)
+    with page.expect_response("**/state/"):
+        page.keyboard.press("z")
+    expect(page.locator(f"[data-row={hidden}] [data-open]")).to_be_focused()
+    expect(current).to_have_count(1)
+    expect(current).to_have_attribute("data-row", hidden)
+
+    after = str(rows(page).nth(2).get_attribute("data-row"))
+    while not page.locator(f"[data-row={after}]:focus-within").count():
+        page.keyboard.press("Tab")
+    expect(current).to_have_count(1)
+    expect(current).to_have_attribute("data-row", after)
+    with page.expect_response("**/state/") as saved:
+        page.keyboard.press("s")
+    assert f"/{after.split('-')[1]}/" in saved.value.url
+    page.keyboard.press("s")
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_row_that_was_hidden_on_its_own_page_gives_its_place_to_the_next(
+    open_page: Any, path: str
+) -> None:
+    page = open_page(path)
+    names = [row.get_attribute("data-row") for row in rows(page).all()[:5]]
+    for _ in range(3):
+        page.keyboard.press("j")
+    page.keyboard.press("o")
+    expect(page.locator("article h1")).to_be_visible()
+    page.wait_for_load_state()
+    with page.expect_response("**/state/"):
+        page.keyboard.press("x")
+    expect(page.locator("#toast")).to_contain_text("Hidden")
+    page.keyboard.press("Escape")
+    current = page.locator("#list [data-row].is-current")
+    expect(current).to_have_attribute("data-row", str(names[3]))
+    page.keyboard.press("j")
+    expect(current).to_have_attribute("data-row", str(names[4]))
+    current.evaluate("row => { row.hidden = true; }")
+    page.keyboard.press("k")
+    expect(current).to_have_attribute("data-row", str(names[3]))
