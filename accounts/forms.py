@@ -21,6 +21,7 @@ else:  # ModelForm takes no type argument when it runs
     UserForm = forms.ModelForm
 
 LEVELS = ("mute", "less", "normal", "more")
+HOURS = [(hour, f"{hour:02}:00") for hour in range(24)]
 OLD_PASSWORD = Limit("old password", free=5)
 
 
@@ -75,12 +76,13 @@ class DigestForm(UserForm):
         required=False,
         help_text="Each edition covers the time since the previous one, up to a week.",
     )
+    digest_hour = forms.TypedChoiceField(label="Hour", choices=HOURS, coerce=int)
     field_order = ["often", "days", "digest_hour", "time_zone"]
 
     class Meta:
         model = User
         fields = ["digest_hour", "time_zone"]
-        labels = {"digest_hour": "Hour (0 to 23)", "time_zone": "Time zone"}
+        labels = {"time_zone": "Time zone"}
 
     def __init__(self, data: Any = None, *, instance: User) -> None:
         super().__init__(data, instance=instance)

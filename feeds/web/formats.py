@@ -136,6 +136,13 @@ def _without_title(summary: str, title: str) -> str:
     return "" if matched == len(start) else summary
 
 
+def cut(text: str, length: int) -> str:
+    """The text cut at a word, with an ellipsis in place of the punctuation there."""
+    if len(text) <= length + 5:
+        return text
+    return text[:length].rsplit(" ", 1)[0].rstrip(" .,;:!?…–—-") + "…"
+
+
 def byline(author: str, source: str) -> str:
     """The author without the name of the source at its beginning or end; "" if that is all."""
     name, author = source.strip().casefold(), author.strip()

@@ -1,4 +1,4 @@
-// Updates the "4 new" button when items arrive, and loads them on a click.
+// Updates the "4 new stories" button when items arrive, and loads them on a click.
 import { isLost, say } from "./acts.js";
 
 const pill = document.querySelector("#new-pill");
@@ -12,8 +12,11 @@ let sessionEnded = false;
 
 // If `more` is true, the counts are lower bounds: the server stops counting at a thousand.
 function show({ items, stories, more }) {
-  const count = pill.dataset.counts === "items" ? items : stories;
-  const shown = `${count.toLocaleString("en")}${more ? "+" : ""} new`;
+  const isItems = pill.dataset.counts === "items";
+  const count = isItems ? items : stories;
+  const [one, many] = isItems ? ["item", "items"] : ["story", "stories"];
+  const noun = count === 1 && !more ? one : many;
+  const shown = `${count.toLocaleString("en")}${more ? "+" : ""} new ${noun}`;
   pill.textContent = count ? shown : "See what is new";
   pill.hidden = !count && !more;
 }

@@ -102,6 +102,7 @@ def test_fields_keep_their_names_values_and_complaints(reader: User, browser: Cl
 
     assert re.search(r'<option value="dark" selected>', page)
     assert re.search(r'name="time_zone" id="id_time_zone" value="Europe/Berlin"', page)
+    assert re.search(r'<option value="7" selected>07:00', page)
     assert re.search(r'type="checkbox" name="keys_enabled" id="id_keys_enabled" checked', page)
     assert re.search(r'name="often" value="0123456" id="id_often_0" checked', page)
     assert "&lt;ul&gt;" not in page and "at least 8 characters" in page
@@ -112,7 +113,7 @@ def test_fields_keep_their_names_values_and_complaints(reader: User, browser: Cl
     assert answer.status_code == 422
     shown = answer.content.decode()
     assert "Choose at least one day" in shown
-    assert 'value="99"' in shown and 'aria-invalid="true"' in shown
+    assert "99 is not one of the available choices" in shown and 'aria-invalid="true"' in shown
     assert "Unknown time zone." in shown and 'value="Nowhere"' in shown
 
 

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts.forms import DigestForm
+from accounts.forms import HOURS, DigestForm
 from accounts.models import User
 from accounts.quotas import SOURCES, lock_user
 from accounts.types import ReaderRequest
@@ -84,9 +84,8 @@ def start_digest(request: ReaderRequest) -> HttpResponse:
             request.user.bump_cache_version()
         return redirect("stories")
     status = 422 if form.is_bound else 200
-    hours = [(hour, f"{hour:02}:00") for hour in range(24)]
     zones = sorted(zone for zone in available_timezones() if "/" in zone and "Etc/" not in zone)
-    return _step(request, 3, {"form": form, "hours": hours, "zones": zones}, status)
+    return _step(request, 3, {"form": form, "hours": HOURS, "zones": zones}, status)
 
 
 def _step(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from feeds.web.formats import excerpt
+from feeds.web.formats import cut, excerpt
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,17 @@ from feeds.web.formats import excerpt
 )
 def test_an_excerpt_does_not_repeat_the_title(summary: str, title: str, shown: str) -> None:
     assert excerpt(summary, title) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("It has robots.", "It has robots."),
+        ("It has robots. They paint.", "It has robots…"),
+        ("It has robots, and they paint.", "It has robots…"),
+        ("It has robotsandtheypaint.", "It has…"),
+        ("机器人会画画也会唱歌跳舞写诗做饭洗衣扫地看门", "机器人会画画也会唱歌跳舞写诗做…"),
+    ],
+)
+def test_a_cut_text_ends_in_the_ellipsis_alone(text: str, shown: str) -> None:
+    assert cut(text, 15) == shown
