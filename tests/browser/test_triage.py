@@ -197,6 +197,25 @@ def test_a_swipe_marks_and_the_menu_opens_at_the_bottom(open_page: Any) -> None:
     expect(row).to_have_class(has("is-saved"))
 
 
+@pytest.mark.parametrize("width", [360, 900, 1280, 1920])
+def test_every_filter_of_stories_is_within_reach(open_page: Any, width: int) -> None:
+    page = open_page("/", viewport={"width": width, "height": 900})
+    filters = page.locator(".chips > li")
+    tops = {round(filter.bounding_box()["y"]) for filter in filters.all()}
+    assert len(tops) == 1
+    chosen = page.locator(".chips .sheet > a").last
+    expect(chosen).to_be_hidden()
+    page.locator(".chips summary").click()
+    expect(chosen).to_be_in_viewport()
+    label = chosen.inner_text()
+    with page.expect_navigation():
+        chosen.click()
+    expect(page.locator("h1")).to_have_text(label)
+    selected = page.locator(".chips [aria-current]")
+    expect(selected).to_have_text(label)
+    expect(selected).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("width", [360, 820])
 def test_the_menu_of_a_row_is_there_for_touch_and_a_tap_beside_it_closes_it(
     open_page: Any, width: int

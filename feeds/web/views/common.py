@@ -50,6 +50,8 @@ class Rail:
 
 MAX_RAIL = 150
 """Sources in the sidebar of the river. "Show all" shows the others."""
+MAX_RAIL_FOLDERS = 40
+"""Folders there."""
 
 
 def read_filters(request: HttpRequest) -> Filters:
@@ -97,8 +99,8 @@ def river_rail(
 ) -> Rail:
     """The reader's folders and sources with unread counts, for the sidebar of the river.
 
-    Without `shows_all` it has at most MAX_RAIL sources: those with most unread items, and the one
-    that the filters select.
+    Without `shows_all` it has at most MAX_RAIL sources in MAX_RAIL_FOLDERS folders: those with most
+    unread items, and those that the filters select.
     """
     chosen = set(followed) if shows_all else _most_unread(followed, unread)
     if filters.source_id in followed:
@@ -110,6 +112,12 @@ def river_rail(
         if pk in chosen:
             inside[source.folder_id].append(source)
     names = fetch("SELECT id, name FROM feeds_folder WHERE user_id = %s ORDER BY name", [user.pk])
+    selected = {filters.folder_id}
+    if filters.source_id in followed:
+        selected.add(followed[filters.source_id or 0].folder_id)
+    with_sources = [pk for pk, _ in names if inside[pk] or (pk in totals and pk in selected)]
+    limit = len(with_sources) if shows_all else MAX_RAIL_FOLDERS
+    folders = set(nsmallest(limit, with_sources, lambda pk: (pk not in selected, -totals[pk])))
     groups = [
         Group(
             Link(
@@ -121,11 +129,12 @@ def river_rail(
             _source_links(inside[pk], unread, filters),
         )
         for pk, name in names
-        if pk in totals
+        if pk in folders
     ]
     if inside[None]:
         groups.append(Group(None, _source_links(inside[None], unread, filters)))
-    return Rail(groups, totals.total(), len(followed) if len(chosen) < len(followed) else 0)
+    shown = sum(len(group.sources) for group in groups)
+    return Rail(groups, totals.total(), len(followed) if shown < len(followed) else 0)
 
 
 def _most_unread(followed: Mapping[int, Followed], unread: Mapping[int, int]) -> set[int]:

@@ -21,6 +21,7 @@ from feeds.core.topics import LABELS
 from feeds.models import Item, Source, Story
 from feeds.models.narrow import fetch
 from feeds.reading.feedback import LEVELS
+from feeds.reading.filters import Filters
 from feeds.reading.front_page import (
     MAX_STORIES,
     Section,
@@ -44,11 +45,22 @@ from feeds.web.views.common import (
 )
 from feeds.web.views.start import is_newcomer, show_packs
 
-MAX_CHIPS = 7
+MAX_TOPICS = 7
+"""Topics among the filters."""
+MAX_CHIPS = 8
+"""Filters on the page. The others are under "More"."""
+MAX_FOLDERS = 3
+"""Folders among them, if there are topics too."""
+CHIPS_WIDTH = 72
+"""Characters of the filters on a line, CHIP_SPACE for the space of each included."""
+CHIP_SPACE = 4
+MAX_LABEL = 24
+"""Characters of the label of a filter. The rest is cut."""
 TOPICS = 1
 """Topics in a row."""
 PAGE = 30
 """Stories on a page. More are a click away."""
+_FOLDER_NAME = "SELECT name FROM feeds_folder WHERE user_id = %s AND id = %s"
 _TOP_FOLDERS = (
     "SELECT id, name FROM feeds_folder WHERE user_id = %s AND parent_id IS NULL ORDER BY name"
 )
@@ -66,7 +78,7 @@ def stories(request: ReaderRequest) -> HttpResponse:
         "filters": filters,
         "seq": seq,
         "undo": undo_of(request),
-        "heading": LABELS.get(filters.topic, "Stories"),
+        "heading": _heading(request.user, filters),
         "query": query_of(filters, unread=0),
     }
     [context["list"]] = cached_page(
@@ -84,6 +96,15 @@ def stories(request: ReaderRequest) -> HttpResponse:
     if filters.topic:
         context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
     return render(request, "feeds/stories.html", context)
+
+
+def _heading(user: User, filters: Filters) -> str:
+    """The folder and the topic that are selected."""
+    folders = fetch(_FOLDER_NAME, [user.pk, filters.folder_id]) if filters.folder_id else []
+    selected = [name for (name,) in folders]
+    if filters.topic:
+        selected.append(LABELS[filters.topic])
+    return " · ".join(selected) or "Stories"
 
 
 def _first(request: ReaderRequest) -> int:
@@ -122,13 +143,15 @@ def _render_list(
     all_stories = [story for section in sections for story in section.stories]
     first = first if first < len(all_stories) else 0
     following = first + PAGE
+    chips, more_chips = _on_a_line(_folder_chips(request, filters), _topic_chips(sections, filters))
     context = context | {
         "sections": _rows(request.user, _page_of(sections, first), followed, not first),
         "more_of": first,
         "more": f"{query_of(filters)}&from={following}" if len(all_stories) > following else "",
         "unread_left": sum(story.unread for story in all_stories),
-        "chips": _chips(sections, filters),
-        "folders": _folder_chips(request, filters),
+        "chips": chips,
+        "more_chips": more_chips,
+        "max_label": MAX_LABEL,
         "unread_link": Link("Unread", query_of(filters, unread=0 if filters.unread else 1)),
     }
     text = render_to_string("feeds/stories_list.html", context)
@@ -175,10 +198,24 @@ def _unread_only(sections: list[Section]) -> list[Section]:
     return [section for section in unread if section.stories]
 
 
-def _chips(sections: list[Section], filters: Any) -> list[Link]:
+def _on_a_line(folders: list[Link], topics: list[Link]) -> tuple[list[Link], list[Link]]:
+    """The filters on the page, the selected ones first, and the others."""
+    few = MAX_FOLDERS if topics else MAX_CHIPS
+    ordered = folders[:few] + topics + folders[few:]
+    ordered.sort(key=lambda link: not link.is_on)
+    left, shown = CHIPS_WIDTH, 0
+    for link in ordered[:MAX_CHIPS]:
+        left -= min(len(link.label), MAX_LABEL) + CHIP_SPACE
+        if left < 0 and not link.is_on:
+            break
+        shown += 1
+    return ordered[:shown], ordered[shown:]
+
+
+def _topic_chips(sections: list[Section], filters: Filters) -> list[Link]:
     """Filter links for the most frequent topics of the page, and for the selected topic."""
     counts = Counter(t for section in sections for s in section.stories for t in s.topics)
-    topics = [topic for topic, _ in counts.most_common(MAX_CHIPS) if topic in LABELS]
+    topics = [topic for topic, _ in counts.most_common(MAX_TOPICS) if topic in LABELS]
     if filters.topic and filters.topic not in topics:
         topics.insert(0, filters.topic)
     return [
@@ -191,7 +228,7 @@ def _chips(sections: list[Section], filters: Any) -> list[Link]:
     ]
 
 
-def _folder_chips(request: ReaderRequest, filters: Any) -> list[Link]:
+def _folder_chips(request: ReaderRequest, filters: Filters) -> list[Link]:
     folders = fetch(_TOP_FOLDERS, [request.user.pk])
     return [
         Link(

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from feeds.models import Folder, ItemBody, ItemState, StoryRedirect, Subscription
 from feeds.reading.unread import unread_counts
+from feeds.web.views.stories import MAX_CHIPS
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +46,33 @@ def test_stories_show_headline_sources_topics_and_why(page: Client, reader: User
         assert part in shown
     assert "Lead headline" in text(page, "/?topic=agents")
     assert "Lead headline" not in text(page, "/?topic=robotics")
+
+
+def test_the_selected_filters_come_first_and_those_that_do_not_fit_are_under_more(
+    page: Client, reader: User
+) -> None:
+    lead = make_item(make_source("one", reader=reader), "A headline", topics=["agents"])
+    make_story(lead)
+    names = [f"Folder {n:03}" for n in range(300)]
+    folders = [Folder.objects.create(user=reader, name=name) for name in names]
+    Subscription.objects.filter(user=reader).update(folder=folders[299])
+
+    filters, more = text(page, "/").split('<ul class="chips"')[1].split("<details", 1)
+    assert 3 <= filters.count('class="chip"') - 1 <= MAX_CHIPS
+    assert "Folder 000" in filters and "Agents" in filters
+    assert "Folder 299" in more.split("</details>")[0]
+
+    shown = text(page, f"/?folder={folders[299].pk}&topic=agents")
+    assert "<h1>Folder 299 · Agents</h1>" in shown and "A headline" in shown
+    filters, more = shown.split('<ul class="chips"')[1].split("<details", 1)
+    selected = [chip.split("<")[0] for chip in filters.split('aria-current="true">')[1:]]
+    assert sorted(selected) == ["Agents", "Folder 299"]
+    assert filters.index("Agents") < filters.index("Folder 000")
+    assert "Folder 299" not in more.split("</details>")[0]
+
+    long = Folder.objects.create(user=reader, name="A " + 60 * "long ")
+    shown = text(page, f"/?folder={long.pk}")
+    assert "A long long" in shown and long.name not in shown.split('<ul class="chips"')[1]
 
 
 def test_an_empty_page_says_what_to_do(page: Client, reader: User) -> None:

@@ -47,7 +47,9 @@ def test_a_reader_of_many_sources_gets_those_with_most_unread_items(
     assert "Empty" in whole and "Own" in whole and "Show all" not in whole
 
 
-def test_a_folder_whose_sources_are_left_out_has_its_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_whose_sources_are_left_out_is_there_if_it_is_selected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(common, "MAX_RAIL", 1)
     reader = make_user()
     many, few = (make_source(name, reader=reader, title=name) for name in ("Many", "Few"))
@@ -58,9 +60,31 @@ def test_a_folder_whose_sources_are_left_out_has_its_count(monkeypatch: pytest.M
     Subscription.objects.filter(source=few).update(folder=folder)
 
     rail = rail_of(reader)
+    assert "A folder" not in rail and "Few" not in rail
 
+    rail = rail_of(reader, f"?folder={folder.pk}")
     assert 'A folder <span class="num">1</span>' in rail
     assert "Few" not in rail
+
+
+def test_a_reader_of_many_folders_gets_those_with_most_unread_items(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(common, "MAX_RAIL_FOLDERS", 1)
+    reader = make_user()
+    folders = [Folder.objects.create(user=reader, name=name) for name in ("Calm", "Loud")]
+    for folder, count in zip(folders, (1, 2), strict=True):
+        source = make_source(folder.name, reader=reader, title=f"In {folder.name}")
+        Subscription.objects.filter(source=source).update(folder=folder)
+        for n in range(count):
+            make_item(source, f"News {n}")
+
+    rail = rail_of(reader)
+    assert "In Loud" in rail and "Calm" not in rail and "Show all 2 sources" in rail
+    selected = rail_of(reader, f"?source={Source.objects.get(title='In Calm').pk}")
+    assert "In Calm" in selected and "Loud" not in selected
+    whole = rail_of(reader, "?rail=all")
+    assert "In Loud" in whole and "In Calm" in whole and "Show all" not in whole
 
 
 def test_the_queries_of_the_river_do_not_grow_with_folders_and_sources(
