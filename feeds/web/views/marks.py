@@ -4,13 +4,17 @@ A browser without JavaScript is sent back to its page. The script of the page as
 it has shown the change already.
 """
 
+from urllib.parse import urlsplit
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
+from accounts.models import User
 from accounts.types import ReaderRequest
 from feeds.models import Item, Story
 from feeds.reading.feedback import dislike_story
@@ -26,6 +30,10 @@ from feeds.web.views.common import (
 )
 
 _STATES = ("read", "saved", "hidden", "less")
+_MESSAGES = {"hidden": "Hidden.", "less": "You'll see fewer stories like this."}
+_UNDO = (
+    '{} <button form="act" formaction="{}" name="{}" value="0" class="act" data-plain>Undo</button>'
+)
 
 
 @login_required
@@ -34,7 +42,7 @@ def item_state(request: ReaderRequest, pk: int) -> HttpResponse:
     """Set `read`, `saved`, `hidden` or `less` of an item to 1 or 0."""
     if not set_state(request.user, [pk], **_wanted(request)):
         raise Http404("Item not found.")
-    return _answer(request, reverse("river"))
+    return _answer(request, reverse("item", args=[pk]), reverse("river"))
 
 
 @login_required
@@ -50,29 +58,34 @@ def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
     if story is None or not ids:
         raise Http404("Story not found.")
     lead = story.lead_id if story.lead_id in ids else ids[0]
-    if "less" in request.POST:
-        return _dislike(request, story, lead or ids[0], ids)
-    wanted = _wanted(request)
+    _set_story_state(request.user, _wanted(request), lead or ids[0], ids)
+    return _answer(request, reverse("story", args=[pk]), reverse("stories"))
+
+
+def _set_story_state(user: User, wanted: dict[str, bool], lead: int, ids: list[int]) -> None:
+    if "less" in wanted:
+        dislike_story(user, lead, ids, wanted["less"])
+        return
     if wanted.get("saved"):
-        set_state(request.user, [lead or ids[0]], saved=True)
+        set_state(user, [lead], saved=True)
         del wanted["saved"]
-    set_state(request.user, ids, **wanted, counts_for_taste=False)
+    set_state(user, ids, **wanted, counts_for_taste=False)
     if "hidden" in wanted:
-        set_state(request.user, [lead or ids[0]], hidden=wanted["hidden"])
-    return _answer(request, reverse("stories"))
+        set_state(user, [lead], hidden=wanted["hidden"])
 
 
-def _answer(request: ReaderRequest, page: str) -> HttpResponse:
-    return JsonResponse({}) if wants_json(request) else back(request, page)
-
-
-def _dislike(request: ReaderRequest, story: Story, lead: int, ids: list[int]) -> HttpResponse:
-    """Set or undo "less like this"."""
-    wanted = request.POST["less"] == "1"
-    dislike_story(request.user, lead, ids, wanted)
-    if wanted and not wants_json(request):
-        messages.success(request, "You'll see fewer stories like this. Undo this under Your taste.")
-    return _answer(request, reverse("stories"))
+def _answer(request: ReaderRequest, page: str, list_page: str) -> HttpResponse:
+    """Answer a form of `page` or of a list. What leaves a list can be undone there."""
+    if wants_json(request):
+        return JsonResponse({})
+    wanted = _wanted(request)
+    for name, message in _MESSAGES.items():
+        if wanted.get(name):
+            messages.success(request, format_html(_UNDO, message, request.path, name))
+    if wanted.get("read") is False and urlsplit(request.POST.get("next", "")).path == page:
+        messages.success(request, "Marked as unread.")
+        return redirect(list_page)  # the page would mark it as read again
+    return back(request, list_page)
 
 
 def _wanted(request: ReaderRequest) -> dict[str, bool]:

@@ -200,6 +200,44 @@ def test_hiding_a_story_takes_it_off_the_page(page: Client, reader: User) -> Non
     assert "Not again" not in text(page, "/")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("hidden", "Hidden."), ("less", "You&#x27;ll see fewer stories like this.")],
+)
+@pytest.mark.parametrize("kind", ["item", "story"])
+def test_what_a_form_takes_off_a_list_can_be_undone_there(
+    page: Client, reader: User, kind: str, name: str, message: str
+) -> None:
+    item = make_item(make_source(reader=reader), "A headline")
+    story = make_story(item)
+    address = f"/{kind}/{item.pk if kind == 'item' else story.pk}/state/"
+    path = "/river/" if kind == "item" else "/"
+
+    page.post(address, {name: "1", "next": path})
+    shown = text(page, path)
+    assert message in shown
+    assert "A headline" not in shown
+    assert f'formaction="{address}" name="{name}" value="0"' in shown
+
+    page.post(address, {name: "0", "next": path})
+    assert "A headline" in text(page, path)
+
+
+@pytest.mark.parametrize(("kind", "path"), [("item", "/river/"), ("story", "/")])
+def test_mark_unread_leaves_the_page_that_would_mark_it_as_read_again(
+    page: Client, reader: User, kind: str, path: str
+) -> None:
+    item = make_item(make_source(reader=reader))
+    address = f"/{kind}/{item.pk if kind == 'item' else make_story(item).pk}/"
+    text(page, address)
+
+    answer = page.post(f"{address}state/", {"read": "0", "next": f"{address}?x=1"})
+
+    assert answer["Location"] == path
+    assert "Marked as unread." in text(page, path)
+    assert unread_counts(reader) == {item.source_id: 1}
+
+
 def test_search_shows_matches_problems_and_help(page: Client, reader: User) -> None:
     make_item(make_source(reader=reader), "A kestrel lands")
     shown = text(page, "/search/?q=kestrel+souce:x")
