@@ -33,6 +33,18 @@ function count(source, change) {
   }
 }
 
+// Rows of stories that are not followed come without the sign, so that pages are small.
+function showFollowed(row, on) {
+  let sign = row.querySelector(".sign-followed");
+  if (on && !sign) {
+    sign = document.createElement("span");
+    sign.className = "sign-followed";
+    sign.textContent = "followed";
+    row.querySelector(".sign-saved")?.before(sign);
+  }
+  if (sign) sign.hidden = !on;
+}
+
 // Changes a row, or the page of an item or a story, to a new state.
 function apply({ id, name, on }) {
   for (const row of rowsOf(id)) {
@@ -43,9 +55,7 @@ function apply({ id, name, on }) {
     const isGone = name === "hidden" || name === "less";
     if (isGone && row.matches("li")) row.hidden = on;
     if (name === "less" || (isGone && row.matches("li"))) continue;
-    if (name === "follow") {
-      for (const sign of row.querySelectorAll(".sign-followed")) sign.hidden = !on;
-    }
+    if (name === "follow") showFollowed(row, on);
     for (const button of row.querySelectorAll(`button[form="act"][name="${name}"][data-labels]`)) {
       const [off, active] = button.dataset.labels.split("|");
       button.value = on ? "0" : "1";

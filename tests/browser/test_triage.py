@@ -134,6 +134,21 @@ def test_back_comes_to_the_rows_and_the_place_that_were_left(open_page: Any) -> 
     expect(page.locator(f"[data-row={name}]")).to_have_class(has("is-read"))
 
 
+def test_back_shows_that_a_story_was_followed(open_page: Any) -> None:
+    page = open_page("/")
+    name = page.locator("#list [data-row]:not(:has(.sign-followed))").nth(2)
+    row = page.locator(f"[data-row={name.get_attribute('data-row')}]")
+    sign = row.locator(".sign-followed")
+    for button, is_followed in (("Follow story", True), ("Following", False)):
+        row.locator("[data-open]").click()
+        page.wait_for_load_state()
+        with page.expect_response("**/follow/"):
+            page.get_by_role("button", name=button).click()
+        page.wait_for_timeout(100)  # the script notes it after the answer
+        page.go_back()
+        expect(sign).to_be_visible(visible=is_followed)
+
+
 def test_a_mark_shows_in_the_other_tab(open_page: Any) -> None:
     page = open_page("/river/")
     other = page.context.new_page()
