@@ -1,5 +1,7 @@
 // Shows a mark at once, sends it, and takes it back if it cannot be sent. Other tabs and the page
 // that "Back" returns to show it too, because each mark is noted in the browser.
+import { apply } from "./rows.js";
+
 const form = document.querySelector("#act");
 const toast = document.querySelector("#toast");
 const KEY = `acts:${document.body.dataset.reader}`;
@@ -7,8 +9,6 @@ const MOST = 300;
 const SHOWN_FOR = 8000;
 const TIMEOUT = 15000;
 let hideToast = 0;
-
-const rowsOf = (id) => document.querySelectorAll(`[data-row="${CSS.escape(id)}"]`);
 
 export function say(text, label, undo) {
   const line = document.createElement("p");
@@ -24,45 +24,6 @@ export function say(text, label, undo) {
   toast.replaceChildren(line);
   clearTimeout(hideToast);
   hideToast = setTimeout(() => toast.replaceChildren(), SHOWN_FOR);
-}
-
-function count(source, change) {
-  for (const place of document.querySelectorAll(`[data-count="all"], [data-count="${source}"]`)) {
-    const now = Number(place.textContent.replace(/\D/g, "")) + change;
-    place.textContent = now > 0 ? now : "";
-  }
-}
-
-// Rows of stories that are not followed come without the sign, so that pages are small.
-function showFollowed(row, on) {
-  let sign = row.querySelector(".sign-followed");
-  if (on && !sign) {
-    sign = document.createElement("span");
-    sign.className = "sign-followed";
-    sign.textContent = "followed";
-    row.querySelector(".sign-saved")?.before(sign);
-  }
-  if (sign) sign.hidden = !on;
-}
-
-// Changes a row, or the page of an item or a story, to a new state.
-function apply({ id, name, on }) {
-  for (const row of rowsOf(id)) {
-    if (name === "read" && id.startsWith("item-") && row.matches("li")) {
-      if (row.classList.contains("is-read") !== on) count(row.dataset.source, on ? -1 : 1);
-    }
-    if (name === "read" || name === "saved") row.classList.toggle(`is-${name}`, on);
-    const isGone = name === "hidden" || name === "less";
-    if (isGone && row.matches("li")) row.hidden = on;
-    if (name === "less" || (isGone && row.matches("li"))) continue;
-    if (name === "follow") showFollowed(row, on);
-    for (const button of row.querySelectorAll(`button[form="act"][name="${name}"][data-labels]`)) {
-      const [off, active] = button.dataset.labels.split("|");
-      button.value = on ? "0" : "1";
-      button.textContent = on ? active : off;
-      if (button.hasAttribute("aria-pressed")) button.setAttribute("aria-pressed", on);
-    }
-  }
 }
 
 const noted = () => JSON.parse(localStorage.getItem(KEY) ?? "[]");

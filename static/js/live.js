@@ -1,9 +1,15 @@
 // Updates the "4 new stories" button when items arrive, and loads them on a click.
 import { isLost, say } from "./acts.js";
+import { copyStates, rowsIn } from "./rows.js";
 
 const pill = document.querySelector("#new-pill");
 const list = () => document.querySelector("#list");
 const TIMEOUT = 15000;
+const query = new URLSearchParams(location.search);
+// New rows come to the first page only, and are never saved.
+const takesNew = !["from", "before", "saved"].some((name) => query.get(name));
+// The server counts what is new in all sources, and not whether a filter selects it.
+const isFiltered = ["source", "folder", "topic"].some((name) => query.get(name));
 let seen = null;
 let wait = 1000;
 let socket = null;
@@ -12,12 +18,14 @@ let sessionEnded = false;
 
 // If `more` is true, the counts are lower bounds: the server stops counting at a thousand.
 function show({ items, stories, more }) {
+  if (!takesNew) return;
   const isItems = pill.dataset.counts === "items";
   const count = isItems ? items : stories;
   const [one, many] = isItems ? ["item", "items"] : ["story", "stories"];
   const noun = count === 1 && !more ? one : many;
   const shown = `${count.toLocaleString("en")}${more ? "+" : ""} new ${noun}`;
-  pill.textContent = count ? shown : "See what is new";
+  if (isFiltered) pill.textContent = `Check for new ${many}`;
+  else pill.textContent = count ? shown : "See what is new";
   pill.hidden = !count && !more;
 }
 
@@ -37,7 +45,8 @@ function alertOf({ label, term, explanation }) {
   list().before(note);
 }
 
-// Inserts rows above those that are shown. The row that the reader is at does not move.
+// Inserts rows above those that are shown, and returns their number. The row that the reader is at
+// does not move.
 function insert(fresh) {
   const shown = new Map(rowsIn(list()).map((row) => [row.dataset.row, row]));
   const added = [];
@@ -51,12 +60,11 @@ function insert(fresh) {
     (scrollY > 80 ? rowsIn(list()).find((row) => row.getBoundingClientRect().top > 60) : null);
   const before = anchor?.getBoundingClientRect().top;
   if (list().matches("ol")) list().prepend(...added);
-  else newest().append(...added);
+  else if (added.length) newest().append(...added);
   for (const row of added) window.htmx?.process(row);
   if (anchor) scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" });
+  return added.length;
 }
-
-const rowsIn = (place) => [...place.querySelectorAll("[data-row]")];
 
 // A story that got another article shows its new coverage.
 function replaceMeta(old, row) {
@@ -84,8 +92,11 @@ async function loadNew() {
     const answer = await fetch(location.href, { headers, signal: AbortSignal.timeout(TIMEOUT) });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("#list");
-    if (!answer.ok || !fresh || !rowsIn(list()).length) throw new Error(answer.status);
-    insert(document.adoptNode(fresh));
+    const isFirst = !rowsIn(list()).length && fresh && rowsIn(fresh).length;
+    if (!answer.ok || !fresh || isFirst) throw new Error(answer.status);
+    copyStates(page);
+    const added = insert(document.adoptNode(fresh));
+    if (!added) say(isFiltered ? `No new ${pill.dataset.counts} match this filter.` : "The list is up to date.");
     list().dataset.seq = fresh.dataset.seq;
     seen = Number(fresh.dataset.seq);
     pill.hidden = true;

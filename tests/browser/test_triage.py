@@ -1,11 +1,12 @@
 """Triage in a real browser: by keyboard, mouse and touch; Back; two tabs."""
 
+import json
 import re
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error, Page, expect
+from playwright.sync_api import Error, Page, WebSocketRoute, expect
 
 from tests.browser.conftest import Product
 
@@ -362,3 +363,51 @@ def test_a_row_that_was_hidden_on_its_own_page_gives_its_place_to_the_next(
     current.evaluate("row => { row.hidden = true; }")
     page.keyboard.press("k")
     expect(current).to_have_attribute("data-row", str(names[3]))
+
+
+def say_what_is_new(page: Page, **counts: int) -> None:
+    """Load the page again, and let its socket report new items."""
+
+    def connected(route: WebSocketRoute) -> None:
+        route.send(json.dumps({"kind": "hello", "seq": 1}))
+        route.send(json.dumps({"kind": "new", "seq": 2, **counts}))
+
+    page.route_web_socket("**/ws/", connected)
+    page.reload()
+
+
+@pytest.mark.parametrize("path", ["/river/?saved=1", "/?from=30"])
+def test_a_page_that_takes_no_new_rows_offers_none(open_page: Any, path: str) -> None:
+    page = open_page(path)
+    with page.expect_websocket():
+        say_what_is_new(page, items=1, stories=1)
+    page.wait_for_timeout(300)
+    expect(page.locator("#new-pill")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("path", "counts"), [("/river/?source=7", "items"), ("/?topic=education", "stories")]
+)
+def test_a_filtered_list_says_that_nothing_new_matches(
+    open_page: Any, path: str, counts: str
+) -> None:
+    page = open_page(path)
+    say_what_is_new(page, items=1, stories=1)
+    page.locator("#new-pill", has_text=f"Check for new {counts}").click()
+    expect(page.locator("#toast")).to_have_text(f"No new {counts} match this filter.")
+    expect(page.locator("#new-pill")).to_be_hidden()
+    expect(page.locator(".is-newest")).to_have_count(0)
+
+
+def test_what_is_new_updates_the_states_of_rows_without_an_empty_section(open_page: Any) -> None:
+    page = open_page("/")
+    say_what_is_new(page, items=1, stories=1)
+    shown = page.content()  # nothing newer may come with the answer
+    page.route(page.url, lambda route: route.fulfill(body=shown, content_type="text/html"))
+    row = page.locator("#list [data-row]:not(.is-read)").nth(1)
+    name = row.get_attribute("data-row")
+    row.evaluate("row => row.classList.add('is-read')")
+    page.locator("#new-pill", has_text="1 new").click()
+    expect(page.locator("#toast")).to_have_text("The list is up to date.")
+    expect(page.locator(f"[data-row={name}]")).not_to_have_class(has("is-read"))
+    expect(page.locator(".is-newest")).to_have_count(0)
