@@ -34,7 +34,7 @@ def _insert(rows: list[Row]) -> None:
     from django.db import transaction
 
     from feeds.core.bulk import adapt_time, insert_rows
-    from feeds.ingest.store import BODY_COLUMNS, ITEM_COLUMNS, KEY_COLUMNS
+    from feeds.ingest.new_rows import BODY_COLUMNS, ITEM_COLUMNS, KEY_COLUMNS
     from feeds.models import Item, ItemBody, ItemKey, Story
 
     keys, items, bodies = [], [], []

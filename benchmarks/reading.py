@@ -125,7 +125,7 @@ def _store(keys: Any, rows: Any, bodies: Any) -> None:
     from django.db import transaction
 
     from feeds.core.bulk import insert_rows
-    from feeds.ingest.store import BODY_COLUMNS, ITEM_COLUMNS, KEY_COLUMNS
+    from feeds.ingest.new_rows import BODY_COLUMNS, ITEM_COLUMNS, KEY_COLUMNS
     from feeds.models import Item, ItemBody, ItemKey
 
     with transaction.atomic():
