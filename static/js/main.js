@@ -17,6 +17,11 @@ for (const picture of document.querySelectorAll(PICTURES)) {
   if (picture.complete && !picture.naturalWidth) picture.remove();
 }
 
+// Wide tables and code scroll by keyboard too.
+for (const block of document.querySelectorAll(".prose :is(pre, table)")) {
+  if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
+}
+
 // One menu is open at a time, and closes when something else is used.
 document.addEventListener("click", ({ target }) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {

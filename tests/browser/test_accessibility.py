@@ -23,12 +23,20 @@ OTHERS = [
     "/sources/add/",
     "/admin/",
     "/nothing/",
+    "/digest/2020-02-03/",
     "/offline/",
     "/?q=%00",
 ]
 OF_ONE = {"/": "/story/", "/river/": "/item/", "/sources/": "/sources/1", "/trends/": "/trends/"}
 """Pages with a link to the page of a story, an item, a source and a topic."""
 WINDOWS = [("light", 1280), ("dark", 360)]
+WIDE = """
+from feeds.models import ItemBody
+long = "<pre>" + 99 * "long " + "</pre>"
+wide = "<table><tr>" + 60 * "<td>wide</td>" + "</tr></table>"
+short = "<pre>short</pre><table><tr><td>narrow</td></tr></table>"
+ItemBody.objects.filter(pk=PK).update(html=long + wide + short)
+"""
 RUN = """(tags) => axe.run(document, {
   runOnly: {type: "tag", values: tags},
   rules: {"target-size": {enabled: true}},
@@ -82,6 +90,54 @@ def test_axe_finds_nothing_where_a_mistake_is_reported(
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("withdrawn").wait_for()
 
+    assert not found
+
+
+@pytest.mark.parametrize(("scheme", "width"), WINDOWS)
+@pytest.mark.parametrize("path", ["/", "/river/"])
+def test_axe_finds_nothing_in_compact_rows_and_in_an_open_menu(
+    open_page: Any, axe: str, path: str, scheme: str, width: int
+) -> None:
+    page = open_page(path, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    rows = page.locator("#list [data-row]")
+    found = {}
+    for density in ("cosy", "compact"):
+        page.evaluate("density => { document.documentElement.dataset.density = density; }", density)
+        found |= problems(page, axe)
+        rows.nth(2).hover()
+        rows.nth(2).locator(".menu > summary").click()
+        found |= problems(page, axe)
+        rows.nth(2).locator(".menu > summary").click()
+
+    assert not found
+
+
+@pytest.mark.parametrize(("scheme", "width"), WINDOWS)
+def test_axe_finds_nothing_on_a_story_and_in_its_open_menu(
+    open_page: Any, product: Product, axe: str, scheme: str, width: int
+) -> None:
+    page = open_page("/", viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.goto(product.url + largest_story(product, page))
+    found = problems(page, axe)
+    page.locator(".reader-actions .menu > summary").click()
+    found |= problems(page, axe)
+
+    assert not found
+
+
+@pytest.mark.parametrize(("scheme", "width"), WINDOWS)
+def test_wide_tables_and_code_scroll_by_keyboard(
+    open_page: Any, product: Product, axe: str, scheme: str, width: int
+) -> None:
+    page = open_page("/river/", viewport={"width": width, "height": 800}, color_scheme=scheme)
+    row = page.locator("#list [data-row]").nth(4)
+    pk = (row.get_attribute("data-row") or "").removeprefix("item-")
+    address = row.locator("[data-open]").get_attribute("href") or ""
+    product.manage("shell", "-v0", "-c", WIDE.replace("PK", pk))
+    page.goto(product.url + address)
+    found = problems(page, axe)
+
+    assert page.locator(".prose [tabindex='0']").count() == 2
     assert not found
 
 
