@@ -127,3 +127,17 @@ def test_long_words_and_failed_pictures_leave_the_page_whole(story: Page) -> Non
         for _ in range(2):
             with story.expect_response("**/state/"):
                 story.keyboard.press(key)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_long_name_of_a_source_leaves_its_icon_and_stays_on_a_line(
+    open_page: Any, width: int
+) -> None:
+    page = open_page("/river/", viewport={"width": width, "height": 800})
+    page.locator("#list [data-open]").nth(1).click()
+    source = page.locator(".reader-source")
+    source.locator("span").evaluate("name => { name.textContent = 'Long name '.repeat(30); }")
+    icon = source.locator(".icon").bounding_box()
+    assert (round(icon["width"]), round(icon["height"])) == (17, 17)
+    assert source.bounding_box()["height"] <= 26
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
