@@ -1,6 +1,7 @@
 """Marks of readers on items: read, saved, hidden, opened, disliked; "mark all read" and undo."""
 
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -9,6 +10,9 @@ from django.utils import timezone
 from accounts.models import User
 from feeds.models import Item, ItemKey, ItemState, MarkUndo, Subscription
 from feeds.reading.unread import unread_up_to
+
+REPEATED = timedelta(minutes=1)
+"""A "mark all read" that is repeated within this time has the undo of the first."""
 
 
 @transaction.atomic
@@ -67,7 +71,8 @@ def mark_all_read(user: User, source_ids: Collection[int] | None, upto_seq: int)
     """Mark the items of these sources (None: of all) with a seq of at most `upto_seq` as read.
 
     `upto_seq` is the newest seq that the reader's page showed; newer items stay unread. This
-    writes one row per source, regardless of the number of items.
+    writes one row per source, regardless of the number of items. If there was nothing to mark, a
+    request may have been repeated, because its answer was lost: then the undo is that of the first.
     """
     newest = ItemKey.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
     upto = min(upto_seq, newest)
@@ -83,14 +88,30 @@ def mark_all_read(user: User, source_ids: Collection[int] | None, upto_seq: int)
         item__source__in=subscriptions.values("source"),
     )
     items = list(unread.values_list("item", flat=True))
-    count = unread_up_to(user, upto, source_ids)
-    undo = MarkUndo.objects.create(
-        user=user, marks=watermarks, unread_items=items, item_count=max(count, 0)
+    count = max(unread_up_to(user, upto, source_ids), 0)
+    undo = None if count or items else _repeated(user, source_ids)
+    undo = undo or MarkUndo.objects.create(
+        user=user, marks=watermarks, unread_items=items, item_count=count
     )
     Subscription.objects.filter(pk__in=watermarks).update(read_up_to=upto)
     ItemState.objects.filter(user=user, item__in=items).update(is_read=None)
     user.bump_cache_version()
     return undo
+
+
+def _repeated(user: User, source_ids: Collection[int] | None) -> MarkUndo | None:
+    """The reader's newest undo of the last minute, if all its marks are in these sources."""
+    since = timezone.now() - REPEATED
+    undos = MarkUndo.objects.filter(user=user, created_at__gt=since, item_count__gt=0)
+    undo = undos.order_by("-pk").first()
+    if undo is None or source_ids is None:
+        return undo
+    ours = Subscription.objects.filter(user=user, source__in=source_ids).values_list(
+        "pk", flat=True
+    )
+    others = Item.objects.filter(pk__in=undo.unread_items).exclude(source__in=source_ids)
+    is_ours = {int(pk) for pk in undo.marks} <= set(ours) and not others.exists()
+    return undo if is_ours else None
 
 
 @transaction.atomic

@@ -1,14 +1,17 @@
 // Shows a mark at once, sends it, and takes it back if it cannot be sent. Other tabs and the page
 // that "Back" returns to show it too, because each mark is noted in the browser.
-import { apply } from "./rows.js";
+import { apply, clearCounts, refresh } from "./rows.js";
 
 const form = document.querySelector("#act");
 const toast = document.querySelector("#toast");
 const KEY = `acts:${document.body.dataset.reader}`;
 const MOST = 300;
+const MOST_UNDOS = 10;
 const SHOWN_FOR = 8000;
 const TIMEOUT = 15000;
+const undos = [];
 let hideToast = 0;
+let lastMarkAll = {};
 
 export function say(text, label, undo) {
   const line = document.createElement("p");
@@ -26,6 +29,20 @@ export function say(text, label, undo) {
   hideToast = setTimeout(() => toast.replaceChildren(), SHOWN_FOR);
 }
 
+// The last act can be undone at once, and those before it by further undos.
+function addUndo(undo) {
+  undos.push(undo);
+  if (undos.length > MOST_UNDOS) undos.shift();
+}
+
+function removeUndo(undo) {
+  if (undos.includes(undo)) undos.splice(undos.indexOf(undo), 1);
+}
+
+export function undoLast() {
+  undos.pop()?.();
+}
+
 const noted = () => JSON.parse(localStorage.getItem(KEY) ?? "[]");
 
 export function note(act) {
@@ -37,9 +54,15 @@ export function note(act) {
   }
 }
 
+// Applies marks. Those of a whole list are fetched, because the browser does not know its rows.
+function applyAll(acts) {
+  for (const act of acts) if (act.list === undefined) apply(act);
+  if (acts.some((act) => act.list !== undefined)) refresh();
+}
+
 // Applies the marks that were made after `since`, in milliseconds since 1970.
 export function applySince(since) {
-  for (const act of noted()) if (act.at > since) apply(act);
+  applyAll(noted().filter((act) => act.at > since));
 }
 
 // An item or a story counts as read once its page is open.
@@ -47,7 +70,7 @@ const article = document.querySelector("article[data-unread]");
 if (article) note({ id: article.dataset.row, name: "read", on: true });
 
 addEventListener("storage", ({ key, newValue }) => {
-  if (key === KEY && newValue) apply(JSON.parse(newValue).at(-1));
+  if (key === KEY && newValue) applyAll(JSON.parse(newValue).slice(-1));
 });
 
 async function send(address, name, value) {
@@ -93,37 +116,62 @@ async function mark(row, address, name, on) {
   const isGone = on && (isLess || name === "hidden");
   if (isGone && row.matches("li")) focusNext(row);
   apply(act);
+  const sent = send(address, name, on ? "1" : "0");
+  // An undo must not arrive before the act.
+  const undo = () => sent.then(() => mark(row, address, name, false)).then(() => row.querySelector("[data-open]")?.focus(), () => {});
+  if (isGone) addUndo(undo);
   try {
-    await send(address, name, on ? "1" : "0");
+    await sent;
     note(act);
     const text = isLess ? "You'll see fewer stories like this." : "Hidden.";
-    if (isGone) say(text, "Undo", () => mark(row, address, name, false).then(() => row.querySelector("[data-open]")?.focus()));
+    if (undos.includes(undo)) say(text, "Undo", undoLast);
   } catch (error) {
+    removeUndo(undo);
     apply({ ...act, on: !on });
     failed(error, () => mark(row, address, name, on));
   }
 }
 
+// Shows that the rows of the list are read, or unread again. The server knows the counts.
+function showAll(ids, on, list) {
+  for (const id of ids) apply({ id, name: "read", on }, false);
+  if (on) clearCounts(list);
+  note({ list, on });
+  refresh();
+}
+
 async function markAll(button) {
   const rows = [...document.querySelectorAll("#list [data-row]:not(.is-read)")];
-  const acts = rows.map((row) => ({ id: row.dataset.row, name: "read", on: true }));
+  const list = new URL(button.formAction).search;
+  let ids = rows.map((row) => row.dataset.row);
   try {
-    const { marked, undo } = await send(button.formAction, button.name, button.value);
-    for (const act of acts) { apply(act); note(act); }
-    for (const place of document.querySelectorAll("[data-count]")) place.textContent = "";
-    say(`Marked ${marked.toLocaleString("en")} item${marked === 1 ? "" : "s"} as read.`, "Undo", () => markBack(undo, acts));
+    // The list may have rows that came after the button.
+    const seq = document.querySelector("#list")?.dataset.seq ?? button.value;
+    const { marked, undo } = await send(button.formAction, button.name, seq);
+    showAll(ids, true, list);
+    if (!marked) {
+      say("Everything here is read already.");
+      return;
+    }
+    if (lastMarkAll.undo === undo) { // the request was repeated
+      ids = [...lastMarkAll.ids, ...ids];
+      removeUndo(lastMarkAll.run);
+    }
+    lastMarkAll = { undo, ids, run: () => markBack(undo, ids, list) };
+    addUndo(lastMarkAll.run);
+    say(`Marked ${marked.toLocaleString("en")} item${marked === 1 ? "" : "s"} as read.`, "Undo", undoLast);
   } catch (error) {
     failed(error, () => markAll(button));
   }
 }
 
-async function markBack(undo, acts) {
+async function markBack(undo, ids, list) {
   try {
     await send(undo);
-    for (const act of acts) { apply({ ...act, on: false }); note({ ...act, on: false }); }
+    showAll(ids, false, list);
     say("Marked as unread again.");
   } catch (error) {
-    failed(error, () => markBack(undo, acts));
+    failed(error, () => markBack(undo, ids, list));
   }
 }
 

@@ -1,5 +1,5 @@
 // Keyboard shortcuts: move between rows and run their actions. Readers can turn them off.
-import { reportOpened } from "./acts.js";
+import { reportOpened, undoLast } from "./acts.js";
 import { neighbour, origin } from "./back.js";
 
 const PLACES = { h: "/", r: "/river/", d: "/digest/", t: "/trends/", s: "/sources/" };
@@ -75,7 +75,11 @@ const actions = {
   m: () => press("m"),
   s: () => press("s"),
   x: () => press("x"),
-  z: () => document.querySelector("#toast [data-key=z]")?.click(),
+  z: () => {
+    const button = document.querySelector("#toast [data-key=z]");
+    if (button) button.click();
+    else undoLast();
+  },
   A: () => document.querySelector("[data-key=A]")?.click(),
   r: () => {
     const pill = document.querySelector("#new-pill");

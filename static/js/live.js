@@ -86,6 +86,7 @@ function newest() {
 
 async function loadNew() {
   pill.disabled = true;
+  const since = performance.now();
   try {
     const headers = { Accept: "text/html" };
     if (position) headers["X-Position"] = position;
@@ -94,7 +95,7 @@ async function loadNew() {
     const fresh = page.querySelector("#list");
     const isFirst = !rowsIn(list()).length && fresh && rowsIn(fresh).length;
     if (!answer.ok || !fresh || isFirst) throw new Error(answer.status);
-    copyStates(page);
+    copyStates(page, since);
     const added = insert(document.adoptNode(fresh));
     if (!added) say(isFiltered ? `No new ${pill.dataset.counts} match this filter.` : "The list is up to date.");
     list().dataset.seq = fresh.dataset.seq;

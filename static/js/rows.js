@@ -1,14 +1,29 @@
 // The states of rows: changes them, and copies them from a newer page of the server.
 const FLAGS = ["read", "saved"];
+const MOST_PAGES = 10;
+const changedAt = new Map();
 
 export const rowsIn = (place) => [...place.querySelectorAll("[data-row]")];
 const rowsOf = (id) => document.querySelectorAll(`[data-row="${CSS.escape(id)}"]`);
 
-function count(source, change) {
-  for (const place of document.querySelectorAll(`[data-count="all"], [data-count="${source}"]`)) {
-    const now = Number(place.textContent.replace(/\D/g, "")) + change;
-    place.textContent = now > 0 ? now : "";
+const numberIn = (place) => Number(place.textContent.replace(/\D/g, ""));
+const counts = (name) => document.querySelectorAll(`[data-count="${name}"]`);
+
+// Changes the count of a source, of its folder and of all.
+function count(name, change) {
+  const folder = counts(name)[0]?.closest(".rail-block")?.querySelector("[data-count^=folder-]");
+  for (const place of new Set([...counts(name), ...counts("all"), folder])) {
+    if (place) place.textContent = Math.max(numberIn(place) + change, 0) || "";
   }
+}
+
+// Clears the counts of the source or folder that the query selects, or all.
+export function clearCounts(query) {
+  const [source, folder] = ["source", "folder"].map((name) => new URLSearchParams(query).get(name));
+  let places = document.querySelectorAll("[data-count]");
+  if (source) places = counts(source);
+  else if (folder) places = counts(`folder-${folder}`)[0]?.closest(".rail-block").querySelectorAll("[data-count]") ?? [];
+  for (const place of places) count(place.dataset.count, -numberIn(place));
 }
 
 // Rows of stories that are not followed come without the sign, so that pages are small.
@@ -24,9 +39,10 @@ function showFollowed(row, on) {
 }
 
 // Changes a row, or the page of an item or a story, to a new state.
-export function apply({ id, name, on }) {
+export function apply({ id, name, on }, counting = true) {
+  changedAt.set(id, performance.now());
   for (const row of rowsOf(id)) {
-    if (name === "read" && id.startsWith("item-") && row.matches("li")) {
+    if (counting && name === "read" && id.startsWith("item-") && row.matches("li")) {
       if (row.classList.contains("is-read") !== on) count(row.dataset.source, on ? -1 : 1);
     }
     if (FLAGS.includes(name)) row.classList.toggle(`is-${name}`, on);
@@ -43,14 +59,53 @@ export function apply({ id, name, on }) {
   }
 }
 
-// Copies the states of the rows that `page` has too, and its counts of unread items.
-export function copyStates(page) {
-  const fresh = new Map(rowsIn(page.querySelector("#list")).map((row) => [row.dataset.row, row]));
+// Copies the states of the rows that `page` has too, and its counts of unread items. Rows that the
+// reader changed after `since`, when the page was asked for, are newer than the page.
+export function copyStates(page, since) {
+  const fresh = new Map(rowsIn(page).map((row) => [row.dataset.row, row]));
   for (const { dataset: { row: id } } of rowsIn(document.querySelector("#list"))) {
-    for (const name of fresh.has(id) ? FLAGS : []) apply({ id, name, on: fresh.get(id).matches(`.is-${name}`) });
+    if (!fresh.has(id) || changedAt.get(id) > since) continue;
+    const row = fresh.get(id);
+    for (const name of FLAGS) setFlag(id, name, row.matches(`.is-${name}`));
   }
   for (const { dataset, textContent } of page.querySelectorAll("[data-count]")) {
-    const place = document.querySelector(`[data-count="${dataset.count}"]`);
-    if (place) place.textContent = textContent;
+    for (const place of counts(dataset.count)) place.textContent = textContent;
+  }
+  return fresh;
+}
+
+function setFlag(id, name, on) {
+  const before = changedAt.get(id);
+  apply({ id, name, on }, false);
+  changedAt.set(id, before);
+}
+
+async function fetchPage(address, headers) {
+  const answer = await fetch(address, { headers: { Accept: "text/html", ...headers } });
+  if (!answer.ok || answer.redirected) throw new Error(answer.status);
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+// Fetches this list, with the pages that were appended to it, and copies the states of its rows.
+export async function refresh() {
+  const list = document.querySelector("#list");
+  if (!list) return; // fetching the page of an item would mark it as read
+  const missing = new Set(rowsIn(list).map((row) => row.dataset.row));
+  const since = performance.now();
+  try {
+    let page = await fetchPage(location.href);
+    for (let pages = 1; ; pages += 1) {
+      for (const id of copyStates(page, since).keys()) missing.delete(id);
+      const next = page.querySelector(".more[hx-get]")?.getAttribute("hx-get");
+      if (!missing.size || !next || pages === MOST_PAGES) break;
+      page = await fetchPage(next, { "HX-Request": "true" });
+    }
+    // A whole list of unread rows that misses a row says that it is read.
+    const isUnread = new URLSearchParams(location.search).get("unread") === "1";
+    if (isUnread && !page.querySelector(".more")) {
+      for (const id of missing) if (!(changedAt.get(id) > since)) setFlag(id, "read", true);
+    }
+  } catch {
+    // Without an answer, the page shows the states when it is loaded again.
   }
 }

@@ -61,6 +61,27 @@ def test_what_could_not_be_marked_as_read_stays_unread(open_page: Any) -> None:
     assert (unread.count(), page.locator("[data-count=all]").inner_text()) == (before, count)
 
 
+def test_what_was_marked_as_read_is_undone_also_if_its_answer_was_lost(open_page: Any) -> None:
+    page = open_page("/river/")
+    unread = page.locator("#list [data-row]:not(.is-read)")
+    toast = page.locator("#toast")
+    before = unread.count()
+    assert before
+    lose(page, "**/river/read/**", after_it_arrived=True)
+    page.keyboard.press("A")
+    expect(toast).to_contain_text("Not saved")
+    page.unroute("**/river/read/**")
+    page.get_by_role("button", name="Try again").click()
+    expect(toast).to_contain_text(re.compile(r"Marked [1-9][\d,]* items? as read"))
+    expect(unread).to_have_count(0)
+    with page.expect_response("**/river/read/**"):
+        page.keyboard.press("A")
+    expect(toast).to_contain_text(re.compile(r"Marked [1-9][\d,]* items? as read"))
+    page.keyboard.press("z")
+    expect(toast).to_contain_text("unread again")
+    expect(unread).to_have_count(before)
+
+
 def test_the_page_of_a_story_shows_what_is_and_undoes_each_act(
     open_page: Any, product: Product
 ) -> None:

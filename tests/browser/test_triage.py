@@ -2,7 +2,8 @@
 
 import json
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -411,3 +412,86 @@ def test_what_is_new_updates_the_states_of_rows_without_an_empty_section(open_pa
     expect(page.locator("#toast")).to_have_text("The list is up to date.")
     expect(page.locator(f"[data-row={name}]")).not_to_have_class(has("is-read"))
     expect(page.locator(".is-newest")).to_have_count(0)
+
+
+def test_each_undo_takes_back_one_act_more(open_page: Any) -> None:
+    page = open_page("/river/")
+    page.keyboard.press("j")
+    hidden = [hide(page), hide(page)]
+    for name in reversed(hidden):
+        with page.expect_response("**/state/"):
+            page.keyboard.press("z")
+        expect(page.locator(f"[data-row={name}]")).to_be_visible()
+
+
+COUNTS_ARE = """text => {
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  const counts = (page) => [...page.querySelectorAll("[data-count]")].map((one) => one.textContent);
+  return counts(fresh).join() === counts(document).join();
+}"""
+
+
+@contextmanager
+def copies_the_counts(page: Page) -> Iterator[None]:
+    """Expect that the page fetches itself, and shows the counts of what it got."""
+    url = page.url
+    with page.expect_response(lambda answer: answer.url == url) as answer:
+        yield
+    page.wait_for_function(COUNTS_ARE, arg=answer.value.text())
+
+
+def mark_all(page: Page) -> None:
+    with page.expect_response(re.compile("/river/read/")):
+        page.keyboard.press("A")
+    expect(page.locator("#toast")).to_contain_text("as read")
+
+
+def unmark_all(page: Page) -> None:
+    with page.expect_response(re.compile("/undo/")):
+        page.keyboard.press("z")
+    expect(page.locator("#toast")).to_contain_text("unread again")
+
+
+def test_counts_follow_what_is_marked_of_a_source(open_page: Any) -> None:
+    page = open_page("/river/?unread=1")
+    source = rows(page).first.get_attribute("data-source")
+    page.goto(page.url.split("?")[0] + f"?source={source}")
+    place = page.locator(f".rail-list [data-count='{source}']")
+    before = place.text_content()
+    assert before
+    # Only the counts that the page knows by itself, while no newer page can be fetched.
+    page.route(page.url, lambda route: route.abort("internetdisconnected"))
+    mark_all(page)
+    expect(place).to_have_text("")
+    assert page.locator("[data-count]", has_text=re.compile("[1-9]")).count() > 1
+    page.unroute(page.url)
+    with copies_the_counts(page):
+        unmark_all(page)
+    expect(place).to_have_text(re.compile("[1-9]"))
+
+
+def test_all_that_is_marked_shows_in_other_tabs_and_after_back(open_page: Any) -> None:
+    page = open_page("/river/")
+    unread = "#list [data-row]:not(.is-read)"
+    left, other = page.context.new_page(), page.context.new_page()
+    left.goto(page.url)
+    left.locator("#list [data-open]").first.click()
+    expect(left.locator("article h1")).to_be_visible()
+    left.wait_for_load_state()
+    other.goto(page.url)
+    while rows(other).count() < 90:
+        other.mouse.wheel(0, 100_000)
+        other.wait_for_timeout(200)
+    assert other.locator(unread).count() > 50
+    page.bring_to_front()
+    page.reload()  # the first page may have got rows that are not in the others
+    with copies_the_counts(other):
+        mark_all(page)
+    expect(other.locator(unread)).to_have_count(0)
+    left.go_back()
+    expect(left.locator(unread)).to_have_count(0)
+    expect(rows(left).first).to_be_visible()
+    with copies_the_counts(other):
+        unmark_all(page)
+    expect(other.locator(unread).nth(50)).to_be_attached()
+    expect(left.locator(unread).nth(5)).to_be_attached()

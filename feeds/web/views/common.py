@@ -28,6 +28,8 @@ class Link:
     count: int = 0
     source: int = 0
     """The id of the source that the link selects; 0 for other filters."""
+    folder: int = 0
+    """The id of the folder that the link of the sidebar selects; 0 for other filters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def river_rail(
                 query_of(Filters(unread=filters.unread), folder=pk),
                 filters.folder_id == pk,
                 totals[pk],
+                folder=pk,
             ),
             _source_links(inside[pk], unread, filters),
         )

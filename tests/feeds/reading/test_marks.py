@@ -261,11 +261,46 @@ def test_a_mark_is_taken_back_as_it_was(reader: User) -> None:
 
 
 def test_to_take_one_mark_back_leaves_the_other_marks(reader: User, item: Item) -> None:
-    first, second = (mark_all_read(reader, None, item.seq) for _ in range(2))
+    first = mark_all_read(reader, None, item.seq)
+    second = mark_all_read(reader, None, make_item(item.source).seq)
 
     assert undo_mark(reader, second.pk)
 
     assert list(MarkUndo.objects.values_list("pk", flat=True)) == [first.pk]
+
+
+def test_a_mark_that_is_repeated_has_the_undo_of_the_first(reader: User, item: Item) -> None:
+    first = mark_all_read(reader, None, item.seq)
+
+    assert [mark_all_read(reader, scope, item.seq).pk for scope in (None, [item.source_id])] == [
+        first.pk,
+        first.pk,
+    ]
+    assert mark_all_read(reader, None, item.seq).item_count == 1
+    assert undo_mark(reader, first.pk)
+    assert read_up_to(reader) == [0]
+
+
+def test_a_mark_of_an_item_that_was_unread_by_hand_is_repeated(reader: User, item: Item) -> None:
+    mark_all_read(reader, None, item.seq)
+    set_state(reader, [item.pk], read=False)
+    second = mark_all_read(reader, None, item.seq)
+
+    assert mark_all_read(reader, [item.source_id], item.seq).pk == second.pk
+    assert mark_all_read(reader, [], item.seq).pk != second.pk
+
+
+def test_what_is_not_repeated_has_an_undo_of_its_own(reader: User, item: Item) -> None:
+    other = make_source("other", reader=reader)
+    first = mark_all_read(reader, None, item.seq)
+
+    elsewhere = mark_all_read(reader, [other.pk], item.seq)
+    assert (elsewhere.pk != first.pk, elsewhere.item_count) == (True, 0)
+    assert mark_all_read(reader, None, item.seq).pk == first.pk
+    MarkUndo.objects.update(created_at=timezone.now() - timedelta(seconds=61))
+    assert mark_all_read(reader, None, item.seq).pk not in (first.pk, elsewhere.pk)
+    theirs = make_user("other")
+    assert mark_all_read(theirs, None, item.seq).user == theirs
 
 
 def test_a_mark_is_taken_back_by_its_reader_alone(reader: User, item: Item) -> None:
