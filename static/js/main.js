@@ -1,4 +1,5 @@
-// The scripts of every page.
+// The scripts of every page. What they import is listed too, so that it loads at the same time.
+import "./rows.js";
 import "./acts.js";
 import "./back.js";
 import "./keys.js";

@@ -96,6 +96,7 @@ def test_every_key_of_the_dialog_works_on_lists(open_page: Any, path: str) -> No
         title = page.locator("[data-row].is-current [data-open]").inner_text()
         press(key)
         expect(page.locator("h1")).to_have_text(title)
+        page.wait_for_load_state()  # the script that handles keys
         press("Esc")
         expect(page.locator("#list")).to_be_visible()
     for key, heading in zip("rdtsh", ("River", None, "Trends", "Sources", "Stories"), strict=True):
