@@ -65,7 +65,7 @@ def fields_of(query: Query) -> Fields:
 
 
 def _closed(text: str) -> str:
-    """Return the text with its last phrase closed, so that it does not take in what follows."""
+    """Return the text with its last phrase closed, so that it does not swallow what follows."""
     text = text.strip()
     return text + '"' if text.count('"') % 2 else text
 

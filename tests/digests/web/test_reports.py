@@ -25,11 +25,6 @@ TEXTS = (
 
 
 @pytest.fixture
-def reader() -> User:
-    return make_user()
-
-
-@pytest.fixture
 def client(reader: User) -> Client:
     client = Client()
     client.force_login(reader)

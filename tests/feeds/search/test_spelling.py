@@ -51,11 +51,6 @@ def test_any_query_can_be_corrected(text: str) -> None:
         close_words(word, vocabulary(TITLES), 3)
 
 
-@pytest.fixture
-def reader(db: None) -> User:
-    return make_user()
-
-
 def test_a_misspelled_query_is_proposed_with_its_number_of_matches(reader: User) -> None:
     source = make_source(reader=reader)
     for number in range(3):
