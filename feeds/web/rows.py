@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from accounts.models import User
 from ainews_site.infra.process_state import resets_process_state
 from feeds.models import Item
-from feeds.reading.front_page import RankedStory
+from feeds.reading.ranked import RankedStory
 from feeds.web.coverage_strip import coverage_strip
 from feeds.web.formats import ago, by_source
 

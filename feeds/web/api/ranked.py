@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feeds.reading.feedback import follow_story
-from feeds.reading.front_page import MAX_STORIES, ranked_stories
+from feeds.reading.ranked import MAX_STORIES, ranked_stories
 from feeds.web.api.conditional import etag_by_order
 from feeds.web.api.pages import number
 from feeds.web.api.represent import represent

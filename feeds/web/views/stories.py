@@ -22,14 +22,9 @@ from feeds.models import Item, Source, Story
 from feeds.models.narrow import fetch
 from feeds.reading.feedback import LEVELS
 from feeds.reading.filters import Filters
-from feeds.reading.front_page import (
-    MAX_STORIES,
-    Section,
-    front_page_sections,
-    impression_of,
-    read_items,
-)
+from feeds.reading.front_page import Section, front_page_sections, impression_of
 from feeds.reading.marks import set_state
+from feeds.reading.ranked import MAX_STORIES, read_items
 from feeds.reading.sources import Followed, followed_sources
 from feeds.stories.story_page import Selection, StoryPage, both_ends, story_page
 from feeds.web.page_cache import cached_page, page_state

@@ -8,15 +8,11 @@ import pytest
 
 from accounts.models import User
 from feeds.models import Folder, Item, ItemKey, ItemState, Source, Story, Subscription
-from feeds.reading import front_page
+from feeds.reading import ranked
 from feeds.reading.feedback import follow_story, weigh_topic
-from feeds.reading.front_page import (
-    MAX_SHOWN,
-    RankedStory,
-    front_page_sections,
-    ranked_stories,
-)
+from feeds.reading.front_page import front_page_sections
 from feeds.reading.marks import mark_all_read, set_state
+from feeds.reading.ranked import MAX_SHOWN, RankedStory, ranked_stories
 from feeds.sources.subscriptions import unsubscribe
 from feeds.stories.coverage import is_unread, lead_first, settle_copies
 from feeds.stories.members import MAX_DOTS, MAX_MEMBERS
@@ -303,9 +299,9 @@ def test_a_ranking_is_made_once_and_yet_never_old(monkeypatch: pytest.MonkeyPatc
     story = make_story(first)
     make_story(second)
     made: list[None] = []
-    score = front_page.score_all
+    score = ranked.score_all
     monkeypatch.setattr(
-        front_page,
+        ranked,
         "score_all",
         lambda *args, **named: (made.append(None), score(*args, **named))[1],
     )

@@ -10,7 +10,7 @@ from django.utils import timezone
 from digests.editions.choose import window_items
 from digests.editions.window import Window
 from feeds.models import Item, Subscription
-from feeds.reading.front_page import ranked_stories
+from feeds.reading.ranked import ranked_stories
 from feeds.stories.story_page import story_page
 from tests.make import make_item, make_source, make_story, make_user
 

@@ -20,8 +20,9 @@ from feeds.reading.feedback import (
     weigh_source,
     weigh_topic,
 )
-from feeds.reading.front_page import RankedStory, front_page_sections, log_page, ranked_stories
+from feeds.reading.front_page import front_page_sections, log_page
 from feeds.reading.marks import set_state
+from feeds.reading.ranked import RankedStory, ranked_stories
 from feeds.reading.taste import export_taste, known_taste
 from feeds.stories.grouping.edit import merge_stories
 from feeds.stories.ranking.taste import MAX_SHOWN, taste_of

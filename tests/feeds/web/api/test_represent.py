@@ -11,7 +11,7 @@ from rest_framework import serializers as fields
 
 from feeds.models import Item, ItemState, Source
 from feeds.reading.filters import Filters
-from feeds.reading.front_page import ranked_stories
+from feeds.reading.ranked import ranked_stories
 from feeds.reading.river import river
 from feeds.web.api.items import ItemSerializer
 from feeds.web.api.ranked import RankedSerializer
