@@ -24,11 +24,11 @@ from digests.editions.story_summary import story_summary
 from digests.web.formats import (
     as_day,
     channel_problems,
-    rail_edition,
     updates,
     web,
     writer,
 )
+from digests.web.rail import rail_edition
 from feeds.web.coverage_strip import coverage_strip
 from feeds.web.formats import (
     ago,

@@ -18,6 +18,10 @@ T = TypeVar("T")
 
 STALE_FOR = 3600
 """Seconds for which the cache stores a value, fresh or not."""
+MAX_LOCAL = 4_000
+"""Local copies in a process. Those of readers have some KB."""
+PURGE_SECONDS = 60
+"""Seconds between two searches for local copies that are too old."""
 CLAIM_SECONDS = 30
 """How long a claim to recompute a value lasts, in case its holder died."""
 WAIT_SECONDS, WAIT_STEP = 2.0, 0.05
@@ -36,6 +40,7 @@ class _Entry:
 
 _local: dict[str, tuple[float, _Entry]] = {}
 """(monotonic time until which it may be used, entry) by key: the local copies of this process."""
+_purge_at = 0.0
 _claims: dict[str, float] = {}
 """Claims of this process, used while the cache is down."""
 
@@ -111,11 +116,21 @@ def _fetch(key: str) -> _Entry | None:
 
 
 def _store_locally(key: str, entry: _Entry, seconds: float) -> None:
+    global _purge_at
     now = time.monotonic()
-    for other, (until, _) in list(_local.items()):
-        if until + STALE_FOR < now:
-            _local.pop(other, None)
+    if now > _purge_at or len(_local) >= MAX_LOCAL:
+        _purge_at = now + PURGE_SECONDS
+        _purge_local(now)
     _local[key] = (now + seconds, entry)
+
+
+def _purge_local(now: float) -> None:
+    """Drop old local copies and, if there are too many, the older half of the others."""
+    by_age = sorted(_local.items(), key=lambda item: item[1][0])
+    surplus = len(by_age) // 2 if len(by_age) >= MAX_LOCAL else 0
+    for place, (key, (until, _)) in enumerate(by_age):
+        if place < surplus or until + STALE_FOR < now:
+            _local.pop(key, None)
 
 
 def _claim(key: str) -> bool:

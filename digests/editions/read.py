@@ -1,10 +1,14 @@
-"""Find the editions that pages show."""
+# ruff: noqa: S608 - the SQL is built from constants, values are parameters
+"""Find the editions that pages show.
+
+The queries of each page view are not querysets, which Django compiles anew each time.
+"""
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, Max, Min, Q
 
 from accounts.models import User
 from ainews_site.infra.db_router import try_to_write
@@ -20,9 +24,19 @@ from digests.editions.writing import (
 )
 from digests.models import Digest
 from feeds.ai.language.complete import is_configured
+from feeds.models.narrow import day, fetch, row_maker
 
 EMPTY_FOR = 60
 """Seconds until a page writes an edition without stories again."""
+_COLUMNS = [field.attname for field in Digest._meta.concrete_fields]
+_NEWEST = (
+    f"SELECT {', '.join(_COLUMNS)} FROM digests_digest WHERE user_id {{}}"
+    " ORDER BY date DESC LIMIT 1"
+)
+_NEIGHBOURS = (
+    "SELECT max(CASE WHEN date < %s THEN date END), min(CASE WHEN date > %s THEN date END),"
+    " count(CASE WHEN date <= %s THEN 1 END) FROM digests_digest WHERE user_id {}"
+)
 
 
 def todays_digest(user: User | None) -> Digest:
@@ -34,7 +48,7 @@ def todays_digest(user: User | None) -> Digest:
     page before they chose sources. The site's edition is written here only if there is none at all.
     """
     today = today_of(user)
-    newest = Digest.objects.of(user).first()
+    newest = newest_digest(user)
     if newest is None:
         with busy_timeout(PATIENCE):
             first = write_synchronously(user, today)
@@ -47,6 +61,18 @@ def todays_digest(user: User | None) -> Digest:
     try_to_write(lambda: written.append(write_or_retry_later(user, today)))
     digest = next(iter(written), None)
     return _request_model_version(user, digest) if digest else newest
+
+
+def newest_digest(user: User | None) -> Digest | None:
+    """The newest edition of a reader, or with None of the site."""
+    owner, values = _owner(user.pk if user else None)
+    rows = fetch(_NEWEST.format(owner), values)
+    return row_maker(Digest, _COLUMNS)(rows[0]) if rows else None
+
+
+def _owner(user_id: int | None) -> tuple[str, list[Any]]:
+    """Return the condition on the column of the owner, and its parameters."""
+    return ("IS NULL", []) if user_id is None else ("= %s", [user_id])
 
 
 def _may_get_stories(digest: Digest) -> bool:
@@ -78,14 +104,9 @@ class Neighbours:
 
 def neighbours(digest: Digest) -> Neighbours:
     """Read them by one query, which needs the owner's id only."""
-    rows = Digest.objects.filter(user=digest.user_id)
-    before, after = Q(date__lt=digest.date), Q(date__gt=digest.date)
-    found = rows.aggregate(
-        previous=Max("date", filter=before),
-        following=Min("date", filter=after),
-        number=Count("pk", filter=~after),
-    )
-    return Neighbours(**found)
+    owner, values = _owner(digest.user_id)
+    [(before, after, number)] = fetch(_NEIGHBOURS.format(owner), [digest.date] * 3 + values)
+    return Neighbours(day(before), day(after), number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from digests.editions.window import LONGEST, reader_today
 from digests.editions.write import write_digest
 from digests.models import Delivery, Digest, DigestQuerySet, Writing
 from feeds.models import Source
+from feeds.models.narrow import fetch, row_maker
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,11 @@ FIRST_DELAY, MAX_DELAY = timedelta(minutes=5), timedelta(hours=2)
 FAILED = "The edition could not be written. The server log has the details."
 MAX_AGE = timedelta(days=2)
 Due = tuple[User | None, date]
+_COLUMNS = [field.attname for field in Writing._meta.concrete_fields]
+_NEWEST = (
+    f"SELECT {', '.join(_COLUMNS)} FROM digests_writing WHERE user_id {{}}"  # noqa: S608 - no input
+    " ORDER BY date DESC LIMIT 1"
+)
 
 
 def request_writing(user: User | None, day: date, *, is_due: bool = False) -> Writing:
@@ -214,7 +220,9 @@ def write_or_retry_later(user: User | None, day: date) -> Digest | None:
 
 def current_writing(user: User | None) -> Writing | None:
     """The newest request of a reader, or with None of the site, which may be running or failed."""
-    return Writing.objects.filter(user=user).order_by("-date").first()
+    owner, values = ("= %s", [user.pk]) if user else ("IS NULL", [])
+    rows = fetch(_NEWEST.format(owner), values)
+    return row_maker(Writing, _COLUMNS)(rows[0]) if rows else None
 
 
 def today_of(user: User | None) -> date:

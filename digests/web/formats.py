@@ -1,19 +1,11 @@
-"""Formats values for the templates of the digest, and reads what stands beside other pages."""
+"""Formats values for the templates of the digest."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from django.utils import timezone
-
 from accounts.models import User
-from ainews_site.infra.memo import cached
 from digests.channels import describe
-from digests.editions.window import reader_today
-from digests.models import Channel, Delivery, Digest
-
-WEEK = timedelta(days=7)
-FRESH = 60
-"""Lifetime of the cached edition in seconds. Until then, an edition that was deleted is shown."""
+from digests.models import Channel, Delivery
 
 
 def writer(written_by: str) -> str:
@@ -42,33 +34,6 @@ def updates(stories: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def web(url: str) -> str:
     """Return the URL if it is HTTP or HTTPS, else ""."""
     return url if url.lower().startswith(("http://", "https://")) else ""
-
-
-def rail_edition(user: User) -> dict[str, Any] | None:
-    """The newest edition of the past week that has stories: {is_today, date, stories}.
-
-    It has the headlines of the first five stories. A day without news shows the edition before it.
-    It is cached until the reader's cache version changes, as it does with a new edition.
-    """
-    day = reader_today(user.time_zone, timezone.now())
-    state = (user.version, day)
-    known, edition = cached(
-        f"rail-edition-{user.pk}",
-        lambda: (state, _newest_edition(user, day)),
-        fresh=FRESH,
-        validator=state,
-    )
-    # Another request may be reading the new one.
-    return edition if known == state else _newest_edition(user, day)
-
-
-def _newest_edition(user: User, day: date) -> dict[str, Any] | None:
-    recent = Digest.objects.filter(user=user, date__gt=day - WEEK, date__lte=day)
-    digest = recent.exclude(content__stories=[]).first()
-    if digest is None:
-        return None
-    stories = [{"headline": story["headline"]} for story in digest.content["stories"][:5]]
-    return {"is_today": digest.date == day, "date": digest.date, "stories": stories}
 
 
 def channel_problems(user: User) -> list[dict[str, str]]:

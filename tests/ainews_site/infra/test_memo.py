@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django.test import override_settings
 
 from ainews_site.infra import cache as guarded
+from ainews_site.infra import memo
 from ainews_site.infra.cache import CacheUnavailable, circuit, with_cache
 from ainews_site.infra.memo import cached, clear_local_cache
 from tests.services import Redis, free_port, missing
@@ -203,3 +204,23 @@ def test_a_value_that_cannot_be_read_is_recomputed(redis: Redis) -> None:
         assert cached("one", Work(), fresh=60) == 1
         assert circuit.problem == ""
         assert cached("one", Work(), fresh=60) == 1
+
+
+def test_local_copies_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memo, "MAX_LOCAL", 10)
+    for number in range(100):
+        cached(f"copy-{number}", Work(), fresh=60, local_for=60)
+
+    assert len(memo._local) <= 10
+    assert "copy-99" in memo._local
+
+
+def test_a_local_copy_is_dropped_when_it_is_too_old_to_be_of_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cached("old", Work(), fresh=60, local_for=60)
+    monkeypatch.setattr(memo, "STALE_FOR", -120)
+    monkeypatch.setattr(memo, "_purge_at", 0.0)
+    cached("new", Work(), fresh=60, local_for=60)
+
+    assert list(memo._local) == ["new"]

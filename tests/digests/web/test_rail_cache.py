@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from digests.models import Digest
-from digests.web.formats import rail_edition
+from digests.web.rail import newest_edition
 from tests.make import make_user
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,8 @@ def write(user: User, *headlines: str) -> None:
 
 
 def shown_to(user: User) -> list[str]:
-    edition = rail_edition(User.objects.get(pk=user.pk))
-    return [story["headline"] for story in edition["stories"]] if edition else []
+    edition = newest_edition(User.objects.get(pk=user.pk))
+    return list(edition.headlines) if edition else []
 
 
 def test_the_edition_is_read_once_and_a_new_one_shows_at_once(
@@ -39,6 +39,6 @@ def test_the_edition_is_read_once_and_a_new_one_shows_at_once(
 
     write(reader, *map(str, range(7)))
     assert shown_to(reader) == ["0", "1", "2", "3", "4"]
-    edition = rail_edition(reader)
-    assert edition and edition["is_today"]
+    edition = newest_edition(reader)
+    assert edition and edition.is_today
     assert shown_to(make_user("other")) == []
