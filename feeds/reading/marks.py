@@ -122,8 +122,10 @@ def undo_mark(user: User, undo_id: int) -> bool:
         return False
     with connection.cursor() as cursor:
         cursor.executemany(
-            "UPDATE feeds_subscription SET read_up_to = %s WHERE id = %s AND user_id = %s",
-            [(mark, int(pk), user.pk) for pk, mark in undo.marks.items()],
+            # An earlier mark may be undone already, and nothing becomes read by an undo.
+            "UPDATE feeds_subscription SET read_up_to = %s"
+            " WHERE id = %s AND user_id = %s AND read_up_to > %s",
+            [(mark, int(pk), user.pk, mark) for pk, mark in undo.marks.items()],
         )
     ItemState.objects.filter(user=user, item__in=undo.unread_items).update(is_read=False)
     undo.delete()

@@ -269,6 +269,16 @@ def test_to_take_one_mark_back_leaves_the_other_marks(reader: User, item: Item) 
     assert list(MarkUndo.objects.values_list("pk", flat=True)) == [first.pk]
 
 
+def test_marks_undone_in_any_order_leave_everything_unread(reader: User, item: Item) -> None:
+    first = mark_all_read(reader, None, item.seq)
+    second = mark_all_read(reader, None, make_item(item.source).seq)
+
+    assert undo_mark(reader, first.pk)
+    assert undo_mark(reader, second.pk)
+
+    assert read_up_to(reader) == [0]
+
+
 def test_a_mark_that_is_repeated_has_the_undo_of_the_first(reader: User, item: Item) -> None:
     first = mark_all_read(reader, None, item.seq)
 
