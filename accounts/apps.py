@@ -9,7 +9,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import revocation
+        from ainews_site.infra import postgres_times
         from ainews_site.infra import sqlite_lock as sqlite
 
         sqlite.connect()
+        postgres_times.connect()
         revocation.register(revocation.API_TOKENS)

@@ -37,10 +37,9 @@ def narrow_rows(model: type[Row], names: Sequence[str], ids: Iterable[int]) -> d
     if not wanted:
         return {}
     names = in_order(model, names)
-    rows = fetch(
-        f"SELECT {', '.join(names)} FROM {model._meta.db_table} WHERE id IN ({marks(wanted)})",
-        wanted,
-    )
+    is_wanted, values = among("id", wanted)
+    query = f"SELECT {', '.join(names)} FROM {model._meta.db_table} WHERE {is_wanted}"
+    rows = fetch(query, values)
     make = row_maker(model, names)
     return {row[0]: make(row) for row in rows}
 
@@ -62,11 +61,12 @@ def narrow_items(
     story_names = in_order(Story, story_names)
     parts = (("i", names), ("c", source_names), ("s", story_names))
     columns = ", ".join(f"{table}.{name}" for table, part in parts for name in part)
+    is_wanted, values = among("i.id", wanted)
     rows = fetch(
         f"SELECT {columns} FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
         + (" LEFT JOIN feeds_story s ON s.id = i.story_id" if story_names else "")
-        + f" WHERE i.id IN ({marks(wanted)})",
-        wanted,
+        + f" WHERE {is_wanted}",
+        values,
     )
     make, first, last = row_maker(Item, names), len(names), len(names) + len(source_names)
     items = {row[0]: make(row[:first]) for row in rows}
@@ -113,6 +113,16 @@ def fetch(query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     with reading_connection().cursor() as cursor:
         cursor.execute(query, values)
         return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def among(column: str, ids: Collection[int]) -> tuple[str, list[Any]]:
+    """Return the condition that `column` is one of `ids`, and its parameters.
+
+    PostgreSQL is passed one array, because psycopg takes a while for each parameter.
+    """
+    if reading_connection().vendor == "postgresql":
+        return f"{column} = ANY(%s)", [[*ids]]
+    return f"{column} IN ({marks(ids)})", [*ids]
 
 
 def marks(values: Collection[object]) -> str:

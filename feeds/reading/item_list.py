@@ -7,11 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from accounts.models import User
 from feeds.models import Item
-from feeds.models.narrow import fetch, marks, moment
+from feeds.models.narrow import among, fetch, moment
 from feeds.reading.filters import Filters
 from feeds.reading.river import NEWEST_ID, newest_ids, saved_ids, unread_horizon
 from feeds.reading.sources import followed_sources
@@ -24,7 +25,7 @@ _ITEMS = (
     " FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
     " LEFT JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
     " LEFT JOIN feeds_itemstate t ON t.item_id = i.id AND t.user_id = %s"
-    " WHERE i.id IN ({}) ORDER BY i.id DESC"
+    " WHERE {} ORDER BY i.id DESC"
 )
 
 
@@ -69,10 +70,11 @@ def list_items(user: User, filters: Filters, before: int | None, limit: int) -> 
     if not ids:
         return []
     horizon = unread_horizon()
-    rows = fetch(_ITEMS.format(marks(ids)), [user.pk, user.pk, *ids])
+    is_listed, values = among("i.id", ids)
+    rows = fetch(_ITEMS.format(is_listed), [user.pk, user.pk, *values])
     items = [_listed(row, horizon) for row in rows]
     if any(item.copy_of for item in items):
-        settle_copies(items, Item.objects.visible_to(user))
+        settle_copies(items, partial(Item.objects.visible_to, user))
     return items
 
 

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from ainews_site.infra.memo import cached
 from feeds.coordination.revisions import News
 from feeds.core.ids import id_time
 from feeds.models import Item
-from feeds.models.narrow import fetch, marks, moment, narrow_items
+from feeds.models.narrow import among, fetch, moment, narrow_items
 from feeds.models.story import StoryHead
 from feeds.reading.sources import Followed, followed_sources, within
 from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_copies
@@ -232,7 +233,9 @@ def rank_stories(
     wanted = (topic, most, int(seconds / FRESH))
     names = [term.name for term in terms.TERMS]  # another release may have others
     inputs = (user.pk, user.version, user.interests, reader.followed, levels, trust, wanted, names)
-    rows = cached(f"ranked-{_digest(articles, inputs)}", rank, fresh=FRESH, stale_for=FRESH)
+    rows = cached(
+        f"ranked-{_digest(articles, inputs)}", rank, fresh=FRESH, stale_for=FRESH, claim=False
+    )
     entries = [_Entry(*row) for row in rows]  # type: ignore[arg-type]
     return _read(user, followed, entries, reader)
 
@@ -308,10 +311,8 @@ def _read(
 
 def _heads(pks: Sequence[int]) -> dict[int, _Head]:
     columns = "id, title, lead_id, first_at, item_count, title_pinned"
-    rows = fetch(
-        f"SELECT {columns} FROM feeds_story WHERE id IN ({marks(pks)})",  # noqa: S608 - no input
-        pks,
-    )
+    is_ranked, values = among("id", pks)
+    rows = fetch(f"SELECT {columns} FROM feeds_story WHERE {is_ranked}", values)  # noqa: S608 - no input
     return {
         pk: _Head(pk, title, lead, moment(first_at), count, bool(pinned))
         for pk, title, lead, first_at, count, pinned in rows
@@ -335,7 +336,7 @@ def _members(
     """{story: its items of these sources that the reader did not hide, in order of time}"""
     visible = members_of(user, stories)
     own = [member for member in visible if member.source_id in source_ids and not member.is_hidden]
-    settle_copies(own, Item.objects.visible_to(user), {member.pk for member in visible})
+    settle_copies(own, partial(Item.objects.visible_to, user), {member.pk for member in visible})
     members: defaultdict[int, list[Member]] = defaultdict(list)
     for member in own:
         members[member.story_id].append(member)

@@ -21,7 +21,7 @@ from accounts.models import User
 from ainews_site.infra.db_router import reading_connection
 from feeds.core.ids import lowest_id
 from feeds.models import Item
-from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, fetch, marks, narrow_items
+from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, among, fetch, narrow_items
 from feeds.reading.filters import Filters
 from feeds.reading.sources import Followed, followed_sources
 from feeds.stories.coverage import settle_copies
@@ -216,11 +216,12 @@ def _states_of(user: User, ids: Sequence[int]) -> dict[int, Sequence[Any]]:
     """{item: (is_read, is_saved, is_hidden, is_opened)} of those with a state."""
     if not ids:
         return {}
+    is_one, values = among("item_id", ids)
     query = (
         "SELECT item_id, is_read, is_saved, is_hidden, is_opened FROM feeds_itemstate"
-        f" WHERE user_id = %s AND item_id IN ({marks(ids)})"
+        f" WHERE user_id = %s AND {is_one}"
     )
-    return {pk: state for pk, *state in fetch(query, [user.pk, *ids])}
+    return {pk: state for pk, *state in fetch(query, [user.pk, *values])}
 
 
 def attach_source_counts(

@@ -34,6 +34,7 @@ def unread_counts(user: User, news: News | None = None) -> dict[int, int]:
         f"unread-{user.pk}-{news.cache_version}",
         lambda: _count(user, horizon, news.seq),
         fresh=FRESH,
+        claim=False,
     )
     counts = Counter(known)
     if news.seq > upto:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from accounts.models import User
 from feeds.core.ids import lowest_id
 from feeds.models import Item
-from feeds.models.narrow import fetch, marks, moment
+from feeds.models.narrow import among, fetch, moment
 from feeds.models.story import REACH, StoryHead
 
 AnyRow = TypeVar("AnyRow")
@@ -71,10 +71,11 @@ def members_of(
     small = [story for story in stories if most is None or story.item_count <= most]
     newest = f"{MEMBER_ROWS} AND i.story_id = %s ORDER BY i.id DESC LIMIT %s"
     arms: list[str] = []
-    values: list[int | None] = []
+    values: list[Any] = []
     if small:
-        arms.append(f"{MEMBER_ROWS} AND i.story_id IN ({marks(small)})")
-        values += [user.pk, user.pk, *_range(small), *(story.pk for story in small)]
+        is_small, pks = among("i.story_id", [story.pk for story in small])
+        arms.append(f"{MEMBER_ROWS} AND {is_small}")
+        values += [user.pk, user.pk, *_range(small), *pks]
     for story in stories:
         if most is not None and story.item_count > most:
             arms.append(f"SELECT * FROM ({newest}) AS newest")
@@ -102,14 +103,15 @@ def last_read(
     large = [story for story in stories if story.item_count > most]
     if not large:
         return {}
+    is_large, pks = among("i.story_id", [story.pk for story in large])
     query = (
         "SELECT i.story_id, max(t.changed_at) FROM feeds_itemstate t"
         # SQLite keeps the order of a cross join. It would read all items of the stories.
         " CROSS JOIN feeds_item i WHERE i.id = t.item_id AND t.user_id = %s AND t.is_read"
         " AND t.item_id >= %s AND t.item_id < %s AND i.id >= %s AND i.id < %s"
-        f" AND i.story_id IN ({marks(large)}) GROUP BY i.story_id"
+        f" AND {is_large} GROUP BY i.story_id"
     )
-    values = [user.pk, *_range(large), *_range(large), *(story.pk for story in large)]
+    values = [user.pk, *_range(large), *_range(large), *pks]
     return {story: moment(read_at) for story, read_at in fetch(query, values)}
 
 

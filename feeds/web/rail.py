@@ -32,6 +32,7 @@ def rail_trends(user: User) -> SafeString | str:
         lambda: tuple(astuple(trend) for trend in trends_for(user, timezone.now(), MAX_TRENDS)),
         fresh=FRESH,
         local_for=FRESH,
+        claim=False,
     )
     return _rendered(rows, get_script_prefix()) if rows else ""
 

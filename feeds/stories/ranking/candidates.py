@@ -22,7 +22,7 @@ from feeds.coordination.revisions import News, news_for
 from feeds.core.ids import lowest_id
 from feeds.models import Item
 from feeds.models.item import ItemQuerySet
-from feeds.models.narrow import fetch, loaded, marks
+from feeds.models.narrow import among, fetch, loaded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,11 +149,12 @@ def _hidden(user: User, lowest: int) -> set[int]:
 
 def _ask(sources: Collection[int], lowest: int, beyond: int, most: int) -> list[Any]:
     """The newest items with a ledger number above `beyond`."""
+    is_own, values = among("source_id", sources)
     rows = fetch(
         "SELECT id, story_id, source_id, copy_of, topics FROM feeds_item"
-        f" WHERE source_id IN ({marks(sources)}) AND seq > %s AND id >= %s"
+        f" WHERE {is_own} AND seq > %s AND id >= %s"
         " AND story_id IS NOT NULL ORDER BY id DESC LIMIT %s",
-        [*sources, beyond, lowest, most],
+        [*values, beyond, lowest, most],
     )
     return [(*row, loaded(topics)) for *row, topics in rows]
 

@@ -74,7 +74,11 @@ class Taste(NamedTuple):
 def taste_of(user: User, now: datetime) -> Taste:
     """Return a reader's taste. It is cached until they act; otherwise this makes five queries."""
     made = cached(
-        f"taste-{user.pk}", lambda: _learn(user, now), fresh=FRESH, validator=user.version
+        f"taste-{user.pk}",
+        lambda: _learn(user, now),
+        fresh=FRESH,
+        validator=user.version,
+        claim=False,
     )
     acts, shown, followed = made
     return Taste([Act(*row) for row in acts], shown, frozenset(followed))

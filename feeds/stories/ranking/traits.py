@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from ainews_site.infra.process_state import resets_process_state
-from feeds.models.narrow import fetch, loaded, marks
+from feeds.models.narrow import among, fetch, loaded
 from feeds.stories.ranking.data.batch import Learned
 from feeds.stories.ranking.data.similarity import Row, terms_in
 from feeds.stories.ranking.taste import Taste
@@ -26,9 +26,9 @@ def traits_of(items: Sequence[int]) -> list[Row]:
         _cache.clear()
         _expires_at = time.monotonic() + FRESH
     if missing := [pk for pk in items if pk not in _cache]:
+        is_missing, values = among("id", missing)
         rows = fetch(
-            f"SELECT id, title, summary, topics FROM feeds_item WHERE id IN ({marks(missing)})",
-            missing,
+            f"SELECT id, title, summary, topics FROM feeds_item WHERE {is_missing}", values
         )
         _cache.update(
             {pk: terms_in(title, text, loaded(topics)) for pk, title, text, topics in rows}

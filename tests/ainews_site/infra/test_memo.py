@@ -224,3 +224,13 @@ def test_a_local_copy_is_dropped_when_it_is_too_old_to_be_of_use(
     cached("new", Work(), fresh=60, local_for=60)
 
     assert list(memo._local) == ["new"]
+
+
+def test_a_value_that_is_not_claimed_is_computed_by_every_caller(shared: None) -> None:
+    slow = Work(0.3)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(cached, "own", slow, fresh=60, claim=False)
+        slow.began.wait(5)
+        assert cached("own", lambda: 9, fresh=60, claim=False) == 9
+        assert first.result() == 1
+    assert cached("own", Work(), fresh=60, claim=False) == 1
