@@ -1,5 +1,6 @@
 """Sources: a feed with its schedule and its health, and the log of its fetches."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -125,11 +126,16 @@ class Source(models.Model):
     @property
     def state_word(self) -> str:
         """The state in one word: new, ok, failing, paused or gone."""
-        if self.status != self.Status.ACTIVE:
-            return self.status
-        if self.failures:
-            return "failing"
-        return "ok" if self.last_succeeded_at else "new"
+        return state_word(self.status, self.failures, self.last_succeeded_at)
+
+
+def state_word(status: str, failures: int, last_succeeded_at: datetime | None) -> str:
+    """The state of a source in one word."""
+    if status != Source.Status.ACTIVE:
+        return status
+    if failures:
+        return "failing"
+    return "ok" if last_succeeded_at else "new"
 
 
 class FetchLog(models.Model):

@@ -33,15 +33,18 @@ leaves the unread horizon changes no version."""
 def etag_by_version(get: Answer[View]) -> Answer[View]:
     """Decorate a view whose response changes only with new items and the reader's actions.
 
-    The ETag is a hash of the response. It is cached with the versions that the response depends
-    on, so while they are the same an unchanged response is not computed again. The versions are
-    read before the view runs, so a tag is never older than them. A view that answers from older
-    data must set "Cache-Control: no-store"; its response gets no tag.
+    The ETag is a hash of the response. If a program asks with a tag, it is cached with the versions
+    that the response depends on, so while they are the same an unchanged response is not computed
+    again. The versions are read before the view runs, so a tag is never older than them. A view
+    that answers from older data must set "Cache-Control: no-store"; its response gets no tag.
     """
 
     @wraps(get)
     def answer(view: View, request: Request) -> HttpResponse:
         assert isinstance(request.user, User)
+        if "If-None-Match" not in request.headers:
+            response, tag = _response_and_tag(get, view, request, request.user.version)
+            return _tagged(response, tag) if tag else response
         news = news_for(request.user)
         validator, key = (*news, _hour()), f"api-tag-{_digest(*_request_identity(request))}"
         cached_tag = _fetch(key)
@@ -51,15 +54,24 @@ def etag_by_version(get: Answer[View]) -> Answer[View]:
             and (unchanged := _not_modified(request, cached_tag[1]))
         ):
             return unchanged
-        response = get(view, request)
-        if response.get("Cache-Control") == "no-store":
+        response, tag = _response_and_tag(get, view, request, news.cache_version)
+        if not tag:
             return response
-        assert isinstance(response, Response)
-        tag = _tag(request, news.cache_version, _content(response.data, ("milliseconds",)))
         _store(key, (validator, tag))
         return _not_modified(request, tag) or _tagged(response, tag)
 
     return answer
+
+
+def _response_and_tag(
+    get: Answer[View], view: View, request: Request, version: int
+) -> tuple[HttpResponse, str]:
+    """Run the view. The tag is "" if the response must not be stored."""
+    response = get(view, request)
+    if response.get("Cache-Control") == "no-store":
+        return response, ""
+    assert isinstance(response, Response)
+    return response, _tag(request, version, _content(response.data, ("milliseconds",)))
 
 
 def etag_by_content(get: Answer[View]) -> Answer[View]:

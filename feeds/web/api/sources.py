@@ -1,6 +1,10 @@
+# ruff: noqa: S608 - the SQL is built from constants, values are parameters
 """REST API of sources and subscriptions."""
 
-from django.db.models import QuerySet
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
 from django.http import Http404
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
@@ -14,7 +18,8 @@ from rest_framework.response import Response
 from accounts.models import User
 from feeds.core.errors import FeedError
 from feeds.models import Folder, Source
-from feeds.models.narrow import fetch
+from feeds.models.narrow import fetch, loaded, moment
+from feeds.models.source import state_word
 from feeds.reading.feedback import LEVELS, weigh_source
 from feeds.reading.unread import unread_counts
 from feeds.sources.subscriptions import add_source, unsubscribe
@@ -32,12 +37,47 @@ from feeds.web.api.resource import (
 )
 
 COLUMNS = (
-    *("id", "url", "title", "site_url", "description", "kind", "language", "topics", "pack"),
-    *("status", "failures", "error", "items_per_day"),
+    *("id", "url", "title", "site_url", "description", "kind", "language", "pack"),
+    *("status", "failures", "error", "items_per_day", "topics"),
     *("last_fetched_at", "last_succeeded_at", "next_poll_at"),
 )
-"""What a list of sources shows, and what `Source.state_word` reads."""
+_LISTED = (
+    f"SELECT {', '.join(f'c.{name}' for name in COLUMNS)}, s.source_id, s.folder_id, s.title"
+    " FROM feeds_source c {join} feeds_subscription s ON s.source_id = c.id AND s.user_id = %s"
+    " WHERE {condition} ORDER BY {order}"
+)
+"""Sources that a reader follows or can see. It is not a queryset, because programs ask often."""
 _SUBSCRIPTIONS = "SELECT source_id, folder_id, title FROM feeds_subscription WHERE user_id = %s"
+
+
+class ListedSource(NamedTuple):
+    """A source in a list, with what its reader has made of it. Its attributes are those of a
+    Source and those that `with_subscriptions` sets."""
+
+    id: int
+    url: str
+    title: str
+    site_url: str
+    description: str
+    kind: str
+    language: str
+    pack: str
+    status: str
+    failures: int
+    error: str
+    items_per_day: float
+    topics: list[str]
+    last_fetched_at: datetime | None
+    last_succeeded_at: datetime | None
+    next_poll_at: datetime
+    is_followed: bool
+    folder_id: int | None
+    shown_title: str
+    unread: int
+
+    @property
+    def state_word(self) -> str:
+        return state_word(self.status, self.failures, self.last_succeeded_at)
 
 
 class SourceSerializer(fields.ModelSerializer[Source]):
@@ -99,16 +139,8 @@ class Sources(ReaderView):
     )
     @etag_by_content
     def get(self, request: Request) -> Response:
-        # What a reader follows is visible to them.
-        with_catalogue = flag(request, "all")
-        choose = Source.objects.visible_to if with_catalogue else Source.objects.subscribed_by
-        sources = choose(self.reader).only(*COLUMNS)
-        if number(request, "limit") is None:
-            page, following = list(sources), None
-        else:
-            page, following = _one_page(request, sources)
-        shown = with_subscriptions(self.reader, page)
-        response = Response(represent(SourceSerializer, shown))
+        sources, following = _list(request, self.reader, with_catalogue=flag(request, "all"))
+        response = Response(represent(SourceSerializer, sources))
         if following:
             response.headers["Link"] = f'<{following}>; rel="next"'
         return response
@@ -133,13 +165,39 @@ class Sources(ReaderView):
         return Response(SourceSerializer(shown).data, status.HTTP_201_CREATED)
 
 
-def _one_page(request: Request, sources: QuerySet[Source]) -> tuple[list[Source], str | None]:
-    """Return a page of sources in the order of ids, and the URL of the next page."""
-    limit, cursor = page_size(request), read_cursor(request, 1)
-    after = sources.filter(pk__gt=cursor[0] if cursor else 0).order_by("pk")
-    page = list(after[: limit + 1])
-    more = len(page) > limit
-    return page[:limit], next_url(request, (page[limit - 1].pk,)) if more else None
+def _list(
+    request: Request, user: User, *, with_catalogue: bool
+) -> tuple[list[ListedSource], str | None]:
+    """Return the sources that the reader follows or can see, and the URL of the next page.
+
+    With a limit they are a page in the order of ids, else all of them by title.
+    """
+    join, condition = ("LEFT JOIN", "(c.is_public OR s.id IS NOT NULL)")
+    if not with_catalogue:  # what a reader follows is visible to them
+        join, condition = "JOIN", "1 = 1"
+    values: list[Any] = [user.pk]
+    order = "c.title, c.id"
+    limit = page_size(request) if number(request, "limit") is not None else None
+    if limit is not None:
+        cursor = read_cursor(request, 1)
+        condition, order = f"{condition} AND c.id > %s", "c.id LIMIT %s"
+        values += [cursor[0] if cursor else 0, limit + 1]
+    rows = fetch(_LISTED.format(join=join, condition=condition, order=order), values)
+    unread = unread_counts(user) if rows else {}
+    topics = {text: loaded(text) for text in {row[12] for row in rows}}
+    sources = [_listed(row, topics, unread) for row in rows[:limit]]
+    if limit is None or len(rows) <= limit:
+        return sources, None
+    return sources, next_url(request, (sources[-1].id,))
+
+
+def _listed(
+    row: tuple[Any, ...], topics: Mapping[str, list[str]], unread: Mapping[int, int]
+) -> ListedSource:
+    *values, text, fetched, succeeded, due, follows, folder, own_title = row
+    times = (moment(fetched), moment(succeeded), moment(due))
+    own = (follows is not None, folder, own_title or row[2], unread.get(row[0], 0))
+    return ListedSource._make((*values, topics[text], *times, *own))
 
 
 class OneSource(ReaderView):

@@ -262,3 +262,53 @@ def test_stories_of_the_reader_s_sources_are_found_among_many_others(
         address = (answer["next"] or "").partition("/api/v1")[2]
 
     assert pages == expected
+
+
+def test_of_a_large_story_the_list_reads_the_newest_items_and_the_lead(
+    api: Client, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stories, "MAX_MEMBERS", 3)
+    now = timezone.now()
+    sources = [make_source(f"s{n}", reader=reader) for n in range(2)]
+    items = [
+        make_item(sources[n % 2], f"News {n}", published=now - timedelta(hours=9 - n))
+        for n in range(7)
+    ]
+    make_story(*items)
+    read = count_articles(monkeypatch)
+
+    (shown,) = get(api, "/stories/")["results"]
+
+    assert (shown["item_count"], shown["source_count"]) == (7, 2)
+    assert (shown["first_at"], shown["last_at"]) == tuple(
+        get(api, f"/items/{item.pk}/")["published_at"] for item in (items[0], items[-1])
+    )
+    assert read == [4]
+
+
+def test_of_a_large_story_whose_lead_is_hidden_the_list_counts_what_the_reader_sees(
+    api: Client, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stories, "MAX_MEMBERS", 2)
+    theirs = make_source("theirs", reader=make_user("other"))
+    mine = make_source("mine", reader=reader)
+    lead = make_item(theirs, "Secret")
+    make_story(lead, *(make_item(theirs) for _ in range(3)), make_item(mine, "Own"), lead=lead)
+
+    (shown,) = get(api, "/stories/")["results"]
+
+    assert (shown["title"], shown["item_count"], shown["source_count"]) == ("Own", 1, 1)
+
+
+def count_articles(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the articles that the list of stories reads with each query."""
+    counts: list[int] = []
+    read = stories._read
+
+    def counting(*values: Any) -> Any:
+        found, articles = read(*values)
+        counts.append(sum(map(len, articles.values())))
+        return found, articles
+
+    monkeypatch.setattr(stories, "_read", counting)
+    return counts
