@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -241,23 +241,31 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+(?:[-.'+][a-z0-9]+)*")
 _MAX_TOPICS = 8
 
 
-def _index() -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return {first word of a pattern: ((slug, pattern), ...)}.
+def _index() -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[tuple[int, str, str], ...]]]:
+    """Return {pattern of one word: numbers of topics} and {first word: ((number, second word,
+    pattern), ...)}.
 
-    The words of a pattern are separated by two spaces, so that each has spaces of its own on both
-    sides. Otherwise `str.count` would miss adjacent matches.
+    The second has the patterns of several words, which are separated by two spaces, so that each
+    has spaces of its own on both sides. Otherwise `str.count` would miss adjacent matches.
     """
-    index: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for topic in TOPICS:
+    single: defaultdict[str, list[int]] = defaultdict(list)
+    several: defaultdict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    for number, topic in enumerate(TOPICS):
         for pattern in topic.patterns:
             words = _WORD.findall(pattern)
-            index[words[0]].append((topic.slug, f" {'  '.join(words)} "))
-    return {word: tuple(entries) for word, entries in index.items()}
+            if len(words) == 1:
+                single[words[0]].append(number)
+            else:
+                several[words[0]].append((number, words[1], f" {'  '.join(words)} "))
+    numbers = {word: tuple(entries) for word, entries in single.items()}
+    return numbers, {word: tuple(entries) for word, entries in several.items()}
 
 
 # Looking up words takes the same time for any number of patterns, unlike a regular expression.
-_BY_FIRST_WORD = _index()
-_ORDER = {topic.slug: number for number, topic in enumerate(TOPICS)}
+_SINGLE, _SEVERAL = _index()
+_KNOWN_WORDS = frozenset(
+    [*_SINGLE, *_SEVERAL, *(second for rows in _SEVERAL.values() for _, second, _ in rows)]
+)
 
 
 def match_topics(text: str, categories: Iterable[str] = ()) -> tuple[str, ...]:
@@ -270,13 +278,29 @@ def match_topics(text: str, categories: Iterable[str] = ()) -> tuple[str, ...]:
         words = _ASCII_WORD.findall(lower)
     else:
         words = _WORD.findall(lower.replace("’", "'"))
-    hits = _BY_FIRST_WORD.keys() & words
+    hits = list(filter(_KNOWN_WORDS.__contains__, words))
     if not hits:
         return ()
-    line = f" {'  '.join(words)} "
-    counts: defaultdict[str, int] = defaultdict(int)
+    counts = _count(hits, words)
+    ranked = sorted([(-times, number) for number, times in counts.items()])
+    return tuple([TOPICS[number].slug for _, number in ranked[:_MAX_TOPICS]])
+
+
+def _count(hits: Sequence[str], words: Sequence[str]) -> dict[int, int]:
+    """Return {number of a topic: how often `words` have one of its patterns}.
+
+    `hits` are those words that are the first or the second of a pattern.
+    """
+    counts: dict[int, int] = {}
     for word in hits:
-        for slug, phrase in _BY_FIRST_WORD[word]:
-            if times := line.count(phrase):
-                counts[slug] += times
-    return tuple(sorted(counts, key=lambda slug: (-counts[slug], _ORDER[slug]))[:_MAX_TOPICS])
+        for number in _SINGLE.get(word, ()):
+            counts[number] = counts.get(number, 0) + 1
+    line = ""
+    present = set(hits)
+    for word in _SEVERAL.keys() & present:
+        for number, second, phrase in _SEVERAL[word]:
+            if second in present:
+                line = line or f" {'  '.join(words)} "
+                if times := line.count(phrase):
+                    counts[number] = counts.get(number, 0) + times
+    return counts

@@ -68,7 +68,7 @@ _ATTRIBUTE = r'(?: [\w-]+="[^"]*")*'
 _FRAME_OR_TAG = re.compile(
     rf"<iframe(?P<frame>{_ATTRIBUTE})>.*?(?:</iframe>|\Z)|</?[a-z][a-z0-9]*{_ATTRIBUTE}>", re.DOTALL
 )
-_BLOCK_TAG = re.compile(rf"</?(?:{'|'.join(sorted(_BLOCKS, key=len, reverse=True))}){_ATTRIBUTE}>")
+_BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK_NAMES.replace(' ', '|')}){_ATTRIBUTE}>")
 _TAG = re.compile(rf"</?[a-z][a-z0-9]*{_ATTRIBUTE}>")
 _PIXEL = re.compile(r' (?:width|height)="\s*[01](?:px)?\s*"')
 _SOURCE = re.compile(r' src="([^"]+)"')

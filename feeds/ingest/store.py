@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from logging import getLogger
 
 from django.db import DatabaseError, connection, transaction
@@ -250,7 +251,6 @@ class _Chunk:
         self, pk: int, seq: int, entry: CleanEntry, published: object, fetched_at: object
     ) -> tuple[object, ...]:
         """Return the values of ITEM_COLUMNS."""
-        url, title, author, summary, image_url, topics, content_hash = self._content(entry)
         return (
             pk,
             seq,
@@ -259,27 +259,30 @@ class _Chunk:
             fetched_at,
             entry.language or self.language,
             False,
-            url,
-            title,
-            author,
-            summary,
-            image_url,
-            to_json(topics),
-            content_hash,
+            entry.url,
+            entry.title,
+            entry.author,
+            entry.summary,
+            entry.image_url,
+            _json_of(self._topics(entry)),
+            entry.content_hash,
         )
 
     def _content(self, entry: CleanEntry) -> tuple[object, ...]:
         """Return the values of CONTENT_COLUMNS."""
-        topics = dict.fromkeys((*entry.topics, *self.topics))
         return (
             entry.url,
             entry.title,
             entry.author,
             entry.summary,
             entry.image_url,
-            list(topics)[:MAX_TOPICS],
+            list(self._topics(entry)),
             entry.content_hash,
         )
+
+    def _topics(self, entry: CleanEntry) -> tuple[str, ...]:
+        """Return the topics of the entry and of its source, each once."""
+        return tuple(dict.fromkeys((*entry.topics, *self.topics)))[:MAX_TOPICS]
 
     def _update(self, changed: Sequence[tuple[int | None, CleanEntry]]) -> tuple[int, ...]:
         if not changed:
@@ -322,7 +325,14 @@ def _is_same(row: _Known, entry: CleanEntry) -> bool:
 def _body(pk: int, entry: CleanEntry) -> tuple[object, ...]:
     """Return the values of BODY_COLUMNS."""
     html = html_to_store(entry.html, entry.text)
-    return (pk, html, entry.text, to_json(_enclosures(entry)), False)
+    enclosures = to_json(_enclosures(entry)) if entry.enclosures else "[]"
+    return (pk, html, entry.text, enclosures, False)
+
+
+@lru_cache(maxsize=1_000)
+def _json_of(topics: tuple[str, ...]) -> str:
+    """Cached, because many items have the same topics."""
+    return to_json(topics)
 
 
 def _enclosures(entry: CleanEntry) -> list[dict[str, object]]:

@@ -97,7 +97,7 @@ def _link_entries(entries: Sequence[Entry], site: str, feed_url: str) -> list[_L
     keeps_fragment = _fragments_matter(entries)
     linked = []
     for entry in entries:
-        base = canonical_url(entry.base_url, feed_url) or site
+        base = (canonical_url(entry.base_url, feed_url) if entry.base_url else "") or site
         link = canonical_url(entry.link, base, keep_fragment=keeps_fragment) if entry.link else ""
         linked.append(_LinkedEntry(entry, base, link, plain_title(entry.title)))
     return linked

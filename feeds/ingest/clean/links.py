@@ -13,7 +13,10 @@ _TRACKING_NAMES = (
 _TRACKING = frozenset(_TRACKING_NAMES.split())
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Most addresses are canonical already and need no parsing.
-_CANONICAL = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+/[A-Za-z0-9/_.~%+,;=@!$'()*-]*\Z")
+_CANONICAL = re.compile(
+    r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::(?!(?:80|443)/)[1-9][0-9]{0,4})?"
+    r"/[A-Za-z0-9/_.~%+,;=@!$'()*-]*\Z"
+)
 _BLANKS = re.compile(r"[\t\r\n\0]+")
 _UNSAFE = re.compile(r"[\s\"<>\\^`{|}\x00-\x20\x7f]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -37,7 +40,9 @@ def canonical_url(url: str, base: str = "", *, keep_fragment: bool = False) -> s
 
 def absolute_url(url: str, base: str = "") -> str:
     """Return `url` without blanks and resolved against `base`. Its scheme is not checked."""
-    url = _SURROGATES.sub("", _BLANKS.sub("", url)).strip()
+    if not (url.isascii() and url.isprintable()):  # else it has none of these characters
+        url = _SURROGATES.sub("", _BLANKS.sub("", url))
+    url = url.strip()
     if not url:
         return ""
     if url[:8].lower().startswith(("http://", "https://")):

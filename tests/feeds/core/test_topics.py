@@ -58,3 +58,33 @@ def test_topics_are_well_formed_and_about_sixty() -> None:
 def test_ascii_text_has_the_same_words_by_the_faster_pattern(text: str) -> None:
     lower = text.lower()
     assert topics._ASCII_WORD.findall(lower) == topics._WORD.findall(lower)
+
+
+_WORDS = sorted(
+    {word for topic in TOPICS for pattern in topic.patterns for word in pattern.split()}
+)
+
+
+@given(st.lists(st.sampled_from(_WORDS), max_size=30))
+def test_each_pattern_counts_as_often_as_its_words_occur_in_the_text(words: list[str]) -> None:
+    text = " ".join(words)
+    read = topics._WORD.findall(text)
+    times: dict[str, int] = {}
+    for topic in TOPICS:
+        patterns = [topics._WORD.findall(pattern) for pattern in topic.patterns]
+        counts = [_times(read, pattern) for pattern in patterns]
+        if sum(counts):
+            times[topic.slug] = sum(counts)
+    ranked = sorted(times, key=lambda slug: -times[slug])
+
+    assert match_topics(text) == tuple(ranked[:8])
+
+
+def _times(words: list[str], pattern: list[str]) -> int:
+    """How often the words of `pattern` follow each other, without overlaps."""
+    count = at = 0
+    while at <= len(words) - len(pattern):
+        is_match = words[at : at + len(pattern)] == pattern
+        count += is_match
+        at += len(pattern) if is_match else 1
+    return count

@@ -1,5 +1,8 @@
 """HTML is stored only if it contains more than its plain text."""
 
+import re
+from html import escape
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,3 +49,18 @@ def test_nothing_is_lost_and_nothing_becomes_markup(raw: str) -> None:
     assert text_of_clean(shown) == text
     framed = f"<div>{shown}</div>"
     assert sanitise(framed) == framed
+
+
+@given(
+    st.lists(
+        st.sampled_from(["<p>", "</p>", "\n", " ", "a", "&amp;", "&lt;", "<br>", "<b>", "</b>"]),
+        max_size=12,
+    )
+)
+def test_html_is_left_out_just_if_it_equals_its_text(parts: list[str]) -> None:
+    html = "".join(parts)
+    text = text_of_clean(html)
+    is_bare = html == escape(text, quote=False) and "\n" not in text
+    is_plain = re.sub(r">\s+<", "><", html) == plain_html(text)
+
+    assert html_to_store(html, text) == ("" if is_bare or is_plain else html)

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import html
 
+from feeds.ingest.clean import links
 from feeds.ingest.clean.entries import canonical_url, clean_feed, plain_title, sanitise, to_text
 from feeds.ingest.parse.types import Enclosure, Entry, ParsedFeed
 
@@ -62,6 +63,20 @@ ADDRESSES = st.builds(
         max_size=12,
     ),
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", ["lab.example", "lab.example.", "lab-.example", "127.0.0.1"])
+@pytest.mark.parametrize(
+    "port", ["", ":", ":0", ":80", ":443", ":8080", ":08080", ":4430", ":99999"]
+)
+@pytest.mark.parametrize("path", ["/", "/a/b.html", "/a//b", "/a..b"])
+def test_an_address_that_looks_canonical_is_not_parsed_and_stays_the_same(
+    scheme: str, host: str, port: str, path: str
+) -> None:
+    url = f"{scheme}://{host}{port}{path}"
+    if links._CANONICAL.match(url):
+        assert links._rebuild(links.absolute_url(url, FEED), keep_fragment=False) == url
 
 
 @settings(max_examples=400, deadline=None)
