@@ -29,6 +29,7 @@ from digests.web.formats import (
     writer,
 )
 from digests.web.rail import rail_edition
+from feeds.web.article_rows import article_rows, life_strip
 from feeds.web.coverage_strip import coverage_strip
 from feeds.web.formats import (
     ago,
@@ -44,7 +45,6 @@ from feeds.web.formats import (
 )
 from feeds.web.rail import rail_trends
 from feeds.web.sparkline import sparkline, trend_line
-from feeds.web.story_strip import strip_dots
 
 SENTINEL = 1_000_000_007
 """A number that stands for an id when the pattern of an address is made."""
@@ -54,14 +54,15 @@ def environment(**options: Any) -> Environment:
     """Return the environment. `options` are those of TEMPLATES."""
     env = Environment(**options)  # noqa: S701 - Django's backend sets autoescape
     env.globals |= {
+        "article_rows": article_rows,
         "channel_problems": channel_problems,
         "coverage_strip": coverage_strip,
         "edition_strip": edition_strip,
+        "life_strip": life_strip,
         "rail_trends": rail_trends,
         "sparkline": sparkline,
         "static": static,
         "story_summary": story_summary,
-        "strip_dots": strip_dots,
         "rail_edition": rail_edition,
         "trend_line": trend_line,
         "url_for": url_for,

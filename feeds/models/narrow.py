@@ -68,6 +68,17 @@ def narrow_items(
         + f" WHERE {is_wanted}",
         values,
     )
+    return items_of(rows, names, source_names, story_names)
+
+
+def items_of(
+    rows: Collection[Sequence[Any]],
+    names: Sequence[str],
+    source_names: Sequence[str],
+    story_names: Sequence[str] = (),
+) -> dict[int, Item]:
+    """Return {id: item} of rows with these columns, first the item's, then its source's and its
+    story's. The names are in the order of `in_order`."""
     make, first, last = row_maker(Item, names), len(names), len(names) + len(source_names)
     items = {row[0]: make(row[:first]) for row in rows}
     sources = _related(Source, source_names, (row[first:last] for row in rows))

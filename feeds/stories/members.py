@@ -50,13 +50,20 @@ _COLUMNS = (
     "i.id, i.story_id, i.source_id, i.copy_of, i.seq, i.fetched_at, s.read_up_to, t.is_read,"
     " t.changed_at, t.is_saved, t.is_opened, t.is_hidden, s.title"
 )
-MEMBER_ROWS = (
-    f"SELECT {_COLUMNS} FROM feeds_item i"
-    " JOIN feeds_source c ON c.id = i.source_id"
+MEMBER_WIDTH = _COLUMNS.count(",") + 1
+"""Columns of a member."""
+_FROM = (
+    " FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
     " LEFT JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
     " LEFT JOIN feeds_itemstate t ON t.item_id = i.id AND t.user_id = %s"
     " WHERE (c.is_public OR s.id IS NOT NULL) AND i.id >= %s AND i.id < %s"
 )
+MEMBER_ROWS = f"SELECT {_COLUMNS}{_FROM}"
+
+
+def wide_member_rows(columns: str) -> str:
+    """Return SQL like MEMBER_ROWS with more columns of the item (`i`) and of its source (`c`)."""
+    return f"SELECT {_COLUMNS}, {columns}{_FROM}"
 
 
 def members_of(
@@ -125,7 +132,12 @@ def apply_state(item: Item, member: Member) -> Item:
 
 def read_rows(query: str, values: Sequence[Any]) -> list[Member]:
     """The members that a query finds, each once, in order of time."""
-    members = {row[0]: _member(*row) for row in fetch(query, values)}
+    return to_members(fetch(query, values))
+
+
+def to_members(rows: Iterable[Sequence[Any]]) -> list[Member]:
+    """The members of rows, each once, in order of time. Columns beyond theirs are ignored."""
+    members = {row[0]: _member(*row[:MEMBER_WIDTH]) for row in rows}
     return [members[pk] for pk in sorted(members)]
 
 

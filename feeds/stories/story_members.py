@@ -3,25 +3,36 @@
 So the page of a story of thousands costs what that of a small one costs.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from accounts.models import User
 from ainews_site.infra.memo import cached
 from feeds.core.ids import TAIL_BITS, lowest_id
-from feeds.models import Item, Story
-from feeds.models.narrow import fetch, marks, moment
+from feeds.models import Item, Source, Story
+from feeds.models.narrow import (
+    ITEM_COLUMNS,
+    SOURCE_COLUMNS,
+    among,
+    fetch,
+    in_order,
+    items_of,
+    moment,
+)
 from feeds.models.story import REACH
 from feeds.stories.coverage import settle_copies
 from feeds.stories.members import (
     MAX_DOTS,
     MAX_MEMBERS,
     MEMBER_ROWS,
+    MEMBER_WIDTH,
     Member,
     read_rows,
     spread,
+    to_members,
+    wide_member_rows,
 )
 
 EARLIEST, NEWEST = 30, 90
@@ -30,6 +41,12 @@ FRESH = 60
 """Lifetime of the cached choice of items in seconds. Its validator follows the story's row, which
 does not change with private items if the story has public ones."""
 
+MAX_WIDE = 60
+"""A story with more items has its items read by a second query: its page shows a part of them."""
+_PARTS = (in_order(Item, ITEM_COLUMNS), in_order(Source, SOURCE_COLUMNS))
+_WIDE_ROWS = wide_member_rows(
+    ", ".join(f"{t}.{name}" for t, names in zip("ic", _PARTS, strict=True) for name in names)
+)
 _MARKS = (
     "SELECT max(CASE WHEN t.is_read THEN t.changed_at END),"
     " count(CASE WHEN t.is_hidden THEN 1 END),"
@@ -58,17 +75,27 @@ class StoryMembers:
     source_count: int
     is_whole: bool = True
     last_read: datetime | None = None
+    items: Mapping[int, Item] = field(default_factory=dict)
+    """The items of a small story, which were read with its members."""
 
 
 def all_members_of(user: User, story: Story) -> StoryMembers:
     """Read all items of the story."""
-    query = f"{MEMBER_ROWS} AND i.story_id = %s"
-    rows = read_rows(query, [user.pk, user.pk, *_range(story), story.pk])
-    members = _shown(user, rows)
+    is_small = story.item_count <= MAX_WIDE
+    rows = fetch(
+        f"{_WIDE_ROWS if is_small else MEMBER_ROWS} AND i.story_id = %s",
+        [user.pk, user.pk, *_range(story), story.pk],
+    )
+    members = _shown(user, to_members(rows))
     originals = _originals(members)
-    sources = len({member.source_id for member in originals})
     return StoryMembers(
-        members, originals, spread(members, MAX_DOTS), len(members), len(originals), sources
+        members=members,
+        originals=originals,
+        dots=spread(members, MAX_DOTS),
+        item_count=len(members),
+        original_count=len(originals),
+        source_count=len({member.source_id for member in originals}),
+        items=items_of([row[MEMBER_WIDTH:] for row in rows], *_PARTS) if is_small else {},
     )
 
 
@@ -140,8 +167,9 @@ def _read(user: User, story: Story, ids: Collection[int]) -> list[Member]:
     """Those of these items and of the lead that the reader can see, in order of time."""
     wanted = list(dict.fromkeys([*ids, *([story.lead_id] if story.lead_id else [])]))
     # The sign keeps databases from reading all items of the story by the index.
-    query = f"{MEMBER_ROWS} AND +i.story_id = %s AND i.id IN ({marks(wanted)})"
-    return read_rows(query, [user.pk, user.pk, *_range(story), story.pk, *wanted])
+    is_wanted, values = among("i.id", wanted)
+    query = f"{MEMBER_ROWS} AND +i.story_id = %s AND {is_wanted}"
+    return read_rows(query, [user.pk, user.pk, *_range(story), story.pk, *values])
 
 
 def _dots(members: Sequence[Member], between: Collection[int]) -> list[Member]:

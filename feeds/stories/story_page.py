@@ -2,24 +2,23 @@
 """The page of a story for one reader: its coverage, what is new, and related stories."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from accounts.models import User
 from ainews_site.infra import db_clock
 from ainews_site.infra.memo import cached
 from ainews_site.infra.process_state import resets_process_state
 from feeds.core.ids import lowest_id
-from feeds.models import Item, Source, Story, StoryRedirect
+from feeds.models import Item, Story, StoryRedirect
 from feeds.models.narrow import (
     ITEM_COLUMNS,
     SOURCE_COLUMNS,
+    among,
     fetch,
-    in_order,
-    marks,
+    moment,
     narrow_items,
     row_maker,
 )
@@ -69,15 +68,16 @@ _OTHERS = (
     f" AND NOT COALESCE(t.is_hidden, FALSE) {_NEWEST}"
 )
 """The visible originals of other stories, the newest first, without those that were hidden."""
-_PARTS = (in_order(Item, ITEM_COLUMNS), in_order(Source, SOURCE_COLUMNS))
 _SHOWN = (
-    f"SELECT {', '.join(f'{t}.{n}' for t, names in zip('ic', _PARTS, strict=True) for n in names)},"
-    " s.title FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
+    "SELECT i.id, i.story_id, i.title, i.source_id,"
+    " COALESCE(NULLIF(s.title, ''), NULLIF(c.title, ''), c.url), i.published_at"
+    " FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
     " LEFT JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
     " LEFT JOIN feeds_itemstate t ON t.item_id = i.id AND t.user_id = %s"
-    " WHERE (c.is_public OR s.id IS NOT NULL) AND NOT COALESCE(t.is_hidden, FALSE) AND i.id"
+    " WHERE (c.is_public OR s.id IS NOT NULL) AND NOT COALESCE(t.is_hidden, FALSE) AND {}"
 )
-"""Items with their sources, and the reader's names of these, if the reader can see them."""
+"""Items with the reader's names of their sources, if the reader can see them and did not hide
+them."""
 
 MAX_ROWS = 30
 """Rows of coverage on the first page of a story, and of copies."""
@@ -103,14 +103,13 @@ def both_ends(members: Sequence[Member]) -> Sequence[Member]:
 
 @dataclass(slots=True)
 class Related:
-    """A related story, with its most similar item."""
+    """A related story: its most similar item, with the reader's name of the source."""
 
     story_id: int
-    item: Item
-
-    @property
-    def title(self) -> str:
-        return self.item.title
+    title: str
+    source_id: int
+    source: str
+    published_at: datetime
 
 
 @dataclass(slots=True)
@@ -185,7 +184,8 @@ def story_page(user: User, story_id: int, select: Selection = all_members) -> St
     fresh = _fresh(own)
     dots, reports = own.dots, _reports(lead, originals)
     ends = [lead, originals[0], originals[-1]]
-    items = _items({m.pk: m for m in (*coverage, *shown_copies, *fresh, *dots, *reports, *ends)})
+    wanted = {m.pk: m for m in (*coverage, *shown_copies, *fresh, *dots, *reports, *ends)}
+    items = _items(wanted, own.items)
 
     def loaded(wanted: Sequence[Member]) -> list[Item]:
         return [items[member.pk] for member in wanted if member.pk in items]
@@ -202,7 +202,7 @@ def story_page(user: User, story_id: int, select: Selection = all_members) -> St
         fresh=loaded(fresh[-MAX_FRESH:]),
         dots=loaded(dots),
         reports=loaded(reports),
-        related=[Related(item.story_id or 0, item) for item, _ in related],
+        related=related,
         topics=list(dict.fromkeys(topic for item in loaded(coverage) for topic in item.topics)),
         unread=is_unread(members, own.last_read),
         is_followed=is_followed,
@@ -214,7 +214,7 @@ def story_page(user: User, story_id: int, select: Selection = all_members) -> St
         fresh_count=len(fresh),
         item_ids=frozenset(member.pk for member in members),
         is_whole=own.is_whole,
-        names=_names(members) | {item.source_id: name for item, name in related if name},
+        names=_names(members),
     )
 
 
@@ -275,19 +275,21 @@ def _can_see_redirect(user: User, redirect: StoryRedirect) -> bool:
     return visible.filter(story=redirect.story_id).exists()
 
 
-def _items(members: dict[int, Member]) -> dict[int, Item]:
-    """{id: the item with the reader's state}, in order of time."""
-    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, members)
-    return {pk: apply_state(items[pk], members[pk]) for pk in sorted(items)}
+def _items(members: dict[int, Member], known: Mapping[int, Item]) -> dict[int, Item]:
+    """{id: the item with the reader's state}, in order of time. Those that are not `known` are
+    read."""
+    missing = members.keys() - known.keys()
+    items = {**known, **narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, missing)}
+    return {pk: apply_state(items[pk], members[pk]) for pk in sorted(members) if pk in items}
 
 
 def _related(
     user: User, story: Story, items: Sequence[Item], *, follows_private: bool
-) -> list[tuple[Item, str | None]]:
+) -> list[Related]:
     """Find stories of about the same time whose headlines share the most words and topics.
 
-    Returns their most similar items, with the reader's own name for the source. Readers who follow
-    only public sources share one cached choice. Whether they may see it is asked each time.
+    Readers who follow only public sources share one cached choice. Whether they may see it is asked
+    each time.
     """
 
     def choose() -> list[int]:
@@ -297,25 +299,17 @@ def _related(
     chosen = choose() if follows_private else cached(key, choose, fresh=RELATED_FRESH)
     if not chosen:
         return []
-    shown = {item.pk: (item, name) for item, name in _visible(user, chosen)}
-    nearest: dict[int | None, tuple[Item, str | None]] = {}
-    for item, name in (shown[pk] for pk in chosen if pk in shown):
-        if item.story_id not in (None, story.pk):
-            nearest.setdefault(item.story_id, (item, name))
+    is_chosen, values = among("i.id", chosen)
+    rows = fetch(_SHOWN.format(is_chosen), [user.pk, user.pk, *values])
+    shown = {
+        pk: Related(story_id, title, source_id, source, moment(published))
+        for pk, story_id, title, source_id, source, published in rows
+    }
+    nearest: dict[int, Related] = {}
+    for other in (shown[pk] for pk in chosen if pk in shown):
+        if other.story_id not in (None, story.pk):
+            nearest.setdefault(other.story_id, other)
     return list(nearest.values())[:MAX_RELATED]
-
-
-def _visible(user: User, ids: Sequence[int]) -> Iterator[tuple[Item, str | None]]:
-    """Yield those of these items that the reader can see and did not hide, with their own name for
-    the source."""
-    make_item, make_source = (
-        row_maker(model, names) for model, names in zip((Item, Source), _PARTS, strict=True)
-    )
-    width = len(_PARTS[0])
-    for *values, own_name in fetch(f"{_SHOWN} IN ({marks(ids)})", [user.pk, user.pk, *ids]):
-        item: Any = make_item(values[:width])
-        item.source = make_source(values[width:])
-        yield item, own_name
 
 
 def _choose_related(user: User, items: Sequence[Item], *, follows_private: bool) -> list[int]:

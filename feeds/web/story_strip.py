@@ -6,14 +6,14 @@ the column. Whether a label fits is computed for a wide column; in a narrow one 
 the first and the latest article are shown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.utils import timezone
 from django.utils.text import Truncator
 
-from feeds.models import Item
 from feeds.web.formats import short_age
 
 WIDTH = 760
@@ -28,11 +28,22 @@ SHORT = timedelta(hours=24)
 """The labels of a story that is shorter have hours and minutes, others days."""
 
 
+class StripArticle(NamedTuple):
+    """All that the strip shows of an article. The names are those of an item."""
+
+    pk: int
+    title: str
+    source: str
+    published_at: datetime
+    is_copy: bool = False
+    is_discussion: bool = False
+
+
 @dataclass(slots=True)
 class StripDot:
     """An article on the strip. `label` is "" where it does not fit."""
 
-    item: Item
+    article: StripArticle
     place: float
     name: str
     """What a screen reader says of the link."""
@@ -45,35 +56,33 @@ class StripDot:
     is_latest: bool = False
 
 
-def strip_dots(items: Sequence[Item], names: Mapping[int, str]) -> list[StripDot]:
+def strip_dots(articles: Sequence[StripArticle]) -> list[StripDot]:
     """Place the articles, which are in order of publication.
 
-    `names` are the reader's own names of sources. Returns [] if all were published at one moment.
+    Returns [] if all were published at one moment.
     """
-    begin, latest = items[0].published_at, items[-1].published_at
+    begin, latest = articles[0].published_at, articles[-1].published_at
     if latest <= begin:
         return []
     end = min(timezone.now(), latest + (latest - begin) / 8)
     length = max((end - begin).total_seconds(), 1.0)
     is_short = latest - begin < SHORT
     dots = []
-    for item in items:
-        share = min((item.published_at - begin).total_seconds() / length, 1.0)
-        source = names.get(item.source_id) or str(item.source)
-        age = short_age(timezone.localtime(item.published_at))
+    for article in articles:
+        share = min((article.published_at - begin).total_seconds() / length, 1.0)
+        age = short_age(timezone.localtime(article.published_at))
         place = round(LEFT + share * (RIGHT - LEFT), 2)
-        dots.append(StripDot(item, place, f"{source}, {age}: {item.title}"))
+        dots.append(StripDot(article, place, f"{article.source}, {age}: {article.title}"))
     dots[0].is_first, dots[-1].is_latest = True, True
-    _label(dots, names, is_short)
+    _label(dots, is_short)
     return dots
 
 
-def _label(dots: Sequence[StripDot], names: Mapping[int, str], is_short: bool) -> None:
+def _label(dots: Sequence[StripDot], is_short: bool) -> None:
     """Label the first and the latest dot, and as many others as fit between."""
     taken: list[tuple[float, float]] = []
     for dot in (dots[0], dots[-1], *dots[1:-1]):
-        source = names.get(dot.item.source_id) or str(dot.item.source)
-        moment = _time(dot.item.published_at, is_short)
+        source, moment = dot.article.source, _time(dot.article.published_at, is_short)
         text = f"{moment} {Truncator(source).chars(MAX_NAME)}"
         if dot.is_latest:
             dot.narrow_label = f"{moment} {Truncator(source).chars(MAX_NARROW_NAME)}"

@@ -13,7 +13,7 @@ from accounts.models import User
 from digests.models import Digest
 from feeds.models import Item, ItemBody, ItemState, Source, Story
 from feeds.web.formats import byline, excerpt
-from feeds.web.story_strip import strip_dots
+from feeds.web.story_strip import StripArticle, strip_dots
 from tests.feeds.ingest.server import reply, serve
 from tests.make import make_item, make_source, make_story, make_user
 
@@ -180,15 +180,17 @@ def test_a_byline_does_not_repeat_the_source(author: str, shown: str) -> None:
     assert byline(author, "Kiln & Kernel") == shown
 
 
-def test_labels_of_the_strip_do_not_overlap(reader: User) -> None:
-    source = make_source("a" * 60)
-    items = [report(source, f"Report {n}", 40 - n) for n in range(24)]
-    dots = strip_dots(items, {})
+def test_labels_of_the_strip_do_not_overlap() -> None:
+    now = timezone.now()
+    articles = [
+        StripArticle(n, f"Report {n}", "a" * 60, now - timedelta(hours=40 - n)) for n in range(24)
+    ]
+    dots = strip_dots(articles)
     assert [dot.place for dot in dots] == sorted(dot.place for dot in dots)
     assert dots[0].label
     assert dots[-1].label
     assert sum(bool(dot.label) for dot in dots) < 6
-    assert strip_dots(items[:1], {}) == []
+    assert strip_dots(articles[:1]) == []
 
 
 def test_the_full_text_is_fetched_on_request(page: Client, reader: User, settings: Any) -> None:
