@@ -8,16 +8,20 @@ rows with their sources costs it five CPU ms.
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
 from typing import Any, TypeVar
 
 from django.db import models
 
 from ainews_site.infra.db_router import reading_alias, reading_connection
+from feeds.core.ids import id_time
 from feeds.models.item import Item
 from feeds.models.source import Source
 from feeds.models.story import Story
 
 Row = TypeVar("Row", bound=models.Model)
+AT_ONCE = 10_000
+"""Ids that one query reads. SQLite limits the parameters of a query."""
 
 ITEM_COLUMNS = (
     *("id", "seq", "source_id", "story_id", "copy_of", "url", "title", "author", "summary"),
@@ -61,12 +65,12 @@ def narrow_items(
     story_names = in_order(Story, story_names)
     parts = (("i", names), ("c", source_names), ("s", story_names))
     columns = ", ".join(f"{table}.{name}" for table, part in parts for name in part)
-    is_wanted, values = among("i.id", wanted)
-    rows = fetch(
+    rows = fetch_by_id(
         f"SELECT {columns} FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
         + (" LEFT JOIN feeds_story s ON s.id = i.story_id" if story_names else "")
-        + f" WHERE {is_wanted}",
-        values,
+        + " WHERE {}",
+        "i.id",
+        wanted,
     )
     return items_of(rows, names, source_names, story_names)
 
@@ -124,6 +128,30 @@ def fetch(query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     with reading_connection().cursor() as cursor:
         cursor.execute(query, values)
         return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def fetch_by_id(query: str, column: str, ids: Iterable[int]) -> list[tuple[Any, ...]]:
+    """Fetch rows by time-ordered ids. Their condition replaces the "{}" of the query.
+
+    PostgreSQL searches each partition between the first and the last id for all of the ids, and it
+    plans for that. With one SELECT for each month it searches a partition only for its own ids,
+    which costs a tenth for a thousand ids of two years.
+    """
+    rows: list[tuple[Any, ...]] = []
+    ordered = sorted(ids)
+    is_partitioned = reading_connection().vendor == "postgresql"
+    for start in range(0, len(ordered), AT_ONCE):
+        part = ordered[start : start + AT_ONCE]
+        months = [list(own) for _, own in groupby(part, _month)] if is_partitioned else [part]
+        conditions = [among(column, month) for month in months]
+        selects = " UNION ALL ".join(query.format(condition) for condition, _ in conditions)
+        rows += fetch(selects, [value for _, values in conditions for value in values])
+    return rows
+
+
+def _month(pk: int) -> tuple[int, int]:
+    at = id_time(pk)
+    return at.year, at.month
 
 
 def among(column: str, ids: Collection[int]) -> tuple[str, list[Any]]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from ainews_site.infra.process_state import resets_process_state
-from feeds.models.narrow import among, fetch
+from feeds.models.narrow import fetch_by_id
 
 MAX_CACHED = 50_000
 """Items in the cache, about 5 MB."""
@@ -18,10 +18,7 @@ _expires_at = 0.0
 
 def sources_of(items: Sequence[int]) -> dict[int, int]:
     """{item: source}, without deleted items. Makes one query if there are any."""
-    if not items:
-        return {}
-    is_one, values = among("id", items)
-    return dict(fetch(f"SELECT id, source_id FROM feeds_item WHERE {is_one}", values))  # noqa: S608 - placeholders
+    return dict(fetch_by_id("SELECT id, source_id FROM feeds_item WHERE {}", "id", items))
 
 
 def cached_sources_of(items: Sequence[int]) -> dict[int, int]:
