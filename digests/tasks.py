@@ -13,7 +13,7 @@ from ainews_site.infra.enqueue import SLOW
 from digests.ask.questions import answer_question, forget_old_questions
 from digests.channels.outbox import deliver, due_deliveries
 from digests.editions.summarise import forget_old_summaries
-from digests.editions.writing import process_writing, request_due, waiting_writings
+from digests.editions.writing import process_writings, request_due, waiting_writings
 from feeds.tasks import ensure_schedule
 
 __all__ = [
@@ -51,9 +51,9 @@ def write_due_digests() -> int:
 def write_waiting() -> int:
     """Write the editions that are requested and deliver them. Return how many were written."""
     until, written = time.monotonic() + LONGEST, 0
-    for pk in waiting_writings():
+    for pks in waiting_writings():
         if time.monotonic() < until:
-            written += process_writing(pk)
+            written += process_writings(pks)
     if written:
         deliver_digests()
     return written

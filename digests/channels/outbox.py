@@ -8,7 +8,8 @@ for receivers that detect repeats by their id, so that people do not get an edit
 
 import logging
 import time
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
@@ -38,22 +39,31 @@ MAY_HAVE_ARRIVED = (
 )
 
 
-def plan_deliveries(digest: Digest) -> int:
-    """Create a delivery for each active channel of this edition, unless it has one already.
+def plan_deliveries(*digests: Digest) -> int:
+    """Create a delivery for each active channel of these editions, unless it has one already.
 
     Return the number of active channels. The caller must have opened a transaction.
     """
     now = db_clock.now()
-    channels = Channel.objects.filter(state=Channel.State.ACTIVE, user__is_active=True)
-    channels = channels.filter(is_global=digest.is_global, kind__in=pushed_kinds())
-    if not digest.is_global:
-        channels = channels.filter(user=digest.user)
     planned = [
         Delivery(channel=channel, digest=digest, created_at=now, next_try_at=now)
+        for digest, channels in _active_channels(digests)
         for channel in channels
     ]
     Delivery.objects.bulk_create(planned, ignore_conflicts=True)
     return len(planned)
+
+
+def _active_channels(digests: Sequence[Digest]) -> list[tuple[Digest, list[Channel]]]:
+    """The active channels of each edition, by one query."""
+    wanted = Q(is_global=False, user__in={d.user_id for d in digests if not d.is_global})
+    if any(digest.is_global for digest in digests):
+        wanted |= Q(is_global=True)
+    active = Channel.objects.filter(state=Channel.State.ACTIVE, user__is_active=True)
+    channels: defaultdict[int | None, list[Channel]] = defaultdict(list)
+    for channel in active.filter(wanted, kind__in=pushed_kinds()):
+        channels[None if channel.is_global else channel.user_id].append(channel)
+    return [(digest, channels[digest.user_id]) for digest in digests]
 
 
 def due_deliveries() -> list[int]:

@@ -4,35 +4,26 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
-from django.db.models import Q
-
-from accounts.models import User
 from digests.editions.earlier import Covered
 from digests.editions.edition import EarlierCoverage
-from digests.editions.window import LATE, Window
-from feeds.core.ids import lowest_id
-from feeds.models import Item, ItemState, Source, Story, Subscription
-from feeds.models.item import ItemQuerySet
-from feeds.models.narrow import ITEM_COLUMNS, narrow_items
-from feeds.stories.coverage import settle_copies
+from digests.editions.plan import Plan
+from digests.editions.window_items import window_items
+from feeds.models import Item, Story
 from feeds.stories.ranking.data.batch import Facts
 from feeds.stories.ranking.data.reader import Reader
 from feeds.stories.ranking.diversify import Candidate, diversify
 from feeds.stories.ranking.rank import explain, rank
-from feeds.stories.ranking.taste import taste_of
-from feeds.stories.ranking.traits import learned_from
+from feeds.stories.ranking.taste import Taste, tastes_of
+from feeds.stories.ranking.traits import learned_from, preload_traits
 
 MIN_STORIES, MAX_STORIES = 5, 9
 MIN_SCORE_SHARE = 0.85
 """Stories beyond MIN_STORIES need at least this share of the score of story MIN_STORIES."""
 MAX_ALSO = 12
 MAX_TOPICS = 4
-AT_ONCE = 10_000
-"""Items that one query reads. SQLite limits the parameters of a query."""
-SOURCE_COLUMNS = ("id", "url", "title", "site_url", "weight")
-STORY_COLUMNS = ("id", "title", "lead_id", "title_pinned")
 
 
 @dataclass(slots=True)
@@ -64,50 +55,48 @@ class WindowStory:
         return tuple(name for name, _ in counts.most_common(MAX_TOPICS))
 
 
-def window_items(user: User | None, window: Window) -> list[Item]:
-    """The items that were published or fetched in the window, by the reader's sources, or without
-    a reader by all public sources. Items older than LATE are left out."""
-    in_window = Q(published_at__gte=window.start, published_at__lt=window.end) | Q(
-        fetched_at__gte=window.start, fetched_at__lt=window.end
-    )
-    chosen = (
-        _readable(user)
-        .filter(in_window, id__gte=lowest_id(window.start - LATE), id__lt=lowest_id(window.end))
-        .filter(story__isnull=False)
-        .order_by("id")
-    )
-    items = _read(list(chosen.values_list("pk", flat=True)))
-    settle_copies(items, Item.objects.visible_to(user) if user else _readable(None))
-    return items
-
-
-def _read(ids: Sequence[int]) -> list[Item]:
-    """These items in their order, with the columns of their sources and stories that editions
-    use. A queryset would make three full rows of each item."""
-    items: dict[int, Item] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        part = ids[start : start + AT_ONCE]
-        items |= narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, part, STORY_COLUMNS)
-    return [items[pk] for pk in ids if pk in items]
-
-
-def _readable(user: User | None) -> ItemQuerySet:
-    if user is None:
-        public = Source.objects.filter(is_public=True)
-        return Item.objects.filter(source__in=public.values("pk"))
-    hidden = ItemState.objects.filter(user=user, is_hidden=True)
-    return Item.objects.subscribed_by(user).exclude(pk__in=hidden.values("item_id"))
-
-
 def choose_stories(
-    user: User | None, window: Window, covered: Covered, now: datetime
-) -> tuple[list[WindowStory], list[WindowStory]]:
-    """Return the stories of the edition, and those that it lists under "Also noted".
+    plans: Sequence[Plan], now: datetime
+) -> list[tuple[list[WindowStory], list[WindowStory]]]:
+    """Return for each plan the stories of the edition, and those under "Also noted".
 
     Stories that were covered before are left out unless they have new items.
     """
-    candidates = _new_stories(window_items(user, window), covered, user.interests if user else {})
-    _rank(candidates, user, now)
+    candidates = [
+        _new_stories(items, plan.covered, plan.user.interests if plan.user else {})
+        for plan, items in zip(plans, window_items(plans), strict=True)
+    ]
+    tastes = _tastes(plans, candidates, now)
+    return [
+        _best(own, plan, tastes.get(plan.user.pk) if plan.user else None, now)
+        for plan, own in zip(plans, candidates, strict=True)
+    ]
+
+
+def _tastes(
+    plans: Sequence[Plan], candidates: Sequence[Sequence[WindowStory]], now: datetime
+) -> dict[int, Taste]:
+    """{reader: taste} of the readers whose candidates are ranked. Also reads what the ranking
+    compares."""
+    readers = [
+        plan.user.pk for plan, own in zip(plans, candidates, strict=True) if plan.user and own
+    ]
+    tastes = tastes_of(readers, now)
+    compared = [taste for taste in tastes.values() if taste.acts]
+    preload_traits(
+        chain(
+            (story.items[0].pk for own in candidates for story in own if compared),
+            (act.item for taste in compared for act in taste.acts),
+            (item for taste in compared for item in taste.shown),
+        )
+    )
+    return tastes
+
+
+def _best(
+    candidates: list[WindowStory], plan: Plan, taste: Taste | None, now: datetime
+) -> tuple[list[WindowStory], list[WindowStory]]:
+    _rank(candidates, plan, taste, now)
     ranked = sorted(candidates, key=lambda c: (-c.score, -c.story.pk))
     main = _diverse(ranked)
     picked = {c.story.pk for c in main}
@@ -143,26 +132,21 @@ def _is_new(item: Item, story_id: int, covered: Covered) -> bool:
     return item.seq > covered.seqs.get(story_id, -1) and item.pk not in covered.item_ids
 
 
-def _rank(candidates: Sequence[WindowStory], user: User | None, now: datetime) -> None:
+def _rank(
+    candidates: Sequence[WindowStory], plan: Plan, taste: Taste | None, now: datetime
+) -> None:
     """Set the scores and reasons of candidates, with a reader also by their taste."""
     if not candidates:
         return
     facts = [_facts(candidate, now) for candidate in candidates]
     reader, learned = Reader(), None
-    if user is not None:
-        taste = taste_of(user, now)
-        reader = taste.reader(user.interests, _levels(user))
+    if plan.user is not None and taste is not None:
+        reader = taste.reader(plan.user.interests, plan.chosen_levels)
         learned = learned_from(taste, now.timestamp())
     ranked = rank(facts, reader, learned)
     for candidate, fact, ranking in zip(candidates, facts, ranked, strict=True):
         candidate.score = ranking.score
         candidate.reasons = explain(fact, reader, ranking.terms)
-
-
-def _levels(user: User) -> dict[int, str]:
-    """{source id: level} of the sources for which the reader chose a level."""
-    subscriptions = Subscription.objects.filter(user=user).exclude(level="normal")
-    return dict(subscriptions.values_list("source", "level"))
 
 
 def _facts(candidate: WindowStory, now: datetime) -> Facts:

@@ -1,10 +1,13 @@
 """What earlier editions covered, so that stories are not repeated and updates are recognised."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from accounts.models import User
+from django.db.models import Q
+
 from digests.editions.edition import EarlierCoverage
 from digests.models import Digest
 from feeds.models import StoryRedirect
@@ -30,11 +33,34 @@ class Covered:
     last_stories: set[int] = field(default_factory=set)
 
 
-def covered_before(user: User | None, day: date) -> Covered:
-    """Collect what the editions of the two weeks before `day` covered."""
-    recent = Digest.objects.of(user).filter(date__lt=day, date__gte=day - LOOK_BACK)
-    editions = list(recent.order_by("date"))
-    renamed = _renamed(editions)
+def covered_before(days: Sequence[tuple[int | None, date]]) -> list[Covered]:
+    """Collect what the editions of the two weeks before a day covered, for pairs of a reader, or
+    None for the site, and a day."""
+    own = _recent(days)
+    renamed = _renamed([edition for editions in own for edition in editions])
+    return [_covered(editions, renamed) for editions in own]
+
+
+def _recent(days: Sequence[tuple[int | None, date]]) -> list[list[Digest]]:
+    """The editions of each pair, in order, by one query for readers and one for the site."""
+    if not days:
+        return []
+    users = {user for user, _ in days if user is not None}
+    owners = [Q(user__in=users)] if users else []
+    owners += [Q(user=None)] if any(user is None for user, _ in days) else []
+    first, last = min(day for _, day in days), max(day for _, day in days)
+    by_user: defaultdict[int | None, list[Digest]] = defaultdict(list)
+    for owner in owners:
+        recent = Digest.objects.filter(owner, date__gte=first - LOOK_BACK, date__lt=last)
+        for edition in recent.order_by("date"):
+            by_user[edition.user_id].append(edition)
+    return [
+        [edition for edition in by_user[user] if day - LOOK_BACK <= edition.date < day]
+        for user, day in days
+    ]
+
+
+def _covered(editions: Iterable[Digest], renamed: Mapping[int, int]) -> Covered:
     covered = Covered()
     for edition in editions:
         covered.last_date, covered.last_end = edition.date, edition.known_until

@@ -1,18 +1,14 @@
 """The sections of an edition besides its stories: "Also noted" and unchanged stories."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from accounts.models import User
 from digests.editions.choose import WindowStory
 from digests.editions.earlier import Covered
-from digests.editions.edition import AlsoNoted, EditionTrend
-from digests.editions.window import Window
+from digests.editions.edition import AlsoNoted
 from feeds.core.topics import LABELS
 
 OTHER = "Other news"
-TrendFinder = Callable[[User | None, Window], Sequence[EditionTrend]]
-"""Finds the trends of a window for a reader, or with None among the public sources."""
 
 
 def also_noted(chosen: Sequence[WindowStory]) -> tuple[AlsoNoted, ...]:

@@ -43,6 +43,8 @@ EXTRACTIVE = "extractive"
 MAX_AGE = timedelta(days=60)
 MAX_EXTRACTED, MAX_PREPARED = 5_000, 64
 """Extractive summaries and prepared articles that a process caches, of 1 KB and up to 1 MB."""
+MAX_EXTRACTED_FROM = LEADING_CHARACTERS * 2
+"""Characters of an article that an extractive summary is made of."""
 MAX_TOTAL_CHARACTERS = 6000
 """Characters of all texts of a story together: about 1,500 tokens, which suit small models."""
 
@@ -123,7 +125,7 @@ def summarise_extractively(articles: Sequence[Article]) -> Summary:
     Summaries are cached under a hash of all texts that they depend on. Readers of the same
     articles share them, and nobody gets one of texts that they were not given.
     """
-    articles = [Article(one.title, one.text[: LEADING_CHARACTERS * 2]) for one in articles]
+    articles = [Article(one.title, one.text[:MAX_EXTRACTED_FROM]) for one in articles]
     key = _hash([[article.title, article.text] for article in articles])
     summary = _extracted.get(key)
     if summary is None:

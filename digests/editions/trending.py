@@ -1,20 +1,20 @@
-"""The trends of an edition."""
+"""The trends of editions."""
 
-from accounts.models import User
+from collections.abc import Sequence
+
 from digests.editions.edition import EditionTrend
-from digests.editions.window import Window
-from feeds.trends.board import public_trends, trends_for
+from digests.editions.plan import Plan
+from feeds.trends.board import trends_of_readers
 from feeds.trends.types import Trend
 
 MAX_TRENDS = 5
 
 
-def trends_of(user: User | None, window: Window) -> list[EditionTrend]:
-    """The trends at the end of the window, of a reader's sources or of all public ones."""
-    trends = (
-        trends_for(user, window.end, MAX_TRENDS) if user else public_trends(window.end, MAX_TRENDS)
-    )
-    return [_edition_trend(trend) for trend in trends]
+def trends_of(plans: Sequence[Plan]) -> list[list[EditionTrend]]:
+    """The trends at the end of each window, of a reader's sources or of all public ones."""
+    readers = {plan.request.user_id: (plan.window.end, plan.levels) for plan in plans}
+    trends = trends_of_readers(readers, MAX_TRENDS)
+    return [list(map(_edition_trend, trends[plan.request.user_id])) for plan in plans]
 
 
 def _edition_trend(trend: Trend) -> EditionTrend:

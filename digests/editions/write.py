@@ -5,13 +5,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 
-from django.db import router, transaction
 from django.utils import timezone
 
 from accounts.models import User
 from digests.channels.strip import ARTICLE, COPY, DISCUSSION
 from digests.editions.choose import WindowStory, choose_stories
-from digests.editions.earlier import Covered, covered_before
 from digests.editions.edition import (
     Citation,
     CoverageMark,
@@ -19,14 +17,17 @@ from digests.editions.edition import (
     EditionStory,
     EditionTrend,
 )
+from digests.editions.plan import Plan, Request, plan_editions
 from digests.editions.schedule import schedule_of
-from digests.editions.sections import TrendFinder, also_noted, count_unchanged
-from digests.editions.summarise import Article, Summary, write_stories
+from digests.editions.sections import also_noted, count_unchanged
+from digests.editions.store import store_editions
+from digests.editions.summarise import MAX_EXTRACTED_FROM, Article, Summary, write_stories
 from digests.editions.trending import trends_of
-from digests.editions.window import DAY, Window, reader_today, since_last, window_of
+from digests.editions.window import DAY, reader_today
 from digests.models import Digest
 from feeds.ai.language.complete import is_configured
-from feeds.models import Item, ItemBody
+from feeds.models import Item
+from feeds.models.narrow import fetch_by_id
 from feeds.stories.members import spread
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,6 @@ def write_digest(
     is_due: bool = False,
     seconds_for_model: float = 0.0,
     on_progress: Progress = lambda done, total: None,
-    find_trends: TrendFinder = trends_of,
 ) -> Digest:
     """Write and store the edition of `day` (by default the reader's today), or without a reader
     that of the site.
@@ -56,52 +56,51 @@ def write_digest(
     pass `seconds_for_model`, the time limit for the language model; pages do not wait for it.
     """
     now = now or timezone.now()
-    schedule = schedule_of(user)
-    day = day or reader_today(schedule.zone_name, now)
-    covered = covered_before(user, day)
-    window = (since_last if is_due else window_of)(day, schedule, now, covered.last_end)
-    main, also = choose_stories(user, window, covered, now)
-    trends = find_trends(user, window)
-    edition = _build_edition(main, also, covered, window, trends, seconds_for_model, on_progress)
-    digest = _store(user, day, window, edition)
-    logger.info(
-        "digest_written user_id=%s date=%s stories=%s", user and user.pk, day, len(edition.stories)
-    )
-    return digest
+    day = day or reader_today(schedule_of(user).zone_name, now)
+    return write_digests(
+        [Request(user, day, is_due)],
+        now,
+        seconds_for_model=seconds_for_model,
+        on_progress=on_progress,
+    )[0]
 
 
-def _store(user: User | None, day: date, window: Window, edition: Edition) -> Digest:
-    values = {
-        "content": edition.as_json(),
-        "written_by": edition.written_by,
-        "starts_at": window.start,
-        "ends_at": window.end,
-    }
-    # Pages may write too, so the router must choose the primary.
-    with transaction.atomic(using=router.db_for_write(Digest)):
-        same = Digest.objects.of(user).filter(date=day).first()
-        if same is not None and same.content == values["content"]:
-            # The content is unchanged, so feeds and caches stay valid.
-            same.starts_at, same.ends_at = window.start, window.end
-            same.save(update_fields=["starts_at", "ends_at"])
-            return same
-        digest, _ = Digest.objects.update_or_create(user=user, date=day, defaults=values)
-        if user is not None:
-            user.bump_cache_version()
-    return digest
+def write_digests(
+    requests: Sequence[Request],
+    now: datetime,
+    *,
+    seconds_for_model: float = 0.0,
+    on_progress: Progress = lambda done, total: None,
+) -> list[Digest]:
+    """Write and store editions of different readers. The number of queries does not grow with
+    their number. See `write_digest`."""
+    plans = plan_editions(requests, now)
+    chosen = choose_stories(plans, now)
+    trends = trends_of(plans)
+    texts = _texts(item for main, _ in chosen for story in main for item in _cited(story))
+    editions = []
+    for plan, (main, also), own in zip(plans, chosen, trends, strict=True):
+        summaries = _summaries(main, texts, seconds_for_model, on_progress)
+        editions.append(_build_edition(plan, main, also, summaries, own))
+    digests = store_editions(plans, editions)
+    for digest in digests:
+        logger.info(
+            "digest_written user_id=%s date=%s stories=%s",
+            digest.user_id,
+            digest.date,
+            len(digest.content["stories"]),
+        )
+    return digests
 
 
 def _build_edition(
+    plan: Plan,
     main: list[WindowStory],
     also: list[WindowStory],
-    covered: Covered,
-    window: Window,
+    summaries: Sequence[Summary],
     trends: Sequence[EditionTrend],
-    seconds: float,
-    on_progress: Progress,
 ) -> Edition:
-    texts = _texts(item for chosen in main for item in _cited(chosen))
-    summaries = _summaries(main, texts, seconds, on_progress)
+    covered, window = plan.covered, plan.window
     everything = [item for chosen in (*main, *also) for item in chosen.items]
     return Edition(
         stories=tuple(map(_build_story, main, summaries)),
@@ -141,9 +140,14 @@ def _cited(chosen: WindowStory) -> list[Item]:
 
 
 def _texts(items: Iterable[Item]) -> dict[int, str]:
-    """{item id: its text, or its summary if it has none}, in one query."""
+    """{item id: its text, or its summary if it has none}, in one query.
+
+    Without a model only the beginnings are read, which extracts are made of.
+    """
     by_id = {item.pk: item for item in items}
-    bodies = dict(ItemBody.objects.filter(pk__in=by_id).values_list("pk", "text"))
+    text = "text" if is_configured() else f"substr(text, 1, {MAX_EXTRACTED_FROM})"
+    query = f"SELECT item_id, {text} FROM feeds_itembody WHERE {{}}"  # noqa: S608 - constants
+    bodies = dict(fetch_by_id(query, "item_id", by_id))
     return {pk: bodies.get(pk) or item.summary for pk, item in by_id.items()}
 
 

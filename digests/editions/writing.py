@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from django.db import models, transaction
@@ -15,10 +15,12 @@ from ainews_site.infra.db_router import is_primary_lost
 from ainews_site.infra.enqueue import enqueue_slow
 from ainews_site.infra.sqlite_lock import is_locked
 from digests.channels.outbox import plan_deliveries
+from digests.editions.plan import Request
 from digests.editions.schedule import schedule_of
 from digests.editions.window import LONGEST, reader_today
-from digests.editions.write import write_digest
+from digests.editions.write import write_digest, write_digests
 from digests.models import Delivery, Digest, DigestQuerySet, Writing
+from feeds.ai.language.complete import is_configured
 from feeds.models import Source
 from feeds.models.narrow import fetch, row_maker
 
@@ -29,6 +31,9 @@ CLAIM_DURATION = timedelta(minutes=10)
 MAX_MODEL_SECONDS = 300.0
 """Seconds that the model may take for one edition. Remaining stories are summarised
 extractively."""
+READERS_AT_ONCE = 50
+"""Editions that are written together. They share queries and a transaction, and a worker that dies
+delays them all by CLAIM_DURATION."""
 FIRST_DELAY, MAX_DELAY = timedelta(minutes=5), timedelta(hours=2)
 FAILED = "The edition could not be written. The server log has the details."
 MAX_AGE = timedelta(days=2)
@@ -127,49 +132,88 @@ def _known_until(editions: DigestQuerySet, now: datetime) -> dict[int | None, di
     return known
 
 
-def waiting_writings() -> list[int]:
-    """Ids of the requests that are due and not claimed; the site's edition first."""
+def waiting_writings() -> list[list[int]]:
+    """Ids of the requests that are due and not claimed, in batches that are written together; the
+    site's edition first.
+
+    A request that was tried before is on its own, because it may fail again. So is each request
+    if a language model takes its time for each.
+    """
     now = db_clock.exact_now()
     free = Q(until=None) | Q(until__lt=now)
     waiting = Writing.objects.filter(free, next_try_at__lte=now)
-    return list(waiting.order_by(F("user").asc(nulls_first=True)).values_list("pk", flat=True))
+    waiting = waiting.order_by(F("user").asc(nulls_first=True), "date")
+    most = 1 if is_configured() else READERS_AT_ONCE
+    batches: list[list[int]] = []
+    readers: set[int | None] = set()
+    for pk, user, attempts in waiting.values_list("pk", "user_id", "attempts"):
+        # Two editions of a reader depend on each other.
+        if attempts or not readers or user in readers or len(batches[-1]) >= most:
+            batches.append([])
+            readers = set()
+        batches[-1].append(pk)
+        readers |= set() if attempts else {user}
+    return batches
 
 
-def process_writing(pk: int) -> bool:
-    """Claim a request and write its edition. Return whether it was written.
+def process_writings(pks: Sequence[int]) -> int:
+    """Claim requests and write their editions. Return how many were written.
 
-    Failures are recorded and tried again later.
+    If that fails, each is written on its own. Failures are recorded and tried again later.
     """
-    writing = _claim(pk)
-    if writing is None:
-        return False
+    writings = _claim(pks)
+    if len(writings) > 1:
+        try:
+            _write(writings)
+        except Exception:
+            logger.exception("digest_batch_failed count=%s", len(writings))
+        else:
+            return len(writings)
+    return sum(map(_write_alone, writings))
+
+
+def _write_alone(writing: Writing) -> bool:
     try:
-        now = db_clock.now()
-        # A manual request may be for the edition that is due, which must be delivered too.
-        writing.is_due = writing.is_due or _is_due(writing.user, writing.date, now)
-        digest = write_digest(
-            writing.user,
-            writing.date,
-            now=now,
-            is_due=writing.is_due,
-            seconds_for_model=MAX_MODEL_SECONDS,
-            on_progress=lambda done, total: _record_progress(writing, done, total),
-        )
+        _write([writing])
     except Exception:  # one failure must not stop the other editions
         logger.exception("digest_failed user_id=%s date=%s", writing.user_id, writing.date)
         _record_failure(writing)
         return False
-    _finish(writing, digest)
     return True
 
 
-def _claim(pk: int) -> Writing | None:
-    now = db_clock.exact_now()
-    own = Writing.objects.filter(pk=pk)
-    claimed = own.filter(Q(until=None) | Q(until__lt=now), next_try_at__lte=now).update(
-        until=now + CLAIM_DURATION, attempts=F("attempts") + 1, done=0, total=0, error=""
+def _write(writings: Sequence[Writing]) -> None:
+    now = db_clock.now()
+    for writing in writings:
+        # A manual request may be for the edition that is due, which must be delivered too.
+        writing.is_due = writing.is_due or _is_due(writing.user, writing.date, now)
+    digests = write_digests(
+        [Request(writing.user, writing.date, writing.is_due) for writing in writings],
+        now,
+        seconds_for_model=MAX_MODEL_SECONDS,
+        on_progress=lambda done, total: _record_progress(writings[0], done, total),
     )
-    return own.select_related("user").get() if claimed else None
+    _finish(list(zip(writings, digests, strict=True)))
+
+
+@transaction.atomic
+def _claim(pks: Sequence[int]) -> list[Writing]:
+    """Claim those of the requests that are free, and return them."""
+    now = db_clock.exact_now()
+    free = Writing.objects.filter(
+        Q(until=None) | Q(until__lt=now), pk__in=pks, next_try_at__lte=now
+    )
+    locked = free.select_for_update(skip_locked=True, of=("self",))
+    writings = list(locked.select_related("user").order_by(F("user").asc(nulls_first=True), "date"))
+    values = {"until": now + CLAIM_DURATION, "done": 0, "total": 0, "error": ""}
+    Writing.objects.filter(pk__in=[writing.pk for writing in writings]).update(
+        attempts=F("attempts") + 1, **values
+    )
+    for writing in writings:
+        writing.attempts += 1
+        for name, value in values.items():
+            setattr(writing, name, value)
+    return writings
 
 
 def _record_progress(writing: Writing, done: int, total: int) -> None:
@@ -182,11 +226,16 @@ def _own(writing: Writing) -> models.QuerySet[Writing]:
 
 
 @transaction.atomic
-def _finish(writing: Writing, digest: Digest) -> None:
-    if writing.is_due:
-        plan_deliveries(digest)
-    _own(writing).delete()
-    Writing.objects.filter(user=writing.user, date__lt=writing.date).exclude(error="").delete()
+def _finish(written: Sequence[tuple[Writing, Digest]]) -> None:
+    """Plan the deliveries, and delete the requests with the failed ones of earlier days."""
+    if due := [digest for writing, digest in written if writing.is_due]:
+        plan_deliveries(*due)
+    done, failed = Q(), Q()
+    for writing, _ in written:
+        done |= Q(pk=writing.pk, attempts=writing.attempts)
+        failed |= Q(user=writing.user_id, date__lt=writing.date)
+    Writing.objects.filter(done).delete()
+    Writing.objects.filter(failed).exclude(error="").delete()
 
 
 def _record_failure(writing: Writing) -> None:

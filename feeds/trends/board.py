@@ -1,7 +1,7 @@
 """Trend boards: the trends of each reader, stored by the worker for pages and digests."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -23,6 +23,10 @@ _VISIBLE = (
     " LEFT JOIN feeds_subscription s ON s.source_id = c.id AND s.user_id = %s"
     " WHERE (c.is_public OR s.id IS NOT NULL) AND i.story_id IN ({})"
 )
+_SOURCES = (
+    "SELECT DISTINCT i.story_id, i.source_id, c.is_public FROM feeds_item i"
+    " JOIN feeds_source c ON c.id = i.source_id WHERE i.story_id IN ({})"
+)
 
 
 def trends_for(user: User, now: datetime, most: int = 5) -> list[Trend]:
@@ -34,6 +38,51 @@ def trends_for(user: User, now: datetime, most: int = 5) -> list[Trend]:
     # The reader may have stopped following a source since the board was written.
     visible = _visible(user, [trend.story_id for trend in trends])
     return [trend for trend in trends if trend.story_id in visible][:most]
+
+
+def trends_of_readers(
+    readers: Mapping[int | None, tuple[datetime, Collection[int]]], most: int = 5
+) -> dict[int | None, list[Trend]]:
+    """{reader: their trends} as `trends_for` returns them, by three queries for all readers.
+
+    `readers` maps each to the moment and to the sources that they follow; None are the public
+    trends.
+    """
+    boards = _latest_boards(readers)
+    trends = {pk: read(board) for pk, board in boards.items()}
+    current = dict(zip(trends, _all_current(trends.values()), strict=True))
+    sources, public = _sources_of({t.story_id for own in current.values() for t in own})
+    chosen: dict[int | None, list[Trend]] = {}
+    for reader, (moment, followed) in readers.items():
+        fresh = (pk for pk in (reader, None) if pk in boards and _is_fresh(boards[pk], moment))
+        own = current.get(next(fresh, -1), [])
+        if reader is not None:
+            visible = public | {pk for pk, ids in sources.items() if not ids.isdisjoint(followed)}
+            own = [trend for trend in own if trend.story_id in visible]
+        chosen[reader] = own[:most]
+    return chosen
+
+
+def _latest_boards(readers: Collection[int | None]) -> dict[int | None, TrendBoard]:
+    users = [pk for pk in readers if pk is not None]
+    boards = TrendBoard.objects.filter(Q(user__in=users) | Q(user=None))
+    return {board.user_id: board for board in boards}
+
+
+def _is_fresh(board: TrendBoard, moment: datetime) -> bool:
+    return board.made_at > moment - STALE
+
+
+def _sources_of(stories: Collection[int]) -> tuple[dict[int, set[int]], set[int]]:
+    """{story: the sources of its items}, and the stories that have an item of a public source."""
+    sources: defaultdict[int, set[int]] = defaultdict(set)
+    public: set[int] = set()
+    rows = fetch(_SOURCES.format(marks(stories)), list(stories)) if stories else []
+    for story, source, is_public in rows:
+        sources[story].add(source)
+        if is_public:
+            public.add(story)
+    return sources, public
 
 
 def _visible(user: User, stories: list[int]) -> set[int]:
@@ -51,12 +100,18 @@ def public_trends(now: datetime, most: int = 5) -> list[Trend]:
 
 
 def _current(trends: list[Trend]) -> list[Trend]:
-    """Replace stories that were merged since by their targets."""
-    if not trends:
-        return []
-    stories = [trend.story_id for trend in trends]
-    moved: dict[int, int] = dict(fetch(_MOVED.format(marks(stories)), stories))
-    return [replace(t, story_id=moved.get(t.story_id, t.story_id)) for t in trends]
+    return _all_current([trends])[0]
+
+
+def _all_current(lists: Collection[list[Trend]]) -> list[list[Trend]]:
+    """Replace stories that were merged since by their targets, with one query for all lists."""
+    stories = sorted({trend.story_id for trends in lists for trend in trends})
+    moved: dict[int, int] = {}
+    if stories:
+        moved = dict(fetch(_MOVED.format(marks(stories)), stories))
+    return [
+        [replace(t, story_id=moved.get(t.story_id, t.story_id)) for t in trends] for trends in lists
+    ]
 
 
 def read(board: TrendBoard) -> list[Trend]:

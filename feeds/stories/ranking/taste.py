@@ -1,8 +1,8 @@
 # ruff: noqa: S608 - the SQL is built from constants, values are parameters
 """A reader's taste, learned from what they opened, saved and hid."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
@@ -12,11 +12,9 @@ from django.db.models import Count
 from accounts.models import User
 from ainews_site.infra.memo import cached
 from feeds.models import Impression
-from feeds.models.narrow import fetch, loaded, moment, stored
+from feeds.models.narrow import fetch, loaded, marks, moment, stored
 from feeds.stories.ranking.data.reader import Reader
-from feeds.stories.ranking.item_sources import cached_sources_of, sources_of
-
-Sources = Callable[[Sequence[int]], dict[int, int]]
+from feeds.stories.ranking.item_sources import cached_sources_of
 
 MAX_LEARNED = 200
 """The newest acts, including openings, that are used."""
@@ -28,10 +26,18 @@ HALF_LIFE = timedelta(days=30)
 OPENED, SAVED, HIDDEN, DISLIKED = 1.0, 2.0, 1.0, 2.0
 """Weights of acts. Saving implies opening, and "less like this" implies hiding."""
 FRESH = 3600
+AT_ONCE = 50
+"""Readers whose newest rows one query reads. SQLite limits the parts of a query to 500."""
 _STATES = (
-    "SELECT item_id, told_at, is_opened, is_saved, is_hidden, is_disliked FROM feeds_itemstate"
-    " WHERE user_id = %s AND told_at >= %s ORDER BY told_at DESC, item_id DESC LIMIT %s"
+    "SELECT user_id, item_id, told_at, is_opened, is_saved, is_hidden, is_disliked"
+    " FROM feeds_itemstate WHERE user_id = %s AND told_at >= %s"
+    f" ORDER BY told_at DESC, item_id DESC LIMIT {MAX_LEARNED}"
 )
+_VIEWS = (
+    "SELECT user_id, at, leads FROM feeds_impression WHERE user_id = %s AND at >= %s"
+    f" ORDER BY at DESC LIMIT {MAX_VIEWS}"
+)
+_FOLLOWED = "SELECT user_id, story_id FROM feeds_followedstory WHERE user_id IN ({})"
 
 
 class Act(NamedTuple):
@@ -85,22 +91,59 @@ def taste_of(user: User, now: datetime) -> Taste:
 
 
 def _learn(user: User, now: datetime) -> tuple[list[tuple[Any, ...]], dict[int, int], list[int]]:
-    acts = read_acts(user, now, cached_sources_of)
-    shown = _shown_since(user, min(act.at for act in acts)) if acts else {}
-    followed = fetch("SELECT story_id FROM feeds_followedstory WHERE user_id = %s", [user.pk])
-    return [tuple(act) for act in acts], shown, [story for (story,) in followed]
+    """The taste as plain values, which a cache can store."""
+    taste = tastes_of([user.pk], now)[user.pk]
+    return [tuple(act) for act in taste.acts], taste.shown, list(taste.followed)
 
 
-def _shown_since(user: User, at: float) -> dict[int, int]:
-    # The page that was acted on came before the act.
-    since = datetime.fromtimestamp(at, UTC) - timedelta(days=1)
-    views = fetch(
-        "SELECT leads FROM feeds_impression WHERE user_id = %s AND at >= %s ORDER BY at DESC"
-        f" LIMIT {MAX_VIEWS}",
-        [user.pk, stored(since)],
+def tastes_of(readers: Collection[int], now: datetime) -> dict[int, Taste]:
+    """{reader: their taste} of many readers, by a few queries for every fifty. It is not cached."""
+    states = _newest(_STATES, dict.fromkeys(readers, now - MAX_AGE))
+    sources = cached_sources_of([item for rows in states.values() for item, *_ in rows])
+    acts = {reader: acts_of(states.get(reader, ()), sources) for reader in readers}
+    shown = _shown_since(
+        {reader: min(act.at for act in own) for reader, own in acts.items() if own}
     )
-    leads = dict.fromkeys(lead for (ids,) in views for lead in loaded(ids))
-    return cached_sources_of(list(islice(leads, MAX_SHOWN)))
+    followed: defaultdict[int, set[int]] = defaultdict(set)
+    if readers:
+        for reader, story in fetch(_FOLLOWED.format(marks(readers)), list(readers)):
+            followed[reader].add(story)
+    return {
+        reader: Taste(acts[reader], shown.get(reader, {}), frozenset(followed[reader]))
+        for reader in readers
+    }
+
+
+def _shown_since(firsts: Mapping[int, float]) -> dict[int, dict[int, int]]:
+    """{reader: {item: source}} of what they were shown since their first act."""
+    # The page that was acted on came before the act.
+    day = timedelta(days=1)
+    since = {reader: datetime.fromtimestamp(at, UTC) - day for reader, at in firsts.items()}
+    leads = {
+        reader: list(
+            islice(dict.fromkeys(lead for _, ids in views for lead in loaded(ids)), MAX_SHOWN)
+        )
+        for reader, views in _newest(_VIEWS, since).items()
+    }
+    sources = cached_sources_of([lead for own in leads.values() for lead in own])
+    return {
+        reader: {lead: sources[lead] for lead in own if lead in sources}
+        for reader, own in leads.items()
+    }
+
+
+def _newest(query: str, since: Mapping[int, datetime]) -> dict[int, list[tuple[Any, ...]]]:
+    """{reader: their rows without the reader, newest first} of a query that selects the newest
+    rows of one reader since a moment."""
+    newest: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    waiting = list(since.items())
+    for start in range(0, len(waiting), AT_ONCE):
+        part = waiting[start : start + AT_ONCE]
+        # SQLite allows ORDER BY in a part of a query only if that is a query of its own.
+        parts = " UNION ALL ".join([f"SELECT * FROM ({query}) AS part"] * len(part))
+        for reader, *row in fetch(parts, [v for pk, at in part for v in (pk, stored(at))]):
+            newest[reader].append(tuple(row))
+    return newest
 
 
 def drop_old_views(now: datetime) -> None:
@@ -113,19 +156,13 @@ def drop_old_views(now: datetime) -> None:
         own.filter(at__lt=oldest).delete()
 
 
-def read_acts(user: User, now: datetime, sources: Sources = sources_of) -> list[Act]:
-    """Read the acts of a reader, newest first. `sources` returns the sources of items."""
-    states = read_states(user, now)
-    return acts_of(states, sources([item for item, *_ in states]))
-
-
 def read_states(user: User, now: datetime) -> list[tuple[Any, ...]]:
     """[(item, when it was marked, the flags that `weigh` takes)] of a reader, newest first.
 
     The items are read by their ids in a query of its own, because PostgreSQL plans a join for all
     partitions.
     """
-    return fetch(_STATES, [user.pk, stored(now - MAX_AGE), MAX_LEARNED])
+    return _newest(_STATES, {user.pk: now - MAX_AGE}).get(user.pk, [])
 
 
 def acts_of(states: Iterable[tuple[Any, ...]], sources: Mapping[int, int]) -> list[Act]:

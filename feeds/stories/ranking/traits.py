@@ -1,11 +1,11 @@
-# ruff: noqa: S608 - the SQL is built from constants, values are parameters
 """The sources of items and the terms of their headlines, cached in the process, for the ranking."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from ainews_site.infra.process_state import resets_process_state
-from feeds.models.narrow import among, fetch, loaded
+from feeds.models.narrow import fetch_by_id, loaded
 from feeds.stories.ranking.data.batch import Learned
 from feeds.stories.ranking.data.similarity import Row, terms_in
 from feeds.stories.ranking.taste import Taste
@@ -26,9 +26,8 @@ def traits_of(items: Sequence[int]) -> list[Row]:
         _cache.clear()
         _expires_at = time.monotonic() + FRESH
     if missing := [pk for pk in items if pk not in _cache]:
-        is_missing, values = among("id", missing)
-        rows = fetch(
-            f"SELECT id, title, summary, topics FROM feeds_item WHERE {is_missing}", values
+        rows = fetch_by_id(
+            "SELECT id, title, summary, topics FROM feeds_item WHERE {}", "id", missing
         )
         _cache.update(
             {pk: terms_in(title, text, loaded(topics)) for pk, title, text, topics in rows}
@@ -38,6 +37,11 @@ def traits_of(items: Sequence[int]) -> list[Row]:
         for pk in list(_cache)[: len(_cache) - MAX_KEPT]:
             _cache.pop(pk, None)
     return rows_of_items
+
+
+def preload_traits(items: Iterable[int]) -> None:
+    """Read the terms of items that several rankings are about to need, by one query for all."""
+    traits_of(list(islice(dict.fromkeys(items), MAX_KEPT // 2)))
 
 
 @resets_process_state

@@ -11,7 +11,7 @@ from accounts.models import User
 from digests.editions.progress import progress_of
 from digests.editions.write import write_digest
 from digests.editions.writing import (
-    process_writing,
+    process_writings,
     request_due,
     request_writing,
     today_of,
@@ -204,10 +204,10 @@ def test_what_one_worker_writes_no_other_takes_until_it_is_given_up() -> None:
     held = timezone.now() + timedelta(minutes=5)
     Writing.objects.update(until=held)
 
-    assert waiting_writings() == [] and not process_writing(wanted.pk)
+    assert waiting_writings() == [] and not process_writings([wanted.pk])
 
     Writing.objects.update(until=timezone.now() - timedelta(seconds=1))
-    assert waiting_writings() == [wanted.pk] and process_writing(wanted.pk)
+    assert waiting_writings() == [[wanted.pk]] and process_writings([wanted.pk])
 
 
 def test_progress_is_told_story_by_story(monkeypatch: pytest.MonkeyPatch) -> None:

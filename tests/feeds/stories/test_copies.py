@@ -7,8 +7,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from digests.editions.choose import window_items
+from digests.editions.earlier import Covered
+from digests.editions.plan import Plan, Request
 from digests.editions.window import Window
+from digests.editions.window_items import window_items
 from feeds.models import Item, Subscription
 from feeds.reading.ranked import ranked_stories
 from feeds.stories.story_page import story_page
@@ -59,7 +61,12 @@ def test_ranked_stories_do_so_too(told: dict[str, Any]) -> None:
 def test_an_edition_has_the_first_copy_as_news(told: dict[str, Any]) -> None:
     day = Window(told["now"] - timedelta(days=1), told["now"] + timedelta(minutes=1))
 
-    found = {item.pk: item.copy_of for item in window_items(told["reader"], day)}
+    followed = dict.fromkeys(
+        told["reader"].subscriptions.values_list("source", flat=True), "normal"
+    )
+    plan = Plan(Request(told["reader"], told["now"].date()), day, Covered(), followed)
+
+    found = {item.pk: item.copy_of for item in window_items([plan])[0]}
 
     first, second = (item.pk for item in told["copies"])
     assert found[first] is None
