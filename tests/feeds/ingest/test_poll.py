@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from html import escape
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
+from feeds.core.bulk import prefer_lz4
 from feeds.ingest import outcome as outcome_module
 from feeds.ingest.fetch.client import Limits
 from feeds.ingest.fetch.guard import Guard
@@ -423,3 +425,20 @@ def test_a_feed_cannot_set_a_script_as_its_site() -> None:
     hostile = rss("One").replace(b"https://outlet.example/<", b"javascript:alert(1)<", 1)
     source, _ = poll_answer(reply(200, hostile))
     assert source.site_url == ""
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite does not compress values")
+def test_postgresql_compresses_long_texts_by_lz4_unless_an_administrator_chose_otherwise() -> None:
+    body = " ".join(f"<b>word {number}</b>" for number in range(1000))
+    entry = f"<item><guid>1</guid><title>T</title><description>{escape(body)}</description></item>"
+    answer = reply(200, f"<rss version='2.0'><channel>{entry}</channel></rss>".encode())
+    poll_answer(answer)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_column_compression(html) FROM feeds_itembody")
+        assert cursor.fetchone() == ("lz4",)
+
+        cursor.execute("SET default_toast_compression = 'pglz'")
+        prefer_lz4()
+        cursor.execute("SHOW default_toast_compression")
+        assert cursor.fetchone() == ("pglz",)
+        cursor.execute("RESET default_toast_compression")
