@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from django.db.models import Max, Sum
-
 from feeds.core.ids import id_time
 from feeds.models import ArchivePart
+from feeds.models.narrow import fetch
+
+_TOTALS = "SELECT sum(items), max(high) FROM feeds_archivepart WHERE state = %s"
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,8 @@ class Archived:
 
 def archived() -> Archived | None:
     """Return the extent of the archive, or None if nothing is archived."""
-    totals = ArchivePart.objects.filter(state=ArchivePart.State.ARCHIVED).aggregate(
-        items=Sum("items"), end=Max("high")
-    )
-    return Archived(totals["items"], id_time(totals["end"])) if totals["items"] else None
+    [(items, end)] = fetch(_TOTALS, [ArchivePart.State.ARCHIVED])
+    return Archived(int(items), id_time(end)) if items else None
 
 
 def why_missing(pk: int) -> str:

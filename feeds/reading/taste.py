@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from accounts.models import User
 from feeds.core.topics import LABELS
-from feeds.models import FollowedStory, Impression, Item
-from feeds.models.narrow import fetch, marks
+from feeds.models import FollowedStory, Item
+from feeds.models.narrow import among, fetch
 from feeds.stories.coverage import headline_for
 from feeds.stories.ranking.taste import DISLIKED, SAVED, Act, acts_of, read_states, taste_of
 
@@ -19,12 +19,14 @@ MAX_TOPICS = 12
 UNSEEN = "From a source you can no longer see"
 _ITEMS = (
     "SELECT i.id, i.source_id, i.topics, i.title, i.url, COALESCE(NULLIF(c.title, ''), c.url),"
-    " c.is_public FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id WHERE i.id IN ({})"
+    " c.is_public FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id WHERE {}"
 )
 _SUBSCRIPTIONS = (
     "SELECT s.source_id, s.title, c.title, c.url, s.level FROM feeds_subscription s"
     " JOIN feeds_source c ON c.id = s.source_id WHERE s.user_id = %s"
 )
+
+_FOLLOWS_ANY = "SELECT 1 FROM feeds_followedstory WHERE user_id = %s LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,14 @@ def known_taste(user: User, now: datetime, most: int = MAX_LISTED) -> KnownTaste
         items=[_known(act, visible.get(act.item)) for act in acts[:most]],
         followed=_followed(user),
         acts=len(acts),
-        views=Impression.objects.filter(user=user).count(),
+        views=page_views(user),
     )
+
+
+def page_views(user: User) -> int:
+    """How many page views of the reader are stored."""
+    [(count,)] = fetch("SELECT count(*) FROM feeds_impression WHERE user_id = %s", [user.pk])
+    return int(count)
 
 
 class _Item(NamedTuple):
@@ -120,7 +128,10 @@ class _Item(NamedTuple):
 
 
 def _items_of(ids: list[int]) -> dict[int, _Item]:
-    rows = fetch(_ITEMS.format(marks(ids)), ids) if ids else []
+    if not ids:
+        return {}
+    is_marked, values = among("i.id", ids)
+    rows = fetch(_ITEMS.format(is_marked), values)
     return {row[0]: _Item(*row) for row in rows}
 
 
@@ -140,10 +151,10 @@ def act_in_words(weight: float) -> str:
 def _followed(user: User) -> list[KnownStory]:
     """The followed stories, newest first. If the headline comes from a hidden source, the title of
     the first visible item replaces it."""
+    if not fetch(_FOLLOWS_ANY, [user.pk]):
+        return []
     rows = FollowedStory.objects.filter(user=user).select_related("story").order_by("-pk")
     follows = list(rows)
-    if not follows:
-        return []
     articles = Item.objects.visible_to(user).covering([row.story for row in follows])
     leads: dict[int | None, Item] = {}
     for item in articles.order_by("pk").only("pk", "story", "title"):

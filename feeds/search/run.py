@@ -1,9 +1,11 @@
+# ruff: noqa: S608 - the SQL is built from constants, values are parameters
 """Searches the items that a reader may see, ranks them and marks the matching words."""
 
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from django.utils.html import escape
@@ -11,12 +13,13 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from feeds.archive.notes import Archived, archived
-from feeds.models import Item, ItemState
-from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, narrow_items
-from feeds.reading.river import attach_states
+from feeds.models import Item, Source
+from feeds.models.narrow import ITEM_COLUMNS, SOURCE_COLUMNS, among, fetch, in_order, items_of
+from feeds.reading.river import unread_horizon
 from feeds.search.popular import Search, SearchMatches
 from feeds.search.query.parser import parse_query
 from feeds.search.query.types import CANDIDATES, END, START
+from feeds.stories.coverage import settle_copies
 
 PAGE = 50
 STORIES = 30
@@ -24,6 +27,15 @@ STORIES = 30
 SHOWN = 5
 """Maximum number of articles of a story that a page lists."""
 T = TypeVar("T")
+_PARTS = (in_order(Item, ITEM_COLUMNS), in_order(Source, SOURCE_COLUMNS))
+_COLUMNS = ", ".join(f"{t}.{name}" for t, part in zip("ic", _PARTS, strict=True) for name in part)
+_ITEMS = (
+    f"SELECT {_COLUMNS}, s.read_up_to, t.is_read, t.is_saved, t.is_hidden, t.is_opened"
+    " FROM feeds_item i JOIN feeds_source c ON c.id = i.source_id"
+    " LEFT JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"
+    " LEFT JOIN feeds_itemstate t ON t.item_id = i.id AND t.user_id = %s"
+    " WHERE (c.is_public OR s.id IS NOT NULL OR t.is_saved)"
+)
 _MARKED = re.compile("\x02([^\x02\x03]*)\x03")
 _MARKS = re.compile("[\x02\x03]")
 
@@ -150,12 +162,9 @@ def _items(
     user: User, search: Search, matches: SearchMatches, ids: Sequence[int], marked: Sequence[int]
 ) -> list[Item]:
     """Return the items of `ids` that the reader may see, with the matches of `marked` marked."""
-    items = narrow_items(ITEM_COLUMNS, SOURCE_COLUMNS, ids)
-    sources = {item.source_id for item in items.values()}
-    followed = user.subscriptions.filter(source__in=sources)
-    watermarks = dict(followed.values_list("source_id", "read_up_to"))
-    visible = _visible(user, items, watermarks)
-    shown = attach_states(user, [items[pk] for pk in ids if pk in visible], watermarks)
+    items = _read(user, ids)
+    shown = [items[pk] for pk in ids if pk in items]
+    settle_copies(shown, partial(Item.objects.visible_to, user))
     ids_with_all = set(matches.ids[: matches.with_all])
     for item in shown:
         item.has_all = item.pk in ids_with_all  # type: ignore[attr-defined]
@@ -163,16 +172,22 @@ def _items(
     return shown
 
 
-def _visible(user: User, items: Mapping[int, Item], followed: Collection[int]) -> set[int]:
-    """Return the ids of those that the reader may still see, as they may come from the cache:
-    items of public and followed sources, and saved ones."""
-    visible = {
-        pk for pk, item in items.items() if item.source.is_public or item.source_id in followed
-    }
-    if others := items.keys() - visible:
-        saved = ItemState.objects.filter(user=user, item__in=others, is_saved=True)
-        visible.update(saved.values_list("item_id", flat=True))
-    return visible
+def _read(user: User, ids: Sequence[int]) -> dict[int, Item]:
+    """Read the items with the reader's states, without those that the reader may not see any more,
+    as the ids may come from the cache. Items of public and followed sources are visible, and saved
+    ones."""
+    if not ids:
+        return {}
+    is_found, values = among("i.id", ids)
+    rows = fetch(f"{_ITEMS} AND {is_found}", [user.pk, user.pk, *values])
+    horizon, width = unread_horizon(), sum(map(len, _PARTS))
+    items = items_of([row[:width] for row in rows], *_PARTS)
+    for row in rows:
+        item, (read_up_to, is_read, *flags) = items[row[0]], row[width:]
+        by_watermark = item.seq <= (read_up_to or 0) or item.pk < horizon
+        item.is_read = by_watermark if is_read is None else bool(is_read)  # type: ignore[attr-defined]
+        item.is_saved, item.is_hidden, item.is_opened = map(bool, flags)  # type: ignore[attr-defined]
+    return items
 
 
 def _mark(items: Sequence[Item], marked: Mapping[int, tuple[str, str]]) -> None:

@@ -4,10 +4,12 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import User
 from accounts.types import ReaderRequest
 from feeds.reading.feedback import (
     LEVELS,
@@ -18,19 +20,24 @@ from feeds.reading.feedback import (
     weigh_topic,
 )
 from feeds.reading.marks import set_state
-from feeds.reading.taste import export_taste, known_taste
+from feeds.reading.taste import export_taste, known_taste, page_views
+from feeds.web.page_cache import cached_page, page_state
 from feeds.web.views.common import back, wants_json
 
 
 @login_required
 @require_safe
 def taste(request: ReaderRequest) -> HttpResponse:
-    known = known_taste(request.user, timezone.now())
-    return render(
-        request,
-        "feeds/taste.html",
-        {"known": known, "levels": LEVELS, "source_levels": LEVELS[1:]},
-    )
+    seq, news = page_state(request.user)
+    [known] = cached_page(request.user, "taste", seq, lambda: [_known(request.user)], news)
+    context = {"known": known, "views": page_views(request.user)}
+    return render(request, "feeds/taste.html", context)
+
+
+def _known(user: User) -> str:
+    known = known_taste(user, timezone.now())
+    context = {"known": known, "levels": LEVELS, "source_levels": LEVELS[1:]}
+    return render_to_string("feeds/taste_known.html", context)
 
 
 @login_required
