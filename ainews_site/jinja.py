@@ -24,6 +24,7 @@ from digests.editions.story_summary import story_summary
 from digests.web.formats import (
     as_day,
     channel_problems,
+    other_reasons,
     updates,
     web,
     writer,
@@ -43,7 +44,7 @@ from feeds.web.formats import (
     topic_label,
     until,
 )
-from feeds.web.rail import rail_trends
+from feeds.web.rail import rail_trends, river_unread
 from feeds.web.sparkline import sparkline, trend_line
 
 SENTINEL = 1_000_000_007
@@ -64,6 +65,7 @@ def environment(**options: Any) -> Environment:
         "static": static,
         "story_summary": story_summary,
         "rail_edition": rail_edition,
+        "river_unread": river_unread,
         "trend_line": trend_line,
         "url_for": url_for,
     }
@@ -81,6 +83,7 @@ def environment(**options: Any) -> Environment:
         "filesizeformat": defaultfilters.filesizeformat,
         "floatformat": defaultfilters.floatformat,
         "host": host,
+        "other_reasons": other_reasons,
         "pluralize": defaultfilters.pluralize,
         "quiet_day_message": quiet_day_message,
         "regroup": regroup,

@@ -71,7 +71,9 @@ PAGE = """<!doctype html>
   <link rel="stylesheet" href="{style}">
 </head>
 <body>
-  <header><a href="/"><img src="{icon}" alt="" width="28" height="28"> AI News</a></header>
+  <header><a href="/"><svg viewBox="0 0 20 12" width="20" height="12" aria-hidden="true">
+    <circle class="first" cx="3.5" cy="6" r="3.5"/><circle cx="11" cy="6" r="2.3"/>
+    <circle cx="17" cy="6" r="1.8"/></svg> AI News</a></header>
   <main>
     <h1>{title}</h1>
     <p role="alert">{happened}</p>

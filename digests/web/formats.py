@@ -17,6 +17,11 @@ def writer(written_by: str) -> str:
     return f"written by {models}{partly}"
 
 
+def other_reasons(reasons: str) -> str:
+    """The reasons without the number of sources, which the coverage strip has too."""
+    return " · ".join(part for part in reasons.split(" · ") if not part.endswith(" sources"))
+
+
 def as_day(iso: str) -> date | None:
     """Parse the ISO date that an edition stores as text; None if it is not a date."""
     try:

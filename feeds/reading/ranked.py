@@ -145,6 +145,11 @@ class RankedStory:
         return self.source_count - 1
 
     @property
+    def is_saved(self) -> bool:
+        """Whether the reader saved any article of it."""
+        return any(member.is_saved for member in self.members)
+
+    @property
     def score(self) -> float:
         return self._entry.score
 

@@ -1,4 +1,4 @@
-"""What stands beside the pages: the strongest trends."""
+"""What stands around the pages: the number of unread items in the bar, and the strongest trends."""
 
 from dataclasses import astuple
 from functools import lru_cache
@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString, mark_safe
 from accounts.models import User
 from ainews_site.infra.memo import cached
 from ainews_site.infra.process_state import resets_process_state
+from feeds.coordination.revisions import News
+from feeds.reading.unread import unread_counts
 from feeds.trends.board import trends_for
 from feeds.trends.types import Trend
 
@@ -22,6 +24,11 @@ MAX_CACHED = 200
 """Rendered lists of trends in the cache. Most readers have the same."""
 Row = tuple[Any, ...]
 """A Trend as a plain tuple."""
+
+
+def river_unread(user: User, news: News | None = None) -> int:
+    """All unread items of the reader. `news` is the current state, if it was read before."""
+    return sum(unread_counts(user, news).values())
 
 
 def rail_trends(user: User) -> SafeString | str:

@@ -126,7 +126,7 @@ def story_row(
         other_sources=ranked.other_sources,
         coverage_count=ranked.coverage_count,
         is_unread=ranked.unread,
-        is_saved=lead.is_saved,  # type: ignore[attr-defined]
+        is_saved=ranked.is_saved,
         is_followed=ranked.is_followed,
         is_lead=is_lead,
     )

@@ -9,11 +9,13 @@ const rowsOf = (id) => document.querySelectorAll(`[data-row="${CSS.escape(id)}"]
 const numberIn = (place) => Number(place.textContent.replace(/\D/g, ""));
 const counts = (name) => document.querySelectorAll(`[data-count="${name}"]`);
 
-// Changes the count of a source, of its folder and of all.
+// Changes the count of a source, of its folder and of all; or that of stories.
 function count(name, change) {
-  const folder = counts(name)[0]?.closest(".rail-block")?.querySelector("[data-count^=folder-]");
-  for (const place of new Set([...counts(name), ...counts("all"), folder])) {
-    if (place) place.textContent = Math.max(numberIn(place) + change, 0) || "";
+  const inFolder = counts(name)[0]?.closest(".rail-block")?.querySelector("[data-count^=folder-]");
+  const folder = inFolder ? [inFolder] : [];
+  const places = name === "stories" ? counts(name) : new Set([...counts(name), ...counts("all"), ...folder]);
+  for (const place of places) {
+    place.textContent = Math.max(numberIn(place) + change, 0) || "";
   }
 }
 
@@ -38,15 +40,22 @@ function showFollowed(row, on) {
   if (sign) sign.hidden = !on;
 }
 
+// Whether the act makes an unread row read, or the other way round. Hidden rows count as read.
+function changesUnread(row, name, on) {
+  const isRead = row.classList.contains("is-read");
+  if (name === "read") return isRead !== on && !row.hidden;
+  return (name === "hidden" || name === "less") && !isRead && row.hidden !== on;
+}
+
 // Changes a row, or the page of an item or a story, to a new state.
 export function apply({ id, name, on }, counting = true) {
   changedAt.set(id, performance.now());
   for (const row of rowsOf(id)) {
-    if (counting && name === "read" && id.startsWith("item-") && row.matches("li")) {
-      if (row.classList.contains("is-read") !== on) count(row.dataset.source, on ? -1 : 1);
+    const isGone = name === "hidden" || name === "less";
+    if (counting && row.matches("li") && changesUnread(row, name, on)) {
+      count(id.startsWith("item-") ? row.dataset.source : "stories", on ? -1 : 1);
     }
     if (FLAGS.includes(name)) row.classList.toggle(`is-${name}`, on);
-    const isGone = name === "hidden" || name === "less";
     if (isGone && row.matches("li")) row.hidden = on;
     if (name === "less" || (isGone && row.matches("li"))) continue;
     if (name === "follow") showFollowed(row, on);

@@ -54,11 +54,14 @@ def test_what_could_not_be_marked_as_read_stays_unread(open_page: Any) -> None:
     page = open_page("/river/")
     unread = page.locator("#list [data-row]:not(.is-read)")
     before = unread.count()
-    count = page.locator("[data-count=all]").inner_text()
+    count = page.locator(".mainnav [data-count=all]").inner_text()
     lose(page, "**/river/read/**")
     page.keyboard.press("A")
     expect(page.locator("#toast")).to_contain_text("Not saved")
-    assert (unread.count(), page.locator("[data-count=all]").inner_text()) == (before, count)
+    assert (unread.count(), page.locator(".mainnav [data-count=all]").inner_text()) == (
+        before,
+        count,
+    )
 
 
 def test_what_was_marked_as_read_is_undone_also_if_its_answer_was_lost(open_page: Any) -> None:
@@ -146,7 +149,7 @@ def test_a_report_keeps_its_words_until_it_is_sent_and_is_undone(
     expect(page.get_by_text("The report was withdrawn")).to_be_visible()
 
 
-COUNT = "[data-count=all]"
+COUNT = ".mainnav [data-count=all]"
 SAME_AS_FRESH = """async (count) => {
   const answer = await fetch("/river/");
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");

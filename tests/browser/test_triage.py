@@ -158,7 +158,7 @@ def test_a_mark_shows_in_the_other_tab(open_page: Any) -> None:
     other.goto(page.url)
     row = page.locator("#list [data-row]:not(.is-read)").nth(2)
     name = row.get_attribute("data-row")
-    count = other.locator("[data-count=all]")
+    count = other.locator(".mainnav [data-count=all]")
     before = int(count.inner_text())
     row = page.locator(f"[data-row={name}]")
     row.hover()

@@ -53,10 +53,11 @@ def river_page(request: ReaderRequest) -> HttpResponse:
         return render(request, "feeds/river_rows.html", _rows(request, filters, before))
     seq, news = page_state(request.user)
     name = f"river-{query_of(filters)}-{before or ''}-{_shows_all(request)}"
-    shown, rail, title = cached_page(
+    shown, rail, title, unread = cached_page(
         request.user, name, seq, lambda: _page(request, filters, before, seq, news), news
     )
     context = {"list": shown, "rail": rail, "heading": title, "undo": undo_of(request)}
+    context["unread_total"] = unread
     return render(request, "feeds/river.html", context)
 
 
@@ -80,7 +81,7 @@ def _rows(
 def _page(
     request: ReaderRequest, filters: Filters, before: int | None, seq: int, news: News
 ) -> list[str]:
-    """Render the list, the sources beside it, and the heading."""
+    """Render the list, the sources beside it, the heading, and the number of unread items."""
     user, followed = request.user, followed_sources(request.user)
     rail = river_rail(
         user, filters, followed, unread_counts(user, news), shows_all=_shows_all(request)
@@ -100,6 +101,7 @@ def _page(
         render_to_string("feeds/river_list.html", context),
         render_to_string("feeds/river_rail.html", context),
         conditional_escape(title),
+        str(rail.unread or ""),
     ]
 
 

@@ -1,7 +1,7 @@
 """The front page and the page of one story."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
 from accounts.costly import costly
@@ -24,10 +24,11 @@ from feeds.reading.feedback import LEVELS
 from feeds.reading.filters import Filters
 from feeds.reading.front_page import Section, front_page_sections, impression_of
 from feeds.reading.marks import set_state
-from feeds.reading.ranked import MAX_STORIES, read_items
+from feeds.reading.ranked import MAX_STORIES, RankedStory, read_items
 from feeds.reading.sources import Followed, followed_sources
 from feeds.stories.story_page import Selection, StoryPage, both_ends, story_page
 from feeds.web.page_cache import cached_page, page_state
+from feeds.web.rail import river_unread
 from feeds.web.rows import story_row
 from feeds.web.views.common import (
     Link,
@@ -46,7 +47,7 @@ MAX_CHIPS = 8
 """Filters on the page. The others are under "More"."""
 MAX_FOLDERS = 3
 """Folders among them, if there are topics too."""
-CHIPS_WIDTH = 72
+CHIPS_WIDTH = 64
 """Characters of the filters on a line, CHIP_SPACE for the space of each included."""
 CHIP_SPACE = 4
 MAX_LABEL = 24
@@ -75,8 +76,9 @@ def stories(request: ReaderRequest) -> HttpResponse:
         "undo": undo_of(request),
         "heading": _heading(request.user, filters),
         "query": query_of(filters, unread=0),
+        "unread_total": river_unread(request.user, news),
     }
-    [context["list"]] = cached_page(
+    context["list"], context["list_note"] = cached_page(
         request.user,
         f"stories-{query_of(filters)}-{_first(request)}",
         context["seq"],
@@ -87,7 +89,8 @@ def stories(request: ReaderRequest) -> HttpResponse:
         empty = _why_empty(request)
         if not (empty["follows_any"] or request.GET) and is_newcomer(request):
             return show_packs(request)
-        context["list"] = _render_list(request, context | empty, [], {})
+        text, _ = _render_list(request, context | empty, [], {})
+        context["list"] = mark_safe(text)  # noqa: S308 - rendered by a template
     if filters.topic:
         context |= {"level": request.user.interests.get(filters.topic, "normal"), "levels": LEVELS}
     return render(request, "feeds/stories.html", context)
@@ -108,9 +111,10 @@ def _first(request: ReaderRequest) -> int:
 
 
 def _list(request: ReaderRequest, context: dict[str, Any], news: News) -> list[str]:
-    """Render the filters and stories of the page, and record that they were shown.
+    """Render the filters and stories of the page and the note beside its heading, and record that
+    they were shown.
 
-    Without stories the text is "": why there are none changes with each fetch.
+    Without stories both are "": why there are none changes with each fetch.
     """
     filters = context["filters"]
     followed = followed_sources(request.user)
@@ -118,14 +122,16 @@ def _list(request: ReaderRequest, context: dict[str, Any], news: News) -> list[s
         request.user, topic=filters.topic, folder_id=filters.folder_id, followed=followed, news=news
     )
     if filters.unread:
-        sections = _unread_only(sections)
+        sections = _only(sections, lambda story: story.unread)
+    if filters.saved:
+        sections = _only(sections, lambda story: story.is_saved)
     if not sections:
-        return [""]
+        return ["", ""]
     if request.method == "GET" and not request.GET:
         now = timezone.now()
         impression = impression_of(request.user, sections, now)
         write_unseen(impression, key=("shown", request.user.pk, now))
-    return [_render_list(request, context, sections, followed)]
+    return _render_list(request, context, sections, followed)
 
 
 def _render_list(
@@ -133,7 +139,8 @@ def _render_list(
     context: dict[str, Any],
     sections: list[Section],
     followed: Mapping[int, Followed],
-) -> SafeString:
+) -> list[str]:
+    """Render the list, and the note beside the heading."""
     filters, first = context["filters"], _first(request)
     all_stories = [story for section in sections for story in section.stories]
     first = first if first < len(all_stories) else 0
@@ -147,10 +154,11 @@ def _render_list(
         "chips": chips,
         "more_chips": more_chips,
         "max_label": MAX_LABEL,
-        "unread_link": Link("Unread", query_of(filters, unread=0 if filters.unread else 1)),
+        "state_chips": _state_chips(filters),
+        "followed": 0 if query_of(filters, unread=0) != "?" else len(followed),
     }
-    text = render_to_string("feeds/stories_list.html", context)
-    return mark_safe(text)  # noqa: S308 - rendered by a template
+    note = "" if filters.saved else render_to_string("feeds/stories_note.html", context)
+    return [render_to_string("feeds/stories_list.html", context), note]
 
 
 def _rows(
@@ -188,9 +196,10 @@ def _page_of(sections: list[Section], first: int) -> list[Section]:
     return page
 
 
-def _unread_only(sections: list[Section]) -> list[Section]:
-    unread = [Section(s.title, [story for story in s.stories if story.unread]) for s in sections]
-    return [section for section in unread if section.stories]
+def _only(sections: list[Section], is_wanted: Callable[[RankedStory], bool]) -> list[Section]:
+    """The sections with the stories that are wanted."""
+    wanted = [Section(s.title, list(filter(is_wanted, s.stories))) for s in sections]
+    return [section for section in wanted if section.stories]
 
 
 def _on_a_line(folders: list[Link], topics: list[Link]) -> tuple[list[Link], list[Link]]:
@@ -205,6 +214,13 @@ def _on_a_line(folders: list[Link], topics: list[Link]) -> tuple[list[Link], lis
             break
         shown += 1
     return ordered[:shown], ordered[shown:]
+
+
+def _state_chips(filters: Filters) -> list[Link]:
+    return [
+        Link("Unread", query_of(filters, unread=int(not filters.unread)), filters.unread),
+        Link("Saved", query_of(filters, saved=int(not filters.saved)), filters.saved),
+    ]
 
 
 def _topic_chips(sections: list[Section], filters: Filters) -> list[Link]:

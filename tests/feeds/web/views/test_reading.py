@@ -75,6 +75,45 @@ def test_the_selected_filters_come_first_and_those_that_do_not_fit_are_under_mor
     assert "A long long" in shown and long.name not in shown.split('<ul class="chips"')[1]
 
 
+def test_saved_stories_are_a_filter_of_stories(page: Client, reader: User) -> None:
+    source = make_source("one", reader=reader)
+    story = make_story(make_item(source, "A saved headline"))
+    make_story(make_item(source, "Another headline"))
+    assert "No saved stories" in text(page, "/?saved=1")
+    page.post(f"/story/{story.pk}/state/", {"saved": "1"})
+    shown = text(page, "/?saved=1")
+    assert "A saved headline" in shown
+    assert "Another headline" not in shown
+    assert 'href="/river/?saved=1"' in shown
+    assert "Mark all read" not in shown
+    assert 'href="?saved=1"' in text(page, "/")
+
+
+def test_the_heading_says_how_much_is_unread_of_how_many_sources(
+    page: Client, reader: User
+) -> None:
+    one, two = make_source("one", reader=reader), make_source("two", reader=reader)
+    make_story(make_item(one, "A headline", topics=["agents"]))
+    read = make_story(make_item(two, "Another headline"))
+    page.post(f"/story/{read.pk}/state/", {"read": "1"})
+    note = '<b class="num" data-count="stories">1</b><span> unread'
+    assert f"{note} · </span>2 sources" in text(page, "/")
+    assert f"{note}</span>" in text(page, "/?topic=agents")
+
+
+@pytest.mark.parametrize("path", ["/", "/river/", "/sources/", "/trends/", "/digest/", "/search/"])
+def test_the_bar_shows_how_much_of_the_river_is_unread(
+    page: Client, reader: User, path: str
+) -> None:
+    source = make_source("one", reader=reader)
+    make_story(make_item(source, "A headline"), make_item(source, "Another headline"))
+    place = '<span>River</span><b class="num" data-count="all">{}</b>'
+    assert place.format(2) in text(page, path)
+    item = source.items.first()
+    page.post(f"/item/{item.pk}/state/", {"read": "1"})
+    assert place.format(1) in text(page, path)
+
+
 def test_an_empty_page_says_what_to_do(page: Client, reader: User) -> None:
     assert "Choose what to read" in text(page, "/")
     assert "Choose sources" in text(page, "/river/")

@@ -57,7 +57,7 @@ def test_the_number_of_queries_does_not_grow_with_the_sources(
     Subscription.objects.update(folder=folder)
 
     page.get("/sources/")  # what stands beside all pages is cached
-    with django_assert_num_queries(5):  # three of them for the rows and the catalogue
+    with django_assert_num_queries(6):  # three of them for the rows and the catalogue
         assert "s11" in text(page, "/sources/").lower()
 
 

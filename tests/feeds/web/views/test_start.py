@@ -150,9 +150,9 @@ def test_the_queries_of_the_packs_do_not_grow(
 ) -> None:
     make_pack("labs", 2)
     page.get("/start/")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         page.get("/start/")
     for name in ("press", "research", "papers"):
         make_pack(name, 10)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         page.get("/start/")

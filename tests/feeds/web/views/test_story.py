@@ -145,7 +145,7 @@ def test_pages_make_the_same_number_of_queries_for_any_coverage(
 ) -> None:
     story = covered(reader, 40)
     text(page, f"/story/{story.pk}/")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         text(page, f"/story/{story.pk}/")
 
 
