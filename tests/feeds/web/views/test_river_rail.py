@@ -63,7 +63,7 @@ def test_a_folder_whose_sources_are_left_out_is_there_if_it_is_selected(
     assert "A folder" not in rail and "Few" not in rail
 
     rail = rail_of(reader, f"?folder={folder.pk}")
-    assert f'A folder <span class="num" data-count="folder-{folder.pk}">1</span>' in rail
+    assert f'<bdi>A folder</bdi> <span class="num" data-count="folder-{folder.pk}">1</span>' in rail
     assert "Few" not in rail
 
 
