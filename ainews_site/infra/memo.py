@@ -54,6 +54,7 @@ def cached(
     validator: object = None,
     local_for: float = 0,
     claim: bool = True,
+    shared: bool = True,
 ) -> T:
     """Return the cached value of `key`, or compute it.
 
@@ -63,12 +64,18 @@ def cached(
     that have no old value wait up to WAIT_SECONDS. Values are pickled, so they must be plain and
     small. A large value can also stay in the process for `local_for` seconds, to save fetching it
     for each request. Without `claim` every caller computes at once, which saves three requests of
-    the cache: for values that one reader alone uses. If the cache is down, each process computes
-    its own values.
+    the cache: for values that one reader alone uses. A value that is not `shared` stays in the
+    process: for small values that cost no more than two requests of the cache. If the cache is
+    down, each process computes its own values.
     """
     local = _local.get(key)
     if local and time.monotonic() < local[0] and local[1].is_fresh(fresh, validator):
         return cast(T, local[1].value)
+    if not shared:
+        started = time.time()
+        own = _Entry(compute(), started, validator)
+        _store_locally(key, own, local_for)
+        return cast(T, own.value)
     # If the cache is down, fall back to the stale in-process copy.
     entry = _fetch(key) or (local[1] if local else None)
     if not (entry and entry.is_fresh(fresh, validator)):

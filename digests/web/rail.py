@@ -56,7 +56,7 @@ def newest_edition(user: User) -> RailEdition | None:
         fresh=FRESH,
         validator=(user.version, today),
         local_for=FRESH,
-        claim=False,
+        shared=False,
     )
     return RailEdition(*row) if row else None
 

@@ -164,6 +164,20 @@ def among(column: str, ids: Collection[int]) -> tuple[str, list[Any]]:
     return f"{column} IN ({marks(ids)})", [*ids]
 
 
+def json_rows(columns: Sequence[str], source: str) -> str:
+    """Return a column with all rows of the query `source` as JSON: a list of lists of `columns`.
+
+    Several small queries so become one, which costs the database and psycopg less than half.
+    """
+    collect, row = _JSON[reading_connection().vendor]
+    return f"(SELECT {collect}({row}({', '.join(columns)})) FROM ({source}) AS read)"
+
+
+def stored_json(column: str) -> str:
+    """Return a column that has JSON as an expression for `json_rows`. SQLite stores it as text."""
+    return column if reading_connection().vendor == "postgresql" else f"json({column})"
+
+
 def marks(values: Collection[object]) -> str:
     """Placeholders for `values`."""
     return ", ".join(["%s"] * len(values))
@@ -192,6 +206,11 @@ def loaded(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+_JSON = {
+    "postgresql": ("json_agg", "json_build_array"),
+    "sqlite": ("json_group_array", "json_array"),
+}
+"""The functions that collect rows as JSON, and that make one."""
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "DateField": day,
     "DateTimeField": moment,

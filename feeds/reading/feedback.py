@@ -1,5 +1,6 @@
 """Feedback for the ranking: levels of topics and sources, followed stories, impressions."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -8,7 +9,7 @@ from django.db import connection, transaction
 from accounts.models import User
 from feeds.core.topics import LABELS
 from feeds.models import FollowedStory, Impression, ItemState, Story, Subscription
-from feeds.models.narrow import loaded, stored
+from feeds.models.narrow import json_rows, loaded, stored, stored_json
 from feeds.reading.marks import set_state
 
 LEVELS = ("mute", "less", "normal", "more")
@@ -17,6 +18,10 @@ MAX_SHOWN = 100
 """Stories of one page whose impression is recorded."""
 SHOWN_AGAIN = timedelta(days=1)
 """After this time, an impression of the same item is recorded again."""
+_RECORD = (
+    "INSERT INTO feeds_impression (user_id, at, stories, leads, odd, propensity)"
+    " VALUES (%s, %s, %s, %s, %s, %s)"
+)
 
 
 @transaction.atomic
@@ -115,19 +120,17 @@ def log_impression(
         return
     stories, leads = zip(*new, strict=True)
     has_odd = odd in stories
-    Impression.objects.create(
-        user=user,
-        at=now,
-        stories=list(stories),
-        leads=list(leads),
-        odd=odd if has_odd else None,
-        propensity=propensity if has_odd else 1.0,
-    )
+    drawn: tuple[int | None, float] = (odd, propensity) if has_odd else (None, 1.0)
+    with connection.cursor() as cursor:
+        values = [user.pk, stored(now), json.dumps(stories), json.dumps(leads), *drawn]
+        cursor.execute(_RECORD, values)
 
 
 def _shown_since(user: User, since: datetime) -> set[int]:
     """The leads of the impressions since a moment, in the transaction that may add one."""
     query = "SELECT leads FROM feeds_impression WHERE user_id = %s AND at >= %s"
     with connection.cursor() as cursor:
-        cursor.execute(query, [user.pk, stored(since)])
-        return {lead for (leads,) in cursor.fetchall() for lead in loaded(leads)}
+        leads = json_rows((stored_json("leads"),), query)
+        cursor.execute(f"SELECT {leads}", [user.pk, stored(since)])
+        (rows,) = cursor.fetchone()
+    return {lead for (leads,) in loaded(rows) or [] for lead in leads}

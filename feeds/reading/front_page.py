@@ -39,7 +39,7 @@ def front_page_sections(
 ) -> list[Section]:
     """Return the sections of the front page: unread followed stories, top stories, then by day.
 
-    Makes at most eleven queries. Muted topics are left out unless `topic` is one of them; hidden
+    Makes at most ten queries. Muted topics are left out unless `topic` is one of them; hidden
     items are always left out. `followed` are all subscriptions and `news` is the current
     state, if they were read before.
     """

@@ -1,7 +1,7 @@
 """The stories of the last days, ranked for one reader."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from accounts.models import User
-from ainews_site.infra.memo import cached
-from feeds.coordination.revisions import News
+from ainews_site.infra.process_state import resets_process_state
+from feeds.coordination.revisions import News, news_for
 from feeds.core.ids import id_time
 from feeds.models import Item
 from feeds.models.narrow import among, fetch, moment, narrow_items
@@ -40,6 +40,8 @@ from feeds.stories.ranking.traits import learned_from
 FRESH = 60
 """Seconds for which a ranking of the same articles for the same taste is used again: stories age
 slowly."""
+MAX_RANKINGS = 50
+"""Rankings in the cache of the process, about 3 MB: for the next page, or another filter."""
 MAX_STORIES = 100
 MAX_TOPICS = 4
 MAX_SHOWN = 6
@@ -54,7 +56,7 @@ DIFFERENT = "something different"
 
 
 class _Entry(NamedTuple):
-    """A ranked story before its rows are read, in plain values, which are cached.
+    """A ranked story before its rows are read.
 
     `values` are those of the ranking terms, in their order; `articles` is the number of articles
     that were ranked; `newest` is the id of the newest original. The rest is as in Facts.
@@ -91,6 +93,10 @@ class Dot(NamedTuple):
     published_at: datetime
     source_id: int
     is_copy: bool
+
+
+_rankings: dict[str, list[_Entry]] = {}
+resets_process_state(_rankings.clear)
 
 
 @dataclass(slots=True)
@@ -221,28 +227,36 @@ def rank_stories(
         followed = within(user, followed, folder_id)
     if not followed:
         return []
-    articles = recent_articles(user, followed, now, news)
+    news = news or news_for(user)
+    taste = taste_of(user, now, news.cache_version)
+    articles = recent_articles(followed, taste.hidden, now, news)
     if not len(articles.ids):
         return []
     trust = {pk: source.weight for pk, source in followed.items()}
     levels = {pk: s.level for pk, s in followed.items() if s.level != "normal"}
-    taste, seconds = taste_of(user, now), now.timestamp()
+    seconds = now.timestamp()
     reader = taste.reader(user.interests, levels)
     learned = learned_from(taste, seconds)
 
-    def rank() -> list[tuple[object, ...]]:
+    def rank() -> list[_Entry]:
         columns, names = articles[:-1], articles.names
         scored = score_all(columns, names, reader, trust, seconds, topic=topic, learned=learned)
-        return list(map(tuple, _make_entries(scored, articles, trust, seconds, scored.best(most))))
+        return _make_entries(scored, articles, trust, seconds, scored.best(most))
 
-    wanted = (topic, most, int(seconds / FRESH))
-    names = [term.name for term in terms.TERMS]  # another release may have others
-    inputs = (user.pk, user.version, user.interests, reader.followed, levels, trust, wanted, names)
-    rows = cached(
-        f"ranked-{_digest(articles, inputs)}", rank, fresh=FRESH, stale_for=FRESH, claim=False
-    )
-    entries = [_Entry(*row) for row in rows]  # type: ignore[arg-type]
+    wanted, version = (topic, most, int(seconds / FRESH)), news.cache_version
+    inputs = (user.pk, version, user.interests, reader.followed, levels, trust, wanted)
+    entries = _ranked_once(_digest(articles, inputs), rank)
     return _read(user, followed, entries, reader)
+
+
+def _ranked_once(key: str, rank: Callable[[], list[_Entry]]) -> list[_Entry]:
+    """The ranking of `key` from the cache of this process, or what `rank` returns."""
+    entries = _rankings.get(key)
+    if entries is None:
+        for old in list(_rankings)[: max(0, len(_rankings) + 1 - MAX_RANKINGS)]:
+            _rankings.pop(old, None)
+        entries = _rankings[key] = rank()
+    return entries
 
 
 def _digest(articles: Articles, inputs: tuple[object, ...]) -> str:

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import Min, TextField
 from django.db.models.functions import Cast
 
-from accounts.models import User
 from ainews_site.infra.memo import cached
-from feeds.coordination.revisions import News, news_for
+from feeds.coordination.revisions import News
 from feeds.core.ids import lowest_id
 from feeds.models import Item
 from feeds.models.item import ItemQuerySet
@@ -85,15 +84,13 @@ class Columns(NamedTuple):
 
 
 def recent_articles(
-    user: User, sources: Collection[int], now: datetime, news: News | None = None
+    sources: Collection[int], hidden: Collection[int], now: datetime, news: News
 ) -> Articles:
-    """Those of `sources` that the reader did not hide, the newest first. `news` is the current
-    state, if it was read before."""
+    """Those of `sources` without `hidden` ones, the newest first. `news` is the state that was
+    current before the hidden ones were read."""
     since = now - timedelta(days=SHOWN_DAYS)
     lowest = lowest_id(since)
-    news = news or news_for(user)
     cached_columns = _shared(since, news)
-    hidden = _hidden(user, lowest)
     fresh: list[Any] = []
     if news.seq > cached_columns.upto:
         fresh = _ask(sources, lowest, cached_columns.upto, MAX_ITEMS + len(hidden))
@@ -136,15 +133,13 @@ def _settle_copies(ids: "Ints", copies: "Ints") -> None:
     """Promote the first copy of each original that the reader does not see, in place."""
     import numpy as np
 
-    places = np.flatnonzero((copies != 0) & ~np.isin(copies, ids))
+    places = np.flatnonzero(copies)
+    ordered, originals = np.sort(ids), copies[places]
+    found = ordered[np.minimum(np.searchsorted(ordered, originals), len(ordered) - 1)]
+    places = places[found != originals]
     places = places[np.argsort(ids[places])]
     _, firsts = np.unique(copies[places], return_index=True)
     copies[places[firsts]] = 0
-
-
-def _hidden(user: User, lowest: int) -> set[int]:
-    query = "SELECT item_id FROM feeds_itemstate WHERE user_id = %s AND is_hidden AND item_id >= %s"
-    return {pk for (pk,) in fetch(query, [user.pk, lowest])}
 
 
 def _ask(sources: Collection[int], lowest: int, beyond: int, most: int) -> list[Any]:

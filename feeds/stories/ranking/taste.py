@@ -1,9 +1,9 @@
 # ruff: noqa: S608 - the SQL is built from constants, values are parameters
 """A reader's taste, learned from what they opened, saved and hid."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -11,8 +11,10 @@ from django.db.models import Count
 
 from accounts.models import User
 from ainews_site.infra.memo import cached
+from feeds.core.ids import lowest_id
 from feeds.models import Impression
-from feeds.models.narrow import fetch, loaded, marks, moment, stored
+from feeds.models.narrow import fetch, json_rows, loaded, moment, stored, stored_json
+from feeds.stories.ranking.candidates import SHOWN_DAYS
 from feeds.stories.ranking.data.reader import Reader
 from feeds.stories.ranking.item_sources import cached_sources_of
 
@@ -27,17 +29,22 @@ OPENED, SAVED, HIDDEN, DISLIKED = 1.0, 2.0, 1.0, 2.0
 """Weights of acts. Saving implies opening, and "less like this" implies hiding."""
 FRESH = 3600
 AT_ONCE = 50
-"""Readers whose newest rows one query reads. SQLite limits the parts of a query to 500."""
+"""Readers of whom one query reads. SQLite limits the parts of a query to 500."""
+HIDDEN_SINCE = timedelta(days=SHOWN_DAYS + 1)
+"""How long ago the items of `Taste.hidden` were published at most: those that are ranked, while
+the taste is cached."""
+_STATE_COLUMNS = ("item_id", "told_at", "is_opened", "is_saved", "is_hidden", "is_disliked")
 _STATES = (
-    "SELECT user_id, item_id, told_at, is_opened, is_saved, is_hidden, is_disliked"
-    " FROM feeds_itemstate WHERE user_id = %s AND told_at >= %s"
+    f"SELECT {', '.join(_STATE_COLUMNS)} FROM feeds_itemstate"
+    " WHERE user_id = %s AND told_at >= %s"
     f" ORDER BY told_at DESC, item_id DESC LIMIT {MAX_LEARNED}"
 )
 _VIEWS = (
-    "SELECT user_id, at, leads FROM feeds_impression WHERE user_id = %s AND at >= %s"
-    f" ORDER BY at DESC LIMIT {MAX_VIEWS}"
+    "SELECT at, leads FROM feeds_impression WHERE user_id = %s AND at >= %s ORDER BY at DESC"
+    f" LIMIT {MAX_VIEWS}"
 )
-_FOLLOWED = "SELECT user_id, story_id FROM feeds_followedstory WHERE user_id IN ({})"
+_FOLLOWED = "SELECT story_id FROM feeds_followedstory WHERE user_id = %s"
+_HIDDEN = "SELECT item_id FROM feeds_itemstate WHERE user_id = %s AND is_hidden AND item_id >= %s"
 
 
 class Act(NamedTuple):
@@ -54,12 +61,13 @@ class Taste(NamedTuple):
     """What was learned of a reader.
 
     `shown` is {item: source} of the lead items that they were shown since the first of the acts;
-    `followed` are the stories that they follow.
+    `followed` are the stories that they follow, `hidden` the items of the last days that they hid.
     """
 
     acts: list[Act]
     shown: dict[int, int]
     followed: frozenset[int]
+    hidden: frozenset[int] = frozenset()
 
     @property
     def views(self) -> Counter[int]:
@@ -77,73 +85,79 @@ class Taste(NamedTuple):
         return Reader(interests, levels, self.followed, self.views, opened, len(self.acts))
 
 
-def taste_of(user: User, now: datetime) -> Taste:
-    """Return a reader's taste. It is cached until they act; otherwise this makes five queries."""
-    made = cached(
-        f"taste-{user.pk}",
+def taste_of(user: User, now: datetime, version: int | None = None) -> Taste:
+    """Return a reader's taste. It is cached until they act; otherwise this makes two queries.
+
+    `version` is their cache version, if it was read later than `user`.
+    """
+    acts, shown, followed, hidden = cached(
+        f"reader-taste-{user.pk}",
         lambda: _learn(user, now),
         fresh=FRESH,
-        validator=user.version,
+        validator=user.version if version is None else version,
         claim=False,
     )
-    acts, shown, followed = made
-    return Taste([Act(*row) for row in acts], shown, frozenset(followed))
+    return Taste([Act(*row) for row in acts], shown, frozenset(followed), frozenset(hidden))
 
 
-def _learn(user: User, now: datetime) -> tuple[list[tuple[Any, ...]], dict[int, int], list[int]]:
+def _learn(
+    user: User, now: datetime
+) -> tuple[list[tuple[Any, ...]], dict[int, int], list[int], list[int]]:
     """The taste as plain values, which a cache can store."""
     taste = tastes_of([user.pk], now)[user.pk]
-    return [tuple(act) for act in taste.acts], taste.shown, list(taste.followed)
+    acts = [tuple(act) for act in taste.acts]
+    return acts, taste.shown, list(taste.followed), list(taste.hidden)
 
 
 def tastes_of(readers: Collection[int], now: datetime) -> dict[int, Taste]:
-    """{reader: their taste} of many readers, by a few queries for every fifty. It is not cached."""
-    states = _newest(_STATES, dict.fromkeys(readers, now - MAX_AGE))
-    sources = cached_sources_of([item for rows in states.values() for item, *_ in rows])
-    acts = {reader: acts_of(states.get(reader, ()), sources) for reader in readers}
-    shown = _shown_since(
-        {reader: min(act.at for act in own) for reader, own in acts.items() if own}
+    """{reader: their taste} of many readers, by two queries for every fifty. It is not cached."""
+    rows = _read(readers, now)
+    leads = {reader: _leads_since(*lists[:2]) for reader, lists in rows.items()}
+    acted = [item for states, *_ in rows.values() for item, *_ in states]
+    sources = cached_sources_of([*acted, *(lead for own in leads.values() for lead in own)])
+    tastes: dict[int, Taste] = {}
+    for reader, (states, _, followed, hidden) in rows.items():
+        acts = acts_of(states, sources)
+        shown = {lead: sources[lead] for lead in leads[reader] if acts and lead in sources}
+        stories, items = (frozenset(pk for (pk,) in pks) for pks in (followed, hidden))
+        tastes[reader] = Taste(acts, shown, stories, items)
+    return tastes
+
+
+def _read(readers: Collection[int], now: datetime) -> dict[int, list[Any]]:
+    """{reader: their newest states and page views, the followed stories and the hidden items}"""
+    columns = (
+        json_rows(_STATE_COLUMNS, _STATES),
+        json_rows(("at", stored_json("leads")), _VIEWS),
+        json_rows(("story_id",), _FOLLOWED),
+        json_rows(("item_id",), _HIDDEN),
     )
-    followed: defaultdict[int, set[int]] = defaultdict(set)
-    if readers:
-        for reader, story in fetch(_FOLLOWED.format(marks(readers)), list(readers)):
-            followed[reader].add(story)
-    return {
-        reader: Taste(acts[reader], shown.get(reader, {}), frozenset(followed[reader]))
-        for reader in readers
-    }
+    query = f"SELECT %s, {', '.join(columns)}"
+    oldest, lowest = stored(now - MAX_AGE), lowest_id(now - HIDDEN_SINCE)
+    lists: dict[int, list[Any]] = {}
+    for start in range(0, len(readers), AT_ONCE):
+        part = list(readers)[start : start + AT_ONCE]
+        values = [v for pk in part for v in (pk, pk, oldest, pk, oldest, pk, pk, lowest)]
+        for reader, *row in fetch(" UNION ALL ".join([query] * len(part)), values):
+            lists[reader] = [loaded(column) or [] for column in row]
+    return lists
 
 
-def _shown_since(firsts: Mapping[int, float]) -> dict[int, dict[int, int]]:
-    """{reader: {item: source}} of what they were shown since their first act."""
+def _leads_since(states: Iterable[Sequence[Any]], views: Iterable[Sequence[Any]]) -> list[int]:
+    """The newest leads on the pages since the first act."""
+    moments = [_seconds(at) for _, at, *flags in states if any(flags)]
+    if not moments:
+        return []
     # The page that was acted on came before the act.
-    day = timedelta(days=1)
-    since = {reader: datetime.fromtimestamp(at, UTC) - day for reader, at in firsts.items()}
-    leads = {
-        reader: list(
-            islice(dict.fromkeys(lead for _, ids in views for lead in loaded(ids)), MAX_SHOWN)
-        )
-        for reader, views in _newest(_VIEWS, since).items()
-    }
-    sources = cached_sources_of([lead for own in leads.values() for lead in own])
-    return {
-        reader: {lead: sources[lead] for lead in own if lead in sources}
-        for reader, own in leads.items()
-    }
+    since = min(moments) - timedelta(days=1).total_seconds()
+    leads = dict.fromkeys(lead for at, ids in views if _seconds(at) >= since for lead in ids)
+    return list(islice(leads, MAX_SHOWN))
 
 
-def _newest(query: str, since: Mapping[int, datetime]) -> dict[int, list[tuple[Any, ...]]]:
-    """{reader: their rows without the reader, newest first} of a query that selects the newest
-    rows of one reader since a moment."""
-    newest: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    waiting = list(since.items())
-    for start in range(0, len(waiting), AT_ONCE):
-        part = waiting[start : start + AT_ONCE]
-        # SQLite allows ORDER BY in a part of a query only if that is a query of its own.
-        parts = " UNION ALL ".join([f"SELECT * FROM ({query}) AS part"] * len(part))
-        for reader, *row in fetch(parts, [v for pk, at in part for v in (pk, stored(at))]):
-            newest[reader].append(tuple(row))
-    return newest
+def _seconds(at: Any) -> float:
+    """A stored time in seconds since 1970."""
+    seconds: float = moment(at).timestamp()
+    return seconds
 
 
 def drop_old_views(now: datetime) -> None:
@@ -162,13 +176,13 @@ def read_states(user: User, now: datetime) -> list[tuple[Any, ...]]:
     The items are read by their ids in a query of its own, because PostgreSQL plans a join for all
     partitions.
     """
-    return _newest(_STATES, {user.pk: now - MAX_AGE}).get(user.pk, [])
+    return fetch(_STATES, [user.pk, stored(now - MAX_AGE)])
 
 
 def acts_of(states: Iterable[tuple[Any, ...]], sources: Mapping[int, int]) -> list[Act]:
     """The acts on items with a source in {item: source}."""
     return [
-        Act(item, sources[item], moment(at).timestamp(), weigh(*map(bool, flags)))
+        Act(item, sources[item], _seconds(at), weigh(*map(bool, flags)))
         for item, at, *flags in states
         if any(flags) and item in sources
     ]

@@ -234,3 +234,12 @@ def test_a_value_that_is_not_claimed_is_computed_by_every_caller(shared: None) -
         assert cached("own", lambda: 9, fresh=60, claim=False) == 9
         assert first.result() == 1
     assert cached("own", Work(), fresh=60, claim=False) == 1
+
+
+def test_a_value_that_is_not_shared_never_reaches_the_cache(shared: None) -> None:
+    work = Work()
+
+    assert cached("small", work, fresh=60, local_for=60, shared=False) == 1
+    assert cached("small", work, fresh=60, local_for=60, shared=False) == 1
+    assert cached("small", work, fresh=60, local_for=60, shared=False, validator=2) == 2
+    assert cache.get("small") is None

@@ -175,12 +175,12 @@ def test_the_number_of_queries_does_not_grow_with_the_stories(
     reader = make_user()
     for n in range(3):
         make_story(tell(make_source(f"few{n}", reader=reader), f"News {n}", n))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         front_page_sections(reader, now=NOW)  # and reads what all readers share
     for n in range(20):
         make_story(tell(make_source(f"many{n}", reader=reader), f"More {n}", n))
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         sections = front_page_sections(reader, now=NOW)
         [(one.title, one.unread, one.lead.source.title) for s in sections for one in s.stories]
 
@@ -280,7 +280,7 @@ def test_a_story_with_very_many_items_costs_no_more(django_assert_num_queries: A
     Story.objects.update(item_count=number + 2, source_count=2)
     ranked_stories(reader, now=NOW)  # reads what all readers share
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         row = only(reader)
 
     assert (row.title, row.source_count, row.coverage_count) == ("The lead", 2, number + 2)
@@ -339,3 +339,10 @@ def test_a_ranking_is_made_once_and_yet_never_old(monkeypatch: pytest.MonkeyPatc
     assert dict(shown()).keys() == {"More of the first"}
     Item.objects.filter(source=other).update(title="Corrected")
     assert dict(shown()).keys() == {"Corrected"}
+
+
+def test_few_rankings_are_cached() -> None:
+    for number in range(ranked.MAX_RANKINGS * 2):
+        ranked._ranked_once(str(number), list)
+
+    assert list(ranked._rankings) == [str(50 + n) for n in range(ranked.MAX_RANKINGS)]

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accounts.models import User
-from feeds.coordination.revisions import GROUPING, bump_revision
+from feeds.coordination.revisions import GROUPING, bump_revision, news_for
 from feeds.models import Item, ItemState, Subscription
 from feeds.reading.marks import set_state
 from feeds.stories.grouping.edit import delete_items, merge_stories, move_item, split_story
 from feeds.stories.ranking import candidates
 from feeds.stories.ranking.candidates import SHOWN_DAYS, recent_articles
+from feeds.stories.ranking.taste import taste_of
 from tests.make import make_item, make_source, make_story, make_user
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,10 @@ def queried_rows(user: User, most: int = 3_000) -> list[Row]:
 
 
 def cached_rows(user: User) -> list[Row]:
-    found = recent_articles(user, set(user.subscriptions.values_list("source", flat=True)), NOW)
+    news = news_for(user)
+    hidden = taste_of(user, NOW, news.cache_version).hidden
+    sources = set(user.subscriptions.values_list("source", flat=True))
+    found = recent_articles(sources, hidden, NOW, news)
     columns = [values.tolist() for values in found[:-1]]
     return [(*row[:3], row[3] or None, found.names[row[4]]) for row in zip(*columns, strict=True)]
 
