@@ -183,6 +183,15 @@ class TokenForm(forms.Form):
         super().__init__(data)
         self.user = user
 
+    def clean_name(self) -> str:
+        """Reject the name of another token, such as when the page with a new token is reloaded."""
+        name: str = self.cleaned_data["name"]
+        if self.user.api_tokens.filter(name=name).exists():
+            raise forms.ValidationError(
+                "You have a token with this name. Choose another name, or revoke that token first."
+            )
+        return name
+
     def clean(self) -> None:
         if problem := TOKENS.problem(self.user.api_tokens.count()):
             raise forms.ValidationError(problem)

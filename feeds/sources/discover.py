@@ -31,22 +31,36 @@ def discover(url: str, limits: Limits | None = None) -> Discovery:
     """Find the feeds of `url`.
 
     Addresses from the address rules are tried first. The page itself is fetched only if none of
-    them is a feed. Raises FeedError, whose message is for readers, if no feed is found.
+    them is a feed. An address without a scheme is fetched by http if there is no answer by https.
+    Raises FeedError, whose message is for readers, if no feed is found.
     """
     limits = limits or Limits.from_settings()
+    has_scheme = "://" in url
     url = complete_address(url)
     with Sandbox() as sandbox:
         known = feed_addresses(url)
         if known and (feeds := asyncio.run(_in_time(_read_all(known, limits, sandbox)))):
             return Discovery(url, feeds)
-        return Discovery(url, _discover_on_page(url, limits, sandbox))
+        page = _fetch_page(url, limits, may_use_http=not has_scheme)
+        return Discovery(page.url, _discover_on_page(page, limits, sandbox))
 
 
-def _discover_on_page(url: str, limits: Limits, sandbox: Sandbox) -> tuple[Candidate, ...]:
-    """Return the feed at `url`, or the feeds of the page at `url`."""
+def _fetch_page(url: str, limits: Limits, *, may_use_http: bool) -> FetchResult:
+    """Fetch `url`. The error is that of https if neither https nor http succeeds."""
     result = fetch_one(url, limits)
+    has_no_answer = result.error and not result.status
+    if has_no_answer and may_use_http and url.startswith("https://"):
+        plain = fetch_one("http://" + url.removeprefix("https://"), limits)
+        result = result if plain.error else plain
     if result.error:
         raise FetchError(result.error)
+    return result
+
+
+def _discover_on_page(
+    result: FetchResult, limits: Limits, sandbox: Sandbox
+) -> tuple[Candidate, ...]:
+    """Return the feed that was fetched, or the feeds of the page that was fetched."""
     try:
         return (_read(result, sandbox),)
     except ParseError as error:
@@ -56,12 +70,12 @@ def _discover_on_page(url: str, limits: Limits, sandbox: Sandbox) -> tuple[Candi
         raise ParseError(f"{error} No feed was found in the usual places either.") from None
 
 
-def complete_address(text: str) -> str:
+def complete_address(typed: str) -> str:
     """Return the canonical address of what a reader typed. Raises FetchError if it is none.
 
     `feed:` is removed, and `https://` is added if there is no scheme.
     """
-    text = text.strip()
+    text = typed.strip()
     for scheme in ("feed://", "feed:"):
         if text.lower().startswith(scheme):
             text = text[len(scheme) :]
@@ -69,7 +83,7 @@ def complete_address(text: str) -> str:
         text = "https://" + text.lstrip("/")
     address = canonical_url(text)
     if not address or len(text.split()) > 1:
-        raise FetchError(f"{text[:200]!r} is not a web address.")
+        raise FetchError(f"{typed.strip()[:200]!r} is not a web address.")
     return address
 
 

@@ -142,6 +142,19 @@ def test_a_new_password_offers_to_revoke_tokens_and_secret_addresses(
     assert Client().get(f"/digest/feed/{token_for(feed, FEED)}.atom").status_code == 200
 
 
+def test_a_reload_of_the_page_with_a_new_token_makes_no_second_one(
+    reader: User, browser: Client
+) -> None:
+    sent = {"section": "token", "name": "tablet"}
+    assert "ain_" in browser.post("/preferences/", sent).content.decode()
+
+    answer = browser.post("/preferences/", sent)
+
+    assert answer.status_code == 422
+    assert "You have a token with this name." in answer.content.decode()
+    assert reader.api_tokens.count() == 1
+
+
 def test_tokens_stay_if_the_box_is_not_ticked(reader: User, browser: Client) -> None:
     ApiToken.issue(reader, "phone")
     feed = Channel.objects.create(user=reader, kind="feed")

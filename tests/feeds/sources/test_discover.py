@@ -104,6 +104,20 @@ def test_what_a_reader_types_becomes_an_address(typed: str, address: str) -> Non
     assert complete_address(typed) == address
 
 
+def test_a_site_without_https_is_found_by_an_address_without_a_scheme() -> None:
+    with serve({"/feed": reply(200, rss("Lab"))}) as server:
+        found = discover(server.url.removeprefix("http://") + "/feed", LIMITS)
+
+        assert [feed.url for feed in found.candidates] == [server.url + "/feed"]
+        with pytest.raises(FeedError, match="TLS"):
+            discover(server.url.replace("http://", "https://") + "/feed", LIMITS)
+
+
+def test_an_error_quotes_what_the_reader_typed() -> None:
+    with pytest.raises(FetchError, match="^'not a url at all' is not a web address"):
+        complete_address(" not a url at all ")
+
+
 @pytest.mark.parametrize("typed", ["", "http://", "ftp://x/", "javascript://alert(1)", "http://["])
 def test_an_invalid_address_is_refused_with_a_clear_message(typed: str) -> None:
     with pytest.raises(FetchError, match="not a web address"):
