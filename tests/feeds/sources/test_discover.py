@@ -114,7 +114,7 @@ def test_a_site_without_https_is_found_by_an_address_without_a_scheme() -> None:
 
 
 def test_an_error_quotes_what_the_reader_typed() -> None:
-    with pytest.raises(FetchError, match="^'not a url at all' is not a web address"):
+    with pytest.raises(FetchError, match=r"^'not a url at all' is not a web address"):
         complete_address(" not a url at all ")
 
 
