@@ -37,10 +37,12 @@ LOOK_AHEAD = 500
 """So many stories are read to find those with an item of the reader's sources. Most readers have a
 page of them among these; for others the database searches."""
 _LATEST = (
-    "SELECT id, CAST(first_at AS text), CAST(last_at AS text), item_count FROM feeds_story"
-    " {} ORDER BY last_at DESC, id DESC LIMIT %s"
+    "SELECT y.id, CAST(y.first_at AS text), CAST(y.last_at AS text), y.item_count"
+    " FROM feeds_story y"
+    # Without the table it would be the text, for which PostgreSQL has no index.
+    " {} ORDER BY y.last_at DESC, y.id DESC LIMIT %s"
 )
-_AFTER = "WHERE last_at < %s OR (last_at = %s AND id < %s)"
+_AFTER = "WHERE y.last_at < %s OR (y.last_at = %s AND y.id < %s)"
 _OWN = (
     "SELECT DISTINCT i.story_id FROM feeds_item i"
     " JOIN feeds_subscription s ON s.source_id = i.source_id AND s.user_id = %s"

@@ -312,3 +312,15 @@ def count_articles(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(stories, "_read", counting)
     return counts
+
+
+def test_the_latest_stories_are_searched_by_the_index_of_their_time() -> None:
+    query = stories._LATEST.format("") % 10
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+        explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+        cursor.execute(f"{explain} {query}")
+        plan = str(cursor.fetchall())
+    assert "last_at" in plan and "::text) DESC" not in plan
