@@ -23,10 +23,11 @@ def latest_alert() -> int:
     return TrendAlert.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def as_event(alert: TrendAlert) -> dict[str, str]:
+def as_event(alert: TrendAlert) -> dict[str, object]:
     """The message that the websocket sends."""
     return {
         "kind": "trend",
+        "id": alert.pk,
         "term": alert.term,
         "label": alert.label,
         "explanation": alert.explanation,

@@ -15,6 +15,11 @@ let wait = 1000;
 let socket = null;
 let position = "";
 let sessionEnded = false;
+// What a socket that connects again asks for, so that the page misses nothing: the counts if the
+// state of the last message is no more that of the server, and the alerts since the first greeting.
+let state = null;
+let greetedAt = null;
+const alerts = new Set();
 
 // If `more` is true, the counts are lower bounds: the server stops counting at a thousand.
 function show({ items, stories, more }) {
@@ -29,12 +34,23 @@ function show({ items, stories, more }) {
   pill.hidden = !count && !more;
 }
 
-function tell() {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ seq: seen }));
+function tell(missed = {}) {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ seq: seen, ...missed }));
+}
+
+function greet({ seq, state: current, at }) {
+  // Send the seq that the page was rendered with, so that the server counts newer items.
+  seen ??= Number(list()?.dataset.seq ?? seq);
+  if (greetedAt === null) tell();
+  else tell({ since: greetedAt, ...(current !== state && { counts: true }) });
+  greetedAt ??= at ?? null;
+  state = current;
 }
 
 // Shows the alert of a followed term once, above the list, without moving the list.
-function alertOf({ label, term, explanation }) {
+function alertOf({ id, label, term, explanation }) {
+  if (alerts.has(id)) return;
+  alerts.add(id);
   const note = document.createElement("p");
   const link = document.createElement("a");
   note.className = "message";
@@ -124,13 +140,12 @@ function connect() {
     }
     if (event.kind === "trend") alertOf(event);
     if (event.kind === "counts") {
+      state = event.state;
       for (const place of document.querySelectorAll("[data-count=all]")) place.textContent = event.unread || "";
     }
     if (event.kind !== "hello") return;
     sessionEnded = false;
-    // Send the seq that the page was rendered with, so that the server counts newer items.
-    seen ??= Number(list()?.dataset.seq ?? event.seq);
-    tell();
+    greet(event);
   });
   socket.addEventListener("close", ({ code }) => {
     // Reconnect once after the session ended: a password change gives this browser a new session.

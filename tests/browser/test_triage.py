@@ -378,6 +378,38 @@ def say_what_is_new(page: Page, **counts: int) -> None:
     page.reload()
 
 
+def test_a_page_that_connects_again_asks_for_what_it_missed(open_page: Any) -> None:
+    page = open_page("/river/")
+    asked: list[Any] = []
+
+    def connected(route: WebSocketRoute) -> None:
+        def answer(message: str | bytes) -> None:
+            asked.append(json.loads(message))
+            if len(asked) < 2:
+                route.close(code=1012)
+                return
+            alert = {
+                "kind": "trend",
+                "term": "velloria",
+                "label": "Velloria",
+                "explanation": "Many.",
+            }
+            route.send(json.dumps({**alert, "id": 7}))
+            route.send(json.dumps({**alert, "id": 7}))
+            route.send(json.dumps({"kind": "counts", "unread": 4321, "state": "b"}))
+
+        route.on_message(answer)
+        state = "b" if asked else "a"
+        route.send(json.dumps({"kind": "hello", "seq": 1, "state": state, "at": 1700000000}))
+
+    page.route_web_socket("**/ws/", connected)
+    page.reload()
+    expect(page.locator("[data-count=all]").first).to_have_text("4321")
+    assert set(asked[0]) == {"seq"}
+    assert asked[1] == {"seq": asked[0]["seq"], "since": 1700000000, "counts": True}
+    expect(page.locator("p.message", has_text="Velloria")).to_have_count(1)
+
+
 @pytest.mark.parametrize("path", ["/river/?saved=1", "/?from=30"])
 def test_a_page_that_takes_no_new_rows_offers_none(open_page: Any, path: str) -> None:
     page = open_page(path)

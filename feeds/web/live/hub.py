@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from time import time
 from typing import Any, Protocol
 
 from django.db import Error
@@ -35,7 +36,8 @@ logger = logging.getLogger(__name__)
 
 class Listener(Protocol):
     """A socket. `version` is the cache version of its reader when it opened, `seq` the ledger
-    number to count from, None until the first pass."""
+    number to count from, None until the first pass. `alerts_since` is set for a page that connects
+    again: the alerts since then are sent once more."""
 
     user_id: int
     version: int
@@ -43,6 +45,7 @@ class Listener(Protocol):
     is_greeted: bool
     last_news: News | None
     sent_alerts: set[int]
+    alerts_since: float | None
 
     def put(self, kind: object, message: str) -> None:
         """Let the socket send a message. Never waits."""
@@ -92,6 +95,11 @@ class Hub:
         """Count the news of this socket soon, and send them even if they have not changed."""
         listener.last_news = None
         self._asked.add(listener.user_id)
+        self._wake.set()
+
+    def ask_counts(self, listener: Listener) -> None:
+        """Send the counts of this socket's reader soon."""
+        self._changed.add(listener.user_id)
         self._wake.set()
 
     def see_versions(self, versions: Mapping[int, int]) -> None:
@@ -148,13 +156,14 @@ class Hub:
         writer = _Writer()
         for user_id, reader_news in news.items():
             for listener in tuple(self._listeners.get(user_id, ())):
-                writer.send(listener, reader_news)
+                writer.send(listener, reader_news, self._versions[user_id])
 
     async def _send_counts(self, user_ids: set[int]) -> None:
         if not user_ids:
             return
         for user_id, total in (await in_thread(unread_totals, user_ids)).items():
-            message = json.dumps({"kind": "counts", "unread": total})
+            state = str(self._versions.get(user_id, ""))
+            message = json.dumps({"kind": "counts", "unread": total, "state": state})
             for listener in tuple(self._listeners.get(user_id, ())):
                 listener.put("counts", message)
 
@@ -165,14 +174,20 @@ class _Writer:
     def __init__(self) -> None:
         self._texts: dict[object, str] = {}
 
-    def send(self, listener: Listener, news: ReaderNews) -> None:
+    def send(self, listener: Listener, news: ReaderNews, version: int) -> None:
         due = {alert.pk: alert for alert in news.alerts}
         if not listener.is_greeted:
             listener.is_greeted = True
             listener.seq = news.seq if listener.seq is None else listener.seq
             # Earlier alerts are shown on the trends page only.
             listener.sent_alerts = set(due)
-            listener.put("hello", self._text(news.seq, {"kind": "hello", "seq": news.seq}))
+            hello = {"kind": "hello", "seq": news.seq, "state": str(version), "at": int(time())}
+            listener.put("hello", json.dumps(hello))
+        if (since := listener.alerts_since) is not None:
+            listener.alerts_since = None
+            listener.sent_alerts -= {
+                pk for pk, alert in due.items() if alert.due_at.timestamp() > since
+            }
         counted = news.since.get(listener.seq or 0)
         if counted and _is_worth_sending(counted, listener.last_news):
             listener.last_news = counted

@@ -22,10 +22,15 @@ def read_message(text: str) -> dict[str, Any]:
 
 def read_seq(message: dict[str, Any]) -> int | None:
     """The `seq` of a message; None unless it is a valid ledger number."""
-    seq = message.get("seq")
-    if not isinstance(seq, int) or isinstance(seq, bool):
+    return read_number(message, "seq")
+
+
+def read_number(message: dict[str, Any], name: str) -> int | None:
+    """This value of a message; None unless it is a whole number from 0 on that a database holds."""
+    number = message.get(name)
+    if not isinstance(number, int) or isinstance(number, bool):
         return None
-    return seq if 0 <= seq < HIGHEST_SEQ else None
+    return number if 0 <= number < HIGHEST_SEQ else None
 
 
 class Throttle:

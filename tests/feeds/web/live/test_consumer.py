@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from feeds.models import TrendAlert
+from feeds.reading.marks import set_state
 from feeds.web.live.consumer import LiveConsumer
 from tests.feeds.web.live.sockets import by_another_process
 from tests.make import make_item, make_source, make_user
@@ -45,7 +46,7 @@ async def test_a_reader_who_comes_again_is_caught_up_on_own_sources() -> None:
     event = await socket.receive_json_from()
     await socket.disconnect()
 
-    assert hello == {"kind": "hello", "seq": new.seq}
+    assert hello["kind"] == "hello" and hello["seq"] == new.seq
     assert event == {"kind": "new", "seq": new.seq, "items": 1, "stories": 1}
 
 
@@ -67,7 +68,7 @@ async def test_a_burst_of_a_followed_term_is_told_when_it_is_due() -> None:
     await socket.connect()
     await socket.receive_json_from()
     await by_another_process(lambda: make_alert(user, "tonight", timedelta(hours=8)))
-    await by_another_process(lambda: make_alert(user, "velloria"))
+    alert = await by_another_process(lambda: make_alert(user, "velloria"))
 
     event = await socket.receive_json_from(timeout=10)
     is_quiet = await socket.receive_nothing(timeout=2.5)
@@ -75,6 +76,7 @@ async def test_a_burst_of_a_followed_term_is_told_when_it_is_due() -> None:
 
     assert event == {
         "kind": "trend",
+        "id": alert.pk,
         "term": "velloria",
         "label": "Velloria",
         "explanation": "Many.",
@@ -120,4 +122,30 @@ async def test_a_socket_that_opens_again_repeats_no_alert() -> None:
     await second.send_json_to({"seq": 0})
 
     assert await second.receive_nothing(timeout=2)
+    await second.disconnect()
+
+
+async def test_a_page_that_connects_again_misses_no_alert_and_no_count() -> None:
+    user = await sync_to_async(make_user)()
+    source = await sync_to_async(make_source)(reader=user)
+    items = [await sync_to_async(make_item)(source) for _ in range(3)]
+    first, second = socket_of(user), socket_of(user)
+    await sync_to_async(make_alert)(user, "long ago", -timedelta(hours=1))
+    await first.connect()
+    hello = await first.receive_json_from(5)
+    await first.disconnect()
+    await by_another_process(lambda: make_alert(user, "velloria"))
+    await by_another_process(lambda: set_state(user, [items[0].pk], read=True))
+    await sync_to_async(user.refresh_from_db)()
+
+    await second.connect()
+    again = await second.receive_json_from(5)
+    assert again["state"] != hello["state"]
+    await second.send_json_to({"seq": hello["seq"], "since": hello["at"], "counts": True})
+    events = [await second.receive_json_from(5) for _ in range(2)]
+
+    assert {told(event) for event in events} == {"velloria", "counts"}
+    (counts,) = (event for event in events if event["kind"] == "counts")
+    assert (counts["unread"], counts["state"]) == (2, again["state"])
+    assert await second.receive_nothing(timeout=1.5)
     await second.disconnect()
