@@ -1,5 +1,6 @@
 """Services that several tests share, each started at most once a run."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,8 @@ from ainews_site.infra.process_state import reset_process_state
 from tests.make import make_user
 from tests.network import only_this_machine
 from tests.openapi import answers_checked
-from tests.services import PgBouncer, Postgres, Redis, missing
+from tests.prepared import shared_folder
+from tests.services import TEMPLATE_VARIABLE, PgBouncer, Postgres, Redis, missing
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +24,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="leave out the tests that do not use the database of the settings",
     )
+
+
+def pytest_configure() -> None:
+    shared_folder()  # before xdist starts processes, which share it
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -58,6 +64,8 @@ def django_db_modify_db_settings(
     if connection.vendor == "sqlite":
         path = tmp_path_factory.mktemp("database") / "tests.sqlite3"
         connection.settings_dict["TEST"]["NAME"] = str(path)
+    elif template := os.environ.get(TEMPLATE_VARIABLE):
+        connection.settings_dict["TEST"]["TEMPLATE"] = template
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,7 +1,5 @@
 """Worker commands, the feeds that they poll and what came of it: for tests that kill them."""
 
-import atexit
-import functools
 import json
 import os
 import random
@@ -9,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +21,7 @@ from typing import Self
 import psutil
 
 from tests.feeds.ingest.server import reply, serve
+from tests.prepared import migrated_sqlite, run_migrate
 
 ROOT = Path(__file__).resolve().parents[1]
 LEASE = 6
@@ -105,24 +103,12 @@ def environment(data: Path, database: str, **more: str) -> dict[str, str]:
 
 
 def migrate(env: dict[str, str]) -> None:
-    """Create the tables. SQLite's file is migrated once in a process and then copied."""
+    """Create the tables. SQLite's file is a copy; see `Postgres.migrated` for PostgreSQL."""
     if env["DATABASE_URL"]:
-        _run_migrate(env)
+        run_migrate(Path(env["DATA"]), env["DATABASE_URL"])
         return
     Path(env["DATA"]).mkdir(parents=True, exist_ok=True)
-    shutil.copy(_migrated_file(), env["DATA"])
-
-
-@functools.cache
-def _migrated_file() -> Path:
-    data = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, data)
-    _run_migrate(environment(data, ""))
-    return data / "ainews.sqlite3"
-
-
-def _run_migrate(env: dict[str, str]) -> None:
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
+    shutil.copy(migrated_sqlite(), env["DATA"])
 
 
 class Helper:

@@ -18,7 +18,9 @@ import httpx
 import pytest
 
 from tests.nginx_pages import FOLDER, SENTENCES, page
+from tests.prepared import prepared
 from tests.services import Server, free_port
+from tests.workers import migrate
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "long-enough-for-me"
@@ -133,12 +135,16 @@ def _answers(port: int) -> bool:
 
 
 def site_data(data: Path) -> Path:
-    """Return a folder with a database that has a reader."""
-    environment = os.environ | {"DATA": str(data), "DATABASE_URL": "", "REDIS_URL": ""}
-    for arguments in (("migrate", "-v0"), ("shell", "-v0", "-c", MAKE)):
-        command = [sys.executable, "manage.py", *arguments]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    """Return a folder with a database that has a reader. It is filled once and then copied."""
+    shutil.copytree(prepared("site", _make_site), data, dirs_exist_ok=True)
     return data
+
+
+def _make_site(data: Path) -> None:
+    environment = os.environ | {"DATA": str(data), "DATABASE_URL": "", "REDIS_URL": ""}
+    migrate(environment)
+    command = [sys.executable, "manage.py", "shell", "-v0", "-c", MAKE]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,20 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made(tmp_path_factory.mktemp("source"), ITEMS, 0)
 
 
+@pytest.fixture(scope="module")
+def moved(
+    source: Path, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Return the name of a database of PostgreSQL with the items of `source`."""
+    postgres.sql("CREATE DATABASE kept_once")
+    goal = ("--from", f"sqlite:///{source}", "--to", postgres.url("kept_once"))
+    data = tmp_path_factory.mktemp("moved")
+    status, said = end(manage(data, "manage.py", "migrate_to_postgres", *goal))
+    assert status == 0, said
+    yield "kept_once"
+    postgres.sql("DROP DATABASE kept_once")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(
     request: pytest.FixtureRequest, source: Path, postgres: Postgres, tmp_path: Path
@@ -39,13 +53,10 @@ def database(
             one.backup(other)
         yield f"sqlite:///{path}"
         return
+    moved = request.getfixturevalue("moved")
     postgres.sql("DROP DATABASE IF EXISTS kept WITH (FORCE)")
-    postgres.sql("CREATE DATABASE kept")
-    url = postgres.url("kept")
-    arguments = ("--from", f"sqlite:///{source}", "--to", url)
-    status, said = end(manage(tmp_path, "manage.py", "migrate_to_postgres", *arguments))
-    assert status == 0, said
-    yield url
+    postgres.sql(f"CREATE DATABASE kept TEMPLATE {moved}")
+    yield postgres.url("kept")
     postgres.sql("DROP DATABASE IF EXISTS kept WITH (FORCE)")
 
 

@@ -18,7 +18,6 @@ from tests.workers import (
     Helper,
     Worker,
     environment,
-    migrate,
     publishing,
     stop_all,
     work_off,
@@ -35,9 +34,7 @@ def off(env: dict[str, str], seconds: int) -> dict[str, str]:
 def test_workers_with_clocks_hours_apart_poll_each_source_one_at_a_time(
     postgres: Postgres, tmp_path: Path
 ) -> None:
-    postgres.sql("CREATE DATABASE clocks")
-    env = environment(tmp_path / "helper", postgres.url("clocks"))
-    migrate(env)
+    env = environment(tmp_path / "helper", postgres.migrated("clocks"))
     with publishing(8, 2, 3) as outlets, Helper(env) as helper:
         helper.call("follow", *outlets.urls)
         workers = [
@@ -73,9 +70,7 @@ def test_workers_with_clocks_hours_apart_poll_each_source_one_at_a_time(
 
 
 def test_the_doctor_reports_a_wrong_clock(postgres: Postgres, tmp_path: Path) -> None:
-    env = off(environment(tmp_path, postgres.url("doctors")), HOUR)
-    postgres.sql("CREATE DATABASE doctors")
-    migrate(env)
+    env = off(environment(tmp_path, postgres.migrated("doctors")), HOUR)
     command = [sys.executable, "manage.py", "doctor"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     assert "!!  clock: This machine's clock is 60 minutes ahead of the database's" in done.stdout

@@ -16,7 +16,7 @@ import pytest
 from ainews_site.infra.db_errors import in_words
 from tests.ainews_site.infra.test_replicas import answers, serving, wait_until
 from tests.services import PgBouncer, Postgres, free_port
-from tests.workers import Helper, Worker, environment, migrate, publishing, stop_all, work_off
+from tests.workers import Helper, Worker, environment, publishing, stop_all, work_off
 
 ROOT = Path(__file__).resolve().parents[3]
 AT_WORK = """
@@ -69,7 +69,8 @@ def manage(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess
 
 @contextmanager
 def database(postgres: Postgres, name: str) -> Iterator[str]:
-    postgres.sql(f"CREATE DATABASE {name}")
+    """Make a database with all tables."""
+    postgres.migrated(name)
     try:
         yield name
     finally:
@@ -80,6 +81,7 @@ def test_all_work_goes_through_pgbouncer(
     postgres: Postgres, pgbouncer: PgBouncer, tmp_path: Path
 ) -> None:
     with database(postgres, "bounced") as name:
+        postgres.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
         env = env_for(pgbouncer.url(name), tmp_path)
         assert manage(env, "migrate", "-v0").returncode == 0
         done = manage(env, "shell", "-v", "0", "-c", AT_WORK)
@@ -103,7 +105,6 @@ def test_workers_and_pages_go_through_pgbouncer(
     """All work shares few connections, and none keeps a setting of a session."""
     with database(postgres, "shared") as name, publishing(4, 2, 5) as outlets:
         env = environment(tmp_path / "worker", pgbouncer.url(name))
-        migrate(env)
         worker = Worker(env, "--processes", "2")
         try:
             with Helper(env) as helper, serving(env | {"DATA": str(tmp_path)}) as site:
@@ -151,7 +152,6 @@ def test_a_backup_through_a_pooler_is_refused(
 ) -> None:
     """pg_dump sets the search path, so the next client of its connection would find no table."""
     with database(postgres, "dumped") as name:
-        assert manage(env_for(postgres.url(name), tmp_path), "migrate", "-v0").returncode == 0
         done = manage(env_for(pgbouncer.url(name), tmp_path), "backup")
         assert done.returncode == 1
         assert "DATABASE_URL is the address of a connection pooler such as PgBouncer" in done.stderr
@@ -161,8 +161,7 @@ def test_a_backup_through_a_pooler_is_refused(
 
 def test_a_web_process_keeps_few_connections_and_survives_a_restart(tmp_path: Path) -> None:
     with Postgres() as server:
-        env = env_for(server.url(), tmp_path, DATABASE_POOL="3")
-        assert manage(env, "migrate", "-v0").returncode == 0
+        env = env_for(server.migrated(), tmp_path, DATABASE_POOL="3")
         backends = (
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = 'ainews' AND pid <> pg_backend_pid()"
@@ -182,8 +181,7 @@ def test_a_web_process_keeps_few_connections_and_survives_a_restart(tmp_path: Pa
 
 def test_without_a_pool_the_threads_of_gunicorn_keep_their_connections(tmp_path: Path) -> None:
     with Postgres() as server:
-        env = env_for(server.url(), tmp_path, DATABASE_POOL="0")
-        assert manage(env, "migrate", "-v0").returncode == 0
+        env = env_for(server.migrated(), tmp_path, DATABASE_POOL="0")
         started = (
             "SELECT string_agg(pid || ' ' || backend_start, ',') FROM pg_stat_activity"
             " WHERE datname = 'ainews' AND pid <> pg_backend_pid()"

@@ -270,9 +270,7 @@ is_flushed = deferred.flush(20)
 state = ItemState.objects.get(user=user)
 print(json.dumps([opened, seconds < 2, before, is_flushed, state.is_read]))
 """
-    postgres.sql("CREATE DATABASE locked_row")
-    url = postgres.url("locked_row")
-    migrate(environment(tmp_path, url))
+    url = postgres.migrated("locked_row")
     assert run(tmp_path, script, DATABASE_URL=url) == [200, True, 0, True, True]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.ainews_site.infra.test_replicas import answers, serving, wait_until
 from tests.services import Redis, free_port, missing
-from tests.workers import publishing
+from tests.workers import migrate, publishing
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.skipif("redis-server" in missing(), reason="needs redis-server")
@@ -34,8 +34,7 @@ def manage(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    done = manage(env_of(folder, ""), "migrate", "-v0")
-    assert done.returncode == 0, done.stderr
+    migrate(env_of(folder, ""))
     return folder
 
 

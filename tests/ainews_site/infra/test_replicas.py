@@ -94,9 +94,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         pytest.skip(f"not installed: {', '.join(gone)}")
     with ExitStack() as stack:
         primary = stack.enter_context(Postgres(wal_level="replica", max_wal_senders="5"))
+        primary.migrated()
         standby = stack.enter_context(Postgres(standby_of=primary))
         made = Site(primary, standby, tmp_path_factory.mktemp("data"))
-        made.manage("migrate", "-v", "0")
         made.token, *items = made.manage("shell", "-v", "0", "-c", MAKE).split()
         made.items = tuple(map(int, items))
         yield made

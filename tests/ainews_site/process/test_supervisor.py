@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ainews_site.process.fast_start import port_problem
 from ainews_site.process.supervisor import Child
+from tests.workers import migrate
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -61,12 +62,15 @@ except Stopped:
 def test_serve_answers_and_stops_within_seconds(tmp_path: Path) -> None:
     port = free_port()
     env = os.environ | {"DATA": str(tmp_path), "PORT": str(port), "DATABASE_URL": ""}
-    manage = [sys.executable, "manage.py"]
-    subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=env, check=True)
+    migrate(env)
     log = tmp_path / "errors.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [*manage, "serve"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=stderr
+            [sys.executable, "manage.py", "serve"],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
         )
     assert process.stdout is not None
 

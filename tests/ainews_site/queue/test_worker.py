@@ -118,8 +118,7 @@ def test_a_stop_does_not_wait_for_a_worker_that_lost_a_process(
 
 def test_a_lost_database_ends_no_process_of_a_worker(tmp_path: Path) -> None:
     with Postgres() as server:
-        env = environment(tmp_path / "data", server.url())
-        migrate(env)
+        env = environment(tmp_path / "data", server.migrated())
         worker = Worker(env, "--queue", "fast", "--processes", "1")
         try:
             worker.wait_until_working()
@@ -187,10 +186,10 @@ def test_schedulers_of_several_machines_queue_each_schedule_once(
     url = ""
     if kind == "postgresql":
         postgres: Postgres = request.getfixturevalue("postgres")
-        postgres.sql("CREATE DATABASE schedulers")
-        url = postgres.url("schedulers")
+        url = postgres.migrated("schedulers")
     env = environment(tmp_path, url)
-    migrate(env)
+    if not url:
+        migrate(env)
     command = [sys.executable, "-c", SCHEDULERS]
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "10 {(1, 9)}", done.stderr[-2000:]
@@ -216,9 +215,7 @@ threads = [threading.Thread(target=take) for _ in range(6)]
 [thread.join() for thread in threads]
 print(len(taken), len(set(taken)))
 """
-    postgres.sql("CREATE DATABASE messages")
-    env = environment(tmp_path, postgres.url("messages"))
-    migrate(env)
+    env = environment(tmp_path, postgres.migrated("messages"))
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "60 60", done.stderr[-2000:]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.prepared import migrated_sqlite, prepared
 from tests.services import PgBouncer, Postgres, Redis, free_place
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -133,13 +134,17 @@ def unread(data: Path, database: str, redis: str, new: int = 0) -> list[int]:
 
 
 def made(data: Path, items: int, keys: int) -> Path:
-    """Return the URL of a SQLite database with these rows."""
-    for arguments in (("manage.py", "migrate"), ("-c", PREPARE, str(items), str(keys))):
-        status, said = end(manage(data, *arguments))
-        assert status == 0, said
+    """Return a SQLite database with these rows: a copy of the first that was made."""
+    first = prepared(f"source-{items}-{keys}", lambda data: _make(data, items, keys))
+    return Path(shutil.copy(first / "ainews.sqlite3", data))
+
+
+def _make(data: Path, items: int, keys: int) -> None:
+    shutil.copy(migrated_sqlite(), data)
+    status, said = end(manage(data, "-c", PREPARE, str(items), str(keys)))
+    assert status == 0, said
     with sqlite3.connect(data / "ainews.sqlite3") as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return data / "ainews.sqlite3"
 
 
 def content(path: Path) -> bytes:
@@ -257,7 +262,7 @@ def test_a_migration_resumes_after_kills(postgres: Postgres, target: str, tmp_pa
     assert postgres.sql("SELECT count(*) FROM feeds_search", "moved").strip() == "60"
     tables = "SELECT count(*) FROM pg_tables WHERE tablename = 'ainews_transfer'"
     assert postgres.sql(tables, "moved").strip() == "0"
-    assert schema(postgres, "moved") == fresh_schema(postgres, tmp_path)
+    assert schema(postgres, "moved") == fresh_schema(postgres)
 
 
 def keys_there(postgres: Postgres) -> int:
@@ -276,11 +281,8 @@ def schema(postgres: Postgres, name: str) -> str:
     )
 
 
-def fresh_schema(postgres: Postgres, folder: Path) -> str:
-    postgres.sql("DROP DATABASE IF EXISTS fresh WITH (FORCE)")
-    postgres.sql("CREATE DATABASE fresh")
-    status, said = end(manage(folder, "manage.py", "migrate", database=postgres.url("fresh")))
-    assert status == 0, said
+def fresh_schema(postgres: Postgres) -> str:
+    postgres.migrated("fresh")
     found = schema(postgres, "fresh")
     postgres.sql("DROP DATABASE fresh WITH (FORCE)")
     return found

@@ -108,17 +108,17 @@ print(json.dumps({
 @pytest.fixture(params=["sqlite", "postgresql"])
 def env(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
     if request.param == "sqlite":
-        yield environment(tmp_path / "data", "")
+        env = environment(tmp_path / "data", "")
+        migrate(env)
+        yield env
         return
     postgres: Postgres = request.getfixturevalue("postgres")
-    postgres.sql("CREATE DATABASE archived")
-    yield environment(tmp_path / "data", postgres.url("archived"))
+    yield environment(tmp_path / "data", postgres.migrated("archived"))
     postgres.sql("DROP DATABASE archived WITH (FORCE)")
 
 
 @pytest.mark.timeout(400)
 def test_it_goes_on_wherever_it_is_killed(env: dict[str, str], tmp_path: Path) -> None:
-    migrate(env)
     folder = tmp_path / "archive"
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(folder)],

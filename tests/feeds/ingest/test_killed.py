@@ -12,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from tests.feeds.ingest.server import reply, serve
+from tests.workers import migrate
 
 FEEDS, ENTRIES, KILLS = 30, 40, 6
 SCRIPT = """
@@ -61,8 +62,7 @@ def count(database: Path, query: str) -> int:
 
 
 def test_each_item_is_stored_once_despite_kills_at_random_moments(tmp_path: Path) -> None:
-    manage = [sys.executable, "manage.py", "migrate", "-v", "0"]
-    subprocess.run(manage, env=environment(tmp_path), cwd=settings.BASE_DIR, check=True)
+    migrate(environment(tmp_path))
     database = tmp_path / "ainews.sqlite3"
     chance = random.Random(7)
     with serve({f"/{n}": reply(200, feed(n)) for n in range(FEEDS)}) as server:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from feeds.demo.edition import make_edition
+from tests.workers import migrate
 
 ROOT = Path(__file__).resolve().parents[4]
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -80,9 +81,7 @@ def ask(data: Path, *request: object, **settings: str) -> object:
 
 def grouped(data: Path, rows: list[list[str]], workers: int, **settings: str) -> object:
     data.mkdir()
-    environment = os.environ | {"DATA": str(data), "DATABASE_URL": "", "LOG_LEVEL": "ERROR"}
-    command = [sys.executable, "manage.py", "migrate", "-v0"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    migrate({"DATA": str(data), "DATABASE_URL": ""})
     ask(data, "sources", sorted({row[0] for row in rows}))
     running = [start(data, "store_and_group", rows[n::workers], **settings) for n in range(workers)]
     assert [process.wait() for process in running] == [0] * workers

@@ -17,6 +17,7 @@ import pytest
 from tests.feeds.ingest.hostile import FEEDS, LISTS
 from tests.feeds.ingest.server import reply, serve
 from tests.services import free_port
+from tests.workers import migrate
 
 ROOT = Path(__file__).resolve().parents[4]
 SERVERS = {
@@ -44,7 +45,7 @@ def web(kind: str, data: Path) -> Iterator[tuple[str, psutil.Process, list[str]]
         "SITE_URL": "",
     }
     manage = [sys.executable, "manage.py"]
-    subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=env, check=True)
+    migrate(env)
     made = subprocess.run(
         [*manage, "shell", "-v", "0", "-c", MAKE],
         cwd=ROOT,
