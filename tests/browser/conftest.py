@@ -1,5 +1,6 @@
 """The whole product with its sample newsroom, and a real Chromium that is signed in."""
 
+import json
 import os
 import re
 import shutil
@@ -9,13 +10,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
+RUN_SCRIPTS = """
+import contextlib, io, json, sys, django
+django.setup()
+for line in sys.stdin:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(json.loads(line), {})
+    print(json.dumps(printed.getvalue()), flush=True)
+"""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -76,16 +87,31 @@ class Product:
             time.sleep(0.1)
         raise AssertionError(f"{pattern} did not come:\n{''.join(self.lines)}")
 
-    def manage(self, *arguments: str) -> str:
-        """Run a command on the same database, and return what it prints."""
-        command = [sys.executable, "manage.py", *arguments]
-        run = subprocess.run(
-            command, env=self.environment, cwd=settings.BASE_DIR, capture_output=True, text=True
+    @cached_property
+    def interpreter(self) -> "subprocess.Popen[str]":
+        """A process with Django on the same database. To load it takes a second of CPU time."""
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN_SCRIPTS],
+            env=self.environment | {"DJANGO_SETTINGS_MODULE": "ainews_site.settings"},
+            cwd=settings.BASE_DIR,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
+
+    def run(self, script: str) -> str:
+        """Run Python code on the same database, and return what it prints."""
+        wires = self.interpreter.stdin, self.interpreter.stdout
+        assert wires[0] is not None and wires[1] is not None
+        wires[0].write(json.dumps(script) + "\n")
+        wires[0].flush()
+        answer = wires[1].readline()
+        assert answer, "the script failed"
+        return str(json.loads(answer))
 
     def stop(self) -> None:
+        self.interpreter.kill()
+        self.interpreter.communicate()
         self.process.send_signal(signal.SIGINT)
         self.process.wait(30)
 
@@ -122,27 +148,87 @@ def signed_in(product: Product, browser: Browser) -> Any:
     return state
 
 
+class Errors:
+    """What pages write to the console as errors."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def of_script(self, error: Exception) -> None:
+        self.texts.append(str(error))
+
+    def of_console(self, message: ConsoleMessage) -> None:
+        is_offline = "ERR_INTERNET_DISCONNECTED" in message.text  # a test cut the connection
+        if message.type == "error" and not is_offline:
+            self.texts.append(message.text)
+
+    def watch(self, page: Page) -> None:
+        page.on("pageerror", self.of_script)
+        page.on("console", self.of_console)
+
+    def leave(self, page: Page) -> None:
+        page.remove_listener("pageerror", self.of_script)
+        page.remove_listener("console", self.of_console)
+
+
 @pytest.fixture
 def open_page(product: Product, browser: Browser, signed_in: Any) -> Iterator[Any]:
     """Opens an address in a context of its own; console errors fail the test."""
     contexts: list[BrowserContext] = []
-    errors: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        is_offline = "ERR_INTERNET_DISCONNECTED" in message.text  # a test cut the connection
-        if message.type == "error" and not is_offline:
-            errors.append(message.text)
+    errors = Errors()
 
     def open_it(path: str, **options: Any) -> Page:
         context = browser.new_context(storage_state=signed_in, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", note)
+        errors.watch(page)
         page.goto(product.url + path)
         return page
 
     yield open_it
     for context in contexts:
         context.close()
-    assert not errors
+    assert not errors.texts
+
+
+@pytest.fixture(scope="package")
+def tab(browser: Browser, signed_in: Any) -> Iterator[Callable[[int, str], Page]]:
+    """Returns the tab of a window with this width and scheme, which tests share.
+
+    A page takes a fifth of a second of CPU time there, and more than one in a context of its own.
+    """
+    tabs: dict[tuple[int, str], Page] = {}
+
+    def tab_of(width: int, scheme: Any) -> Page:
+        if (width, scheme) not in tabs:
+            context = browser.new_context(
+                storage_state=signed_in,
+                viewport={"width": width, "height": 900},
+                color_scheme=scheme,
+            )
+            tabs[width, scheme] = context.new_page()
+        return tabs[width, scheme]
+
+    yield tab_of
+    for page in tabs.values():
+        page.context.close()
+
+
+@pytest.fixture
+def look_at(product: Product, tab: Callable[[int, str], Page]) -> Iterator[Any]:
+    """Opens an address in such a tab, for a test that changes nothing; console errors fail it."""
+    pages: list[Page] = []
+    errors = Errors()
+
+    def open_it(path: str, width: int, scheme: str = "light") -> Page:
+        page = tab(width, scheme)
+        pages.append(page)
+        errors.watch(page)
+        page.goto(product.url + path)
+        return page
+
+    yield open_it
+    for page in pages:
+        errors.leave(page)
+        page.goto("about:blank")  # which ends its socket
+    assert not errors.texts

@@ -48,9 +48,9 @@ bad.delete()
 def ids(product: Product, signed_in: Any) -> Iterator[dict[str, list[int]]]:
     """{name of a title: [id of its story, id of an item]}"""
     code = f"titles = {json.dumps(json.dumps(TITLES))}\n" + MAKE
-    made: dict[str, list[int]] = json.loads(product.manage("shell", "-v0", "-c", code))
+    made: dict[str, list[int]] = json.loads(product.run(code))
     yield made
-    product.manage("shell", "-v0", "-c", REMOVE)
+    product.run(REMOVE)
 
 
 def look(page: Page, address: str) -> None:

@@ -32,7 +32,7 @@ def read_as(product: Product, browser: Browser) -> Iterator[Any]:
 
     def open_it(name: str, sources: int, **options: Any) -> Page:
         script = READER.format(name=name, sources=sources)
-        token = product.manage("shell", "-v0", "-c", script).partition("TOKEN ")[2].strip()
+        token = product.run(script).partition("TOKEN ")[2].strip()
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
@@ -62,8 +62,8 @@ def expect_read(page: Page, rows: list[Locator]) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_fits_its_window(open_page: Any, path: str, width: int, scheme: str) -> None:
-    page = open_page(path, viewport={"width": width, "height": 900}, color_scheme=scheme)
+def test_every_page_fits_its_window(look_at: Any, path: str, width: int, scheme: str) -> None:
+    page = look_at(path, width, scheme)
     expect(page.locator("h1")).to_have_count(1)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     column = page.locator("main").bounding_box()

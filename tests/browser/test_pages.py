@@ -40,8 +40,8 @@ def test_the_terminal_says_which_command_reaches_this_database(product: Product)
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_fits_a_small_screen_in_the_dark(open_page: Any, path: str) -> None:
-    page = open_page(path, viewport={"width": 360, "height": 740}, color_scheme="dark")
+def test_every_page_fits_a_small_screen_in_the_dark(look_at: Any, path: str) -> None:
+    page = look_at(path, 360, "dark")
     expect(page.locator("h1")).to_have_count(1)
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 360

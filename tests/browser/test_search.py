@@ -41,9 +41,9 @@ def test_the_form_writes_a_query(open_page: Any, width: int, theme: str, has_scr
     assert sources and set(sources) == {"Harbor Wire"}
 
 
-def test_there_is_one_search_field(open_page: Any) -> None:
+def test_there_is_one_search_field(look_at: Any) -> None:
     for width in (360, 1280):
-        page = open_page("/search/?q=model", viewport={"width": width, "height": 800})
+        page = look_at("/search/?q=model", width)
         assert page.locator("input[type=search]:visible").count() == 1
 
 
@@ -99,6 +99,6 @@ def test_rows_are_moved_through_and_saved_by_keyboard(open_page: Any) -> None:
     expect(page.locator("#q")).to_be_focused()
 
 
-def test_a_query_of_one_very_long_word_does_not_widen_the_page(open_page: Any) -> None:
-    page = open_page(f"/search/?options=1&q={'x' * 480}", viewport={"width": 360, "height": 800})
+def test_a_query_of_one_very_long_word_does_not_widen_the_page(look_at: Any) -> None:
+    page = look_at(f"/search/?options=1&q={'x' * 480}", 360)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

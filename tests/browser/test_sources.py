@@ -34,7 +34,7 @@ Source.objects.filter(pk=source.pk).update(
 @pytest.fixture
 def followed(product: Product, open_page: Any) -> Page:
     """The page of a source right after it was found, previewed and followed."""
-    address = re.search(r"ADDRESS (\S+)", product.manage("shell", "-c", TAKE_AWAY))
+    address = re.search(r"ADDRESS (\S+)", product.run(TAKE_AWAY))
     assert address
     page: Page = open_page("/sources/", viewport={"width": 360, "height": 800})
     page.get_by_label("Web page or feed address").fill(address[1])
@@ -54,7 +54,7 @@ def test_a_followed_source_has_its_name_and_items_at_once(followed: Page) -> Non
 
 def test_fetch_now_shows_items_as_they_come(product: Product, followed: Page) -> None:
     expect(followed.locator("#source-state")).to_contain_text("ok", timeout=20_000)
-    product.manage("shell", "-c", EMPTY)
+    product.run(EMPTY)
     followed.reload()
     expect(followed.locator("#source-newest")).to_contain_text("No items yet")
 

@@ -1,13 +1,9 @@
 """The start of a new reader, the list of sources and preferences in a real browser."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.conf import settings
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Product
@@ -25,15 +21,7 @@ def newcomer(product: Product, browser: Browser, request: Any) -> Iterator[Any]:
     contexts = []
 
     def open_it(name: str, **options: Any) -> Page:
-        made = subprocess.run(
-            [sys.executable, "manage.py", "shell", "-c", NEWCOMER.format(name=name)],
-            env=os.environ | {"DATA": product.data, "DATABASE_URL": "", "REDIS_URL": ""},
-            cwd=settings.BASE_DIR,
-            capture_output=True,
-            text=True,
-        )
-        token = made.stdout.partition("TOKEN ")[2].strip()
-        assert token, made.stderr
+        token = product.run(NEWCOMER.format(name=name)).partition("TOKEN ")[2].strip()
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
@@ -82,8 +70,8 @@ def test_a_phone_shows_eight_sources_a_screen(open_page: Any) -> None:
 
 
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
-def test_no_time_of_a_source_breaks_over_two_lines(open_page: Any, width: int, theme: str) -> None:
-    page = open_page("/sources/", viewport={"width": width, "height": 900}, color_scheme=theme)
+def test_no_time_of_a_source_breaks_over_two_lines(look_at: Any, width: int, theme: str) -> None:
+    page = look_at("/sources/", width, theme)
     heights = page.locator(".sources-list time").evaluate_all(
         "all => all.map(one => one.getClientRects().length)"
     )

@@ -298,7 +298,7 @@ def test_back_shows_nothing_that_another_reader_left(open_page: Any, product: Pr
     expect(page.locator("h1")).to_be_visible()
     page.wait_for_load_state()
     page.context.clear_cookies()
-    token = product.manage("shell", "-v0", "-c", GUEST).strip()
+    token = product.run(GUEST).strip()
     other = page.context.new_page()
     other.goto(f"{product.url}/signin/{token}")
     other.close()
