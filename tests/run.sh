@@ -22,6 +22,18 @@ if [ ${#needs[@]} -gt 0 ] && command -v apt-get >/dev/null; then
     $as_root rm -f /usr/sbin/policy-rc.d || true
 fi
 
+failed=$(mktemp -d)
+beside=""
+finish() {
+    if [ -n "$beside" ]; then # SIGINT lets the tests end the servers that they started
+        kill -INT -- "-$beside" && wait "$beside" || true
+    fi
+    rm -rf "$failed"
+}
+trap finish EXIT
+export AINEWS_TESTS_PREPARED="$failed/prepared"
+mkdir "$AINEWS_TESTS_PREPARED"
+
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy .
@@ -33,26 +45,45 @@ only=(-m "not slow")
 # Many tests wait for servers and browsers, so one process more than there are cores keeps the cores
 # busy. Each process starts what it needs itself.
 cores=$(nproc)
-beside=(-n "$((cores > 3 ? 4 : cores + 1))" --dist worksteal)
-failed=$(mktemp -d)
-trap 'rm -rf "$failed"' EXIT
+processes=$((cores > 3 ? 4 : cores + 1))
 
-# Run the tests, and those that fail once more, one after another: some of them have a time limit
-# that a busy machine misses. What fails twice fails the run.
-run_tests() {
-    local status=0
-    "$@" "${beside[@]}" || status=$?
-    [ "$status" = 1 ] || return "$status"
+# The cache of pytest, off elsewhere, holds what failed.
+on_sqlite() {
+    .venv/bin/python -m pytest -o "addopts=-q --strict-markers" -o "cache_dir=$failed/sqlite" \
+        "${only[@]}" "$@"
+}
+# The same answers on PostgreSQL: what reads, ingests, groups and searches runs there too, but
+# not what uses no database, or starts one of its own choice.
+on_postgres() {
+    .venv/bin/python -m tests.services postgres -- .venv/bin/python -m pytest \
+        -o "addopts=-q --strict-markers" -o "cache_dir=$failed/postgres" "${only[@]}" \
+        --database-only tests/accounts tests/digests tests/feeds \
+        tests/ainews_site/queue/test_broker.py "$@"
+}
+# Run the tests that failed once more, one after another: some of them have a time limit that a busy
+# machine misses. What fails twice fails the run. $1 is the status of the first time.
+once_more() {
+    [ "$1" = 1 ] || return "$1"
+    shift
     echo "Running the tests that failed once more, one after another."
     "$@" -n 0 --last-failed --last-failed-no-failures none
 }
 
-# The cache of pytest, off elsewhere, holds what failed.
-pytest=(.venv/bin/python -m pytest -o "addopts=-q --strict-markers" -o "cache_dir=$failed" "${only[@]}")
-run_tests "${pytest[@]}" "$@"
-# The same answers on PostgreSQL: what reads, ingests, groups and searches runs there too, but
-# not what uses no database, or starts one of its own choice.
+# The tests on PostgreSQL use the cores while the others wait for servers and browsers.
 if [ $# -eq 0 ] && [ -x /usr/lib/postgresql/15/bin/postgres ]; then
-    run_tests .venv/bin/python -m tests.services postgres -- "${pytest[@]}" --database-only \
-        tests/accounts tests/digests tests/feeds tests/ainews_site/queue/test_broker.py
+    set -m # a process group of its own, in which SIGINT is not ignored
+    on_postgres -n $(((cores + 1) / 2)) --dist worksteal </dev/null >"$failed/postgres.log" 2>&1 &
+    beside=$!
+    set +m
 fi
+status=0
+on_sqlite -n "$processes" --dist worksteal "$@" || status=$?
+postgres=0
+if [ -n "$beside" ]; then
+    wait "$beside" || postgres=$?
+    beside=""
+    echo "On PostgreSQL:"
+    cat "$failed/postgres.log"
+fi
+[ "$status" = 0 ] || once_more "$status" on_sqlite "$@"
+[ "$postgres" = 0 ] || once_more "$postgres" on_postgres
