@@ -20,6 +20,7 @@ from django.conf import settings  # noqa: E402
 
 from ainews_site import daphne_limits  # noqa: E402
 from ainews_site.infra.gc_tuning import freeze_loaded_objects  # noqa: E402
+from ainews_site.infra.memo import fill_in_background  # noqa: E402
 from ainews_site.load_gate import LoadGate  # noqa: E402
 from ainews_site.text_checks import CheckedASGIRequest, CheckedSockets  # noqa: E402
 from digests.web import routing as digests_routing  # noqa: E402
@@ -36,4 +37,5 @@ application = ProtocolTypeRouter(
         "websocket": AllowedHostsOriginValidator(CheckedSockets(ReaderSignIn(URLRouter(sockets)))),
     }
 )
+fill_in_background()
 freeze_loaded_objects()

@@ -5,16 +5,21 @@ validator: a reader's cache version, the newest ledger number, a revision. Read 
 value is computed, so that an old value is never stored under a newer validator.
 """
 
+import logging
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
+from django.db import connections
+
 from ainews_site.infra.cache import CacheUnavailable, circuit, with_cache
 from ainews_site.infra.process_state import resets_process_state
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 STALE_FOR = 3600
 """Seconds for which the cache stores a value, fresh or not."""
@@ -41,6 +46,9 @@ class _Entry:
 _local: dict[str, tuple[float, _Entry]] = {}
 """(monotonic time until which it may be used, entry) by key: the local copies of this process."""
 _purge_at = 0.0
+_fills_in_background = False
+_renewing: set[str] = set()
+"""Keys that a thread of this process is at work on."""
 _claims: dict[str, float] = {}
 """Claims of this process, used while the cache is down."""
 
@@ -86,6 +94,51 @@ def cached(
     if local_for:
         _store_locally(key, entry, local_for)
     return cast(T, entry.value)
+
+
+def fill_in_background() -> None:
+    """Let threads of this process compute what `cached_in_background` returns. For web servers."""
+    global _fills_in_background
+    _fills_in_background = True
+
+
+def cached_in_background(
+    key: str, compute: Callable[[], T], *, fresh: float, validator: object, local_for: float
+) -> T | None:
+    """Return the local copy of `key` if it has this validator, else None.
+
+    After `fill_in_background` the caller never waits for `compute`, which a thread calls if there
+    is no such copy or if it is older than `fresh` seconds. The caller must be able to do without.
+    In other processes this is `cached`.
+    """
+    if not _fills_in_background:
+        return cached(key, compute, fresh=fresh, validator=validator, local_for=local_for)
+    local = _local.get(key)
+    entry = local[1] if local else None
+    if entry is None or not entry.is_fresh(fresh, validator):
+
+        def renew() -> None:
+            cached(key, compute, fresh=fresh, validator=validator, local_for=local_for)
+
+        _in_background(key, renew)
+    return cast(T, entry.value) if entry and entry.validator == validator else None
+
+
+def _in_background(key: str, renew: Callable[[], None]) -> None:
+    """Call `renew` in a thread, unless one is at work on this key."""
+
+    def work() -> None:
+        try:
+            renew()
+        except Exception:
+            logger.exception("%s could not be computed.", key)
+        finally:
+            _renewing.discard(key)
+            connections.close_all()
+
+    if key not in _renewing:
+        _renewing.add(key)
+        threading.Thread(target=work, daemon=True).start()
 
 
 def _renew(

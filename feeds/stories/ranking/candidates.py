@@ -5,6 +5,9 @@ They are cached in columns (4.5 MB for 110,000 items), because rows would take l
 than the query takes. The result for a reader is exact nevertheless: newer items, and items that
 had no story when the cache was filled, are queried, and they are few. A change of a cached item
 bumps the revision that the cache entry depends on. A list per reader would rarely be used twice.
+
+A web process fills the cache in a thread. Until that is done, the items of the reader are queried,
+so no page waits for the items of all readers.
 """
 
 import json
@@ -16,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import Min, TextField
 from django.db.models.functions import Cast
 
-from ainews_site.infra.memo import cached
+from ainews_site.infra.memo import cached_in_background
 from feeds.coordination.revisions import News
 from feeds.core.ids import lowest_id
 from feeds.models import Item
@@ -157,13 +160,14 @@ def _ask(sources: Collection[int], lowest: int, beyond: int, most: int) -> list[
 def _shared(since: datetime, news: News) -> Columns:
     """The cached columns. They start at the beginning of a day, so that readers share them."""
     day = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return cached(
+    columns = cached_in_background(
         f"candidates-{day:%Y%m%d}",
         lambda: _read(lowest_id(day), news.seq),
         fresh=FRESH,
         validator=news.grouping,
         local_for=FRESH,
     )
+    return columns or _empty(0)
 
 
 def _read(lowest: int, newest: int) -> Columns:

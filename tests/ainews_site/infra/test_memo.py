@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
@@ -243,3 +243,34 @@ def test_a_value_that_is_not_shared_never_reaches_the_cache(shared: None) -> Non
     assert cached("small", work, fresh=60, local_for=60, shared=False) == 1
     assert cached("small", work, fresh=60, local_for=60, shared=False, validator=2) == 2
     assert cache.get("small") is None
+
+
+def test_in_a_web_server_a_thread_computes_and_the_caller_does_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memo, "_fills_in_background", True)
+    work = Work(0.3)
+
+    def value(validator: int, fresh: float = 60) -> int | None:
+        return memo.cached_in_background(
+            "columns", work, fresh=fresh, validator=validator, local_for=60
+        )
+
+    assert [value(1), value(1)] == [None, None]
+    assert wait_for(lambda: value(1) == 1)
+    assert work.times == 1
+    assert value(1, fresh=0) == 1  # it is old, and still valid
+    assert wait_for(lambda: value(1) == 2)
+    assert value(2) is None
+    assert wait_for(lambda: value(2) == 3)
+
+
+def wait_for(condition: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 10
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_in_other_processes_the_caller_computes() -> None:
+    assert memo.cached_in_background("x", Work(), fresh=60, validator=1, local_for=60) == 1

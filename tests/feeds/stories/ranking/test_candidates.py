@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from accounts.models import User
+from ainews_site.infra import memo
 from feeds.coordination.revisions import GROUPING, bump_revision, news_for
 from feeds.models import Item, ItemState, Subscription
 from feeds.reading.marks import set_state
@@ -116,3 +117,20 @@ def test_with_too_many_to_keep_each_reader_s_are_asked_for(
 
     assert cached_rows(reader) == queried_rows(reader, 7)
     assert len(cached_rows(reader)) == 7
+
+
+def test_while_a_thread_reads_the_columns_the_reader_s_items_are_queried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = make_user()
+    source = make_source(reader=reader)
+    stories = [make_story(make_item(source, published=NOW - timedelta(hours=n))) for n in range(5)]
+    assert len(cached_rows(reader)) == 5
+    monkeypatch.setattr(memo, "_fills_in_background", True)
+    started: list[str] = []
+    monkeypatch.setattr(memo, "_in_background", lambda key, renew: started.append(key))
+
+    merge_stories(stories[0], [stories[1]])
+
+    assert cached_rows(reader) == queried_rows(reader)
+    assert len(started) == 1
