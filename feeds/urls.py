@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from feeds.web.views import marks, river, search, sources, start, stories, taste, trends
+from feeds.web.views import (
+    marks,
+    opml,
+    river,
+    search,
+    source,
+    sources,
+    start,
+    stories,
+    taste,
+    trends,
+)
 
 urlpatterns = [
     path("", stories.stories, name="stories"),
@@ -31,7 +42,7 @@ urlpatterns = [
     path("trends/<str:term>/", trends.trend, name="trend"),
     path("sources/", sources.sources, name="sources"),
     path("sources/add/", sources.source_add, name="source_add"),
-    path("sources/import/", sources.opml_import, name="opml_import"),
-    path("sources/export.opml", sources.opml_export, name="opml_export"),
-    path("sources/<int:pk>/", sources.source, name="source"),
+    path("sources/import/", opml.opml_import, name="opml_import"),
+    path("sources/export.opml", opml.opml_export, name="opml_export"),
+    path("sources/<int:pk>/", source.source, name="source"),
 ]
