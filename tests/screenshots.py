@@ -1,4 +1,7 @@
-"""Makes the pictures of README.md and docs/tour.md from the sample newsroom: `make screenshots`."""
+"""Makes the pictures of README.md and docs/tour.md from the sample newsroom: `make screenshots`.
+
+Reduce their colours before a commit: `pngquant --nofs -f --ext .png 96 docs/pictures/*.png`.
+"""
 
 import re
 import sys

@@ -38,7 +38,7 @@ def coverage_strip(
         kind = hollow if dot.source_id in discussions else small if dot.is_copy else solid
         kind.append(_position(dot.published_at, begin, length))
     copies = f'<path class="strip-copies" d="{_points(small)}"/>' if small else ""
-    rings = "".join(f'<circle cx="{x}" cy="6" r="2"/>' for x in hollow)
+    rings = "".join(f'<circle cx="{x}" cy="6" r="2"/>' for x in dict.fromkeys(hollow))
     return mark_safe(  # noqa: S308 - numbers, and text that is escaped
         f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' aria-label="{escape(describe(dots, count, names))}">'
@@ -49,7 +49,8 @@ def coverage_strip(
 
 
 def _points(places: Sequence[int]) -> str:
-    return "".join(f"M{x} 6h0" for x in places)
+    """Dots at the places. Of those that lie on each other one is drawn."""
+    return "".join(f"M{x} 6h0" for x in dict.fromkeys(places))
 
 
 def describe(dots: Sequence[Dot], count: int, names: Mapping[int, str]) -> str:
