@@ -13,6 +13,7 @@ from feeds.web.views import (
     stories,
     taste,
     trends,
+    unfollow,
 )
 
 urlpatterns = [
@@ -42,6 +43,7 @@ urlpatterns = [
     path("trends/<str:term>/", trends.trend, name="trend"),
     path("sources/", sources.sources, name="sources"),
     path("sources/add/", sources.source_add, name="source_add"),
+    path("sources/restore/", unfollow.source_restore, name="source_restore"),
     path("sources/import/", opml.opml_import, name="opml_import"),
     path("sources/export.opml", opml.opml_export, name="opml_export"),
     path("sources/<int:pk>/", source.source, name="source"),

@@ -119,12 +119,33 @@ def _own_title(title: str, source: Source) -> str:
 
 
 @transaction.atomic
-def unsubscribe(user: User, source: Source) -> None:
-    """Unsubscribe `user`. A source outside the catalogue that has no readers left is paused."""
+def unsubscribe(user: User, source: Source) -> Subscription | None:
+    """Unsubscribe `user`. A source outside the catalogue that has no readers left is paused.
+
+    Returns the former subscription, with which `resubscribe` undoes this, or None if there was
+    none.
+    """
+    subscription = Subscription.objects.filter(user=user, source=source).first()
     Subscription.objects.filter(user=user, source=source).delete()
     private = Source.objects.filter(pk=source.pk, is_public=False, subscriptions__isnull=True)
     private.filter(status=Source.Status.ACTIVE).update(status=Source.Status.PAUSED)
     user.bump_cache_version()
+    return subscription
+
+
+@transaction.atomic
+def resubscribe(user: User, former: Subscription) -> Subscription:
+    """Subscribe `user` again, with the settings of a former subscription.
+
+    Its folder is left out if the reader has deleted it since. Raises SubscribeError if the reader
+    follows too many sources.
+    """
+    folder = Folder.objects.filter(user=user, pk=former.folder_id or 0).first()
+    subscription = subscribe(user, former.source, folder, former.title)
+    for name in ("level", "read_up_to", "created_at"):
+        setattr(subscription, name, getattr(former, name))
+    subscription.save(update_fields=["level", "read_up_to", "created_at"])
+    return subscription
 
 
 def _resume(pks: Iterable[int]) -> None:

@@ -23,8 +23,8 @@ from feeds.sources.folders import folder_at, folder_names, folder_paths
 from feeds.sources.subscriptions import (
     may_manage,
     subscribe,
-    unsubscribe,
 )
+from feeds.web.views.unfollow import unfollow
 
 LOG_LINES = 50
 SOONEST_AGAIN = timedelta(minutes=1)
@@ -168,12 +168,6 @@ def _follow(request: ReaderRequest, source: Source) -> HttpResponse:
     return _show_message(request, source, f"You're now following {source}.")
 
 
-def _unsubscribe(request: ReaderRequest, source: Source) -> HttpResponse:
-    unsubscribe(request.user, source)
-    messages.success(request, f"You no longer follow {source}.")
-    return redirect("sources")
-
-
 _ACTIONS: dict[str, Callable[[ReaderRequest, Source], HttpResponse]] = {
     "settings": _save_settings,
     "fetch": _fetch_now,
@@ -182,7 +176,7 @@ _ACTIONS: dict[str, Callable[[ReaderRequest, Source], HttpResponse]] = {
     "full_text_on": _full_text_on,
     "full_text_off": _full_text_off,
     "follow": _follow,
-    "unsubscribe": _unsubscribe,
+    "unfollow": unfollow,
 }
 
 

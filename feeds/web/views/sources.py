@@ -30,6 +30,7 @@ from feeds.web.sparkline import day_bars
 from feeds.web.views.common import read_number
 from feeds.web.views.documents import one_at_a_time
 from feeds.web.views.source import poll_new
+from feeds.web.views.unfollow import FORMER, former_subscription
 
 FEW = 40
 """Readers of at most this many sources without folders need no filter by name."""
@@ -45,6 +46,7 @@ def sources(request: ReaderRequest) -> HttpResponse:
     """List the sources that the reader follows, and other public sources."""
     paths = folder_paths(request.user)
     choice = _choice_of(request)
+    former = request.session.pop(FORMER, "")
     page = sources_page(request.user, paths, request.GET.get("page"), choice)
     context = {
         "page": page,
@@ -59,6 +61,8 @@ def sources(request: ReaderRequest) -> HttpResponse:
         "bars": _bars([row.source.pk for row, _ in page.rows]),
         "others": catalogue_for(request.user, request.GET.get("catalogue")),
         "is_catalogue_open": "catalogue" in request.GET or not page.total,
+        "former": former,
+        "unfollowed": former_subscription(request.user, former),
     }
     return render(request, "sources/list.html", context)
 

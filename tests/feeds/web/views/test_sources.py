@@ -347,9 +347,42 @@ def test_a_catalogue_source_is_followed_and_left_again(page: Client, reader: Use
     page.post(f"/sources/{source.pk}/", {"action": "follow"})
     assert Subscription.objects.filter(user=reader, source=source).exists()
 
-    answer = page.post(f"/sources/{source.pk}/", {"action": "unsubscribe"})
+    answer = page.post(f"/sources/{source.pk}/", {"action": "unfollow"})
     assert answer["Location"] == "/sources/"
     assert not Subscription.objects.exists()
+
+
+def test_undo_follows_a_source_again_as_it_was(page: Client, reader: User) -> None:
+    source = make_source("lab", reader=reader)
+    folder = Folder.objects.create(user=reader, name="Labs")
+    settings = {"folder": folder, "title": "Mine", "read_up_to": 7, "level": "more"}
+    Subscription.objects.update(**settings)
+    before = Subscription.objects.values().get()
+
+    answer = page.post(f"/sources/{source.pk}/", {"action": "unfollow"})
+    shown = text(page, answer["Location"])
+    assert "You no longer follow Mine." in shown
+    assert not Subscription.objects.exists()
+    former = re.search(r'name="former" value="([^"]+)"', shown)
+    assert former
+    page.post("/sources/restore/", {"former": former[1]})
+
+    assert Subscription.objects.values().get() == before | {"id": Subscription.objects.get().pk}
+    assert "You no longer follow" not in text(page, answer["Location"])
+
+
+def test_another_reader_cannot_use_an_undo(page: Client, reader: User) -> None:
+    source = make_source("lab", reader=reader)
+    page.post(f"/sources/{source.pk}/", {"action": "unfollow"})
+    former = page.session["former"]
+    other = Client()
+    other.force_login(make_user("other"))
+
+    other.post("/sources/restore/", {"former": former})
+    assert not Subscription.objects.exists()
+
+    page.post("/sources/restore/", {"former": former})
+    assert Subscription.objects.get().user == reader
 
 
 def test_a_file_too_large_for_opml_is_refused(page: Client) -> None:
