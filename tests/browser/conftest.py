@@ -27,6 +27,15 @@ for line in sys.stdin:
         exec(json.loads(line), {})
     print(json.dumps(printed.getvalue()), flush=True)
 """
+NEW_READER = """
+from accounts.models import SigninToken, User
+from feeds.models import Source
+from feeds.sources.subscriptions import subscribe
+reader = User.objects.create_user({name!r})
+for source in Source.objects.all()[:{sources}]:
+    subscribe(reader, source)
+print("TOKEN", SigninToken.issue(reader))
+"""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -232,3 +241,22 @@ def look_at(product: Product, tab: Callable[[int, str], Page]) -> Iterator[Any]:
         errors.leave(page)
         page.goto("about:blank")  # which ends its socket
     assert not errors.texts
+
+
+@pytest.fixture
+def new_reader(product: Product, browser: Browser) -> Iterator[Any]:
+    """Opens the front page for a new account, as made in the admin, that follows some sources."""
+    contexts = []
+
+    def open_it(name: str, sources: int = 0, **options: Any) -> Page:
+        script = NEW_READER.format(name=name, sources=sources)
+        token = product.run(script).partition("TOKEN ")[2].strip()
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(f"{product.url}/signin/{token}/")
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()

@@ -1,12 +1,11 @@
 """Whole journeys of a reader in a real browser, in windows from a phone to a large screen."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Product
 from tests.browser.test_pages import PAGES
@@ -14,34 +13,6 @@ from tests.browser.test_triage import has
 
 WINDOWS = [(360, "light"), (768, "dark"), (1280, "dark"), (1920, "light")]
 FEW, MANY = 3, 50
-READER = """
-from accounts.models import SigninToken, User
-from feeds.models import Source
-from feeds.sources.subscriptions import subscribe
-reader = User.objects.create_user({name!r})
-for source in Source.objects.all()[:{sources}]:
-    subscribe(reader, source)
-print("TOKEN", SigninToken.issue(reader))
-"""
-
-
-@pytest.fixture
-def read_as(product: Product, browser: Browser) -> Iterator[Any]:
-    """Sign in a new reader of some of the sources."""
-    contexts = []
-
-    def open_it(name: str, sources: int, **options: Any) -> Page:
-        script = READER.format(name=name, sources=sources)
-        token = product.run(script).partition("TOKEN ")[2].strip()
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(f"{product.url}/signin/{token}/")
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
 
 
 def rows_of(page: Page) -> list[Locator]:
@@ -73,8 +44,8 @@ def test_every_page_fits_its_window(look_at: Any, path: str, width: int, scheme:
         assert rail["x"] + rail["width"] <= width
 
 
-def test_fifty_items_are_triaged_by_keyboard(read_as: Any) -> None:
-    page = read_as("keys", 40, viewport={"width": 1280, "height": 900})
+def test_fifty_items_are_triaged_by_keyboard(new_reader: Any) -> None:
+    page = new_reader("keys", 40, viewport={"width": 1280, "height": 900})
     rows = rows_of(page)
     for number, row in enumerate(rows):
         page.keyboard.press("j")
@@ -92,8 +63,8 @@ def test_fifty_items_are_triaged_by_keyboard(read_as: Any) -> None:
     expect(page.locator("#list > .is-saved")).to_have_count(FEW)
 
 
-def test_fifty_items_are_triaged_by_mouse(read_as: Any) -> None:
-    page = read_as("mouse", 40, viewport={"width": 1280, "height": 900})
+def test_fifty_items_are_triaged_by_mouse(new_reader: Any) -> None:
+    page = new_reader("mouse", 40, viewport={"width": 1280, "height": 900})
     rows = rows_of(page)
     for number, row in enumerate(rows):
         row.hover()
@@ -108,8 +79,8 @@ def test_fifty_items_are_triaged_by_mouse(read_as: Any) -> None:
     expect(page.locator("#list > .is-saved")).to_have_count(FEW)
 
 
-def test_fifty_items_are_triaged_by_touch(read_as: Any) -> None:
-    page = read_as(
+def test_fifty_items_are_triaged_by_touch(new_reader: Any) -> None:
+    page = new_reader(
         "touch", 40, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
     )
     rows = rows_of(page)
@@ -141,9 +112,9 @@ def test_fifty_items_are_triaged_by_touch(read_as: Any) -> None:
 
 @pytest.mark.parametrize("has_scripts", [True, False])
 def test_a_source_is_added_by_the_address_of_its_site(
-    product: Product, read_as: Any, has_scripts: bool
+    product: Product, new_reader: Any, has_scripts: bool
 ) -> None:
-    page = read_as(f"adds-{has_scripts}", 1, java_script_enabled=has_scripts)
+    page = new_reader(f"adds-{has_scripts}", 1, java_script_enabled=has_scripts)
     site = f"http://pylon.localhost:{product.newsroom_port}/"
     page.goto(f"{product.url}/sources/")
     page.get_by_label("Web page or feed address").fill(site)
@@ -160,9 +131,9 @@ def test_a_source_is_added_by_the_address_of_its_site(
 
 @pytest.mark.parametrize("has_scripts", [True, False])
 def test_an_opml_file_is_imported(
-    product: Product, read_as: Any, tmp_path: Path, has_scripts: bool
+    product: Product, new_reader: Any, tmp_path: Path, has_scripts: bool
 ) -> None:
-    page = read_as(f"imports-{has_scripts}", 1, java_script_enabled=has_scripts)
+    page = new_reader(f"imports-{has_scripts}", 1, java_script_enabled=has_scripts)
     feed = f"http://harbor-wire.localhost:{product.newsroom_port}/feed.xml"
     file = tmp_path / "feeds.opml"
     file.write_text(

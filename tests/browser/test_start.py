@@ -1,44 +1,19 @@
 """The start of a new reader, the list of sources and preferences in a real browser."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-
-from tests.browser.conftest import Product
+from playwright.sync_api import expect
 
 SCREENS = [(360, "dark"), (1280, "light")]
-NEWCOMER = """
-from accounts.models import SigninToken, User
-print("TOKEN", SigninToken.issue(User.objects.create_user({name!r})))
-"""
-
-
-@pytest.fixture
-def newcomer(product: Product, browser: Browser, request: Any) -> Iterator[Any]:
-    """Opens the front page for a new account, as one made in the admin."""
-    contexts = []
-
-    def open_it(name: str, **options: Any) -> Page:
-        token = product.run(NEWCOMER.format(name=name)).partition("TOKEN ")[2].strip()
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(f"{product.url}/signin/{token}/")
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
 
 
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
 @pytest.mark.parametrize("has_scripts", [True, False])
 def test_a_newcomer_reads_a_first_story(
-    newcomer: Any, width: int, theme: str, has_scripts: bool
+    new_reader: Any, width: int, theme: str, has_scripts: bool
 ) -> None:
-    page = newcomer(
+    page = new_reader(
         f"new-{width}-{has_scripts}",
         viewport={"width": width, "height": 740},
         color_scheme=theme,
