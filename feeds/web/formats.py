@@ -107,10 +107,16 @@ def excerpt(summary: str, title: str) -> str:
     """The summary without a dateline and without the title at its beginning; "" if nothing else is
     in it."""
     dateline = _DATELINE.match(summary) if summary[1:2].isupper() else None
-    # What the title has too is a name, as in "NVIDIA - the maker of chips".
-    if dateline and dateline[1].casefold() not in title.casefold():
+    if dateline and not _is_name(dateline[1], title, summary[dateline.end() :]):
         summary = summary[dateline.end() :]
     return _without_title(summary, title)
+
+
+def _is_name(place: str, title: str, rest: str) -> bool:
+    """Whether what looks like a dateline is a name of the title, as in "NVIDIA - the maker of
+    chips". A place of the title is not in capitals there, and a sentence follows its dateline."""
+    is_in_title = place.casefold() in title.casefold()
+    return is_in_title and (place in title or rest[:1].islower())
 
 
 def _without_title(summary: str, title: str) -> str:

@@ -27,6 +27,10 @@ from feeds.web.formats import cut, excerpt
             "Nvidia grows",
             "NVIDIA - the maker of chips - grows.",
         ),
+        ("BERLIN - It rains.", "Rain in Berlin", "It rains."),
+        ("SANKT ORM - 96 robots.", "Robots for Sankt Orm", "96 robots."),
+        ("IBM - It buys a lab.", "IBM buys a lab", "IBM - It buys a lab."),
+        ("NVIDIA - The maker grows.", "NVIDIA grows", "NVIDIA - The maker grows."),
         ("AI - it is here.", "News", "AI - it is here."),
     ],
 )
