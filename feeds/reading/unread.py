@@ -18,6 +18,15 @@ from ainews_site.infra.memo import cached
 from feeds.coordination.revisions import News, news_for
 from feeds.core.ids import lowest_id
 
+# The first condition excludes older partitions from the plan. OFFSET makes PostgreSQL look each
+# state's item up. It would read all items of the reader's sources, which takes twice as long.
+_ITEM_OF_STATE = {
+    "postgresql": (
+        "CROSS JOIN LATERAL (SELECT source_id, seq FROM feeds_item"
+        " WHERE id >= %s AND seq <= %s AND id = t.item_id OFFSET 0) i"
+    ),
+    "sqlite": "JOIN feeds_item i ON i.id >= %s AND i.seq <= %s AND i.id = t.item_id",
+}
 FRESH = 60
 """Lifetime of cached counts in seconds. Until then, deleted items and items that left the unread
 horizon are still counted."""
@@ -98,15 +107,14 @@ def _corrections(user: User, horizon: int, upto: int) -> list[tuple[int, int]]:
     """Return pairs (source id, correction) for the items that have a state. Hidden items count as
     read."""
     query = (
-        "SELECT s.source_id, SUM("
+        "SELECT s.source_id, SUM("  # noqa: S608 - no input
         " CASE WHEN COALESCE(t.is_read, FALSE) OR t.is_hidden THEN 0 ELSE 1 END"
         " - CASE WHEN i.seq > s.read_up_to THEN 1 ELSE 0 END)"
-        " FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
+        f" FROM feeds_itemstate t {_ITEM_OF_STATE[reading_connection().vendor]}"
         " JOIN feeds_subscription s ON s.user_id = t.user_id AND s.source_id = i.source_id"
-        # The second condition excludes older partitions from the plan.
-        " WHERE t.user_id = %s AND t.item_id >= %s AND i.id >= %s AND i.seq <= %s"
+        " WHERE t.user_id = %s AND t.item_id >= %s"
         " AND (t.is_read IS NOT NULL OR t.is_hidden) GROUP BY s.source_id"
     )
     with reading_connection().cursor() as cursor:
-        cursor.execute(query, [user.pk, horizon, horizon, upto])
+        cursor.execute(query, [horizon, upto, user.pk, horizon])
         return cursor.fetchall()  # type: ignore[no-any-return]
