@@ -22,6 +22,7 @@ from feeds.reading.feedback import (
 from feeds.reading.marks import set_state
 from feeds.reading.taste import export_taste, known_taste, page_views
 from feeds.web.page_cache import cached_page, page_state
+from feeds.web.rail import river_unread
 from feeds.web.views.common import back, wants_json
 
 
@@ -30,7 +31,11 @@ from feeds.web.views.common import back, wants_json
 def taste(request: ReaderRequest) -> HttpResponse:
     seq, news = page_state(request.user)
     [known] = cached_page(request.user, "taste", seq, lambda: [_known(request.user)], news)
-    context = {"known": known, "views": page_views(request.user)}
+    context = {
+        "known": known,
+        "views": page_views(request.user),
+        "unread_total": river_unread(request.user, news),
+    }
     return render(request, "feeds/taste.html", context)
 
 
