@@ -81,6 +81,13 @@ _TITLE_MARKUP = re.compile(
 )
 _SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff\ud800-\udfff]+")
+_FORMATS = re.compile(
+    r"(\U0001f3f4[\U000e0061-\U000e007a]+\U000e007f)"  # the flags of England, Scotland and Wales
+    r"|[\xad\u115f\u1160\u180e\u202a-\u202e\u2060-\u206f\u3164\uffa0\U000e0000-\U000e0fff]+"
+)
+"""Characters that show nothing, or that turn the direction of what follows."""
+_JOINERS = re.compile(r"[\u034f\u200c-\u200f\u2800\ufe00-\ufe0f\s]*")
+"""Characters that have a meaning between others, and show nothing alone."""
 _RARE_BLANKS = ("  ", *"\t\v\f\r\x1c\x1d\x1e\x1f")
 _MAX_TITLE = 500
 MAX_HTML = 2_000_000
@@ -210,9 +217,18 @@ def _has_single_blanks(text: str) -> bool:
 
 
 def plain_title(markup: str) -> str:
-    """Return a title without markup, entities and line breaks, of at most 500 characters."""
+    """Return a title without markup, entities and line breaks, of at most 500 characters.
+
+    It has no invisible characters, and none that turn the direction of text. It is "" if nothing
+    of it would be seen.
+    """
     if "<" in markup:
         markup = _TITLE_MARKUP.sub("", _SCRIPT.sub("", markup[:20_000]))
     if "&" in markup:
         markup = unescape(markup[:20_000])
-    return " ".join(_CONTROLS.sub(" ", markup[:5_000]).split())[:_MAX_TITLE]
+    text = _CONTROLS.sub(" ", markup[:5_000])
+    if not text.isascii():
+        text = _FORMATS.sub(r"\1", text)
+        if _JOINERS.fullmatch(text):
+            return ""
+    return " ".join(text.split())[:_MAX_TITLE]

@@ -305,6 +305,31 @@ def test_a_title_is_one_line_of_plain_text(markup: str, title: str) -> None:
     assert plain_title(markup) == title
 
 
+@pytest.mark.parametrize(
+    ("markup", "title"),
+    [
+        ("Title\u202eedirrevo htiw", "Titleedirrevo htiw"),
+        ("\u2067Lab\u2069 opens", "Lab opens"),
+        ("in\u00advis\u2063ible", "invisible"),
+        ("\u3164", ""),
+        ("&#x3164; &#8206;", ""),
+        ("\u200d\ufe0f", ""),
+        ("\U000e0048\U000e0069", ""),
+        (
+            "\U0001f3f4\U000e0067\U000e0062\U000e007f wins",
+            "\U0001f3f4\U000e0067\U000e0062\U000e007f wins",
+        ),
+        ("\U0001f469\u200d\U0001f52c writes", "\U0001f469\u200d\U0001f52c writes"),
+        (
+            "\u0646\u0645\u06cc\u200c\u062f\u0627\u0646\u0645",
+            "\u0646\u0645\u06cc\u200c\u062f\u0627\u0646\u0645",
+        ),
+    ],
+)
+def test_a_title_has_no_invisible_or_reversing_characters(markup: str, title: str) -> None:
+    assert plain_title(markup) == title
+
+
 def test_the_length_of_a_title_is_limited() -> None:
     assert plain_title(f"{'<b>' * 6_666}ABC") == "AB"
     assert plain_title(f"{'&#32;' * 3_999}ABCDEFG") == "ABCDE"
