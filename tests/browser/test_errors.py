@@ -69,7 +69,9 @@ def check(page: Page, heading: str, text: str, button: str) -> None:
     scheme = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else ""
     color = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert color == PAPER[scheme or "light"]
-    assert page.locator("header img").evaluate("(image) => image.naturalWidth") > 0
+    sign = page.locator("header svg").bounding_box()
+    assert sign
+    assert (sign["width"], sign["height"]) == (20, 12)
 
 
 @pytest.mark.parametrize("path", ERRORS)
