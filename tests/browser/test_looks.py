@@ -22,9 +22,9 @@ SHOW_PILL = """text => {
 @pytest.mark.parametrize("path", ["/", "/river/", "/?topic=agents"])
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_the_pill_lies_on_the_rule_of_the_heading_and_moves_nothing(
-    open_page: Any, path: str, width: int
+    look_at: Any, path: str, width: int
 ) -> None:
-    page = open_page(path, viewport={"width": width, "height": 800})
+    page = look_at(path, width)
     rows = page.locator("#list [data-row]")
     before = rows.evaluate_all(BOXES)
     page.evaluate(SHOW_PILL, "3 new stories")
