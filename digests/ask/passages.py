@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from digests.text.extract import BOILERPLATE, split_sentences
+from feeds.core.datelines import without_leading_dateline
 from feeds.search.query.function_words import without_function_words
 from feeds.stories.grouping.tokenizer import terms_of, versions_conflict, versions_in
 
@@ -133,7 +134,8 @@ def _has_same_version(question: str, candidate: _Candidate, texts: Sequence[Text
 
 def _candidates(number: int, text: Text) -> list[_Candidate]:
     title = frozenset(_terms(text.title))
-    sentences = [s for s in split_sentences(text.body[:MAX_CHARACTERS]) if _is_quotable(s)]
+    body = without_leading_dateline(text.body[:MAX_CHARACTERS], text.title)
+    sentences = [s for s in split_sentences(body) if _is_quotable(s)]
     return [
         _Candidate(sentence, number, Counter(_terms(sentence)), title)
         for sentence in dict.fromkeys([*sentences, text.title])

@@ -36,6 +36,7 @@ from digests.text.prompt import (
 )
 from feeds.ai.language.complete import complete, is_configured
 from feeds.ai.language.errors import BadReplyError, LanguageModelError
+from feeds.core.datelines import without_leading_dateline
 
 logger = logging.getLogger(__name__)
 
@@ -155,9 +156,9 @@ def _extract(articles: Sequence[Article]) -> Summary:
 
 @lru_cache(maxsize=MAX_PREPARED)
 def _prepare(article: Article) -> tuple[str, Source]:
-    """The visible text of an article, and what the checks extract from it. Readers whose stories
-    have other articles too share this."""
-    text = visible(article.text)
+    """The visible text of an article without its dateline, and what the checks extract from it.
+    Readers whose stories have other articles too share this."""
+    text = without_leading_dateline(visible(article.text), article.title)
     return text, Source(f"{article.title}\n{text}")
 
 

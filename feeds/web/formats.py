@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
+from feeds.core.datelines import without_dateline
 from feeds.core.topics import LABELS
 from feeds.models import Item
 
@@ -95,28 +96,11 @@ _END_OF_TITLE = re.compile(r"""^[.!?…,]?["'”’»)\]]*[\s.:;,!?–—\-|·�
 """What may end a title: punctuation and closing quotation marks, but no opening ones."""
 
 
-_PLACE = r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]"
-_DATELINE = re.compile(
-    rf"({_PLACE}{{3,}}|{_PLACE}+(?: {_PLACE}+){{1,3}})"
-    r"(?:, [A-Z][a-z]+\.?(?: \d{1,2})?)? ?(?:\([A-Za-z ]{2,20}\))? ?(?:--?|–|—) "
-)
-"""Where an agency's report was written, such as "BERLIN, Nov 30 (Reuters) - "."""
-
-
 def excerpt(summary: str, title: str) -> str:
     """The summary without a dateline and without the title at its beginning; "" if nothing else is
-    in it."""
-    dateline = _DATELINE.match(summary) if summary[1:2].isupper() else None
-    if dateline and not _is_name(dateline[1], title, summary[dateline.end() :]):
-        summary = summary[dateline.end() :]
-    return _without_title(summary, title)
-
-
-def _is_name(place: str, title: str, rest: str) -> bool:
-    """Whether what looks like a dateline is a name of the title, as in "NVIDIA - the maker of
-    chips". A place of the title is not in capitals there, and a sentence follows its dateline."""
-    is_in_title = place.casefold() in title.casefold()
-    return is_in_title and (place in title or rest[:1].islower())
+    in it. A dateline may follow the title."""
+    rest = _without_title(without_dateline(summary, title), title)
+    return without_dateline(rest, title)
 
 
 def _without_title(summary: str, title: str) -> str:

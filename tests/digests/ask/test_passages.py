@@ -91,3 +91,11 @@ def test_a_headline_of_now_answers_a_question_about_the_past(question: str) -> N
 def test_the_words_that_ask_are_none_of_what_is_asked_for() -> None:
     assert question_terms("What is the price of Kestrel?") == question_terms("price Kestrel")
     assert question_terms("what is it?") == frozenset()
+
+
+def test_a_quoted_sentence_has_no_dateline() -> None:
+    text = Text(KESTREL.title, f"OSTER BAY - {KESTREL.body.partition('. ')[2]}")
+
+    found = said("How much did Kestrel pay for Falcon?", text)
+
+    assert found[0] == "Kestrel paid two billion dollars for Falcon in cash."

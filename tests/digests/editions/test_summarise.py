@@ -396,3 +396,19 @@ def test_a_question_is_no_summary() -> None:
     fact = "The factory in Calder opened on Monday with four hundred workers."
     summary = summarise_extractively([Article("Robots", f"{question} {fact}")])
     assert [sentence.text for sentence in summary.sentences] == [fact]
+
+
+def test_an_extractive_summary_has_no_datelines() -> None:
+    articles = [
+        Article("A lab opens", "ALDERMERE - The lab in the harbour opened on Monday with a party."),
+        Article(
+            "Robots paint", "By Ada Marsh\nOSTER BAY (AP) — Ninety robots paint walls of barns."
+        ),
+    ]
+
+    summary = summarise_extractively(articles)
+
+    assert [sentence.text for sentence in summary.sentences] == [
+        "The lab in the harbour opened on Monday with a party.",
+        "Ninety robots paint walls of barns.",
+    ]

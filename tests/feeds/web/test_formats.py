@@ -32,6 +32,7 @@ from feeds.web.formats import cut, excerpt
         ("IBM - It buys a lab.", "IBM buys a lab", "IBM - It buys a lab."),
         ("NVIDIA - The maker grows.", "NVIDIA grows", "NVIDIA - The maker grows."),
         ("AI - it is here.", "News", "AI - it is here."),
+        ("A lab opens. CALDER - It has robots.", "A lab opens", "It has robots."),
     ],
 )
 def test_an_excerpt_does_not_repeat_the_title(summary: str, title: str, shown: str) -> None:
