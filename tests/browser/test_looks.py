@@ -114,3 +114,12 @@ def test_an_edition_gives_the_number_of_sources_once(open_page: Any) -> None:
     for story in page.locator(".edition-story:has(.edition-strip)").all():
         assert story.locator(".edition-writer, .edition-strip").all_inner_texts()
         assert " sources" not in story.locator(".edition-writer").inner_text()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_names_of_sources_without_spaces_fit_an_edition(look_at: Any, width: int) -> None:
+    page = look_at("/digest/", width)
+    captions = page.locator(".edition-strip span")
+    assert captions.count()
+    captions.evaluate_all("all => all.forEach(one => { one.textContent = 'w'.repeat(300); })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

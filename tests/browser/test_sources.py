@@ -29,6 +29,15 @@ Source.objects.filter(pk=source.pk).update(
     last_fetched_at=earlier, etag="", last_modified="", body_hash=""
 )
 """
+WITH_FOLDERS = """size => {
+    document.documentElement.dataset.size = size;
+    for (const row of document.querySelectorAll(".sources-list tbody tr")) {
+        const folder = row.insertCell(2);
+        folder.className = "source-folder";
+        folder.textContent = "Laboratories and others";
+        row.querySelector(".number").textContent = "15.7";
+    }
+}"""
 
 
 @pytest.fixture
@@ -73,6 +82,16 @@ def test_each_row_draws_its_last_days(open_page: Any, width: int, theme: str) ->
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     heights = rows.evaluate_all("all => all.map(row => row.offsetHeight)")
     assert len(set(heights)) == 1
+
+
+@pytest.mark.parametrize(("width", "size"), [(320, "medium"), (320, "huge"), (360, "huge")])
+def test_rows_with_folders_fit_the_smallest_screens(look_at: Any, width: int, size: str) -> None:
+    page = look_at("/sources/", width)
+    page.evaluate(WITH_FOLDERS, size)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for row in page.locator(".sources-list tbody tr:not(.is-failing)").all()[:5]:
+        number, days = (row.locator(cell).bounding_box() for cell in (".number", ".source-days"))
+        assert number["x"] + number["width"] <= days["x"]
 
 
 def test_headings_sort_the_table_without_javascript(open_page: Any) -> None:
