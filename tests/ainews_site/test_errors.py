@@ -86,7 +86,7 @@ def test_what_is_not_there_or_not_allowed(broken: Client, path: str, status: int
 @pytest.mark.django_db
 def test_the_address_of_a_form_is_explained(broken: Client) -> None:
     broken.force_login(make_user())
-    page = broken.get("/sources/import/")
+    page = broken.get("/trends/seen/")
 
     assert page.status_code == 405
     assert page.headers["Allow"] == "POST"

@@ -106,7 +106,7 @@ def test_an_opml_file_has_a_size_limit(server: Web, reader: httpx.Client) -> Non
         files = {"opml": ("mine.opml", outline + b" " * size)}
         return reader.post("/sources/import/", data=token, files=files).status_code
 
-    assert send(9 * MIB) == 200
+    assert send(9 * MIB) == 302
     cookie = "; ".join(f"{one.name}={one.value}" for one in reader.cookies.jar)
     done = upload(server, "/sources/import/", 300 * MIB, f"Cookie: {cookie}")
     assert done.status == 413

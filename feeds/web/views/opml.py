@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_POST, require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.types import ReaderRequest
 from feeds.core.errors import FeedError
@@ -15,30 +15,51 @@ from feeds.sources.subscriptions import (
     export_opml,
     import_opml,
 )
+from feeds.web.formats import cut
 from feeds.web.views.documents import one_at_a_time
 
-MAX_REPORTED = 200
-"""Lines that the report of an import shows, for each kind of result."""
+REPORT = "opml_report"
+"""Key of the session with the report of the last import."""
+MAX_REPORTED, MAX_LINE = 100, 200
+"""Lines of a report for each kind of result, and characters of a line. A session is read for each
+page, so that its report must be small."""
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def opml_import(request: ReaderRequest) -> HttpResponse:
-    """Follow the feeds of an OPML file, and report those that could not be followed."""
+    """Follow the feeds of an OPML file, and report those that could not be followed.
+
+    The report has the same address, so that it can be reloaded.
+    """
+    if request.method == "POST":
+        return _import_and_report(request)
+    report = request.session.get(REPORT)
+    if report is None:
+        return redirect("sources")
+    return render(request, "sources/opml.html", {"report": report})
+
+
+def _import_and_report(request: ReaderRequest) -> HttpResponse:
     try:
         report = _import_upload(request)
-        context: dict[str, object] = {"report": report, "lists": _shown_lists(report)}
     except FeedError as error:
-        context = {"error": str(error)}
-    return render(request, "sources/opml.html", context, status=422 if "error" in context else 200)
+        return render(request, "sources/opml.html", {"error": str(error)}, status=422)
+    request.session[REPORT] = _shown(report)
+    return redirect("opml_import")
 
 
-def _shown_lists(report: ImportReport) -> dict[str, tuple[Sequence[object], int]]:
-    """{kind of result: (first lines, number of further lines)}"""
-    lists = {"added": report.added, "known": report.known, "failed": report.failed}
+def _shown(report: ImportReport) -> dict[str, dict[str, object]]:
+    """{kind of result: the number of its lines, and the first of them}"""
+    added, known = ([[line] for line in lines] for lines in (report.added, report.known))
+    kinds: dict[str, Sequence[Sequence[str]]]
+    kinds = {"added": added, "known": known, "failed": report.failed}
     return {
-        name: (lines[:MAX_REPORTED], max(0, len(lines) - MAX_REPORTED))
-        for name, lines in lists.items()
+        kind: {
+            "total": len(lines),
+            "lines": [[cut(text, MAX_LINE) for text in line] for line in lines[:MAX_REPORTED]],
+        }
+        for kind, lines in kinds.items()
     }
 
 

@@ -29,6 +29,7 @@ from feeds.sources.subscriptions import (
 from feeds.web.sparkline import day_bars
 from feeds.web.views.common import read_number
 from feeds.web.views.documents import one_at_a_time
+from feeds.web.views.opml import REPORT
 from feeds.web.views.source import poll_new
 from feeds.web.views.unfollow import FORMER, former_subscription
 
@@ -47,6 +48,7 @@ def sources(request: ReaderRequest) -> HttpResponse:
     paths = folder_paths(request.user)
     choice = _choice_of(request)
     former = request.session.pop(FORMER, "")
+    request.session.pop(REPORT, None)  # it has been read
     page = sources_page(request.user, paths, request.GET.get("page"), choice)
     context = {
         "page": page,

@@ -183,7 +183,8 @@ def test_the_list_of_sources_costs_the_same_queries_at_any_length(
 
 def test_an_import_of_many_outlines_is_answered_briefly(page: Client) -> None:
     def send(file: bytes) -> HttpResponse:
-        return page.post("/sources/import/", {"opml": SimpleUploadedFile("mine.opml", file)})
+        files = {"opml": SimpleUploadedFile("mine.opml", file)}
+        return page.post("/sources/import/", files, follow=True)
 
     bad = b'<opml version="2.0"><body>' + b'<outline text="nothing"/>' * 60_000 + b"</body></opml>"
     answer = send(bad)

@@ -399,10 +399,23 @@ def test_opml_comes_in_with_a_report_and_goes_out(page: Client) -> None:
       <outline type="rss" text="Lab" xmlUrl="https://lab.example/feed"/>
       <outline type="rss" text="Odd" xmlUrl="javascript:alert(1)"/></outline></body></opml>"""
 
-    report = page.post("/sources/import/", {"opml": SimpleUploadedFile("mine.opml", opml)})
+    answer = page.post("/sources/import/", {"opml": SimpleUploadedFile("mine.opml", opml)})
 
-    assert "<strong>1</strong> added" in report.content.decode()
+    assert answer.status_code == 302
+    for _ in range(2):
+        report = page.get(answer.headers["Location"]).content.decode()
+        assert "<strong>1</strong> added" in report
+        assert "javascript:alert(1)" in report
     assert b"https://lab.example/feed" in page.get("/sources/export.opml").content
+
+
+def test_the_address_of_a_report_leads_to_the_sources_without_one(page: Client) -> None:
+    opml = b'<opml version="2.0"><body><outline text="nothing"/></body></opml>'
+    assert page.get("/sources/import/").headers["Location"] == "/sources/"
+    page.post("/sources/import/", {"opml": SimpleUploadedFile("mine.opml", opml)})
+    assert page.get("/sources/import/").status_code == 200
+    page.get("/sources/")
+    assert page.get("/sources/import/").headers["Location"] == "/sources/"
 
 
 def test_a_followed_feed_has_the_name_of_its_preview_and_is_polled_at_once(
