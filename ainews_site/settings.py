@@ -169,6 +169,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "accounts.reader_middleware.ReaderMiddleware",
+    "accounts.page_reader.PageReaderMiddleware",
     "ainews_site.request_limits.BodyLimitMiddleware",
     "ainews_site.middleware.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -12,3 +12,5 @@ class Filters:
     topic: str = ""
     unread: bool = False
     saved: bool = False
+    hidden: bool = False
+    """Only hidden items, which all other lists leave out."""

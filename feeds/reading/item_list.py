@@ -14,7 +14,7 @@ from accounts.models import User
 from feeds.models import Item
 from feeds.models.narrow import among, fetch, moment
 from feeds.reading.filters import Filters
-from feeds.reading.river import NEWEST_ID, newest_ids, saved_ids, unread_horizon
+from feeds.reading.river import NEWEST_ID, marked_ids, newest_ids, unread_horizon
 from feeds.reading.sources import followed_sources
 from feeds.stories.coverage import settle_copies
 
@@ -65,7 +65,7 @@ def list_items(user: User, filters: Filters, before: int | None, limit: int) -> 
         followed = followed_sources(
             user, folder_id=filters.folder_id, source_id=filters.source_id
         ).keys()
-    find = saved_ids if filters.saved else newest_ids
+    find = marked_ids if filters.saved or filters.hidden else newest_ids
     ids = find(user, followed, filters, before or NEWEST_ID, limit)
     if not ids:
         return []

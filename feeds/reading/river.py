@@ -59,7 +59,7 @@ def river(
     if followed is None or not is_all:
         followed = followed_sources(user, folder_id=filters.folder_id, source_id=filters.source_id)
     before = before_id or NEWEST_ID
-    find = saved_ids if filters.saved else newest_ids
+    find = marked_ids if filters.saved or filters.hidden else newest_ids
     ids = find(user, None if is_all else followed, filters, before, limit)
     items = _with_states(user, _items(ids), followed)
     is_public = is_all and all(source.is_public for source in followed.values())
@@ -108,15 +108,17 @@ def _window_query(conditions: str) -> str:
     )
 
 
-def saved_ids(
+def marked_ids(
     user: User, followed: Iterable[int] | None, filters: Filters, before: int, limit: int
 ) -> list[int]:
-    """Return ids of saved items, even of sources that the reader no longer follows."""
+    """Return ids of saved items, even of sources that the reader no longer follows, or of hidden
+    items of sources that they follow."""
     conditions, values = _conditions(filters, unread_horizon())
+    is_marked = "t.is_saved" if filters.saved else "s.id IS NOT NULL"
     query = (
         "SELECT t.item_id FROM feeds_itemstate t JOIN feeds_item i ON i.id = t.item_id"
         " LEFT JOIN feeds_subscription s ON s.user_id = t.user_id AND s.source_id = i.source_id"
-        f" WHERE t.user_id = %s AND t.is_saved AND t.item_id < %s AND {conditions}"
+        f" WHERE t.user_id = %s AND {is_marked} AND t.item_id < %s AND {conditions}"
     )
     parameters: list[Any] = [user.pk, before, *values]
     if filters.source_id is not None:
@@ -133,9 +135,9 @@ def _conditions(filters: Filters, horizon: int) -> tuple[str, list[Any]]:
     """Return the SQL condition for `filters` and its parameters.
 
     It uses the aliases i (item), t (state, may be missing) and s (subscription, may be missing).
-    Hidden items are always left out. Unread is defined as in `attach_states`.
+    Hidden items are left out, or the only ones. Unread is defined as in `attach_states`.
     """
-    conditions = ["NOT COALESCE(t.is_hidden, FALSE)"]
+    conditions = [("" if filters.hidden else "NOT ") + "COALESCE(t.is_hidden, FALSE)"]
     values: list[Any] = []
     if filters.unread:
         conditions.append(

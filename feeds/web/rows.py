@@ -89,6 +89,7 @@ class ItemRow(NamedTuple):
     tellers: int
     is_read: bool
     is_saved: bool
+    is_hidden: bool
 
 
 def story_row(
@@ -149,6 +150,7 @@ def item_row(item: Item, density: str) -> SafeString:
         tellers=item.tellers,  # type: ignore[attr-defined]
         is_read=item.is_read,  # type: ignore[attr-defined]
         is_saved=item.is_saved,  # type: ignore[attr-defined]
+        is_hidden=item.is_hidden,  # type: ignore[attr-defined]
     )
     return _rendered("item_row", row, get_script_prefix())
 

@@ -1,68 +1,93 @@
 // Shows a mark at once, sends it, and takes it back if it cannot be sent. Other tabs and the page
 // that "Back" returns to show it too, because each mark is noted in the browser.
-import { apply, clearCounts, refresh } from "./rows.js";
+import { ask, explain } from "./net.js";
+import { apply, clearCounts, hold, isGone, refresh } from "./rows.js";
+import { load, save } from "./store.js";
 
 const form = document.querySelector("#act");
 const toast = document.querySelector("#toast");
 const KEY = `acts:${document.body.dataset.reader}`;
+const UNDOS = `undos:${document.body.dataset.reader}`;
 const MOST = 300;
-const MOST_UNDOS = 10;
+const MOST_UNDOS = 50;
 const SHOWN_FOR = 8000;
-const TIMEOUT = 15000;
-const undos = [];
+const sending = new Map();
 let hideToast = 0;
-let lastMarkAll = {};
 
-export function say(text, label, undo) {
+// A text that is being read, or whose button has the focus, stays.
+function fade() {
+  if (toast.matches(":hover, :focus-within")) hideToast = setTimeout(fade, SHOWN_FOR / 4);
+  else toast.replaceChildren();
+}
+
+export function say(text, label, act) {
   const line = document.createElement("p");
   line.append(text);
-  if (undo) {
+  if (act) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = label;
-    button.dataset.key = "z";
-    button.addEventListener("click", () => { toast.replaceChildren(); undo(); });
+    button.addEventListener("click", () => { toast.replaceChildren(); act(); });
     line.append(button);
   }
   toast.replaceChildren(line);
   clearTimeout(hideToast);
-  hideToast = setTimeout(() => toast.replaceChildren(), SHOWN_FOR);
+  hideToast = setTimeout(fade, SHOWN_FOR);
 }
 
-// The last act can be undone at once, and those before it by further undos.
-function addUndo(undo) {
-  undos.push(undo);
-  if (undos.length > MOST_UNDOS) undos.shift();
+// Says why a request failed. `result` is what that means, such as "Not saved".
+export function complain(error, result, again) {
+  const [reason, label, act] = explain(error, again);
+  say(`${result}: ${reason}`, label, act);
 }
 
-function removeUndo(undo) {
-  if (undos.includes(undo)) undos.splice(undos.indexOf(undo), 1);
+// The acts of this tab that can be undone, the last one first. They outlive the page.
+let undos = [];
+const known = () => load("sessionStorage", UNDOS) ?? undos;
+
+function store(entries) {
+  undos = entries.slice(-MOST_UNDOS);
+  save("sessionStorage", UNDOS, undos);
 }
+
+const isSame = (entry) => (other) => other.key === entry.key;
+const forget = (entry) => store(known().filter((other) => !isSame(entry)(other)));
+const remember = (entry) => store([...known().filter((other) => !isSame(entry)(other)), entry]);
 
 export function undoLast() {
-  undos.pop()?.();
+  const last = known().at(-1);
+  if (last) undo(last);
+  else say("There is nothing to undo.");
 }
 
-const noted = () => JSON.parse(localStorage.getItem(KEY) ?? "[]");
-
-export function note(act) {
-  const acts = [...noted(), { ...act, at: Date.now() }].slice(-MOST);
+async function undo(entry) {
+  forget(entry);
   try {
-    localStorage.setItem(KEY, JSON.stringify(acts));
+    await sending.get(entry.key); // an undo must not arrive before the act
   } catch {
-    // Without storage, other tabs show the mark when they are loaded again.
+    return; // the act was taken back
+  }
+  try {
+    await (entry.list === undefined ? unmark(entry) : unmarkAll(entry));
+  } catch (error) {
+    if (error.status === 410) {
+      say("This was undone already.");
+      refresh();
+      return;
+    }
+    remember(entry);
+    complain(error, "Not undone", () => undo(entry));
   }
 }
 
-// Applies marks. Those of a whole list are fetched, because the browser does not know its rows.
-function applyAll(acts) {
-  for (const act of acts) if (act.list === undefined) apply(act);
-  if (acts.some((act) => act.list !== undefined)) refresh();
+export function note(act) {
+  save("localStorage", KEY, [...(load("localStorage", KEY) ?? []), { ...act, at: Date.now() }].slice(-MOST));
 }
 
-// Applies the marks that were made after `since`, in milliseconds since 1970.
+// Applies the marks that were made after `since`, in milliseconds since 1970. Those of a whole list
+// are left to `refresh`, because the browser does not know its rows.
 export function applySince(since) {
-  applyAll(noted().filter((act) => act.at > since));
+  for (const act of load("localStorage", KEY) ?? []) if (act.at > since && act.list === undefined) apply(act);
 }
 
 // An item or a story counts as read once its page is open.
@@ -70,30 +95,15 @@ const article = document.querySelector("article[data-unread]");
 if (article) note({ id: article.dataset.row, name: "read", on: true });
 
 addEventListener("storage", ({ key, newValue }) => {
-  if (key === KEY && newValue) applyAll(JSON.parse(newValue).slice(-1));
+  const act = key === KEY && newValue ? JSON.parse(newValue).at(-1) : null;
+  if (act?.list !== undefined) refresh();
+  else if (act) apply(act);
 });
 
 async function send(address, name, value) {
   const body = new URLSearchParams(new FormData(form));
   if (name) body.set(name, value);
-  const answer = await fetch(address, {
-    method: "POST",
-    body,
-    headers: { Accept: "application/json" },
-    signal: AbortSignal.timeout(TIMEOUT),
-  });
-  if (!answer.ok || answer.redirected) throw new Error(answer.status);
-  return answer.json();
-}
-
-// Whether no answer came: the connection is lost, or the server takes too long.
-export const isLost = (error) => error instanceof TypeError || error.name === "TimeoutError";
-
-function failed(error, again) {
-  const text = isLost(error)
-    ? "Not saved: there is no connection to the server."
-    : "Not saved: the server refused it. Reload the page and try again.";
-  say(text, "Try again", again);
+  return (await ask(address, { method: "POST", body })).json();
 }
 
 // The next row of the list that is not hidden, or the last one.
@@ -110,69 +120,81 @@ function focusNext(row) {
   next?.querySelector("[data-open]")?.focus({ preventScroll: true });
 }
 
-async function mark(row, address, name, on) {
-  const act = { id: row.dataset.row, name, on };
-  const isLess = name === "less";
-  const isGone = on && (isLess || name === "hidden");
-  if (isGone && row.matches("li")) focusNext(row);
-  apply(act);
-  const sent = send(address, name, on ? "1" : "0");
-  // An undo must not arrive before the act.
-  const undo = () => sent.then(() => mark(row, address, name, false)).then(() => row.querySelector("[data-open]")?.focus(), () => {});
-  if (isGone) addUndo(undo);
+async function change({ id, address, name }, on) {
+  apply({ id, name, on });
+  hold(id, true);
   try {
-    await sent;
-    note(act);
-    const text = isLess ? "You'll see fewer stories like this." : "Hidden.";
-    if (undos.includes(undo)) say(text, "Undo", undoLast);
+    await send(address, name, on ? "1" : "0");
+    note({ id, name, on });
   } catch (error) {
-    removeUndo(undo);
-    apply({ ...act, on: !on });
-    failed(error, () => mark(row, address, name, on));
+    apply({ id, name, on: !on });
+    throw error;
+  } finally {
+    hold(id, false);
   }
 }
 
-// Shows that the rows of the list are read, or unread again. The server knows the counts.
-function showAll(ids, on, list) {
-  for (const id of ids) apply({ id, name: "read", on }, false);
-  if (on) clearCounts(list);
-  note({ list, on });
-  refresh();
+const DONE = {
+  read: ["Marked as unread", "Marked as read"],
+  saved: ["No longer saved", "Saved"],
+  hidden: ["Shown again", "Hidden"],
+  less: ["Shown again", "You'll see fewer stories like this"],
+  follow: ["No longer followed", "Followed"],
+};
+
+async function mark(row, address, name, on) {
+  const title = row.querySelector("[data-open], h1")?.textContent.slice(0, 80);
+  const entry = { key: performance.timeOrigin + performance.now(), id: row.dataset.row, address, name, on, title };
+  const leaves = isGone(row, name, on);
+  if (leaves) focusNext(row);
+  remember(entry);
+  const sent = change(entry, on);
+  sending.set(entry.key, sent);
+  try {
+    await sent;
+    const isHidden = on && (name === "hidden" || name === "less");
+    if ((leaves || isHidden) && known().some(isSame(entry))) say(`${DONE[name][Number(on)]}.`, "Undo", () => undo(entry));
+  } catch (error) {
+    forget(entry);
+    complain(error, "Not saved", () => mark(row, address, name, on));
+  } finally {
+    sending.delete(entry.key);
+  }
+}
+
+async function unmark(entry) {
+  await change(entry, !entry.on);
+  say(`${DONE[entry.name][Number(!entry.on)]}: ${entry.title}`);
+  document.querySelector(`li[data-row="${CSS.escape(entry.id)}"]:not([hidden]) [data-open]`)?.focus();
 }
 
 async function markAll(button) {
-  const rows = [...document.querySelectorAll("#list [data-row]:not(.is-read)")];
   const list = new URL(button.formAction).search;
-  let ids = rows.map((row) => row.dataset.row);
   try {
     // The list may have rows that came after the button.
     const seq = document.querySelector("#list")?.dataset.seq ?? button.value;
-    const { marked, undo } = await send(button.formAction, button.name, seq);
-    showAll(ids, true, list);
+    const { marked, undo: address } = await send(button.formAction, button.name, seq);
+    for (const row of document.querySelectorAll("#list [data-row]:not(.is-read)")) apply({ id: row.dataset.row, name: "read", on: true }, false);
+    clearCounts(list);
+    note({ list, on: true });
+    refresh();
     if (!marked) {
       say("Everything here is read already.");
       return;
     }
-    if (lastMarkAll.undo === undo) { // the request was repeated
-      ids = [...lastMarkAll.ids, ...ids];
-      removeUndo(lastMarkAll.run);
-    }
-    lastMarkAll = { undo, ids, run: () => markBack(undo, ids, list) };
-    addUndo(lastMarkAll.run);
-    say(`Marked ${marked.toLocaleString("en")} item${marked === 1 ? "" : "s"} as read.`, "Undo", undoLast);
+    const entry = { key: address, list }; // a request that was repeated has the same address
+    remember(entry);
+    say(`Marked ${marked.toLocaleString("en")} item${marked === 1 ? "" : "s"} as read.`, "Undo", () => undo(entry));
   } catch (error) {
-    failed(error, () => markAll(button));
+    complain(error, "Not saved", () => markAll(button));
   }
 }
 
-async function markBack(undo, ids, list) {
-  try {
-    await send(undo);
-    showAll(ids, false, list);
-    say("Marked as unread again.");
-  } catch (error) {
-    failed(error, () => markBack(undo, ids, list));
-  }
+async function unmarkAll({ key, list }) {
+  await send(key);
+  note({ list, on: false });
+  refresh();
+  say("Marked as unread again.");
 }
 
 form?.addEventListener("submit", (event) => {

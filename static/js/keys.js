@@ -1,37 +1,47 @@
 // Keyboard shortcuts: move between rows and run their actions. Readers can turn them off.
-import { reportOpened, undoLast } from "./acts.js";
-import { neighbour, origin } from "./back.js";
+import { complain, reportOpened, undoLast } from "./acts.js";
+import { leaveArticle, neighbour } from "./back.js";
+import { ask } from "./net.js";
 
 const PLACES = { h: "/", r: "/river/", d: "/digest/", t: "/trends/", s: "/sources/" };
 const help = document.querySelector("#keys-help");
 let waitsForPlace = false;
 
-const rows = () => [...document.querySelectorAll("main li[data-row]")].filter((row) => row.offsetParent);
-const current = () => document.querySelector("li[data-row]:focus-within") ?? document.querySelector("li[data-row].is-current");
+const ROW = "[data-row]:not(article)";
+const rows = () => [...document.querySelectorAll(`main ${ROW}`)].filter((row) => row.offsetParent);
+const highlighted = () => document.querySelector(`${ROW}.is-current`);
+const current = () => document.querySelector(`${ROW}:focus-within`) ?? highlighted();
 const article = () => document.querySelector("article[data-row]");
-const here = () => article() ?? current();
+
+// What keys act on. Another tab may have hidden the row.
+function here() {
+  const row = article() ?? current();
+  return row?.hidden ? null : row;
+}
 
 function highlight(row) {
-  document.querySelector("li[data-row].is-current")?.classList.remove("is-current");
+  highlighted()?.classList.remove("is-current");
   row.classList.add("is-current");
 }
 
 // The highlighted row is the one that keys act on, also after Tab, a click or an undo moved the focus.
 function focused({ target }) {
-  const row = target.closest?.("main li[data-row]");
+  const row = target.closest?.(`main ${ROW}`);
   if (row) highlight(row);
 }
 
 function select(row) {
   highlight(row);
-  row.querySelector("[data-open]")?.focus({ preventScroll: true });
-  row.scrollIntoView({ block: "nearest" });
+  const link = row.querySelector("[data-open]");
+  link?.focus({ preventScroll: true });
+  // The stories of a digest may be higher than the window.
+  (row.matches("li") ? row : link).scrollIntoView({ block: "nearest" });
 }
 
 function go(step) {
   if (article()) {
     const next = neighbour(step) ?? document.querySelector(step > 0 ? ".pager [rel=next]" : ".pager [rel=prev]")?.pathname;
-    if (next) location.assign(next);
+    if (next) location.replace(next); // "Back" returns to the list
     return;
   }
   const all = rows();
@@ -59,12 +69,27 @@ function leave() {
     menu.open = false;
     menu.querySelector("summary").focus();
   } else if (article()) {
-    if (origin() && document.referrer.startsWith(location.origin)) history.back();
-    else location.assign(origin() ?? "/");
+    leaveArticle();
   } else {
-    document.querySelector("li[data-row].is-current")?.classList.remove("is-current");
+    highlighted()?.classList.remove("is-current");
     document.activeElement?.blur();
   }
+}
+
+// A reload without a connection would lose the page that the reader has.
+async function reload() {
+  try {
+    await ask("/manifest.webmanifest", { cache: "no-store" });
+    location.reload();
+  } catch (error) {
+    complain(error, "Not loaded", reload);
+  }
+}
+
+// Shows the keys that do something on this page.
+function showHelp() {
+  for (const line of help.querySelectorAll("[data-for]")) line.hidden = !document.querySelector(line.dataset.for);
+  help.showModal();
 }
 
 const actions = {
@@ -75,19 +100,15 @@ const actions = {
   m: () => press("m"),
   s: () => press("s"),
   x: () => press("x"),
-  z: () => {
-    const button = document.querySelector("#toast [data-key=z]");
-    if (button) button.click();
-    else undoLast();
-  },
+  z: undoLast,
   A: () => document.querySelector("[data-key=A]")?.click(),
   r: () => {
     const pill = document.querySelector("#new-pill");
     if (pill && !pill.hidden) pill.click();
-    else location.reload();
+    else reload();
   },
   "/": () => [...document.querySelectorAll("[data-key-search]")].find((field) => field.offsetParent)?.focus(),
-  "?": () => help?.showModal(),
+  "?": showHelp,
   Escape: leave,
 };
 
@@ -98,6 +119,11 @@ function pressed(event) {
     return;
   }
   if (document.querySelector("dialog[open], [popover]:popover-open")) return;
+  // A key that is held moves along a list, and does nothing else again.
+  if (event.repeat && (event.key in actions || event.key === "g") && (article() || !"jk".includes(event.key))) {
+    event.preventDefault();
+    return;
+  }
   if (waitsForPlace) {
     waitsForPlace = false;
     if (PLACES[event.key]) location.assign(PLACES[event.key]);
@@ -120,6 +146,6 @@ if (document.documentElement.hasAttribute("data-keys")) {
   const button = document.querySelector("[data-key-help]");
   if (button) {
     button.hidden = false;
-    button.addEventListener("click", () => help?.showModal());
+    button.addEventListener("click", showHelp);
   }
 }

@@ -1,13 +1,13 @@
 // Updates the "4 new stories" button when items arrive, and loads them on a click.
-import { isLost, say } from "./acts.js";
-import { copyStates, rowsIn } from "./rows.js";
+import { complain, say } from "./acts.js";
+import { ask, isLost } from "./net.js";
+import { refresh, rowsIn } from "./rows.js";
 
 const pill = document.querySelector("#new-pill");
 const list = () => document.querySelector("#list");
-const TIMEOUT = 15000;
 const query = new URLSearchParams(location.search);
 // New rows come to the first page only, and are never saved.
-const takesNew = !["from", "before", "saved"].some((name) => query.get(name));
+const takesNew = !["from", "before", "saved", "hidden"].some((name) => query.get(name));
 // The server counts what is new in all sources, and not whether a filter selects it.
 const isFiltered = ["source", "folder", "topic"].some((name) => query.get(name));
 let seen = null;
@@ -102,25 +102,24 @@ function newest() {
 
 async function loadNew() {
   pill.disabled = true;
-  const since = performance.now();
   try {
     const headers = { Accept: "text/html" };
     if (position) headers["X-Position"] = position;
-    const answer = await fetch(location.href, { headers, signal: AbortSignal.timeout(TIMEOUT) });
+    const answer = await ask(location.href, { headers });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.querySelector("#list");
     const isFirst = !rowsIn(list()).length && fresh && rowsIn(fresh).length;
-    if (!answer.ok || !fresh || isFirst) throw new Error(answer.status);
-    copyStates(page, since);
+    if (!fresh || isFirst) throw new Error(answer.status);
     const added = insert(document.adoptNode(fresh));
     if (!added) say(isFiltered ? `No new ${pill.dataset.counts} match this filter.` : "The list is up to date.");
     list().dataset.seq = fresh.dataset.seq;
     seen = Number(fresh.dataset.seq);
     pill.hidden = true;
     tell();
+    refresh();
   } catch (error) {
     // A reload without a connection would lose the page that the reader has.
-    if (isLost(error)) say("Not loaded: there is no connection to the server.", "Try again", loadNew);
+    if (isLost(error) || error.status) complain(error, "Not loaded", loadNew);
     else location.reload();
   } finally {
     pill.disabled = false;
@@ -144,6 +143,8 @@ function connect() {
       for (const place of document.querySelectorAll("[data-count=all]")) place.textContent = event.unread || "";
     }
     if (event.kind !== "hello") return;
+    // Another reader may have signed in.
+    if (sessionEnded) refresh();
     sessionEnded = false;
     greet(event);
   });

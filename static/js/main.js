@@ -1,8 +1,11 @@
 // The scripts of every page. What they import is listed too, so that it loads at the same time.
+import "./store.js";
+import "./net.js";
 import "./rows.js";
 import "./acts.js";
 import "./back.js";
 import "./keys.js";
+import "./loading.js";
 import "./live.js";
 import "./swipe.js";
 

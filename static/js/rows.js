@@ -1,10 +1,15 @@
-// The states of rows: changes them, and copies them from a newer page of the server.
-const FLAGS = ["read", "saved"];
-const MOST_PAGES = 10;
+// The states of rows: changes them, and asks the server for the present ones.
+import { ask } from "./net.js";
+
+const CLASSES = ["read", "saved"];
+const LETTERS = { r: "read", s: "saved", h: "hidden", f: "follow" };
+const MOST_ROWS = 150;
 const changedAt = new Map();
 
 export const rowsIn = (place) => [...place.querySelectorAll("[data-row]")];
-const rowsOf = (id) => document.querySelectorAll(`[data-row="${CSS.escape(id)}"]`);
+const article = document.querySelector("article[data-row]");
+const shortName = (id) => id[0] + id.split("-")[1];
+const rowsOf = (id) => [article, document.getElementById(shortName(id))].filter((row) => row?.dataset.row === id);
 
 const numberIn = (place) => Number(place.textContent.replace(/\D/g, ""));
 const counts = (name) => document.querySelectorAll(`[data-count="${name}"]`);
@@ -21,6 +26,7 @@ function count(name, change) {
 
 // Clears the counts of the source or folder that the query selects, or all.
 export function clearCounts(query) {
+  for (const place of counts("stories")) place.textContent = "";
   const [source, folder] = ["source", "folder"].map((name) => new URLSearchParams(query).get(name));
   let places = document.querySelectorAll("[data-count]");
   if (source) places = counts(source);
@@ -47,72 +53,69 @@ function changesUnread(row, name, on) {
   return (name === "hidden" || name === "less") && !isRead && row.hidden !== on;
 }
 
+// Whether a mark makes the row leave its list. That of hidden rows is left by what is shown again,
+// and a search lists hidden rows too.
+export function isGone(row, name, on) {
+  if (!row.matches("li") || (name !== "hidden" && name !== "less")) return false;
+  if (row.closest("[data-hidden]")) return !on;
+  return on && !row.querySelector("button[name=hidden][data-labels]");
+}
+
 // Changes a row, or the page of an item or a story, to a new state.
 export function apply({ id, name, on }, counting = true) {
   changedAt.set(id, performance.now());
   for (const row of rowsOf(id)) {
-    const isGone = name === "hidden" || name === "less";
-    if (counting && row.matches("li") && changesUnread(row, name, on)) {
+    const isRow = row.matches("li");
+    if (counting && isRow && changesUnread(row, name, on)) {
       count(id.startsWith("item-") ? row.dataset.source : "stories", on ? -1 : 1);
     }
-    if (FLAGS.includes(name)) row.classList.toggle(`is-${name}`, on);
-    if (isGone && row.matches("li")) row.hidden = on;
-    if (name === "less" || (isGone && row.matches("li"))) continue;
+    if (CLASSES.includes(name)) row.classList.toggle(`is-${name}`, on);
     if (name === "follow") showFollowed(row, on);
-    for (const button of row.querySelectorAll(`button[form="act"][name="${name}"][data-labels]`)) {
-      const [off, active] = button.dataset.labels.split("|");
-      button.value = on ? "0" : "1";
-      button.textContent = on ? active : off;
-      if (button.hasAttribute("aria-pressed")) button.setAttribute("aria-pressed", on);
-    }
+    if (isRow && (name === "hidden" || name === "less")) row.hidden = isGone(row, name, on);
+    for (const button of buttonsOf(row, name)) press(button, on);
   }
 }
 
-// Copies the states of the rows that `page` has too, and its counts of unread items. Rows that the
-// reader changed after `since`, when the page was asked for, are newer than the page.
-export function copyStates(page, since) {
-  const fresh = new Map(rowsIn(page).map((row) => [row.dataset.row, row]));
-  for (const { dataset: { row: id } } of rowsIn(document.querySelector("#list"))) {
-    if (!fresh.has(id) || changedAt.get(id) > since) continue;
-    const row = fresh.get(id);
-    for (const name of FLAGS) setFlag(id, name, row.matches(`.is-${name}`));
-  }
-  for (const { dataset, textContent } of page.querySelectorAll("[data-count]")) {
-    for (const place of counts(dataset.count)) place.textContent = textContent;
-  }
-  return fresh;
+// "Less like this" hides too.
+function buttonsOf(row, name) {
+  return row.querySelectorAll(`button[form="act"][name="${name === "less" ? "hidden" : name}"][data-labels]`);
 }
 
-function setFlag(id, name, on) {
-  const before = changedAt.get(id);
-  apply({ id, name, on }, false);
-  changedAt.set(id, before);
+function press(button, on) {
+  const [off, active] = button.dataset.labels.split("|");
+  button.value = on ? "0" : "1";
+  button.textContent = on ? active : off;
+  if (button.hasAttribute("aria-pressed")) button.setAttribute("aria-pressed", on);
 }
 
-async function fetchPage(address, headers) {
-  const answer = await fetch(address, { headers: { Accept: "text/html", ...headers } });
-  if (!answer.ok || answer.redirected) throw new Error(answer.status);
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
+// While a mark of a row is sent, no answer of the server changes the row.
+export function hold(id, isSent) {
+  changedAt.set(id, isSent ? Infinity : performance.now());
 }
 
-// Fetches this list, with the pages that were appended to it, and copies the states of its rows.
-export async function refresh() {
-  const list = document.querySelector("#list");
-  if (!list) return; // fetching the page of an item would mark it as read
-  const missing = new Set(rowsIn(list).map((row) => row.dataset.row));
+async function fetchStates(ids, withCounts) {
   const since = performance.now();
+  let query = `rows=${ids.map(shortName).join(",")}`;
+  if (withCounts) query += "&counts=1";
+  // The number of stories is that of the filter.
+  if (withCounts && counts("stories").length) query += `&stories=1&${location.search.slice(1)}`;
+  const answer = await ask(`/states/?${query}`);
+  const { rows, counts: unread } = await answer.json();
+  for (const [id, letters] of Object.entries(rows)) {
+    if (changedAt.get(id) > since) continue; // changed after the question
+    for (const [letter, name] of Object.entries(LETTERS)) apply({ id, name, on: letters.includes(letter) }, false);
+    changedAt.set(id, since);
+  }
+  if (withCounts) for (const place of document.querySelectorAll("[data-count]")) place.textContent = unread[place.dataset.count] || "";
+}
+
+// Shows the present states of the rows of this page, and of its counts of unread items.
+export async function refresh() {
+  const ids = [...new Set(rowsIn(document).map((row) => row.dataset.row).filter(Boolean))];
+  const hasCounts = Boolean(counts("all").length);
   try {
-    let page = await fetchPage(location.href);
-    for (let pages = 1; ; pages += 1) {
-      for (const id of copyStates(page, since).keys()) missing.delete(id);
-      const next = page.querySelector(".more[hx-get]")?.getAttribute("hx-get");
-      if (!missing.size || !next || pages === MOST_PAGES) break;
-      page = await fetchPage(next, { "HX-Request": "true" });
-    }
-    // A whole list of unread rows that misses a row says that it is read.
-    const isUnread = new URLSearchParams(location.search).get("unread") === "1";
-    if (isUnread && !page.querySelector(".more")) {
-      for (const id of missing) if (!(changedAt.get(id) > since)) setFlag(id, "read", true);
+    for (let at = 0; at < ids.length || (hasCounts && !at); at += MOST_ROWS) {
+      await fetchStates(ids.slice(at, at + MOST_ROWS), hasCounts && !at);
     }
   } catch {
     // Without an answer, the page shows the states when it is loaded again.

@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error, Page, WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import Product
 
@@ -24,20 +24,6 @@ def rows(page: Page) -> Any:
 
 def has(name: str) -> re.Pattern[str]:
     return re.compile(rf"(^|\s){name}(\s|$)")
-
-
-def wait_until_fresh(page: Page) -> None:
-    """Wait until the marked page was loaded again, or has inserted what is new."""
-    state = (
-        "window.isOld ? document.querySelector('#new-pill').hidden"
-        " : document.readyState === 'complete'"
-    )
-    for _ in range(100):
-        with suppress(Error):  # the page is being replaced
-            if page.evaluate(state):
-                return
-        page.wait_for_timeout(100)
-    raise AssertionError("the page was not loaded again")
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -88,9 +74,10 @@ def test_every_key_of_the_dialog_works_on_lists(open_page: Any, path: str) -> No
     expect(page.locator("#top-q")).to_be_focused()
     press("Esc")
     expect(page.locator("#top-q")).not_to_be_focused()
-    page.evaluate("window.isOld = true")
-    press("r")  # loads the page again, or inserts what is new
-    wait_until_fresh(page)
+    page.locator("#new-pill").evaluate("pill => pill.remove()")  # "r" would insert what is new
+    with page.expect_navigation():
+        press("r")
+    page.wait_for_load_state()
     for key in ("o", "Enter"):
         page.keyboard.press("j")
         title = page.locator("[data-row].is-current [data-open]").inner_text()
@@ -457,20 +444,16 @@ def test_each_undo_takes_back_one_act_more(open_page: Any) -> None:
         expect(page.locator(f"[data-row={name}]")).to_be_visible()
 
 
-COUNTS_ARE = """text => {
-  const fresh = new DOMParser().parseFromString(text, "text/html");
-  const counts = (page) => [...page.querySelectorAll("[data-count]")].map((one) => one.textContent);
-  return counts(fresh).join() === counts(document).join();
-}"""
+COUNTS_ARE = """counts => [...document.querySelectorAll("[data-count]")].every(
+  (place) => place.textContent === String(counts[place.dataset.count] ?? ""))"""
 
 
 @contextmanager
 def copies_the_counts(page: Page) -> Iterator[None]:
-    """Expect that the page fetches itself, and shows the counts of what it got."""
-    url = page.url
-    with page.expect_response(lambda answer: answer.url == url) as answer:
+    """Expect that the page asks for the present states, and shows the counts that it got."""
+    with page.expect_response(re.compile("/states/.*counts=1")) as answer:
         yield
-    page.wait_for_function(COUNTS_ARE, arg=answer.value.text())
+    page.wait_for_function(COUNTS_ARE, arg=answer.value.json()["counts"])
 
 
 def mark_all(page: Page) -> None:
@@ -492,12 +475,12 @@ def test_counts_follow_what_is_marked_of_a_source(open_page: Any) -> None:
     place = page.locator(f".rail-list [data-count='{source}']")
     before = place.text_content()
     assert before
-    # Only the counts that the page knows by itself, while no newer page can be fetched.
-    page.route(page.url, lambda route: route.abort("internetdisconnected"))
+    # Only the counts that the page knows by itself, while the server cannot be asked.
+    page.route("**/states/**", lambda route: route.abort("internetdisconnected"))
     mark_all(page)
     expect(place).to_have_text("")
     assert page.locator("[data-count]", has_text=re.compile("[1-9]")).count() > 1
-    page.unroute(page.url)
+    page.unroute("**/states/**")
     with copies_the_counts(page):
         unmark_all(page)
     expect(place).to_have_text(re.compile("[1-9]"))

@@ -66,6 +66,7 @@ def read_filters(request: HttpRequest) -> Filters:
         topic=topic if topic in LABELS else "",
         unread=get.get("unread") == "1",
         saved=get.get("saved") == "1",
+        hidden=get.get("hidden") == "1",
     )
 
 
@@ -74,8 +75,9 @@ def read_number(text: str | None) -> int | None:
 
 
 def can_mark_all(filters: Filters) -> bool:
-    """Whether "mark all read" applies: it works by source, so not for topics and saved items."""
-    return not (filters.topic or filters.saved)
+    """Whether "mark all read" applies: it works by source, so not for topics, saved and hidden
+    items."""
+    return not (filters.topic or filters.saved or filters.hidden)
 
 
 def query_of(filters: Filters, **changes: object) -> str:
@@ -86,6 +88,7 @@ def query_of(filters: Filters, **changes: object) -> str:
         "topic": filters.topic,
         "unread": int(filters.unread),
         "saved": int(filters.saved),
+        "hidden": int(filters.hidden),
     }
     # All values are numbers, and topics, which need no quoting.
     return "?" + "&".join(f"{name}={value}" for name, value in (values | changes).items() if value)
@@ -182,17 +185,17 @@ def heading(user: User, filters: Filters, default: str) -> str:
         return next((source.title for source in followed.values()), default)
     if filters.folder_id is not None and folders_below(user, filters.folder_id):
         return Folder.objects.get(pk=filters.folder_id).name
-    if filters.saved:
-        return "Saved"
+    if filters.saved or filters.hidden:
+        return "Saved" if filters.saved else "Hidden"
     return LABELS.get(filters.topic, default)
 
 
-def back(request: HttpRequest, default: str) -> HttpResponseRedirect:
-    """Redirect to the page that the form names as `next`, if it is on this site."""
+def back(request: HttpRequest, default: str, fragment: str = "") -> HttpResponseRedirect:
+    """Redirect to `fragment` of the page that the form names as `next`, if it is on this site."""
     target = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
         target = default
-    return redirect(target)
+    return redirect(target + fragment)
 
 
 def undo_of(request: HttpRequest) -> MarkUndo | None:

@@ -82,10 +82,17 @@ def _answer(request: ReaderRequest, page: str, list_page: str) -> HttpResponse:
     for name, message in _MESSAGES.items():
         if wanted.get(name):
             messages.success(request, format_html(_UNDO, message, request.path, name))
+    is_gone = any(map(wanted.get, _MESSAGES))
     if wanted.get("read") is False and urlsplit(request.POST.get("next", "")).path == page:
         messages.success(request, "Marked as unread.")
         return redirect(list_page)  # the page would mark it as read again
-    return back(request, list_page)
+    return back(request, list_page, "" if is_gone else _row_of(page))
+
+
+def _row_of(page: str) -> str:
+    """The fragment of the row that opens `page`, so that a list stays where it was."""
+    _, kind, pk, _ = page.rsplit("/", 3)
+    return f"#{kind[0]}{pk}"
 
 
 def _wanted(request: ReaderRequest) -> dict[str, bool]:

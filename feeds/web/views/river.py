@@ -106,11 +106,14 @@ def _page(
 
 
 def _chips(filters: Filters) -> list[Link]:
-    is_unfiltered = not (filters.unread or filters.saved)
+    shows = {"unread": filters.unread, "saved": filters.saved, "hidden": filters.hidden}
+    none = dict.fromkeys(shows, 0)
     return [
-        Link("All", query_of(filters, unread=0, saved=0), is_unfiltered),
-        Link("Unread", query_of(filters, unread=1, saved=0), filters.unread),
-        Link("Saved", query_of(filters, unread=0, saved=1), filters.saved),
+        Link("All", query_of(filters, **none), not any(shows.values())),
+        *(
+            Link(name.capitalize(), query_of(filters, **none | {name: 1}), is_on)
+            for name, is_on in shows.items()
+        ),
     ]
 
 

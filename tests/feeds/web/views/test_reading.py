@@ -218,7 +218,7 @@ def test_buttons_work_as_forms_and_by_script(page: Client, reader: User) -> None
     item = make_item(make_source(reader=reader))
     form = {"saved": "1", "next": "/river/?unread=1"}
     answer = page.post(f"/item/{item.pk}/state/", form)
-    assert (answer.status_code, answer["Location"]) == (302, "/river/?unread=1")
+    assert (answer.status_code, answer["Location"]) == (302, f"/river/?unread=1#i{item.pk}")
     form = {"read": "1", "next": "/river/?unread=1"}
     answer = page.post(f"/item/{item.pk}/state/", form, headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json()) == (200, {})
@@ -230,7 +230,7 @@ def test_a_form_leads_to_no_other_site(page: Client, reader: User) -> None:
     item = make_item(make_source(reader=reader))
     for target in ("https://evil.example/", "//evil.example", "javascript:alert(1)"):
         answer = page.post(f"/item/{item.pk}/state/", {"saved": "1", "next": target})
-        assert answer["Location"] == "/river/"
+        assert answer["Location"] == f"/river/#i{item.pk}"
 
 
 def test_hiding_a_story_takes_it_off_the_page(page: Client, reader: User) -> None:
