@@ -5,7 +5,7 @@ unique. The primary key sorts by time, so keyset pagination needs one column. An
 it is exact in JavaScript.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 TAIL_BITS = 20
 TAIL_MASK = (1 << TAIL_BITS) - 1
@@ -19,6 +19,14 @@ def make_id(published: datetime, seq: int) -> int:
 def lowest_id(moment: datetime) -> int:
     """Return the smallest id of the second of `moment`, as the bound of a range by date."""
     return int(moment.timestamp()) << TAIL_BITS
+
+
+def id_limit(now: datetime) -> int:
+    """Return a bound above the ids of all items, which excludes the partitions of later months.
+
+    Items have no date in the future. A day is added for a clock that is ahead.
+    """
+    return lowest_id(now + timedelta(days=1))
 
 
 def id_time(item_id: int) -> datetime:

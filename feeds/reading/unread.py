@@ -16,16 +16,16 @@ from accounts.models import User
 from ainews_site.infra.db_router import reading_connection
 from ainews_site.infra.memo import cached
 from feeds.coordination.revisions import News, news_for
-from feeds.core.ids import lowest_id
+from feeds.core.ids import id_limit, lowest_id
 
-# The first condition excludes older partitions from the plan. OFFSET makes PostgreSQL look each
+# The first conditions exclude other partitions from the plan. OFFSET makes PostgreSQL look each
 # state's item up. It would read all items of the reader's sources, which takes twice as long.
 _ITEM_OF_STATE = {
     "postgresql": (
         "CROSS JOIN LATERAL (SELECT source_id, seq FROM feeds_item"
-        " WHERE id >= %s AND seq <= %s AND id = t.item_id OFFSET 0) i"
+        " WHERE id >= %s AND id < %s AND seq <= %s AND id = t.item_id OFFSET 0) i"
     ),
-    "sqlite": "JOIN feeds_item i ON i.id >= %s AND i.seq <= %s AND i.id = t.item_id",
+    "sqlite": "JOIN feeds_item i ON i.id >= %s AND i.id < %s AND i.seq <= %s AND i.id = t.item_id",
 }
 FRESH = 60
 """Lifetime of cached counts in seconds. Until then, deleted items and items that left the unread
@@ -79,10 +79,10 @@ def _above_watermarks(
 ) -> dict[int, int]:
     query = (
         "SELECT s.source_id, (SELECT count(*) FROM feeds_item i WHERE i.source_id = s.source_id"
-        " AND i.id >= %s AND i.seq > s.read_up_to AND i.seq <= %s)"
+        " AND i.id >= %s AND i.id < %s AND i.seq > s.read_up_to AND i.seq <= %s)"
         " FROM feeds_subscription s WHERE s.user_id = %s"
     )
-    values = [horizon, upto, user.pk]
+    values = [horizon, id_limit(timezone.now()), upto, user.pk]
     if source_ids is not None:
         query += f" AND s.source_id IN ({', '.join(['%s'] * len(source_ids)) or 'NULL'})"
         values += source_ids
@@ -95,11 +95,11 @@ def _arrived_since(user: User, horizon: int, upto: int) -> dict[int, int]:
     """Count the items after `upto`. None has a state yet, as marks bump the cache version."""
     query = (
         "SELECT i.source_id, count(*) FROM feeds_item i JOIN feeds_subscription s"
-        " ON s.source_id = i.source_id WHERE i.seq > %s AND i.id >= %s AND s.user_id = %s"
-        " AND i.seq > s.read_up_to GROUP BY i.source_id"
+        " ON s.source_id = i.source_id WHERE i.seq > %s AND i.id >= %s AND i.id < %s"
+        " AND s.user_id = %s AND i.seq > s.read_up_to GROUP BY i.source_id"
     )
     with reading_connection().cursor() as cursor:
-        cursor.execute(query, [upto, horizon, user.pk])
+        cursor.execute(query, [upto, horizon, id_limit(timezone.now()), user.pk])
         return dict(cursor.fetchall())
 
 
@@ -116,5 +116,5 @@ def _corrections(user: User, horizon: int, upto: int) -> list[tuple[int, int]]:
         " AND (t.is_read IS NOT NULL OR t.is_hidden) GROUP BY s.source_id"
     )
     with reading_connection().cursor() as cursor:
-        cursor.execute(query, [horizon, upto, user.pk, horizon])
+        cursor.execute(query, [horizon, id_limit(timezone.now()), upto, user.pk, horizon])
         return cursor.fetchall()  # type: ignore[no-any-return]

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.utils import timezone
+
 from accounts.models import User
-from feeds.core.ids import lowest_id
+from feeds.core.ids import id_limit, lowest_id
 from feeds.models import Item
 from feeds.models.narrow import among, fetch, moment
 from feeds.models.story import REACH, StoryHead
@@ -21,8 +23,6 @@ AnyRow = TypeVar("AnyRow")
 MAX_MEMBERS = 400
 MAX_DOTS = 24
 """Articles of a story that its coverage strip shows."""
-NO_END = 1 << 62
-"""More than any id."""
 
 
 @dataclass(slots=True)
@@ -142,9 +142,10 @@ def to_members(rows: Iterable[Sequence[Any]]) -> list[Member]:
 
 
 def _range(stories: Sequence[StoryHead]) -> tuple[int, int]:
-    """The range of ids [low, high) that items of these stories have, which excludes older
+    """The range of ids [low, high) that items of these stories have, which excludes other
     partitions."""
-    return lowest_id(min(story.first_at for story in stories) - REACH), NO_END
+    lowest = lowest_id(min(story.first_at for story in stories) - REACH)
+    return lowest, id_limit(timezone.now())
 
 
 def _member(

@@ -37,19 +37,25 @@ def diversify(candidates: Iterable[Candidate], most: int) -> list[int]:
     gain = {c.key: RELEVANCE * (c.score - lowest) / span for c in remaining}
     topics = {c.key: frozenset(c.topics) for c in remaining}
     max_similarity = dict.fromkeys(gain, 0.0)
+    by_key = {c.key: c for c in remaining}
+    values = {key: (value, key) for key, value in gain.items()}
+    """{key: what is compared}, of those that may still be chosen"""
     chosen: list[Candidate] = []
-    while remaining and len(chosen) < most:
-        best = max(
-            remaining, key=lambda c: (gain[c.key] - (1 - RELEVANCE) * max_similarity[c.key], c.key)
-        )
+    while values and len(chosen) < most:
+        best = by_key[max(values.values())[1]]
         chosen.append(best)
         is_full = _limits(chosen)
-        remaining = [c for c in remaining if c is not best and not is_full(c)]
-        for candidate in remaining:
-            similarity = _similarity(topics[candidate.key], topics[best.key])
-            similarity += (candidate.lead_source == best.lead_source) / 2
-            if similarity > max_similarity[candidate.key]:
-                max_similarity[candidate.key] = similarity
+        values = {
+            key: value
+            for key, value in values.items()
+            if key != best.key and not is_full(by_key[key])
+        }
+        for key in values:
+            similarity = _similarity(topics[key], topics[best.key])
+            similarity += (by_key[key].lead_source == best.lead_source) / 2
+            if similarity > max_similarity[key]:
+                max_similarity[key] = similarity
+                values[key] = (gain[key] - (1 - RELEVANCE) * similarity, key)
     return [candidate.key for candidate in sorted(chosen, key=_order)]
 
 
