@@ -19,12 +19,25 @@ class PageReaderMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         expected = request.headers.get("X-Reader")
-        if expected and request.user.is_authenticated and str(request.user.pk) != expected:
-            return HttpResponse(status=409, headers={"HX-Refresh": "true"})
+        if expected and str(request.user.pk) != expected:
+            return _reload() if request.user.is_authenticated else _signin(request)
         response = self.get_response(request)
-        if request.headers.get("HX-Request") == "true" and _is_signin(response):
-            return HttpResponse(status=204, headers={"HX-Redirect": _signin_for(request)})
-        return response
+        return _signin(request) if _is_htmx(request) and _is_signin(response) else response
+
+
+def _is_htmx(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
+def _reload() -> HttpResponse:
+    return HttpResponse(status=409, headers={"HX-Refresh": "true"})
+
+
+def _signin(request: HttpRequest) -> HttpResponse:
+    """Let htmx open the sign-in page. Other scripts offer it."""
+    if _is_htmx(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": _signin_for(request)})
+    return HttpResponse(status=401)
 
 
 def _is_signin(response: HttpResponse) -> bool:

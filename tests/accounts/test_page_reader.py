@@ -13,6 +13,12 @@ def test_a_list_of_a_reader_who_is_signed_out_leads_to_the_sign_in_page() -> Non
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer["HX-Redirect"] == "/signin/?next=%2Friver%2F%3Funread%3D1"
     assert Client().get("/river/").status_code == 302
+    assert (
+        Client(enforce_csrf_checks=True)
+        .post("/item/1/state/", headers={"X-Reader": "1"})
+        .status_code
+        == 401
+    )
 
 
 def test_a_page_of_another_reader_is_loaded_again(page: Client, reader: User) -> None:
