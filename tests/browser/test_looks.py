@@ -12,6 +12,19 @@ PHONE: dict[str, Any] = {
 }
 TABLET: dict[str, Any] = {"viewport": {"width": 1024, "height": 900}, "has_touch": True}
 BOXES = "rows => rows.map(row => row.getBoundingClientRect().toJSON())"
+REACH = """target => {
+    target.scrollIntoView({ block: "center" });
+    const box = target.getClientRects()[0];
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const extent = (dx, dy) => {
+        let steps = 0;
+        const at = () => document.elementFromPoint(x + dx * steps, y + dy * steps);
+        while (target.contains(at())) steps += 1;
+        return steps;
+    };
+    return [extent(-1, 0) + extent(1, 0) - 1, extent(0, -1) + extent(0, 1) - 1];
+}"""
+"""How wide and high the area is that a tap may hit."""
 SHOW_PILL = """text => {
     const pill = document.querySelector("#new-pill");
     pill.textContent = text;
@@ -123,3 +136,25 @@ def test_names_of_sources_without_spaces_fit_an_edition(look_at: Any, width: int
     assert captions.count()
     captions.evaluate_all("all => all.forEach(one => { one.textContent = 'w'.repeat(300); })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(
+    ("path", "targets", "height"),
+    [
+        ("/", ".brand, .me, .pagefoot button, .rail-block h2 a, .rail-digest a", 44),
+        ("/", ".row:not(.row-lead) .row-head:has(.row-text) [data-open]", 44),
+        ("/", ".row:not(.row-lead) :is(.row-source, .row-more > summary)", 24),
+        ("/trends/", ".trend summary", 44),
+        ("/trends/", ".trend h2 a, .trend-lead a", 24),
+        ("/?topic=agents", ".levels .act", 44),
+    ],
+)
+def test_targets_are_large_enough_for_a_finger(
+    look_at: Any, path: str, targets: str, height: int
+) -> None:
+    page = look_at(path, 360)
+    found = page.locator(f":is({targets}):visible").all()[:24]
+    assert found
+    for target in found:
+        width, reached = target.evaluate(REACH)
+        assert width >= min(height, 44) and reached >= height, target.inner_text()
