@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from ainews_site.overview import parts_for
@@ -14,6 +15,14 @@ class Admin(AdminSite):
     site_title = "AI News admin"
     index_title = "Overview"
     index_template = "admin/overview.html"
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Sign in. A reader who is signed in and is not staff has no access, as on other pages."""
+        if request.user.is_authenticated and not self.has_permission(request):
+            raise PermissionDenied("Only staff can open the admin.")
+        return super().login(request, extra_context)
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -155,3 +155,13 @@ def test_the_number_of_queries_is_constant(admin: Client) -> None:
 
     assert len(many) <= len(few) + 1  # the number of failed tasks, where they exceed the list
     assert len(many) <= 22
+
+
+def test_a_reader_who_is_not_staff_gets_the_page_of_denied_access() -> None:
+    client = Client()
+    client.force_login(make_user())
+
+    answer = client.get("/admin/", follow=True)
+
+    assert answer.status_code == 403
+    assert "Back to stories" in answer.content.decode()

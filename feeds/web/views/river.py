@@ -13,6 +13,7 @@ from django.utils.html import conditional_escape
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.costly import costly
+from accounts.models import User
 from accounts.types import ReaderRequest
 from ainews_site.infra.db_router import try_to_write
 from feeds.coordination.revisions import News
@@ -24,7 +25,7 @@ from feeds.reading.filters import Filters
 from feeds.reading.item_page import get_item, neighbours
 from feeds.reading.marks import set_state
 from feeds.reading.river import river
-from feeds.reading.sources import Followed, followed_sources
+from feeds.reading.sources import Followed, folders_below, followed_sources
 from feeds.reading.unread import unread_counts
 from feeds.sources.subscriptions import may_manage
 from feeds.web.page_cache import cached_page, page_state
@@ -89,6 +90,7 @@ def _page(
     title = heading(user, filters, "River")
     context = _rows(request, filters, before, followed) | {
         "filters": filters,
+        "why_empty": _why_empty(user, filters, before, followed),
         "seq": seq,
         "groups": rail.groups,
         "all_sources": rail.all_sources,
@@ -103,6 +105,17 @@ def _page(
         conditional_escape(title),
         str(rail.unread or ""),
     ]
+
+
+def _why_empty(
+    user: User, filters: Filters, before: int | None, followed: Mapping[int, Followed]
+) -> str:
+    """Why a page of this address has no items; "" if none have arrived yet."""
+    if filters.source_id is not None and filters.source_id not in followed:
+        return "You don't follow this source."
+    if filters.folder_id is not None and not folders_below(user, filters.folder_id):
+        return "You don't have this folder."
+    return "There are no older items." if before else ""
 
 
 def _chips(filters: Filters) -> list[Link]:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.types import ReaderRequest
 from ainews_site.infra import db_clock
-from feeds.models import TrendFollow
+from feeds.models import Subscription, TrendFollow
 from feeds.trends import follow as following
 from feeds.trends.board import trends_for
 from feeds.trends.page import term_page
@@ -35,6 +35,7 @@ def trends(request: ReaderRequest) -> HttpResponse:
     follows = list(TrendFollow.objects.filter(user=request.user))
     context = {
         "trends": shown,
+        "has_sources": Subscription.objects.filter(user=request.user).exists(),
         "follows": follows,
         "followed": {followed.term for followed in follows},
         "alerts": following.alerts_for(request.user, now),

@@ -123,6 +123,31 @@ def test_an_empty_page_says_what_to_do(page: Client, reader: User) -> None:
     assert "Nothing has arrived yet" in text(page, "/river/")
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("?before=1", "There are no older items."),
+        ("?folder=999999", "You don&#39;t have this folder."),
+        ("?source=999999", "You don&#39;t follow this source."),
+        ("?unread=1", "You're up to date."),
+        ("", "Nothing has arrived yet."),
+    ],
+)
+def test_an_empty_river_says_why(page: Client, reader: User, query: str, words: str) -> None:
+    source = make_source("one", reader=reader)
+    if query:
+        item = make_item(source, "Headline")
+        ItemState.objects.create(user=reader, item=item, is_read=True)
+    assert words in text(page, f"/river/{query}")
+
+
+def test_a_river_without_sources_has_nothing_to_mark(page: Client, reader: User) -> None:
+    assert "Mark all read" not in text(page, "/river/")
+    assert "You don't follow any sources yet." in text(page, "/river/?before=1")
+    make_source("one", reader=reader)
+    assert "Mark all read" in text(page, "/river/")
+
+
 def test_a_story_shows_its_coverage_and_a_merged_one_leads_there(
     page: Client, reader: User
 ) -> None:

@@ -57,7 +57,8 @@ def test_a_trend_says_how_many_stories_which_stage_and_what_leads(page: Client) 
     assert html.count("<rect") == 1  # a day without stories has no bar
 
 
-def test_without_trends_the_page_says_why(page: Client) -> None:
+def test_without_trends_the_page_says_why(page: Client, reader: User) -> None:
+    make_source("one", reader=reader)
     html = page.get(reverse("trends")).content.decode()
 
     assert "Nothing is trending" in html
@@ -71,6 +72,15 @@ def test_trends_are_sorted_as_asked(page: Client, sort: str) -> None:
     html = page.get(reverse("trends"), {"sort": sort}).content.decode()
 
     assert (html.index(">Alpha<") < html.index(">Zeta<")) == (sort == "name")
+
+
+def test_a_reader_without_sources_is_asked_to_choose_some(page: Client, reader: User) -> None:
+    Subscription.objects.filter(user=reader).delete()
+    assert "Choose sources" in page.get("/trends/").content.decode()
+    publish("Velloria")
+    shown = page.get("/trends/").content.decode()
+    assert "Velloria" in shown
+    assert "your sources" not in shown
 
 
 def test_the_page_costs_the_same_queries_whatever_it_shows(page: Client) -> None:
