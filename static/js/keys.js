@@ -32,10 +32,9 @@ function focused({ target }) {
 
 function select(row) {
   highlight(row);
-  const link = row.querySelector("[data-open]");
-  link?.focus({ preventScroll: true });
+  row.querySelector("[data-open]")?.focus({ preventScroll: true });
   // The stories of a digest may be higher than the window.
-  (row.matches("li") ? row : link).scrollIntoView({ block: "nearest" });
+  row.scrollIntoView({ block: row.matches("li") ? "nearest" : "start" });
 }
 
 function go(step) {
