@@ -103,3 +103,17 @@ def test_headings_sort_the_table_without_javascript(open_page: Any) -> None:
     expect(page.get_by_role("columnheader", name="Items per day")).to_have_attribute(
         "aria-sort", "descending"
     )
+
+
+def test_the_message_that_offers_to_undo_is_one_line(open_page: Any) -> None:
+    page = open_page("/sources/", viewport={"width": 360, "height": 800})
+    page.locator(".sources-list .source-name a").last.click()
+    page.get_by_role("button", name="Unfollow").click()
+    message = page.locator(".message")
+    expect(message).to_contain_text("You no longer follow")
+    message.locator("bdi").evaluate("name => { name.textContent = 'Lab'; }")
+    undo = message.get_by_role("button", name="Undo")
+    assert message.bounding_box()["height"] <= 48
+    assert undo.bounding_box()["height"] <= 28
+    undo.click()
+    expect(page.locator(".message")).to_contain_text("again")

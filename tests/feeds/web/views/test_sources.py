@@ -361,7 +361,7 @@ def test_undo_follows_a_source_again_as_it_was(page: Client, reader: User) -> No
 
     answer = page.post(f"/sources/{source.pk}/", {"action": "unfollow"})
     shown = text(page, answer["Location"])
-    assert "You no longer follow Mine." in shown
+    assert "You no longer follow <bdi>Mine</bdi>." in shown
     assert not Subscription.objects.exists()
     former = re.search(r'name="former" value="([^"]+)"', shown)
     assert former
