@@ -103,7 +103,8 @@ addEventListener("storage", ({ key, newValue }) => {
 async function send(address, name, value) {
   const body = new URLSearchParams(new FormData(form));
   if (name) body.set(name, value);
-  return (await ask(address, { method: "POST", body })).json();
+  // An act arrives also if the reader leaves the page at once.
+  return (await ask(address, { method: "POST", body, keepalive: true })).json();
 }
 
 // The next row of the list that is not hidden, or the last one.

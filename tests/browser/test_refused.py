@@ -66,6 +66,17 @@ def test_older_rows_come_when_the_connection_is_back(new_reader: Any, product: P
     page.context.set_offline(False)
     expect(rows(page).nth(count)).to_be_attached()
 
+    count = rows(page).count()
+    page.route("**/river/?before=*", lambda route: route.abort("connectionreset"))
+    page.locator("#list > .more").scroll_into_view_if_needed()
+    expect(toast).to_contain_text("Not loaded")
+    page.unroute("**/river/?before=*")
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(100)
+    expect(rows(page)).to_have_count(count)
+    page.locator("#list > .more").scroll_into_view_if_needed()
+    expect(rows(page).nth(count)).to_be_attached()
+
     page.goto(page.url.replace("/river/", "/search/?q=lab"))
     page.context.set_offline(True)
     page.get_by_role("link", name="More options").click()
