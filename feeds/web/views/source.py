@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
@@ -31,6 +32,8 @@ SOONEST_AGAIN = timedelta(minutes=1)
 """Least time between two fetches of a source on request, to protect publishers."""
 FETCH_WAIT = timedelta(minutes=2)
 """How long the page of a due source reloads itself to show the result of the fetch."""
+CATALOGUE = "catalogue"
+"""Parameter with the page of the catalogue where the reader follows a source, and its anchor."""
 Status = Source.Status
 
 
@@ -165,7 +168,10 @@ def _follow(request: ReaderRequest, source: Source) -> HttpResponse:
     except FeedError as error:
         messages.error(request, str(error))
         return redirect("source", pk=source.pk)
-    return _show_message(request, source, f"You're now following {source}.")
+    messages.info(request, f"You're now following {source}.")
+    if CATALOGUE not in request.GET:
+        return redirect("source", pk=source.pk)
+    return redirect(f"{reverse('sources')}?{request.GET.urlencode()}#{CATALOGUE}")
 
 
 _ACTIONS: dict[str, Callable[[ReaderRequest, Source], HttpResponse]] = {

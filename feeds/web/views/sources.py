@@ -1,5 +1,6 @@
 """The pages that list sources and add one."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from hashlib import blake2b
@@ -115,10 +116,17 @@ def source_add(request: ReaderRequest) -> HttpResponse:
                 discovered = discover(url)
         except FeedError as error:
             return render(request, "sources/add.html", context | {"error": str(error)})
-        feeds = discovered.candidates
+        feeds = _with_known_titles(request.user, discovered.candidates)
         followed = _followed_by_url(request.user, [feed.url for feed in feeds])
         context["found"] = [(feed, followed.get(feed.url), _signed(feed)) for feed in feeds]
     return render(request, "sources/add.html", context)
+
+
+def _with_known_titles(user: User, feeds: Sequence[Candidate]) -> list[Candidate]:
+    """The feeds under the names that their sources have, if the reader can see them."""
+    sources = Source.objects.visible_to(user).filter(url__in=[feed.url for feed in feeds])
+    titles = {url: title for url, title in sources.values_list("url", "title") if title}
+    return [replace(feed, title=titles.get(feed.url, feed.title)) for feed in feeds]
 
 
 def _signed(feed: Candidate) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.core import signing
@@ -438,6 +439,32 @@ def test_a_followed_feed_has_the_name_of_its_preview_and_is_polled_at_once(
     )
     task = OrmQ.objects.get().task
     assert (task["func"], task["args"]) == ("feeds.tasks.poll_batch", ([source.pk],))
+
+
+def test_a_preview_has_the_name_of_a_source_that_the_reader_can_see(
+    page: Client, settings: Settings
+) -> None:
+    settings.FETCH_ALLOW_PRIVATE = ["127.0.0.1"]
+    with serve({"/": reply(200, FEED)}) as server:
+        url = f"{server.url}/"
+        source = make_source("lab", is_public=False, url=url, title="Private name")
+        assert "Private name" not in page.post("/sources/add/", {"url": url}).content.decode()
+        Source.objects.filter(pk=source.pk).update(is_public=True, title="Our lab")
+        shown = page.post("/sources/add/", {"url": url}).content.decode()
+    assert re.findall(r'<h2 id="feed[^>]*>([^<]*)', shown) == ["Our lab"]
+
+
+def test_following_in_the_catalogue_stays_there(page: Client, reader: User) -> None:
+    source = make_source("public", is_public=True)
+    shown = unescape(text(page, "/sources/?sort=next"))
+    form = re.search(r'formaction="(/sources/\d+/\?[^"]*catalogue=1)"', shown)
+    assert form
+
+    answer = page.post(form[1], {"action": "follow"})
+
+    assert answer.headers["Location"] == "/sources/?sort=next&catalogue=1#catalogue"
+    assert "You&#39;re now following" in text(page, "/sources/?sort=next&catalogue=1")
+    assert Subscription.objects.get().source == source
 
 
 @pytest.mark.parametrize("url", ["https://lab.example/feed", "https://other.example/feed"])
