@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from tests.browser.conftest import Product
 
@@ -129,6 +129,25 @@ def test_the_theme_is_kept(open_page: Any) -> None:
     page.get_by_label("Theme").select_option("system")
     page.locator("#reading").get_by_role("button", name="Save").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "system")
+
+
+def test_saving_a_section_of_the_preferences_asks_about_changes_of_another(open_page: Any) -> None:
+    page = open_page("/preferences/")
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.get_by_label("Theme").select_option("dark")
+    page.locator("#digest").get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Theme")).to_have_value("dark")
+    assert asked == ["beforeunload"]
+    page.get_by_label("Theme").select_option("system")
+    page.locator("#digest").get_by_role("button", name="Save").click()
+    expect(page.locator("#digest .account-saved")).to_be_visible()
+    assert asked == ["beforeunload"]
 
 
 def test_less_like_this_takes_a_story_away_and_brings_it_back(open_page: Any) -> None:
