@@ -36,6 +36,12 @@ for number, (name, title) in enumerate(json.loads(titles).items()):
 reader.bump_cache_version()
 print(json.dumps(ids))
 """
+ADD_PICTURE = """row => {
+    for (const other of row.querySelectorAll(".row-image")) other.remove();
+    const image = Object.assign(new Image(), { className: "row-image", alt: "" });
+    image.src = "http://127.0.0.1:9/x.png";
+    row.prepend(image);
+}"""
 REMOVE = """
 from feeds.models import Source, Story
 bad = Source.objects.filter(url__contains="://bad")
@@ -92,4 +98,24 @@ def test_pages_hold_every_title_and_no_broken_picture(
         box = heading.bounding_box()
         assert box is not None
         assert box["height"] < 330
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_failed_picture_leaves_no_box_without_javascript(
+    product: Product, browser: Any, signed_in: Any, scheme: Any
+) -> None:
+    context = browser.new_context(
+        storage_state=signed_in, java_script_enabled=False, color_scheme=scheme
+    )
+    context.route(lambda address: product.url not in address, lambda route: route.abort())
+    page = context.new_page()
+    page.goto(product.url + "/")
+    picture = page.locator(".row-lead").first
+    with page.expect_event("requestfailed"):
+        picture.evaluate(ADD_PICTURE)
+    page.wait_for_timeout(200)
+    before = picture.screenshot()
+    picture.locator(".row-image").first.evaluate("image => { image.style.visibility = 'hidden'; }")
+    assert picture.screenshot() == before
     context.close()
