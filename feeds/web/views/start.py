@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from zoneinfo import available_timezones
 
@@ -9,8 +10,10 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import HOURS, DigestForm
@@ -18,26 +21,32 @@ from accounts.models import User
 from accounts.quotas import SOURCES, lock_user
 from accounts.types import ReaderRequest
 from ainews_site.infra.enqueue import enqueue_fast
+from feeds.core.ids import lowest_id
 from feeds.core.topics import LABELS, TOPICS
-from feeds.models import ItemState, Source, Subscription
+from feeds.models import Item, ItemState, Source, Subscription
 from feeds.models.source import SourceQuerySet
 from feeds.sources.subscriptions import subscribe_all
 
 COOKIE = "start_seen"
 COOKIE_SECONDS = 365 * 86_400
 EXAMPLES = 3
+HEADLINES_SINCE = timedelta(days=14)
 MAX_SOURCES = 1_000
 STEPS = ("start", "start_topics", "start_digest")
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A pack of the catalogue, with the number of its sources and of those that are followed."""
+    """A pack of the catalogue, with the number of its sources and of those that are followed.
+
+    `headlines` are the newest ones of some of its sources, none if nobody follows them yet.
+    """
 
     name: str
     sources: int
     followed: int
     examples: tuple[str, ...]
+    headlines: tuple[str, ...]
 
 
 def is_newcomer(request: ReaderRequest) -> bool:
@@ -109,16 +118,37 @@ def _step(
 
 
 def packs_for(user: User) -> list[Pack]:
-    """The packs of the catalogue, in two queries."""
+    """The packs of the catalogue, in three queries."""
     followed = set(Subscription.objects.filter(user=user).values_list("source_id", flat=True))
     rows = _catalogue().order_by("pack", "-weight", "title").values_list("pack", "pk", "title")
-    packs = []
-    for name, members in groupby(rows[:MAX_SOURCES], key=lambda row: row[0]):
-        sources = list(members)
-        own = sum(pk in followed for _, pk, _ in sources)
-        names = tuple(title for *_, title in sources if title)[:EXAMPLES]
-        packs.append(Pack(name, len(sources), own, names))
-    return packs
+    by_pack = {
+        name: list(members) for name, members in groupby(rows[:MAX_SOURCES], key=lambda row: row[0])
+    }
+    examples = {
+        name: [(pk, title) for _, pk, title in sources if title][:EXAMPLES]
+        for name, sources in by_pack.items()
+    }
+    headlines = _newest_headlines([pk for shown in examples.values() for pk, _ in shown])
+    return [
+        Pack(
+            name=name,
+            sources=len(sources),
+            followed=sum(pk in followed for _, pk, _ in sources),
+            examples=tuple(title for _, title in examples[name]),
+            headlines=tuple(headlines[pk] for pk, _ in examples[name] if pk in headlines),
+        )
+        for name, sources in by_pack.items()
+    ]
+
+
+def _newest_headlines(sources: Collection[int]) -> dict[int, str]:
+    """{source: its newest headline of the last days}, without sources that have none."""
+    recent = Item.objects.filter(
+        source=OuterRef("pk"), pk__gte=lowest_id(timezone.now() - HEADLINES_SINCE)
+    )
+    newest = Subquery(recent.newest_first().values("title")[:1])
+    rows = Source.objects.filter(pk__in=sources).annotate(newest=newest)
+    return {pk: title for pk, title in rows.values_list("pk", "newest") if title}
 
 
 def _catalogue() -> SourceQuerySet:

@@ -145,14 +145,26 @@ def test_private_sources_and_other_packs_are_not_followed(page: Client, reader: 
     assert not Subscription.objects.filter(user=reader).exists()
 
 
+def test_a_pack_shows_the_newest_headline_of_its_first_sources(page: Client) -> None:
+    source, _ = make_pack("labs", 2)
+    make_item(source, title="Old news")
+    make_item(source, title="A new model")
+
+    shown = page.get("/start/").content.decode()
+
+    assert "A new model" in shown
+    assert shown.count("pack-headline") == 1
+    assert "Old news" not in shown
+
+
 def test_the_queries_of_the_packs_do_not_grow(
     page: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_pack("labs", 2)
     page.get("/start/")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         page.get("/start/")
     for name in ("press", "research", "papers"):
         make_pack(name, 10)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         page.get("/start/")
