@@ -5,7 +5,7 @@ from operator import itemgetter
 
 from django.db import connection
 
-from feeds.core.bulk import insert_rows
+from feeds.core.bulk import insert_rows, prefer_lz4
 from feeds.core.ids import TAIL_BITS, TAIL_MASK
 from feeds.models import Item, ItemBody, ItemKey
 
@@ -70,6 +70,7 @@ class NewRows:
             items.sort(key=itemgetter(0))
             insert_rows(Item, ITEM_COLUMNS, items)
             bodies.sort(key=itemgetter(0))
+            prefer_lz4()
             insert_rows(ItemBody, BODY_COLUMNS, bodies, together=True)
 
     def next_seqs(self, count: int) -> list[int]:

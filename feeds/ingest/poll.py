@@ -16,7 +16,7 @@ from django.db import transaction
 from ainews_site.infra import db_clock
 from ainews_site.infra.sqlite_lock import is_locked
 from feeds.coordination.revisions import CONTENT, bump_revision
-from feeds.core.bulk import adapt_time, insert_rows, prefer_lz4, update_rows
+from feeds.core.bulk import adapt_time, insert_rows, update_rows
 from feeds.ingest.fetch.arrivals import fetched
 from feeds.ingest.fetch.client import Limits
 from feeds.ingest.fetch.types import FetchResult
@@ -94,7 +94,6 @@ def poll_sources(
     started = time.monotonic()
     wanted = list(source_ids)
     sources = claim(wanted, db_clock.exact_now())
-    prefer_lz4()
     poll = _Poll(sources, now, on_result)
     try:
         poll.run(limits or Limits.from_settings(), started + seconds)
