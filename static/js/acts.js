@@ -1,8 +1,7 @@
 // Shows a mark at once, sends it, and takes it back if it cannot be sent. Other tabs and the page
 // that "Back" returns to show it too, because each mark is noted in the browser.
-import { ask, explain } from "./net.js";
+import { ask, explain, load, save } from "./browser.js";
 import { apply, clearCounts, hold, isGone, refresh } from "./rows.js";
-import { load, save } from "./store.js";
 
 const form = document.querySelector("#act");
 const toast = document.querySelector("#toast");

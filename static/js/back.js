@@ -1,8 +1,8 @@
 // "Back" comes to the page as it was left: its rows, place and current row, with states as they are
 // now. Lists also tell story and item pages which rows come before and after.
 import { applySince, rowAfter } from "./acts.js";
+import { load, save } from "./browser.js";
 import { refresh, rowsIn } from "./rows.js";
-import { load, save } from "./store.js";
 
 const list = document.querySelector("#list");
 const address = location.pathname + location.search;

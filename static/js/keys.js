@@ -1,7 +1,7 @@
 // Keyboard shortcuts: move between rows and run their actions. Readers can turn them off.
 import { complain, reportOpened, undoLast } from "./acts.js";
 import { leaveArticle, neighbour } from "./back.js";
-import { ask } from "./net.js";
+import { ask } from "./browser.js";
 
 const PLACES = { h: "/", r: "/river/", d: "/digest/", t: "/trends/", s: "/sources/" };
 const help = document.querySelector("#keys-help");

@@ -1,6 +1,6 @@
 // Updates the "4 new stories" button when items arrive, and loads them on a click.
 import { complain, say } from "./acts.js";
-import { ask, isLost } from "./net.js";
+import { ask, isLost } from "./browser.js";
 import { refresh, rowsIn } from "./rows.js";
 
 const pill = document.querySelector("#new-pill");

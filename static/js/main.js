@@ -1,16 +1,32 @@
 // The scripts of every page. What they import is listed too, so that it loads at the same time.
-import "./store.js";
-import "./net.js";
+import "./browser.js";
 import "./rows.js";
-import "./acts.js";
+import { complain } from "./acts.js";
 import "./back.js";
 import "./keys.js";
-import "./loading.js";
 import "./live.js";
-import "./swipe.js";
 
-// Only pages of a story or an item have something to share.
+// Only pages of a story or an item have something to share, and only touch screens have swipes.
 if (document.querySelector("a[data-share]")) import("./share.js");
+if (matchMedia("(any-pointer: coarse)").matches) import("./swipe.js");
+
+// What htmx could not load, such as older rows, is loaded again when the connection is back, or by a
+// button. What is asked for every few seconds needs neither.
+let failed = null;
+
+function retry() {
+  if (failed?.isConnected) window.htmx.trigger(failed, "retry");
+  failed = null;
+}
+
+function lost({ detail: { elt, xhr } }) {
+  if (!elt.getAttribute("hx-trigger")?.includes("retry")) return;
+  failed = elt;
+  complain({ status: xhr.status, wait: xhr.getResponseHeader("Retry-After") }, "Not loaded", retry);
+}
+
+for (const name of ["sendError", "timeout", "responseError"]) document.addEventListener(`htmx:${name}`, lost);
+addEventListener("online", retry);
 
 // A picture that fails leaves no broken box, even if it failed before this script was loaded.
 const PICTURES = "img.row-image, .prose img";

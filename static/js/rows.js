@@ -1,5 +1,5 @@
 // The states of rows: changes them, and asks the server for the present ones.
-import { ask } from "./net.js";
+import { ask } from "./browser.js";
 
 const CLASSES = ["read", "saved"];
 const LETTERS = { r: "read", s: "saved", h: "hidden", f: "follow" };

@@ -1,4 +1,4 @@
-// Requests of scripts, and the reasons for which they fail.
+// Requests of scripts with the reasons for which they fail, and storage, which the browser may deny.
 const TIMEOUT = 15000;
 
 export class Refused extends Error {
@@ -33,4 +33,24 @@ export function explain(error, again) {
   if (status === 500) return ["something broke on the server. Try again in a moment.", "Try again", again];
   if (status > 500) return [`the server is busy. Try again ${when}.`, "Try again", again];
   return ["the server refused it. Reload the page and try again.", "Reload", () => location.reload()];
+}
+
+// Returns the value that was stored, or null.
+export function load(storage, key) {
+  try {
+    return JSON.parse(window[storage].getItem(key));
+  } catch {
+    return null;
+  }
+}
+
+// Returns whether the value was stored. `undefined` removes it.
+export function save(storage, key, value) {
+  try {
+    if (value === undefined) window[storage].removeItem(key);
+    else window[storage].setItem(key, JSON.stringify(value));
+    return true;
+  } catch {
+    return false;
+  }
 }
