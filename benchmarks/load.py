@@ -3,12 +3,13 @@
     python benchmarks/load.py [--items 1000000] [--folder DIR] [--seconds 60]
 
 Starts what `deploy/` describes: Nginx, gunicorn with a process a CPU, daphne, PostgreSQL and Redis,
-with the library of benchmarks/pages.py. First 100 sessions read pages without a pause, then 1,000
-sessions with a pause of 10 seconds between pages, then these again while a worker polls 500 sources
-that have two new entries each, then 400 without a pause, which are more than the server accepts at
-once; each session is a reader's own. The clients run on the same machine. Prints pages a second,
-the median and the 95th percentile in milliseconds, errors, refusals (503, and 429 by Nginx), and
-the CPU milliseconds of each server a page.
+with the library of benchmarks/pages.py. First 100 sessions read pages without a pause. Then 1,000
+sessions, with a pause of 10 seconds between pages, come to a server that has nothing cached for
+900 of them, go on, and go on while a worker polls 500 sources that have two new entries each. Then
+400 have no pause, which are more than the server accepts at once. Each session is a reader's own.
+The clients run on the same machine. Prints pages a second, the median and the 95th percentile in
+milliseconds, errors, refusals (503, and 429 by Nginx), and the CPU milliseconds of each server a
+page.
 
 A page is an answer with status 200. Other statuses than 200, 503 and 429 are errors.
 """
@@ -83,7 +84,8 @@ class DistributedNginx(Nginx):
 
 PHASES = (
     Phase("100 sessions, no pause", 100, 0.0),
-    Phase("1,000 sessions, 10 s", 1_000, 10.0),
+    Phase("1,000 sessions arrive", 1_000, 10.0),
+    Phase("  go on, 10 s", 1_000, 10.0),
     Phase("  while 500 are polled", 1_000, 10.0, is_polled=True),
     Phase("400 sessions, no pause", 400, 0.0),
 )
