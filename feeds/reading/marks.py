@@ -1,6 +1,6 @@
 """Marks of readers on items: read, saved, hidden, opened, disliked; "mark all read" and undo."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +54,24 @@ def set_state(
     )
     user.bump_cache_version()
     return ids
+
+
+@transaction.atomic
+def restore_marks(
+    user: User, items: Mapping[str, Collection[int]], wanted: Mapping[str, bool]
+) -> None:
+    """Undo an act: set each mark of `items` for its items only. They are as in `marked_items`.
+
+    `wanted` has the act's own mark. What "less like this" hid has the same value.
+    """
+    for name, ids in items.items():
+        value = wanted.get(name, wanted.get("less", False))
+        if name == "less":
+            # `set_state` would show an item again that was hidden before the act.
+            ItemState.objects.filter(user=user, item__in=ids).update(is_disliked=value)
+            user.bump_cache_version()
+        elif ids:
+            set_state(user, ids, **{name: value}, counts_for_taste=False)
 
 
 def _visible(user: User, ids: set[int]) -> list[int]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from accounts.models import User
-from feeds.models import FollowedStory, Item, Story
+from feeds.models import FollowedStory, Item, ItemState, Story
 from feeds.models.narrow import among, fetch
 from feeds.reading.river import unread_horizon
 from feeds.stories.coverage import is_unread, settle_copies
@@ -43,6 +43,18 @@ def item_states(user: User, ids: Collection[int]) -> dict[int, State]:
             is_read = seq <= (read_up_to or 0) or pk < horizon
         states[pk] = State(bool(is_read), bool(is_saved), bool(is_hidden))
     return states
+
+
+def marked_items(user: User, ids: Collection[int]) -> dict[str, set[int]]:
+    """The items among `ids` with each mark, by its name: read, saved, hidden, less."""
+    states = item_states(user, ids)
+    disliked = ItemState.objects.filter(user=user, item__in=ids, is_disliked=True)
+    return {
+        "read": {pk for pk, state in states.items() if state.is_read},
+        "saved": {pk for pk, state in states.items() if state.is_saved},
+        "hidden": {pk for pk, state in states.items() if state.is_hidden},
+        "less": set(disliked.values_list("item", flat=True)),
+    }
 
 
 def story_states(user: User, ids: Collection[int]) -> dict[int, State]:

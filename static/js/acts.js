@@ -50,6 +50,7 @@ function store(entries) {
 }
 
 const isSame = (entry) => (other) => other.key === entry.key;
+const replace = (entry) => store(known().map((other) => (isSame(entry)(other) ? entry : other)));
 const forget = (entry) => store(known().filter((other) => !isSame(entry)(other)));
 const remember = (entry) => store([...known().filter((other) => !isSame(entry)(other)), entry]);
 
@@ -62,7 +63,8 @@ export function undoLast() {
 async function undo(entry) {
   forget(entry);
   try {
-    await sending.get(entry.key); // an undo must not arrive before the act
+    const changed = await sending.get(entry.key); // an undo must not arrive before the act
+    if (changed) entry.changed = changed;
   } catch {
     return; // the act was taken back
   }
@@ -99,9 +101,11 @@ addEventListener("storage", ({ key, newValue }) => {
   else if (act) apply(act);
 });
 
-async function send(address, name, value) {
+// `only` has the items of a story to which an act is limited, by mark.
+async function send(address, name, value, only = {}) {
   const body = new URLSearchParams(new FormData(form));
   if (name) body.set(name, value);
+  for (const [mark, items] of Object.entries(only)) body.set(`only_${mark}`, items.join(","));
   // An act arrives also if the reader leaves the page at once.
   return (await ask(address, { method: "POST", body, keepalive: true })).json();
 }
@@ -120,12 +124,14 @@ function focusNext(row) {
   next?.querySelector("[data-open]")?.focus({ preventScroll: true });
 }
 
-async function change({ id, address, name }, on) {
+// Returns the items of a story whose marks changed, by mark.
+async function change({ id, address, name }, on, only) {
   apply({ id, name, on });
   hold(id, true);
   try {
-    await send(address, name, on ? "1" : "0");
+    const { changed } = await send(address, name, on ? "1" : "0", only);
     note({ id, name, on });
+    return changed;
   } catch (error) {
     apply({ id, name, on: !on });
     throw error;
@@ -151,7 +157,8 @@ async function mark(row, address, name, on) {
   const sent = change(entry, on);
   sending.set(entry.key, sent);
   try {
-    await sent;
+    entry.changed = await sent;
+    replace(entry);
     const isHidden = on && (name === "hidden" || name === "less");
     if ((leaves || isHidden) && known().some(isSame(entry))) say(`${DONE[name][Number(on)]}.`, "Undo", () => undo(entry));
   } catch (error) {
@@ -162,8 +169,9 @@ async function mark(row, address, name, on) {
   }
 }
 
+// What a story's act did not change stays: an article that was saved alone, or the lead.
 async function unmark(entry) {
-  await change(entry, !entry.on);
+  await change(entry, !entry.on, entry.changed);
   say(`${DONE[entry.name][Number(!entry.on)]}: ${entry.title}`);
   document.querySelector(`li[data-row="${CSS.escape(entry.id)}"]:not([hidden]) [data-open]`)?.focus();
 }

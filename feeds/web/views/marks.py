@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -18,7 +19,8 @@ from accounts.models import User
 from accounts.types import ReaderRequest
 from feeds.models import Item, Story
 from feeds.reading.feedback import dislike_story
-from feeds.reading.marks import mark_all_read, set_state, undo_mark
+from feeds.reading.marks import mark_all_read, restore_marks, set_state, undo_mark
+from feeds.reading.states import marked_items
 from feeds.web.views.common import (
     back,
     can_mark_all,
@@ -30,6 +32,7 @@ from feeds.web.views.common import (
 )
 
 _STATES = ("read", "saved", "hidden", "less")
+_MOST_RESTORED = 1000
 _MESSAGES = {"hidden": "Hidden.", "less": "You'll see fewer stories like this."}
 _UNDO = (
     '{} <button form="act" formaction="{}" name="{}" value="0" class="act" data-plain>Undo</button>'
@@ -50,16 +53,43 @@ def item_state(request: ReaderRequest, pk: int) -> HttpResponse:
 def story_state(request: ReaderRequest, pk: int) -> HttpResponse:
     """Set the marks of all visible items of a story. `less` means "less like this".
 
-    Saving concerns the lead only, and only the lead's mark counts for the reader's taste.
+    Saving concerns the lead only, and only the lead's mark counts for the reader's taste. JSON has
+    the items whose marks changed. An undo sends them as `only_saved=3,5`, and restores these only.
     """
+    if only := _only(request):
+        restore_marks(request.user, only, _wanted(request))
+        return _answer(request, reverse("story", args=[pk]), reverse("stories"))
     story = Story.objects.filter(pk__in=[pk] if pk < 1 << 63 else []).first()
     items = Item.objects.visible_to(request.user).filter(story=story).exclude(story=None)
     ids = list(items.order_by("pk").values_list("pk", flat=True))
     if story is None or not ids:
         raise Http404("Story not found.")
     lead = story.lead_id if story.lead_id in ids else ids[0]
+    if wants_json(request):
+        with transaction.atomic():
+            before = marked_items(request.user, ids)
+            _set_story_state(request.user, _wanted(request), lead or ids[0], ids)
+            after = marked_items(request.user, ids)
+        changed = {name: sorted(before[name] ^ after[name]) for name in _changing(request)}
+        return JsonResponse({"changed": changed})
     _set_story_state(request.user, _wanted(request), lead or ids[0], ids)
     return _answer(request, reverse("story", args=[pk]), reverse("stories"))
+
+
+def _changing(request: ReaderRequest) -> set[str]:
+    """The marks that a request may change. "Less like this" hides too."""
+    wanted = _wanted(request)
+    return {*wanted, "hidden"} if "less" in wanted else {*wanted}
+
+
+def _only(request: ReaderRequest) -> dict[str, list[int]]:
+    """The items whose marks an undo restores, by mark."""
+    lists = {name: request.POST.get(f"only_{name}") for name in _STATES}
+    return {
+        name: [pk for pk in map(read_number, text.split(",")[:_MOST_RESTORED]) if pk is not None]
+        for name, text in lists.items()
+        if text is not None
+    }
 
 
 def _set_story_state(user: User, wanted: dict[str, bool], lead: int, ids: list[int]) -> None:

@@ -288,6 +288,61 @@ def test_what_a_form_takes_off_a_list_can_be_undone_there(
     assert "A headline" in text(page, path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "before"),
+    [
+        ("saved", "0", {"is_saved": True}),
+        ("saved", "1", {"is_saved": True}),
+        ("read", "1", {"is_read": True}),
+        ("read", "0", {"is_read": True}),
+        ("hidden", "1", {"is_hidden": True}),
+        ("less", "1", {"is_hidden": True}),
+        ("less", "1", {"is_hidden": True, "is_disliked": True}),
+    ],
+)
+@pytest.mark.parametrize("marked", [[0], [1, 3]])
+def test_the_undo_of_a_story_restores_the_marks_that_its_articles_had(
+    page: Client,
+    reader: User,
+    name: str,
+    value: str,
+    before: dict[str, bool],
+    marked: list[int],
+) -> None:
+    source = make_source(reader=reader)
+    items = [make_item(source, f"Headline {number}") for number in range(5)]
+    story = make_story(*items)
+    other = make_item(source, "Of another story")
+    for item in [*(items[number] for number in marked), other]:
+        ItemState.objects.create(user=reader, item=item, **before)
+
+    def marks() -> list[tuple[int, ...]]:
+        rows = ItemState.objects.filter(user=reader).order_by("item")
+        flags = rows.values_list("item", "is_read", "is_saved", "is_hidden", "is_disliked")
+        return [(item, *map(bool, values)) for item, *values in flags if any(values)]
+
+    marks_before = marks()
+    address, headers = f"/story/{story.pk}/state/", {"Accept": "application/json"}
+    changed = page.post(address, {name: value}, headers=headers).json()["changed"]
+    assert changed
+    only = {f"only_{mark}": ",".join(map(str, ids)) for mark, ids in changed.items()}
+    opposite = "01"[value == "0"]
+    answer = page.post(address, {name: opposite, **only}, headers=headers)
+    assert answer.status_code == 200
+    assert marks() == marks_before
+
+
+def test_an_undo_with_items_that_are_no_numbers_or_of_others_restores_nothing(
+    page: Client, reader: User
+) -> None:
+    private = make_item(make_source("private", is_public=False))
+    story = make_story(make_item(make_source(reader=reader)))
+    form = {"saved": "1", "only_saved": f"{private.pk},x,-1,,{'9' * 30}", "only_less": "x"}
+    answer = page.post(f"/story/{story.pk}/state/", form, headers={"Accept": "application/json"})
+    assert answer.status_code == 200
+    assert not ItemState.objects.exists()
+
+
 @pytest.mark.parametrize(("kind", "path"), [("item", "/river/"), ("story", "/")])
 def test_mark_unread_leaves_the_page_that_would_mark_it_as_read_again(
     page: Client, reader: User, kind: str, path: str
