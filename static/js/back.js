@@ -54,7 +54,7 @@ function nearRows() {
   const at = all.findIndex((row) => row.getBoundingClientRect().bottom > 0);
   const first = Math.max(0, Math.min(at - MOST_ROWS / 2, all.length - MOST_ROWS));
   const near = all.slice(first, first + MOST_ROWS);
-  const head = first ? linkRow("Newest items", address) : "";
+  const head = first ? linkRow("Newest items", address, { "data-newest": "" }) : "";
   const end = near.at(-1) === all.at(-1) ? list.lastElementChild.outerHTML : olderRow(near.at(-1));
   const html = head + near.map((row) => row.outerHTML).join("") + end;
   return { html, at: all[at].dataset.row, top: all[at].getBoundingClientRect().top };

@@ -101,6 +101,12 @@ function newest() {
 }
 
 async function loadNew() {
+  // A long list that "Back" shows begins later: new rows above it would hide those between.
+  const gap = list().querySelector("[data-newest] a");
+  if (gap) {
+    location.assign(gap.href);
+    return;
+  }
   pill.disabled = true;
   try {
     const headers = { Accept: "text/html" };

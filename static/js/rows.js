@@ -46,11 +46,17 @@ function showFollowed(row, on) {
   if (sign) sign.hidden = !on;
 }
 
+// Lists of hidden rows and searches show them, with a button that says so.
+function isHidden(row) {
+  const button = row.querySelector("button[name=hidden][data-labels]");
+  return button ? button.value === "0" : row.hidden;
+}
+
 // Whether the act makes an unread row read, or the other way round. Hidden rows count as read.
 function changesUnread(row, name, on) {
   const isRead = row.classList.contains("is-read");
-  if (name === "read") return isRead !== on && !row.hidden;
-  return (name === "hidden" || name === "less") && !isRead && row.hidden !== on;
+  if (name === "read") return isRead !== on && !isHidden(row);
+  return (name === "hidden" || name === "less") && !isRead && isHidden(row) !== on;
 }
 
 // Whether a mark makes the row leave its list. That of hidden rows is left by what is shown again,

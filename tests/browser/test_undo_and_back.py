@@ -63,16 +63,24 @@ def test_a_held_key_acts_once_and_each_act_is_undone_in_order(open_page: Any) ->
 
 
 def test_what_is_hidden_has_a_list_where_it_is_shown_again(open_page: Any) -> None:
-    page = open_page("/river/")
+    page = open_page("/river/?unread=1")
+    page.route_web_socket("**/ws/", lambda socket: None)  # the server would correct the count
     name = str(rows(page).nth(2).get_attribute("data-row"))
     row_of(page, name).locator("[data-open]").focus()
     press(page, "x")
     page.get_by_role("link", name="Hidden", exact=True).click()
     expect(page.locator("h1")).to_have_text("Hidden")
+    count = page.locator("[data-count=all]").first
+    unread = int(re.sub(r"\D", "", count.inner_text()))
+    row_of(page, name).locator("[data-open]").focus()
+    for _ in range(2):  # what is hidden counts as read
+        press(page, "m")
+        expect(count).to_have_text(str(unread))
     row_of(page, name).hover()
     with page.expect_response("**/state/"):
         row_of(page, name).get_by_role("button", name="Show again").click()
     expect(row_of(page, name)).to_be_hidden()
+    expect(count).to_have_text(str(unread + 1))
     page.get_by_role("link", name="All", exact=True).click()
     expect(row_of(page, name)).to_be_visible()
 
@@ -156,6 +164,41 @@ def test_back_comes_to_the_visit_that_was_left_and_esc_to_the_list(open_page: An
     assert rows(page).count() == 400
     expect(page.get_by_role("link", name="Newest items")).to_be_attached()
     expect(page.locator("#list > .more").last).to_have_attribute("hx-get", re.compile("before="))
+
+    # New rows above the row of the newest items would leave a gap.
+    page.locator("#new-pill").evaluate("pill => { pill.hidden = false; }")
+    with page.expect_navigation():
+        page.locator("#new-pill").click()
+    assert page.url == address
+    expect(page.get_by_role("link", name="Newest items")).to_have_count(0)
+    expect(rows(page).first).to_be_visible()
+
+
+def test_the_undo_of_a_story_saves_what_was_saved(open_page: Any) -> None:
+    page = open_page("/")
+    address = page.url
+    story = page.locator("#list [data-row]:not(.is-saved):has(.row-more)").nth(1)
+    name = str(story.get_attribute("data-row"))
+    article = address + str(story.locator(".row-more a").first.get_attribute("href"))[1:]
+    page.goto(article)
+    press(page, "s")
+    page.goto(address)
+    expect(row_of(page, name)).to_have_class(has("is-saved"))
+    row_of(page, name).locator("[data-open]").focus()
+    press(page, "s")
+    expect(row_of(page, name)).not_to_have_class(has("is-saved"))
+    with page.expect_request("**/state/") as undo:
+        page.keyboard.press("z")
+    pk = article.rstrip("/").rsplit("/", 1)[1]
+    assert f"only_saved={pk}" in str(undo.value.post_data).split("&")
+    expect(row_of(page, name)).to_have_class(has("is-saved"))
+    page.goto(article)
+    saved = page.locator("article button[name=saved]")
+    expect(saved).to_have_text("Saved")
+    press(page, "s")
+    expect(saved).to_have_text("Save")
+    page.goto(address)
+    expect(row_of(page, name)).not_to_have_class(has("is-saved"))
 
 
 def test_keys_work_in_a_digest_and_the_dialog_has_those_of_the_page(open_page: Any) -> None:
