@@ -10,7 +10,7 @@ from typing import Any
 from digests.editions.earlier import Covered
 from digests.editions.edition import EarlierCoverage
 from digests.editions.plan import Plan
-from digests.editions.window_items import window_items
+from digests.editions.window_items import Part, window_items
 from feeds.models import Item, Story
 from feeds.stories.ranking.data.batch import Facts
 from feeds.stories.ranking.data.reader import Reader
@@ -55,16 +55,15 @@ class WindowStory:
         return tuple(name for name, _ in counts.most_common(MAX_TOPICS))
 
 
-def choose_stories(
-    plans: Sequence[Plan], now: datetime
-) -> list[tuple[list[WindowStory], list[WindowStory]]]:
+def choose_stories(part: Part, now: datetime) -> list[tuple[list[WindowStory], list[WindowStory]]]:
     """Return for each plan the stories of the edition, and those under "Also noted".
 
     Stories that were covered before are left out unless they have new items.
     """
+    plans = part.plans
     candidates = [
         _new_stories(items, plan.covered, plan.user.interests if plan.user else {})
-        for plan, items in zip(plans, window_items(plans), strict=True)
+        for plan, items in zip(plans, window_items(part), strict=True)
     ]
     tastes = _tastes(plans, candidates, now)
     return [

@@ -1,9 +1,10 @@
 """The items of the windows of editions, read together for all readers who share them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 from django.db.models import Q
@@ -16,8 +17,11 @@ from feeds.models.narrow import AT_ONCE, ITEM_COLUMNS, fetch_by_id, narrow_items
 from feeds.stories.coverage import settle_copies
 
 MAX_SHARED = 2 * AT_ONCE
-"""Items of all readers together that are read at once, about 50 MB. If there are more, those of
-each reader are read on their own."""
+"""Items of all readers together that are read at once, about 50 MB. If there are more, the readers
+are divided."""
+MAX_ARRIVALS = 10 * MAX_SHARED
+"""Ids and times of items that are read at once to find those of several readers, about 60 MB. One
+reader with a long window would otherwise make them many for all."""
 SOURCE_COLUMNS = ("id", "url", "title", "site_url", "weight")
 STORY_COLUMNS = ("id", "title", "lead_id", "title_pinned")
 _ORIGINALS = (
@@ -37,32 +41,55 @@ class _Arrival(NamedTuple):
         return start <= self.published < end or start <= self.fetched < end
 
 
-def window_items(plans: Sequence[Plan]) -> list[list[Item]]:
+class Part(NamedTuple):
+    """Plans whose items are read together, and the ids of the items of each plan, in order."""
+
+    plans: Sequence[Plan]
+    ids: Sequence[Sequence[int]]
+
+
+def parts_of(plans: Sequence[Plan]) -> Iterator[Part]:
+    """Halve plans until each part has few enough items, or is a single plan.
+
+    The ids of a part are read when it is its turn. A caller who drops the items of each part before
+    the next bounds the memory.
+    """
+    ids = _ids(plans)
+    if ids is not None:
+        yield Part(plans, ids)
+        return
+    middle = len(plans) // 2
+    yield from parts_of(plans[:middle])
+    yield from parts_of(plans[middle:])
+
+
+def window_items(part: Part) -> list[list[Item]]:
     """The items of each plan that were published or fetched in its window, by its sources.
 
     Items older than LATE and items that the reader has hidden are left out. Readers of the same
     item share its row, except for a copy, because copies are settled for each reader.
     """
-    ids = _ids(plans)
-    everything = dict.fromkeys(pk for own in ids for pk in own)
-    shared = _read(everything) if len(everything) <= MAX_SHARED else None
-    found = [
-        [items[pk] for pk in own if pk in items]
-        for own, items in ((own, _read(own) if shared is None else shared) for own in ids)
-    ]
-    items = [[copy(item) if item.copy_of else item for item in own] for own in found]
-    for own, seen in zip(items, _visible_originals(plans, items), strict=True):
+    shared = _read(chain.from_iterable(part.ids))
+    rows = [[shared[pk] for pk in own if pk in shared] for own in part.ids]
+    items = [[copy(item) if item.copy_of else item for item in own] for own in rows]
+    for own, seen in zip(items, _visible_originals(part.plans, items), strict=True):
         settle_copies(own, Item.objects.none, seen)
     return items
 
 
-def _ids(plans: Sequence[Plan]) -> list[list[int]]:
-    """The ids of the items of each plan, in order."""
+def _ids(plans: Sequence[Plan]) -> list[list[int]] | None:
+    """The ids of the items of each plan, in order; None if several plans have too many."""
+    arrivals = _arrivals(plans)
+    if len(plans) > 1 and len(arrivals) > MAX_ARRIVALS:
+        return None
     by_source: defaultdict[int, list[_Arrival]] = defaultdict(list)
-    for arrival in _arrivals(plans):
+    for arrival in arrivals:
         by_source[arrival.source].append(arrival)
     hidden = _hidden(plans)
-    return [_ids_of(plan, by_source, hidden) for plan in plans]
+    ids = [_ids_of(plan, by_source, hidden) for plan in plans]
+    if len(plans) > 1 and len(set(chain.from_iterable(ids))) > MAX_SHARED:
+        return None
+    return ids
 
 
 def _ids_of(
@@ -84,8 +111,9 @@ def _bounds(window: Window) -> tuple[int, int]:
     return lowest_id(window.start - LATE), lowest_id(window.end)
 
 
-def _arrivals(plans: Sequence[Plan]) -> Iterable[_Arrival]:
-    """The items with a story of all windows, by sources of any plan."""
+def _arrivals(plans: Sequence[Plan]) -> list[_Arrival]:
+    """The items with a story of all windows, by sources of any plan. Of several plans, those beyond
+    MAX_ARRIVALS are left out but for the first, which shows that there are more."""
     sources = {source for plan in plans for source in plan.levels}
     if not sources:
         return []
@@ -101,7 +129,8 @@ def _arrivals(plans: Sequence[Plan]) -> Iterable[_Arrival]:
     if len(sources) <= AT_ONCE:
         rows = rows.filter(source__in=sources)
     chosen = rows.order_by().values_list("pk", "source_id", "published_at", "fetched_at")
-    return [_Arrival(*row) for row in chosen]
+    most = MAX_ARRIVALS + 1 if len(plans) > 1 else None
+    return [_Arrival(*row) for row in chosen[:most]]
 
 
 def _whole(plans: Sequence[Plan]) -> Window:

@@ -24,6 +24,7 @@ from digests.editions.store import store_editions
 from digests.editions.summarise import MAX_EXTRACTED_FROM, Article, Summary, write_stories
 from digests.editions.trending import trends_of
 from digests.editions.window import DAY, reader_today
+from digests.editions.window_items import Part, parts_of
 from digests.models import Digest
 from feeds.ai.language.complete import is_configured
 from feeds.models import Item
@@ -73,9 +74,20 @@ def write_digests(
     on_progress: Progress = lambda done, total: None,
 ) -> list[Digest]:
     """Write and store editions of different readers. The number of queries does not grow with
-    their number. See `write_digest`."""
-    plans = plan_editions(requests, now)
-    chosen = choose_stories(plans, now)
+    their number, but if they have very many items, they are written and stored in parts. See
+    `write_digest`."""
+    digests: list[Digest] = []
+    for part in parts_of(plan_editions(requests, now)):
+        digests += _write_part(part, now, seconds_for_model, on_progress)
+    return digests
+
+
+def _write_part(
+    part: Part, now: datetime, seconds_for_model: float, on_progress: Progress
+) -> list[Digest]:
+    """Write and store the editions of a part. Its items are freed when this returns."""
+    plans = part.plans
+    chosen = choose_stories(part, now)
     trends = trends_of(plans)
     texts = _texts(item for main, _ in chosen for story in main for item in _cited(story))
     editions = []

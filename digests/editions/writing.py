@@ -32,8 +32,8 @@ MAX_MODEL_SECONDS = 300.0
 """Seconds that the model may take for one edition. Remaining stories are summarised
 extractively."""
 READERS_AT_ONCE = 50
-"""Editions that are written together. They share queries and a transaction, and a worker that dies
-delays them all by CLAIM_DURATION."""
+"""Editions that are written together. They share queries and a transaction, unless they have so
+many items that they are divided. A worker that dies delays them all by CLAIM_DURATION."""
 FIRST_DELAY, MAX_DELAY = timedelta(minutes=5), timedelta(hours=2)
 FAILED = "The edition could not be written. The server log has the details."
 MAX_AGE = timedelta(days=2)

@@ -1,7 +1,9 @@
 """Editions that are written together are what each would be alone, and cost few queries."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from django.conf import settings
@@ -10,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from digests.editions import writing
+from digests.editions import window_items, writing
 from digests.editions.plan import Request
 from digests.editions.write import write_digest, write_digests
 from digests.editions.writing import process_writings, request_writing, today_of, waiting_writings
@@ -93,6 +95,63 @@ def test_editions_written_together_are_what_each_is_alone() -> None:
         assert f"Secret of {number}" in str(written_on(user, day))
         assert f"own {number}" in str(written_on(user, day)["trends"])
     assert len({str(content) for content in alone}) == len(users)
+
+
+def test_a_batch_with_too_many_items_is_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The items of a part are freed before those of the next are read."""
+    users: list[User | None] = [None, *readers_with_news(7)]
+    # The newest item must not have the same second as the end of the windows.
+    now, day = timezone.now() + timedelta(seconds=2), today_of(None)
+    requests = [Request(user, day) for user in users]
+    together = [digest.content for digest in write_digests(requests, now)]
+    Digest.objects.all().delete()
+    read = window_items._read
+    alive: WeakSet[Item] = WeakSet()
+    held: list[int] = []
+
+    def count(ids: Iterable[int]) -> dict[int, Item]:
+        items = read(ids)
+        alive.update(items.values())
+        held.append(len(alive))
+        return items
+
+    most = Item.objects.count() - 3
+    monkeypatch.setattr(window_items, "_read", count)
+    monkeypatch.setattr(window_items, "MAX_SHARED", most)
+
+    assert [digest.content for digest in write_digests(requests, now)] == together
+    assert len(held) == 2
+    assert max(held) <= most
+    assert not alive
+
+
+def test_a_long_window_makes_no_others_read_as_far_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = readers_with_news(4)
+    now, day = timezone.now(), today_of(readers[0])
+    weekly = readers[0]
+    weekly.digest_days = str(day.weekday())
+    weekly.save()
+    shared = readers[1].subscriptions.get(source__is_public=True).source
+    for n in range(60):
+        make_story(make_item(shared, f"Older {n}", published=now - timedelta(days=3, minutes=n)))
+    requests = [Request(reader, day, is_due=True) for reader in readers]
+    together = [digest.content for digest in write_digests(requests, now)]
+    Digest.objects.all().delete()
+    arrivals = window_items._arrivals
+    counts: dict[int, int] = {}
+
+    def count(plans: Any) -> Any:
+        rows = list(arrivals(plans))
+        for plan in plans:  # the last reading is that from which the edition is written
+            counts[plan.user.pk] = len(rows)
+        return rows
+
+    monkeypatch.setattr(window_items, "_arrivals", count)
+    monkeypatch.setattr(window_items, "MAX_ARRIVALS", 40, raising=False)
+
+    assert [digest.content for digest in write_digests(requests, now)] == together
+    assert counts[weekly.pk] > 60
+    assert all(counts[reader.pk] <= 40 for reader in readers[1:])
 
 
 def written_on(user: User | None, day: Any) -> Any:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from digests.editions.earlier import Covered
 from digests.editions.plan import Plan, Request
 from digests.editions.window import Window
-from digests.editions.window_items import window_items
+from digests.editions.window_items import parts_of, window_items
 from feeds.models import Item, Subscription
 from feeds.reading.ranked import ranked_stories
 from feeds.stories.story_page import story_page
@@ -66,7 +66,8 @@ def test_an_edition_has_the_first_copy_as_news(told: dict[str, Any]) -> None:
     )
     plan = Plan(Request(told["reader"], told["now"].date()), day, Covered(), followed)
 
-    found = {item.pk: item.copy_of for item in window_items([plan])[0]}
+    (part,) = parts_of([plan])
+    found = {item.pk: item.copy_of for item in window_items(part)[0]}
 
     first, second = (item.pk for item in told["copies"])
     assert found[first] is None
