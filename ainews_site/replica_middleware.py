@@ -96,11 +96,15 @@ def _has_failed(reading: Reading, response: HttpResponse) -> bool:
 def _is_doubtful(request: HttpRequest, response: HttpResponse) -> bool:
     """Return True if a replica lacked something that the primary may have.
 
-    This can be a page, a token, or a session.
+    This can be a page, a token, or a session. htmx is sent to the sign-in page, or told that another
+    reader is signed in, by a header.
     """
+    has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+    if "HX-Redirect" in response.headers or "HX-Refresh" in response.headers:
+        return has_session
     if response.status_code in (301, 302):
         signin = response.headers["Location"].startswith(resolve_url(settings.LOGIN_URL))
-        return signin and settings.SESSION_COOKIE_NAME in request.COOKIES
+        return signin and has_session
     return response.status_code in (401, 403, 404)
 
 

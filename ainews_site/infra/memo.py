@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -138,7 +139,13 @@ def _in_background(key: str, renew: Callable[[], None]) -> None:
 
     if key not in _renewing:
         _renewing.add(key)
-        threading.Thread(target=work, daemon=True).start()
+        # The context has the database that this request reads from, which may be a replica.
+        thread = threading.Thread(target=copy_context().run, args=(work,), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            logger.exception("No thread could be started to compute %s.", key)
+            _renewing.discard(key)
 
 
 def _renew(

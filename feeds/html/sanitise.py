@@ -83,7 +83,8 @@ _SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff\ud800-\udfff]+")
 _FORMATS = re.compile(
     r"(\U0001f3f4[\U000e0061-\U000e007a]+\U000e007f)"  # the flags of England, Scotland and Wales
-    r"|[\xad\u115f\u1160\u180e\u202a-\u202e\u2060-\u206f\u3164\uffa0\U000e0000-\U000e0fff]+"
+    r"|[\xad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u202a-\u202e\u2060-\u206f\u3164\uffa0"
+    r"\ufff9-\ufffb\U000e0000-\U000e0fff]+"
 )
 """Characters that show nothing, or that turn the direction of what follows."""
 _JOINERS = re.compile(r"[\u034f\u200c-\u200f\u2800\ufe00-\ufe0f\s]*")

@@ -46,10 +46,13 @@ def discover(url: str, limits: Limits | None = None) -> Discovery:
 
 
 def _fetch_page(url: str, limits: Limits, *, may_use_http: bool) -> FetchResult:
-    """Fetch `url`. The error is that of https if neither https nor http succeeds."""
+    """Fetch `url`. The error is that of https if neither https nor http succeeds.
+
+    An invalid certificate is an error: http would let anybody on the way answer.
+    """
     result = fetch_one(url, limits)
-    has_no_answer = result.error and not result.status
-    if has_no_answer and may_use_http and url.startswith("https://"):
+    has_no_https = result.unreachable and not result.untrusted
+    if has_no_https and may_use_http and url.startswith("https://"):
         plain = fetch_one("http://" + url.removeprefix("https://"), limits)
         result = result if plain.error else plain
     if result.error:

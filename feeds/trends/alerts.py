@@ -27,7 +27,7 @@ def as_event(alert: TrendAlert) -> dict[str, object]:
     """The message that the websocket sends."""
     return {
         "kind": "trend",
-        "id": alert.pk,
+        "id": f"{alert.term} {alert.began}",
         "term": alert.term,
         "label": alert.label,
         "explanation": alert.explanation,

@@ -224,7 +224,10 @@ class _Fetch:
         except (httpx.HTTPError, OSError) as error:
             is_unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | OSError)
             message = in_words(error, request.url)
-            result = replace(result, error=message, unreachable=is_unreachable)
+            is_untrusted = "certificate" in str(error).lower()
+            result = replace(
+                result, error=message, unreachable=is_unreachable, untrusted=is_untrusted
+            )
         except Exception:  # one server must not keep the others from being fetched
             logger.exception("fetch_crashed source_id=%s", request.source_id)
             result = replace(result, error="The response could not be processed.")

@@ -10,6 +10,7 @@ import ssl
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -122,22 +123,23 @@ class _Pools:
         self._pools[origin] = pool
         self._opening[origin] += 1
         try:
-            for surplus in self._take_surplus():
-                await surplus.aclose()
+            await self._close_surplus()
             return await pool.handle_async_request(request)
         finally:
             self._opening[origin] -= 1
 
-    def _take_surplus(self) -> list[httpcore.AsyncConnectionPool]:
-        """Remove idle pools, the least recently used first, if there are too many pools.
+    async def _close_surplus(self) -> None:
+        """Close idle pools, the least recently used first, if there are too many pools.
 
         The caller limits the number of concurrent requests, and so of the pools that stay.
         """
         surplus = len(self._pools) - self._connections
         if surplus <= 0:
-            return []
-        idle = list(islice(filter(self._is_idle, self._pools), surplus))
-        return [self._pools.pop(origin) for origin in idle]
+            return
+        for origin in list(islice(filter(self._is_idle, self._pools), surplus)):
+            if pool := self._pools.pop(origin, None):
+                with suppress(Exception):  # the request is to another host
+                    await pool.aclose()
 
     def _is_idle(self, origin: _Origin) -> bool:
         if self._opening[origin]:

@@ -20,7 +20,8 @@ class FetchResult:
     `error` is a sentence for readers, or "" after a success. `status` is the HTTP status of the
     last hop, or 0 without a response. `retry_after` and `max_age` are in seconds, at most 24 hours.
     `permanent_url` is set if every hop of the redirect was permanent. `unreachable` means that
-    there was no connection, because of the host or of our own network.
+    there was no connection, because of the host or of our own network. `untrusted` means that the
+    certificate of the host is invalid.
     """
 
     source_id: int
@@ -38,6 +39,7 @@ class FetchResult:
     milliseconds: int = 0
     error: str = ""
     unreachable: bool = False
+    untrusted: bool = False
 
     @property
     def not_modified(self) -> bool:

@@ -32,7 +32,7 @@ from feeds.web.views.common import read_number
 from feeds.web.views.documents import one_at_a_time
 from feeds.web.views.opml import REPORT
 from feeds.web.views.source import poll_new
-from feeds.web.views.unfollow import FORMER, former_subscription
+from feeds.web.views.unfollow import former_subscription
 
 FEW = 40
 """Readers of at most this many sources without folders need no filter by name."""
@@ -48,7 +48,6 @@ def sources(request: ReaderRequest) -> HttpResponse:
     """List the sources that the reader follows, and other public sources."""
     paths = folder_paths(request.user)
     choice = _choice_of(request)
-    former = request.session.pop(FORMER, "")
     request.session.pop(REPORT, None)  # it has been read
     page = sources_page(request.user, paths, request.GET.get("page"), choice)
     context = {
@@ -64,8 +63,7 @@ def sources(request: ReaderRequest) -> HttpResponse:
         "bars": _bars([row.source.pk for row, _ in page.rows]),
         "others": catalogue_for(request.user, request.GET.get("catalogue")),
         "is_catalogue_open": "catalogue" in request.GET or not page.total,
-        "former": former,
-        "unfollowed": former_subscription(request.user, former),
+        "unfollowed": former_subscription(request),
     }
     return render(request, "sources/list.html", context)
 

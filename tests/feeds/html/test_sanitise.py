@@ -312,6 +312,7 @@ def test_a_title_is_one_line_of_plain_text(markup: str, title: str) -> None:
         ("\u2067Lab\u2069 opens", "Lab opens"),
         ("in\u00advis\u2063ible", "invisible"),
         ("\u3164", ""),
+        ("\u061c", ""),
         ("&#x3164; &#8206;", ""),
         ("\u200d\ufe0f", ""),
         ("\U000e0048\U000e0069", ""),

@@ -5,6 +5,7 @@ import pytest
 from feeds.core.errors import FeedError, FetchError
 from feeds.ingest.fetch.client import Limits
 from feeds.ingest.fetch.guard import Guard
+from feeds.ingest.fetch.types import FetchResult
 from feeds.sources.discover import common_addresses, complete_address, discover
 from tests.feeds.ingest.server import redirect, reply, serve
 
@@ -111,6 +112,20 @@ def test_a_site_without_https_is_found_by_an_address_without_a_scheme() -> None:
         assert [feed.url for feed in found.candidates] == [server.url + "/feed"]
         with pytest.raises(FeedError, match="TLS"):
             discover(server.url.replace("http://", "https://") + "/feed", LIMITS)
+
+
+def test_an_invalid_certificate_is_not_avoided_by_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+
+    def fetch(url: str, limits: Limits) -> FetchResult:
+        fetched.append(url)
+        return FetchResult(0, url, url, 0, error="Invalid.", unreachable=True, untrusted=True)
+
+    monkeypatch.setattr("feeds.sources.discover.fetch_one", fetch)
+
+    with pytest.raises(FetchError, match="Invalid"):
+        discover("lab.example/feed", LIMITS)
+    assert fetched == ["https://lab.example/feed"]
 
 
 def test_an_error_quotes_what_the_reader_typed() -> None:
