@@ -96,8 +96,8 @@ def _has_failed(reading: Reading, response: HttpResponse) -> bool:
 def _is_doubtful(request: HttpRequest, response: HttpResponse) -> bool:
     """Return True if a replica lacked something that the primary may have.
 
-    This can be a page, a token, or a session. htmx is sent to the sign-in page, or told that another
-    reader is signed in, by a header.
+    This can be a page, a token, or a session. htmx is sent to the sign-in page, or told that
+    another reader is signed in, by a header.
     """
     has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
     if "HX-Redirect" in response.headers or "HX-Refresh" in response.headers:
