@@ -76,7 +76,7 @@ async def test_a_burst_of_a_followed_term_is_told_when_it_is_due() -> None:
 
     assert event == {
         "kind": "trend",
-        "id": alert.pk,
+        "id": f"velloria {alert.began:%Y-%m-%d}",
         "term": "velloria",
         "label": "Velloria",
         "explanation": "Many.",
