@@ -8,6 +8,8 @@ from django.utils import timezone
 from accounts.models import User
 from feeds.core.ids import make_id
 from feeds.models import Item, ItemBody, ItemKey, Source, Story, Subscription
+from feeds.trends.board import trends_of_readers
+from feeds.trends.types import Trend
 
 
 def make_user(username: str = "reader", **overrides: Any) -> User:
@@ -70,3 +72,8 @@ def make_story(*items: Item, **overrides: Any) -> Story:
     for item in items:
         item.story = story
     return story
+
+
+def public_trends(now: datetime, most: int = 5) -> list[Trend]:
+    """The trends among public sources, best first."""
+    return trends_of_readers({None: (now, ())}, most)[None]

@@ -1,6 +1,6 @@
 """Reads the times of PostgreSQL a tenth as slowly as Django's loader, which parses them in Python.
 
-A page reads hundreds of times, in querysets and in hand-written queries.
+A page reads hundreds of times, by querysets and by SQL of its own.
 """
 
 from datetime import UTC

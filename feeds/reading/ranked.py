@@ -22,6 +22,7 @@ from feeds.stories.coverage import headline_for, is_unread, lead_first, settle_c
 from feeds.stories.members import (
     MAX_DOTS,
     MAX_MEMBERS,
+    Dot,
     Member,
     apply_state,
     last_read,
@@ -85,14 +86,6 @@ class _Head(NamedTuple):
     first_at: datetime
     item_count: int
     title_pinned: bool
-
-
-class Dot(NamedTuple):
-    """An article on the coverage strip of a story."""
-
-    published_at: datetime
-    source_id: int
-    is_copy: bool
 
 
 _rankings: dict[str, list[_Entry]] = {}

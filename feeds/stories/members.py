@@ -9,7 +9,7 @@ items only the newest are read, so that no story costs much more than another.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.utils import timezone
 
@@ -23,6 +23,14 @@ AnyRow = TypeVar("AnyRow")
 MAX_MEMBERS = 400
 MAX_DOTS = 24
 """Articles of a story that its coverage strip shows."""
+
+
+class Dot(NamedTuple):
+    """An article on the coverage strip of a story."""
+
+    published_at: datetime
+    source_id: int
+    is_copy: bool
 
 
 @dataclass(slots=True)

@@ -93,12 +93,6 @@ def _visible(user: User, stories: list[int]) -> set[int]:
     return {pk for (pk,) in fetch(_VISIBLE.format(marks(stories)), values)}
 
 
-def public_trends(now: datetime, most: int = 5) -> list[Trend]:
-    """The trends among public sources, best first."""
-    board = TrendBoard.objects.filter(user=None, made_at__gt=now - STALE).first()
-    return _current(read(board))[:most] if board else []
-
-
 def _current(trends: list[Trend]) -> list[Trend]:
     return _all_current([trends])[0]
 

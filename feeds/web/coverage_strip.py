@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from feeds.reading.ranked import Dot
+from feeds.stories.members import Dot
 from feeds.web.formats import short_age
 
 WIDTH, HEIGHT, MARGIN = 96, 12, 4

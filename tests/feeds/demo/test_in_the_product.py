@@ -13,9 +13,8 @@ from feeds.evaluation.stories import b_cubed
 from feeds.ingest.pipeline import ingest_sources
 from feeds.models import Item, Source, Story, Subscription
 from feeds.stories.grouping.repair import repair_backfill
-from feeds.trends.board import public_trends
 from feeds.trends.update import update_trends
-from tests.make import make_user
+from tests.make import make_user, public_trends
 
 pytestmark = pytest.mark.django_db
 

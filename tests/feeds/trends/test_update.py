@@ -21,12 +21,12 @@ from feeds.models import (
     TrendDay,
 )
 from feeds.stories.grouping.moves import PUBLIC, move_items
-from feeds.trends.board import public_trends, trends_for
+from feeds.trends.board import trends_for
 from feeds.trends.count import count_days
 from feeds.trends.types import COOLING, NEW
 from feeds.trends.update import LEASE, update_trends
 from tests.feeds.trends.newsroom import NOW, PLACES, Newsroom
-from tests.make import make_source, make_user
+from tests.make import make_source, make_user, public_trends
 
 pytestmark = pytest.mark.django_db
 

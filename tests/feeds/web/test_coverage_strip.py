@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from feeds.reading.ranked import Dot
+from feeds.stories.members import Dot
 from feeds.web.coverage_strip import coverage_strip
 
 
