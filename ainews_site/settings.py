@@ -1,105 +1,27 @@
-"""All settings, read once from a typed schema of environment variables.
-
-The process environment wins over `.env`; `.env.example` documents every name.
-"""
+"""All settings, read once from environment variables; see ainews_site.config.schema."""
 
 import os
 import secrets
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 
+from ainews_site.config.caches import caches, channel_layers
+from ainews_site.config.databases import databases, replicas_of
 from ainews_site.config.env_urls import mail_problem, redis_problem, site_problem
-from ainews_site.config.https import HSTS_SECONDS, https_settings
-from ainews_site.config.role import is_web_server, keeps_threads
+from ainews_site.config.https import https_settings
+from ainews_site.config.logs import logging_settings
+from ainews_site.config.schema import BASE_DIR, env, read_environment
 from ainews_site.config.sizing import measure, sizes_for
-from ainews_site.config.values import kind_problem, level_problem, ports_problem, zone_problem
+from ainews_site.config.values import level_problem, ports_problem, zone_problem
 from ainews_site.proxies import read_proxies
 from ainews_site.queue.config import cluster_settings
 from feeds.ai.language.prices import read_prices
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-KEEP_CONNECTION = 60
-"""Seconds for which a thread of gunicorn keeps its PostgreSQL connection if there is no pool."""
-
-env = environ.Env(
-    DATA=(str, str(BASE_DIR / "var")),
-    ARCHIVE_AFTER_DAYS=(int, 0),
-    ARCHIVE_DIR=(str, ""),
-    DATABASE_URL=(str, ""),
-    DATABASE_POOL=(int, 10),
-    DATABASE_REPLICA_URLS=(list, []),
-    DATABASE_REPLICA_LAG=(float, 10.0),
-    REDIS_URL=(str, ""),
-    SECRET_KEY=(str, ""),
-    DEBUG=(bool, False),
-    HOST=(str, "127.0.0.1"),
-    PORT=(int, 8000),
-    ALLOWED_HOSTS=(list, []),
-    CSRF_TRUSTED_ORIGINS=(list, []),
-    TIME_ZONE=(str, "UTC"),
-    ASK_HOURLY=(int, 20),
-    COSTLY_AT_ONCE=(int, 1),
-    SITE_URL=(str, ""),
-    TRUSTED_PROXIES=(list, []),
-    HSTS_SECONDS=(int, HSTS_SECONDS),
-    HSTS_SUBDOMAINS=(bool, False),
-    EMAIL_URL=(str, ""),
-    EMAIL_FROM=(str, ""),
-    DIGEST_HOUR=(int, 6),
-    LLM_CACHE_DAYS=(int, 30),
-    LLM_CONCURRENCY=(int, 2),
-    LLM_CONNECT_TIMEOUT=(float, 10.0),
-    LLM_MODEL=(str, ""),
-    LLM_MONTHLY_BUDGET=(float, 0.0),
-    LLM_PRICES=(list, []),
-    LLM_TIMEOUT=(float, 60.0),
-    LOG_LEVEL=(str, "INFO"),
-    OPENAI_API_KEY=(str, ""),
-    OPENAI_BASE_URL=(str, "https://api.openai.com/v1"),
-    FETCH_ALLOW_PRIVATE=(list, []),
-    FETCH_CONCURRENCY=(int, 0),
-    FETCH_CONNECT_TIMEOUT=(float, 10.0),
-    FETCH_TIMEOUT=(float, 20.0),
-    FETCH_MAX_BYTES=(int, 15 * 1024 * 1024),
-    FETCH_IN_FLIGHT_BYTES=(int, 64 * 1024 * 1024),
-    FETCH_HOST_PAUSE=(float, 1.0),
-    FETCH_CONTACT_URL=(str, "https://github.com/ainews/ainews"),
-    FETCH_FROM=(str, ""),
-    FETCH_PORTS=(list, ["80", "443", "8080", "8443"]),
-    EMBEDDINGS=(str, "none"),
-    EMBEDDING_MODEL=(str, ""),
-    POLL_BATCH=(int, 0),
-    LEASE_SECONDS=(int, 900),
-    POLL_WAITING=(int, 8),
-    QUEUE_URL=(str, ""),
-    QUOTA_SOURCES=(int, 2000),
-    QUOTA_FOLDERS=(int, 500),
-    QUOTA_TOKENS=(int, 50),
-    QUOTA_CHANNELS=(int, 10),
-    REQUESTS_AT_ONCE=(int, 16),
-    REQUESTS_WAITING=(int, 100),
-    SQLITE_BUSY_TIMEOUT=(float, 10.0),
-    UNREAD_HORIZON_DAYS=(int, 30),
-    WORKERS=(int, 0),
-)
-GIVEN = {name: os.environ[name] for name in ("DATA", "DATABASE_URL") if name in os.environ}
-"""The variables that this process was started with, without `.env`; see
+GIVEN = read_environment(BASE_DIR / ".env")
+"""The locators that this process was started with, without `.env`; see
 ainews_site.infra.invocation."""
-environ.Env.read_env(BASE_DIR / ".env")  # never overrides what the process was given
-for _name in env.scheme:
-    if not os.environ.get(_name, "unset"):  # an empty value means the default, as in compose files
-        del os.environ[_name]
-
-for _name, (_kind, _) in env.scheme.items():
-    try:
-        env(_name)
-    except (ValueError, TypeError):
-        problem = kind_problem(_kind, os.environ[_name])
-        raise SystemExit(f"{_name} {problem}; see .env.example.") from None
-
 for _name, problem in (
     ("TIME_ZONE", zone_problem(env("TIME_ZONE"))),
     ("LOG_LEVEL", level_problem(env("LOG_LEVEL"))),
@@ -208,120 +130,26 @@ TEMPLATES = [
 ]
 
 DATABASE_URL = env("DATABASE_URL") or f"sqlite:///{DATA / 'ainews.sqlite3'}"
-DATABASES: dict[str, Any] = {"default": environ.Env.db_url_config(DATABASE_URL)}
-if DATABASES["default"].get("ENGINE", "").rpartition(".")[2] not in ("sqlite3", "postgresql"):
-    raise SystemExit("DATABASE_URL is not a database URL; see .env.example.")
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["OPTIONS"] = {
-        # A deferred transaction fails at its first write, whatever the time-out, if another writer
-        # is active. An IMMEDIATE one waits.
-        "transaction_mode": "IMMEDIATE",
-        "timeout": env("SQLITE_BUSY_TIMEOUT"),
-        # None of these takes the write lock; see ainews_site.infra.sqlite_lock.
-        "init_command": (
-            "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000; PRAGMA mmap_size=33554432;"
-            "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON"
-        ),
-    }
-    if is_web_server():
-        DATABASES["default"]["ENGINE"] = "ainews_site.infra.pooled_sqlite3"
-
-
-def _replica(number: int, url: str) -> dict[str, Any]:
-    """Return the entry of DATABASES for a replica.
-
-    The error omits its URL, which has a password.
-    """
-    is_ours = url.partition("://")[0] in ("postgres", "postgresql")
-    try:
-        replica = dict(environ.Env.db_url_config(url)) if is_ours else {}
-    except ValueError:
-        replica = {}
-    if not replica.get("NAME"):
-        raise SystemExit(
-            f"DATABASE_REPLICA_URLS: URL {number} must be postgres://user:password@host/name;"
-            " see .env.example."
-        )
-    return replica | {"TEST": {"MIRROR": "default"}}
-
-
-REPLICAS = {
-    f"replica{number}": _replica(number, url.strip())
-    for number, url in enumerate(env("DATABASE_REPLICA_URLS"), 1)
-}
+REPLICAS = replicas_of(DATABASE_URL, env("DATABASE_REPLICA_URLS"))
+DATABASES = databases(
+    DATABASE_URL,
+    REPLICAS,
+    pool_size=env("DATABASE_POOL"),
+    busy_timeout=env("SQLITE_BUSY_TIMEOUT"),
+)
 if REPLICAS:
-    if not DATABASES["default"]["ENGINE"].endswith(".postgresql"):
-        raise SystemExit(
-            "DATABASE_REPLICA_URLS needs PostgreSQL in DATABASE_URL: SQLite has no replicas."
-        )
-    DATABASES |= REPLICAS
     DATABASE_ROUTERS = ["ainews_site.infra.db_router.ReplicaRouter"]
-    for _database in DATABASES.values():
-        # A failed server must be noticed soon, and before the query of a reader.
-        _database["CONN_HEALTH_CHECKS"] = True
-        _database["OPTIONS"] = {"connect_timeout": 2} | _database.get("OPTIONS", {})
     # It must wrap SessionMiddleware, which reads first and writes last.
     MIDDLEWARE.insert(
         MIDDLEWARE.index("django.contrib.sessions.middleware.SessionMiddleware"),
         "ainews_site.replica_middleware.ReplicaMiddleware",
     )
 DATABASE_REPLICA_LAG = env("DATABASE_REPLICA_LAG")
-# A pool does not survive the forks of the queue's clusters, so only a web server has one. It stops
-# reconnecting after four seconds; the next request starts over.
-if is_web_server() and env("DATABASE_POOL") > 0:
-    for _database in DATABASES.values():
-        if _database["ENGINE"].endswith(".postgresql"):
-            _database["CONN_HEALTH_CHECKS"] = True
-            _database["OPTIONS"] = _database.get("OPTIONS", {}) | {
-                "pool": {
-                    "min_size": 1,
-                    "max_size": env("DATABASE_POOL"),
-                    "timeout": 3,
-                    "reconnect_timeout": 4,
-                }
-            }
-elif keeps_threads():
-    for _database in DATABASES.values():
-        if _database["ENGINE"].endswith(".postgresql"):
-            _database["CONN_HEALTH_CHECKS"] = True
-            _database["CONN_MAX_AGE"] = KEEP_CONNECTION
-for _database in DATABASES.values():
-    # PgBouncer in transaction mode may use another server connection for each fetch.
-    _database["DISABLE_SERVER_SIDE_CURSORS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # The heartbeats of the workers, for the supervisor on the same machine. Processes do not share
-    # a cache in memory, rows would keep the disk busy, and Redis may be down.
-    "queue": {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": str(DATA / "queue"),
-    },
-}
-if REDIS_URL:
-    if problem := redis_problem(REDIS_URL):
-        raise SystemExit(f"REDIS_URL {problem}; see .env.example.")
-    # Redis is near. If it takes longer than this, working without a cache is faster.
-    _timeouts = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
-    CACHES["default"] = {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "ainews",
-        "OPTIONS": {"CONNECTION_POOL_KWARGS": _timeouts},
-    }
-    CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
-        "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {
-                # channels_redis waits up to five seconds for an event.
-                "hosts": [{"address": REDIS_URL, **_timeouts, "socket_timeout": 6.0}],
-                "prefix": "ainews-live",
-            },
-        }
-    }
-else:
-    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+if REDIS_URL and (problem := redis_problem(REDIS_URL)):
+    raise SystemExit(f"REDIS_URL {problem}; see .env.example.")
+CACHES, CHANNEL_LAYERS = caches(REDIS_URL, DATA), channel_layers(REDIS_URL)
 
 SIZES = sizes_for(measure(), sqlite=DATABASES["default"]["ENGINE"].endswith("sqlite3"))
 try:
@@ -432,20 +260,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {"TITLE": "AI News", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"locks": {"()": "ainews_site.infra.sqlite_lock.OneLineForLocks"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["locks"]}
-    },
-    "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL")},
-    "loggers": {
-        name: {"level": "WARNING"}
-        for name in ("httpx", "httpx2", "httpcore", "httpcore2", "openai")
-    },
-}
+LOGGING = logging_settings(env("LOG_LEVEL"))
 
 FETCH_ALLOW_PRIVATE = env("FETCH_ALLOW_PRIVATE")
 FETCH_CONCURRENCY = env("FETCH_CONCURRENCY") or SIZES.fetch_concurrency

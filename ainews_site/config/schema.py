@@ -1,0 +1,98 @@
+"""The typed schema of the environment variables, and how they are read.
+
+The process environment wins over `.env`; `.env.example` documents every name.
+"""
+
+import os
+from pathlib import Path
+
+import environ
+
+from ainews_site.config.https import HSTS_SECONDS
+from ainews_site.config.values import kind_problem
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+LOCATORS = ("DATA", "DATABASE_URL")
+"""Variables that locate the database."""
+
+env = environ.Env(
+    DATA=(str, str(BASE_DIR / "var")),
+    ARCHIVE_AFTER_DAYS=(int, 0),
+    ARCHIVE_DIR=(str, ""),
+    DATABASE_URL=(str, ""),
+    DATABASE_POOL=(int, 10),
+    DATABASE_REPLICA_URLS=(list, []),
+    DATABASE_REPLICA_LAG=(float, 10.0),
+    REDIS_URL=(str, ""),
+    SECRET_KEY=(str, ""),
+    DEBUG=(bool, False),
+    HOST=(str, "127.0.0.1"),
+    PORT=(int, 8000),
+    ALLOWED_HOSTS=(list, []),
+    CSRF_TRUSTED_ORIGINS=(list, []),
+    TIME_ZONE=(str, "UTC"),
+    ASK_HOURLY=(int, 20),
+    COSTLY_AT_ONCE=(int, 1),
+    SITE_URL=(str, ""),
+    TRUSTED_PROXIES=(list, []),
+    HSTS_SECONDS=(int, HSTS_SECONDS),
+    HSTS_SUBDOMAINS=(bool, False),
+    EMAIL_URL=(str, ""),
+    EMAIL_FROM=(str, ""),
+    DIGEST_HOUR=(int, 6),
+    LLM_CACHE_DAYS=(int, 30),
+    LLM_CONCURRENCY=(int, 2),
+    LLM_CONNECT_TIMEOUT=(float, 10.0),
+    LLM_MODEL=(str, ""),
+    LLM_MONTHLY_BUDGET=(float, 0.0),
+    LLM_PRICES=(list, []),
+    LLM_TIMEOUT=(float, 60.0),
+    LOG_LEVEL=(str, "INFO"),
+    OPENAI_API_KEY=(str, ""),
+    OPENAI_BASE_URL=(str, "https://api.openai.com/v1"),
+    FETCH_ALLOW_PRIVATE=(list, []),
+    FETCH_CONCURRENCY=(int, 0),
+    FETCH_CONNECT_TIMEOUT=(float, 10.0),
+    FETCH_TIMEOUT=(float, 20.0),
+    FETCH_MAX_BYTES=(int, 15 * 1024 * 1024),
+    FETCH_IN_FLIGHT_BYTES=(int, 64 * 1024 * 1024),
+    FETCH_HOST_PAUSE=(float, 1.0),
+    FETCH_CONTACT_URL=(str, "https://github.com/ainews/ainews"),
+    FETCH_FROM=(str, ""),
+    FETCH_PORTS=(list, ["80", "443", "8080", "8443"]),
+    EMBEDDINGS=(str, "none"),
+    EMBEDDING_MODEL=(str, ""),
+    POLL_BATCH=(int, 0),
+    LEASE_SECONDS=(int, 900),
+    POLL_WAITING=(int, 8),
+    QUEUE_URL=(str, ""),
+    QUOTA_SOURCES=(int, 2000),
+    QUOTA_FOLDERS=(int, 500),
+    QUOTA_TOKENS=(int, 50),
+    QUOTA_CHANNELS=(int, 10),
+    REQUESTS_AT_ONCE=(int, 16),
+    REQUESTS_WAITING=(int, 100),
+    SQLITE_BUSY_TIMEOUT=(float, 10.0),
+    UNREAD_HORIZON_DAYS=(int, 30),
+    WORKERS=(int, 0),
+)
+
+
+def read_environment(file: Path) -> dict[str, str]:
+    """Read `file`, and validate all variables.
+
+    Returns those of LOCATORS that the process was given without the file. Raises SystemExit if the
+    value of a variable has the wrong type.
+    """
+    given = {name: os.environ[name] for name in LOCATORS if name in os.environ}
+    environ.Env.read_env(file)  # never overrides what the process was given
+    for name in env.scheme:
+        if not os.environ.get(name, "unset"):  # empty means the default, as in compose files
+            del os.environ[name]
+    for name, (kind, _) in env.scheme.items():
+        try:
+            env(name)
+        except (ValueError, TypeError):
+            problem = kind_problem(kind, os.environ[name])
+            raise SystemExit(f"{name} {problem}; see .env.example.") from None
+    return given
