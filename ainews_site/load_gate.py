@@ -27,7 +27,7 @@ BUSY = Problem(
 )
 RETRY_AFTER = 10
 """Seconds."""
-SHORT, LONG = 0.8, 5.0
+SHORT, LONG = 2.0, 5.0
 """Seconds that a request may wait while there are too many, and otherwise."""
 STANDING = 2.0
 """Seconds after which requests that always wait are too many."""
@@ -45,7 +45,7 @@ class WaitLimit:
 
     In a short burst they may wait for some seconds, because all of them are served soon. If there
     was always a queue for a while, there are more than the machine can serve. Then a request is
-    refused within a second, so that the others do not wait long either.
+    refused within two seconds, so that the others do not wait long either.
     """
 
     def __init__(self) -> None:

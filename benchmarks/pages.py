@@ -116,6 +116,7 @@ def _postgres(place: Path, is_new: bool, items: int) -> Iterator[PersistentPostg
     _give_to_postgres(folder)
     server = PersistentPostgres(folder, **SERVER | SAFE | STEADY)
     with Redis() as redis:
+        server.redis = redis
         if is_new:
             with PersistentPostgres(folder, **SERVER | HASTY) as filling:
                 server.port = filling.port

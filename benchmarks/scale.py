@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.library import Library  # noqa: E402
-from tests.services import Postgres  # noqa: E402
+from tests.services import Postgres, Redis  # noqa: E402
 
 SERVER = {
     "shared_buffers": "4GB",
@@ -44,7 +44,9 @@ SAFE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
 class PersistentPostgres(Postgres):
-    """A server whose data directory is kept."""
+    """A server whose data directory is kept. `redis` is the cache beside it, if there is one."""
+
+    redis: Redis | None = None
 
     def __init__(self, folder: Path, **options: str) -> None:
         super().__init__(**options)

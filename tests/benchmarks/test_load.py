@@ -1,57 +1,132 @@
-"""The benchmark of load counts what clients get, and runs through on a library that is small."""
+"""The benchmark of load counts what readers get, loads this machine only, and runs through on a
+library that is small."""
 
+import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.load import PHASES
-from benchmarks.load_clients import read_all
+from benchmarks.load import PHASES, Goal, Phase, Result, percentile, reached, run
 from benchmarks.served import PRODUCT, command_of
 from tests.services import missing
 
 ROOT = Path(__file__).resolve().parents[2]
-ANSWERS = {
-    "/": b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage",
-    "/chunked/": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npage\r\n0\r\n\r\n",
-    "/busy/": b"HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
-    "/broken/": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npage",
-}
+SESSION = {"session": "x", "items": [1], "stories": [2], "words": ["word"]}
+STATUSES = {"/river/": 503, "/search/": 429, "/story/2/": 500}
 
 
-@asynccontextmanager
-async def server() -> AsyncIterator[int]:
-    import asyncio
+class Site(BaseHTTPRequestHandler):
+    """Refuses some pages, and has no sockets."""
 
-    async def answer(reader: Any, writer: Any) -> None:
-        while line := await reader.readline():
-            path = line.decode().split()[1]
-            while await reader.readline() != b"\r\n":
-                pass
-            writer.write(ANSWERS[path])
-            if path in ("/busy/", "/broken/"):
-                break
-        writer.close()
+    protocol_version = "HTTP/1.1"
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as running:
-        yield running.sockets[0].getsockname()[1]
+    def do_GET(self) -> None:
+        status = STATUSES.get(self.path.partition("?")[0], 200)
+        if self.path == "/ws/":
+            status = 404
+        elif self.headers["If-None-Match"] == '"1"':
+            status = 304
+        assert self.headers["Cookie"].startswith("sessionid=x; ")
+        self.send_response(status)
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, *_: Any) -> None:
+        pass
 
 
-async def test_answers_are_counted_by_their_status() -> None:
-    paths = [["/", "/chunked/", "/busy/"], ["/broken/"]]
-    sessions = [{"cookie": "sessionid=x", "paths": several} for several in paths]
+@contextmanager
+def site() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
-    async with server() as port:
-        results = await read_all(sessions, port, 0.5, 0.0)
 
-    assert results.statuses[200] == len(results.times) >= 2
-    assert results.statuses[503] == len(results.refused) >= 1
-    assert results.errors["IncompleteReadError"] >= 1
+def test_answers_are_counted_by_act_and_status() -> None:
+    with site() as port:
+        result = run(Phase("", 4, 0.001), port, [SESSION], 2.0)
+
+    assert set(result.failures) == {"503", "429", "500", "WebSocketBadStatusException"}
+    assert result.errors["river: 503"] >= 1
+    for act in ("stories", "item", "mark", "sync"):
+        assert result.times[act].total() >= 1
+    assert "river" not in result.times
+    assert result.times["socket"].total() == 0
+    assert result.cpu > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"--host": "http://192.0.2.1:80"}, "is not on this machine"),
+        ({"--host": "http://127.0.0.1.example:80"}, "is not on this machine"),
+        ({"--users": "2001"}, "At most 2000 users."),
+        ({"--run-time": "601s"}, "at most 600s"),
+    ],
+)
+def test_other_machines_and_runs_without_bounds_are_refused(
+    tmp_path: Path, options: dict[str, str], problem: str
+) -> None:
+    sessions, results = tmp_path / "sessions.json", tmp_path / "results.json"
+    sessions.write_text(json.dumps([SESSION]))
+    given = {"--host": "http://127.0.0.1:9", "--users": "1", "--run-time": "1s"} | options
+    command = [sys.executable, "-m", "locust", "-f", "benchmarks/load_readers.py", "--headless"]
+    command += ["--sessions", str(sessions), "--results", str(results)]
+
+    done = subprocess.run(
+        command + [part for pair in given.items() for part in pair],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode != 0
+    assert problem in done.stderr
+    assert not results.exists()
+
+
+def test_percentiles_are_of_all_answers() -> None:
+    times = Counter({10: 90, 500: 8, 3_000: 2})
+
+    assert [percentile(times, share) for share in (0.5, 0.95, 0.99)] == [10, 500, 3_000]
+    assert percentile(Counter(), 0.5) == 0
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "errors", "is_reached"),
+    [(400, {}, True), (600, {}, False), (400, {"river: 503": 1}, False)],
+)
+def test_a_goal_is_missed_by_slow_pages_and_by_errors(
+    capsys: pytest.CaptureFixture[str],
+    milliseconds: int,
+    errors: dict[str, int],
+    is_reached: bool,
+) -> None:
+    result = Result({"river": Counter({milliseconds: 100})}, Counter(errors), 0, 0.0)
+    phase = Phase("", 1, 0.0, goal=Goal(500, pages_a_second=80))
+
+    assert reached(phase, result.pages, 1.0, result) == is_reached
+    assert ("reached" if is_reached else "MISSED") in capsys.readouterr().out
+    assert not reached(phase, result.pages, 2.0, result), "50 pages a second"
 
 
 def test_the_command_of_deploy_is_what_runs() -> None:
@@ -74,11 +149,14 @@ def test_load_is_measured() -> None:
         pytest.skip("needs PostgreSQL and Redis")
     with tempfile.TemporaryDirectory(prefix="ainews-load-") as folder:
         Path(folder).chmod(0o755)  # PostgreSQL runs as another user
-        options = ["--items", "3000", "--seconds", "5", "--folder", folder]
+        options = ["--items", "3000", "--seconds", "10", "--readers", "0.02", "--folder", folder]
         command = [sys.executable, "benchmarks/load.py", *options]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 1), done.stderr
+    assert done.stderr == ""
     for phase in PHASES:
         assert phase.name in done.stdout
-    assert "CPU ms a page" in done.stdout
+    assert "CPU s: gunicorn" in done.stdout
+    assert " of 500 sources" in done.stdout
+    assert "sockets: 20 opened" in done.stdout
