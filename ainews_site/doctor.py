@@ -18,6 +18,7 @@ from ainews_site.config.env_urls import redis_place
 from ainews_site.infra import db_clock
 from ainews_site.infra.cache import ADVICE, circuit
 from ainews_site.infra.db_errors import in_words
+from ainews_site.infra.invocation import PROGRAM, RUN
 from ainews_site.infra.schema import explain, schema_problem
 from ainews_site.process.supervisor import heartbeats
 from ainews_site.queue.config import SLOW
@@ -59,16 +60,16 @@ def _partition_problem() -> str:
     if count := rows_in_default():
         return (
             f"{count} items are in the default partition, where they are slow to find; run"
-            " manage.py migrate, which moves them."
+            f" {PROGRAM} migrate, which moves them."
         )
     if missing := missing_partitions():
         return (
-            f"partitions for {missing[0].name} are missing; run manage.py migrate, which creates"
+            f"partitions for {missing[0].name} are missing; run {PROGRAM} migrate, which creates"
             " them and their search index."
         )
     ahead = lowest_id(timezone.now() + timedelta(days=28))
     if not any(ahead in span for span in spans()):
-        return "next month has no partition; run manage.py migrate, and keep a worker running."
+        return f"next month has no partition; run {PROGRAM} migrate, and keep a worker running."
     return ""
 
 
@@ -84,7 +85,7 @@ def _sqlite_problem() -> str:
             try:
                 cursor.execute(f"INSERT INTO {name}({name}) VALUES ('integrity-check')")  # noqa: S608
             except Error:
-                return f"the search table {table} is out of sync; run manage.py migrate."
+                return f"the search table {table} is out of sync; run {PROGRAM} migrate."
     return ""
 
 
@@ -100,10 +101,10 @@ def queue() -> str:
     """Check for workers of this machine by heartbeats, and of others by recent fetches."""
     fetched = FetchLog.objects.filter(at__gte=timezone.now() - LATELY)
     if not heartbeats() and not fetched.exists():
-        return "no worker is running; start one with `make run` or `manage.py worker`."
+        return f"no worker is running; start one with `{RUN}` or `{PROGRAM} worker`."
     waiting = get_broker(SLOW).queue_size()
     if waiting > MAX_WAITING:
-        return f"{waiting} slow tasks are waiting; start `manage.py worker --queue slow`."
+        return f"{waiting} slow tasks are waiting; start `{PROGRAM} worker --queue slow`."
     return ""
 
 
@@ -203,5 +204,5 @@ def run_check(name: str) -> str:
         return CHECKS[name]()
     except Exception as error:  # noqa: BLE001 - any error is the result of the check
         if explain(error):
-            return "not checked, because the database needs manage.py migrate."
+            return f"not checked, because the database needs {PROGRAM} migrate."
         return f"the check failed ({error})."

@@ -10,6 +10,7 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
 from ainews_site.infra.cache import circuit
+from ainews_site.infra.invocation import PROGRAM
 from ainews_site.infra.replicas import NO_ANSWER, replicas
 from ainews_site.infra.schema import unapplied_migrations
 from ainews_site.infra.sqlite_lock import holds_write_lock
@@ -40,7 +41,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     """Answer like `health`, but 503 while migrations are missing: a readiness check."""
     status = current_status()
     if status["status"] != "unavailable" and not _has_tables():
-        status |= {"status": "unavailable", "database": "lacks tables: run manage.py migrate"}
+        status |= {"status": "unavailable", "database": f"lacks tables: run {PROGRAM} migrate"}
     return JsonResponse(status, status=503 if status["status"] == "unavailable" else 200)
 
 

@@ -18,6 +18,8 @@ from django.utils.html import conditional_escape
 from django.utils.timezone import localtime
 from jinja2 import Environment
 
+from ainews_site.infra.invocation import PROGRAM
+from ainews_site.infra.places import IS_INSTALLED
 from digests.channels.strip import edition_strip
 from digests.channels.titles import quiet_day_message, title_of
 from digests.editions.story_summary import story_summary
@@ -60,6 +62,7 @@ def environment(**options: Any) -> Environment:
         "coverage_strip": coverage_strip,
         "edition_strip": edition_strip,
         "life_strip": life_strip,
+        "program": PROGRAM if IS_INSTALLED else f"python {PROGRAM}",
         "rail_trends": rail_trends,
         "sparkline": sparkline,
         "static": static,

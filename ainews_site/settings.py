@@ -12,14 +12,16 @@ from ainews_site.config.databases import databases, replicas_of
 from ainews_site.config.env_urls import mail_problem, redis_problem, site_problem
 from ainews_site.config.https import https_settings
 from ainews_site.config.logs import logging_settings
-from ainews_site.config.schema import BASE_DIR, env, read_environment
+from ainews_site.config.schema import env, read_environment
 from ainews_site.config.sizing import measure, sizes_for
 from ainews_site.config.values import level_problem, ports_problem, zone_problem
+from ainews_site.infra.places import BASE, FILES, env_file
 from ainews_site.proxies import read_proxies
 from ainews_site.queue.config import cluster_settings
 from feeds.ai.language.prices import read_prices
 
-GIVEN = read_environment(BASE_DIR / ".env")
+BASE_DIR = BASE
+GIVEN = read_environment(env_file())
 """The locators that this process was started with, without `.env`; see
 ainews_site.infra.invocation."""
 for _name, problem in (
@@ -106,7 +108,7 @@ ASGI_APPLICATION = "ainews_site.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.jinja2.Jinja2",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [FILES / "templates"],
         "OPTIONS": {
             "environment": "ainews_site.jinja.environment",
             "context_processors": [
@@ -239,7 +241,7 @@ USE_TZ = True
 USE_I18N = False
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [FILES / "static"]
 STATIC_ROOT = DATA / "static"
 STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns if it is missing
 STORAGES = {

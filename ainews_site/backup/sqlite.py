@@ -19,6 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from ainews_site.backup.postgres import dump_postgres, restore_postgres
 from ainews_site.backup.row_counts import COUNTED, BackupError, count, counts
+from ainews_site.infra.invocation import PROGRAM
 
 SUFFIXES = {"sqlite": ".sqlite3", "postgresql": ".dump"}
 PAGES = 4_096
@@ -167,7 +168,7 @@ def _dump_sqlite(path: Path) -> dict[str, int]:
 def _verify(database: sqlite3.Connection) -> dict[str, int]:
     """Return the row counts. Raises BackupError if the file is damaged."""
     if (result := database.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
-        raise BackupError(f"The copy is damaged ({result}). Run manage.py doctor.")
+        raise BackupError(f"The copy is damaged ({result}). Run {PROGRAM} doctor.")
     rows = "SELECT count(*) FROM"
     return {table: database.execute(f"{rows} {table}").fetchone()[0] for table in COUNTED}
 

@@ -10,13 +10,13 @@ import environ
 
 from ainews_site.config.https import HSTS_SECONDS
 from ainews_site.config.values import kind_problem
+from ainews_site.infra.places import default_data
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
 LOCATORS = ("DATA", "DATABASE_URL")
 """Variables that locate the database."""
 
 env = environ.Env(
-    DATA=(str, str(BASE_DIR / "var")),
+    DATA=(str, str(default_data())),
     ARCHIVE_AFTER_DAYS=(int, 0),
     ARCHIVE_DIR=(str, ""),
     DATABASE_URL=(str, ""),

@@ -8,10 +8,8 @@ from django.db import Error, OperationalError, ProgrammingError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from ainews_site.infra.db_errors import in_words
-from ainews_site.infra.invocation import manage_command
-
-DEMO = Path("var") / "demo"
-"""The DATA folder of `make demo`, relative to the program's folder."""
+from ainews_site.infra.invocation import DEMO, manage_command, shown
+from ainews_site.infra.places import demo_data
 
 
 def unapplied_migrations() -> set[tuple[str, str]]:
@@ -58,8 +56,8 @@ def problem_in_words(error: BaseException) -> str:
 
 def _other_data() -> str:
     """Return a hint if the sample newsroom exists, whose DATA is easily left out of a command."""
-    demo = settings.BASE_DIR / DEMO
+    demo = demo_data()
     has_demo = demo != settings.DATA and (demo / "ainews.sqlite3").exists()
     if connection.vendor != "sqlite" or not has_demo:
         return ""
-    return f", or set DATA={DEMO} for the sample newsroom of `make demo`"
+    return f", or set DATA={shown(demo)} for the sample newsroom of `{DEMO}`"

@@ -14,6 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import django
+
+from ainews_site.infra.places import BASE
 from ainews_site.process.lifeline import for_child
 
 MAX_MESSAGE_BYTES = 4096
@@ -30,27 +33,30 @@ def start_web() -> None:
     from django.conf import settings
 
     ready = settings.DATA / "ready"
-    if not ready.exists() or ready.read_text() != fingerprint(settings.BASE_DIR):
+    if not ready.exists() or ready.read_text() != fingerprint():
         return
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3") and not Path(database["NAME"]).exists():
         return
     if 0 < settings.PORT < 65536 and not port_problem(settings.HOST, settings.PORT):
         command = web_command(settings.HOST, settings.PORT)
-        started = spawn(command, settings.BASE_DIR, stderr=subprocess.PIPE)
+        started = spawn(command, stderr=subprocess.PIPE)
         atexit.register(started.kill)
 
 
-def mark_ready(data: Path, base: Path) -> None:
-    """Record that the database in `data` has all migrations of the program in `base`."""
-    (data / "ready").write_text(fingerprint(base))
+def mark_ready(data: Path) -> None:
+    """Record that the database in `data` has all migrations of this program."""
+    (data / "ready").write_text(fingerprint())
 
 
-def fingerprint(base: Path) -> str:
-    """Return a hash of all migrations, and of the requirements, whose packages have some too."""
-    files = [*sorted(base.glob("*/migrations/*.py")), base / "requirements" / "base.txt"]
-    digest = hashlib.blake2b(digest_size=16)
-    for file in files:
+def fingerprint(base: Path = BASE) -> str:
+    """Return a hash of all migrations, and of the requirements, whose packages have some too.
+
+    In a package, `base` has the migrations of django-q2 as well, and Django's version stands for
+    those of Django.
+    """
+    digest = hashlib.blake2b(django.__version__.encode(), digest_size=16)
+    for file in sorted([*base.glob("*/migrations/*.py"), *base.glob("requirements/base.txt")]):
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 
@@ -63,7 +69,6 @@ def web_command(host: str, port: int) -> list[str]:
 
 def spawn(
     command: list[str],
-    folder: Path,
     environment: dict[str, str] | None = None,
     stderr: int | None = None,
 ) -> "subprocess.Popen[bytes]":
@@ -73,7 +78,7 @@ def spawn(
     """
     return subprocess.Popen(  # noqa: S603 - our own commands
         command,
-        cwd=folder,
+        cwd=BASE,
         env=os.environ | {"AINEWS_RUN": RUN} | for_child() | (environment or {}),
         start_new_session=True,
         stdin=subprocess.DEVNULL,

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +19,7 @@ from django.conf import settings
 from django.core.cache import caches
 
 from ainews_site.infra.console import report
+from ainews_site.infra.invocation import child_command
 from ainews_site.process import fast_start
 from ainews_site.process.echo import Echo, how_it_ended
 from ainews_site.process.fast_start import RUN, spawn, web_command
@@ -71,7 +71,7 @@ class Child:
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         stderr = subprocess.PIPE if self._is_echoed else None
-        return spawn(self.command, settings.BASE_DIR, self.environment, stderr)
+        return spawn(self.command, self.environment, stderr)
 
     def _follow(self, process: "subprocess.Popen[bytes]") -> None:
         self.started, self.process = time.monotonic(), process
@@ -143,7 +143,7 @@ def worker_child(queue: str = "", processes: int = 0) -> Child:
     environment = {"Q_CLUSTER_NAME": queue} if queue else {}
     if processes:
         environment["WORKERS"] = str(processes)
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
+    command = child_command("qcluster")
     busy_file = lock_file(queue or "both")
     environment[VARIABLE] = str(busy_file)
     name = "fast worker" if queue == FAST else f"{queue} worker".strip()

@@ -13,6 +13,7 @@ from django.db import Error, connections
 
 from ainews_site.backup.pooler import PooledError
 from ainews_site.infra.db_errors import in_words
+from ainews_site.infra.invocation import PROGRAM
 from ainews_site.transfer.run import Transfer, TransferError
 
 _SQLITE_OPTIONS = {
@@ -90,7 +91,7 @@ def _database(url: str, engine: str, option: str) -> dict[str, Any]:
         other = "postgres" if (kind == "postgresql") == (option == "--to") else "sqlite"
         raise CommandError(
             f"{name} is a {_NAMES[kind]} URL, not a {_NAMES[engine]} URL. For the opposite"
-            f" direction use manage.py migrate_to_{other}."
+            f" direction use {PROGRAM} migrate_to_{other}."
         )
     if kind != engine or not config.get("NAME"):
         raise CommandError(f"{name} is not a {_NAMES[engine]} URL; see --help.")

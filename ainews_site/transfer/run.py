@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
 from ainews_site.backup.invalidate import invalidate_caches
+from ainews_site.infra.invocation import PROGRAM
 from ainews_site.transfer.sides import Side, open_side
 from ainews_site.transfer.tables import Table, fingerprint, tables
 from feeds.core import partitions
@@ -72,7 +73,7 @@ class Transfer:
         if missing := sorted(known - done):
             raise TransferError(
                 f"The source is older than this version: it lacks {len(missing)} migrations, the"
-                f" first {'.'.join(missing[0])}. Run manage.py migrate on it first; this command"
+                f" first {'.'.join(missing[0])}. Run {PROGRAM} migrate on it first; this command"
                 " only reads it."
             )
         if newer := sorted(
@@ -201,7 +202,7 @@ class Transfer:
                 target.run(remake[0])
             except (psycopg.IntegrityError, sqlite3.IntegrityError) as error:
                 raise TransferError(
-                    f"The source is damaged: {' '.join(str(error).split())}. Run manage.py doctor"
+                    f"The source is damaged: {' '.join(str(error).split())}. Run {PROGRAM} doctor"
                     " on it, repair it, and start with an empty target."
                 ) from error
             remake = remake[1:]

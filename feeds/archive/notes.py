@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from ainews_site.infra.invocation import PROGRAM
 from feeds.core.ids import id_time
 from feeds.models import ArchivePart
 from feeds.models.narrow import fetch
@@ -41,5 +42,5 @@ def why_missing(pk: int) -> str:
         return ""
     return (
         f"This is from {id_time(pk):%B %Y}, which has been archived. An administrator can restore"
-        f" it: manage.py restore_archive {part.name}."
+        f" it: {PROGRAM} restore_archive {part.name}."
     )

@@ -3,6 +3,7 @@
 from django.core.management.base import CommandError
 
 from accounts.models import User
+from ainews_site.infra.invocation import PROGRAM, RUN
 
 
 def find_reader(username: str | None) -> User:
@@ -15,5 +16,5 @@ def find_reader(username: str | None) -> User:
         reader = users.order_by("-is_superuser", "pk").first()
     if reader is None:
         missing = f"No account is named {username}." if username else "There are no accounts yet."
-        raise CommandError(f"{missing} Create one with `make run` or `manage.py createsuperuser`.")
+        raise CommandError(f"{missing} Create one with `{RUN}` or `{PROGRAM} createsuperuser`.")
     return reader

@@ -9,6 +9,7 @@ from django.db import Error
 
 from ainews_site.backup.row_counts import BackupError
 from ainews_site.backup.sqlite import make_backup
+from ainews_site.infra.invocation import PROGRAM
 from ainews_site.infra.schema import has_no_tables, problem_in_words, schema_problem
 
 
@@ -46,6 +47,6 @@ class Command(BaseCommand):
             raise CommandError(f"No backup was made: {reason}") from error
         size = path.stat().st_size / 2**20
         self.stdout.write(
-            f"{path}: {size:,.1f} MB, verified. Restore it with: manage.py restore {path.name}"
+            f"{path}: {size:,.1f} MB, verified. Restore it with: {PROGRAM} restore {path.name}"
         )
         self.stdout.write("Not included: archive files, SECRET_KEY and .env.")

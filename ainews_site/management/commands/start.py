@@ -4,7 +4,6 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +20,8 @@ import digests.editions.write
 from accounts.models import SigninToken, User
 from accounts.signin import signin_address
 from ainews_site.infra.console import report
-from ainews_site.infra.invocation import manage_command
+from ainews_site.infra.invocation import DEMO, child_command, manage_command
+from ainews_site.infra.places import BASE
 from ainews_site.infra.schema import problem_in_words
 from ainews_site.process import fast_start
 from ainews_site.process.fast_start import mark_ready, port_problem
@@ -69,7 +69,7 @@ class Command(BaseCommand):
             if problem := port_problem(host, port):
                 raise CommandError(problem)
         call_command("migrate", verbosity=0)
-        mark_ready(settings.DATA, settings.BASE_DIR)
+        mark_ready(settings.DATA)
         user = first_reader()
         newsroom = [newsroom_child(newsroom_port)] if demo else []
         self.last_poll = time.monotonic()
@@ -142,7 +142,7 @@ def first_poll(demo: bool) -> None:
     if demo or is_online():
         poll()
         return
-    report("No feed can be reached. Check the network; `make demo` works without one.")
+    report(f"No feed can be reached. Check the network; `{DEMO}` works without one.")
     if local := local_sources():
         poll(*local)
 
@@ -158,8 +158,7 @@ def first_reader() -> User:
 
 
 def newsroom_child(port: int) -> Child:
-    manage = str(settings.BASE_DIR / "manage.py")
-    return Child("newsroom", [sys.executable, manage, "demo_newsroom", "--port", str(port)])
+    return Child("newsroom", child_command("demo_newsroom", "--port", str(port)))
 
 
 def load_sources(user: User, newsroom_port: int | None) -> None:
@@ -215,9 +214,8 @@ def _connects(host: str) -> bool:
 
 def poll(*urls: str) -> None:
     """Poll all due sources, or `urls`, by the poll command, which has a progress bar."""
-    manage = str(settings.BASE_DIR / "manage.py")
-    command, env = [sys.executable, manage, "poll", *urls], os.environ | for_child()
-    subprocess.run(command, env=env, check=False)  # noqa: S603 - our own
+    env = os.environ | for_child()
+    subprocess.run(child_command("poll", *urls), env=env, cwd=BASE, check=False)  # noqa: S603 - our own
 
 
 def group_backfill() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ainews_site.infra.invocation import PROGRAM
 from feeds.core.errors import FeedError
 from feeds.management.readers import find_reader
 from feeds.sources.discover import discover
@@ -30,4 +31,4 @@ class Command(BaseCommand):
         self.stdout.write(f"{reader} now follows {source} ({source.url}).")
         for other in candidates[1:]:
             self.stdout.write(f"  also there: {other.title or 'untitled'} ({other.url})")
-        self.stdout.write("Its items arrive with the next poll. To poll now: manage.py poll")
+        self.stdout.write(f"Its items arrive with the next poll. To poll now: {PROGRAM} poll")

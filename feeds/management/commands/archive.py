@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 from django.utils import timezone
 
+from ainews_site.infra.invocation import PROGRAM
 from ainews_site.infra.schema import explain
 from feeds.archive.files import ArchiveError
 from feeds.archive.store import archive_months
@@ -79,5 +80,5 @@ class Command(BaseCommand):
         else:
             first = id_time(min(part.low for part in parts))
             self.stdout.write(
-                f"The oldest is {first:%B %Y}. Restore with: manage.py restore_archive NAME …"
+                f"The oldest is {first:%B %Y}. Restore with: {PROGRAM} restore_archive NAME …"
             )

@@ -179,4 +179,4 @@ def test_pages_say_that_the_site_is_not_set_up_and_go_on_when_it_is(
 def test_the_command_has_the_assignments_that_another_terminal_needs(
     given: dict[str, str], file: dict[str, str], expected: list[str]
 ) -> None:
-    assert _assignments(given, file, Path("/x")) == expected
+    assert _assignments(given, file, Path("/x/var")) == expected
