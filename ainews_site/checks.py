@@ -48,6 +48,16 @@ def check_sqs(**_: Any) -> list[CheckMessage]:
 
 
 @register("ainews")
+def check_rabbit(**_: Any) -> list[CheckMessage]:
+    if "rabbit" not in settings.Q_CLUSTER or find_spec("pika"):
+        return []
+    hint = "Install requirements/server.txt, or leave QUEUE_URL empty."
+    return [
+        Error("QUEUE_URL names RabbitMQ, but pika is not installed.", hint=hint, id="ainews.E007")
+    ]
+
+
+@register("ainews")
 def check_redis(**_: Any) -> list[CheckMessage]:
     if not settings.REDIS_URL or find_spec("channels_redis"):
         return []

@@ -99,6 +99,10 @@ def cache_works() -> str:
 
 def queue() -> str:
     """Check for workers of this machine by heartbeats, and of others by recent fetches."""
+    if "rabbit" in settings.Q_CLUSTER and (
+        problem := import_module("ainews_site.queue.rabbit_broker").connection_problem()
+    ):
+        return str(problem)
     fetched = FetchLog.objects.filter(at__gte=timezone.now() - LATELY)
     if not heartbeats() and not fetched.exists():
         return f"no worker is running; start one with `{RUN}` or `{PROGRAM} worker`."

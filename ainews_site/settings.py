@@ -156,8 +156,8 @@ CACHES, CHANNEL_LAYERS = caches(REDIS_URL, DATA), channel_layers(REDIS_URL)
 SIZES = sizes_for(measure(), sqlite=DATABASES["default"]["ENGINE"].endswith("sqlite3"))
 try:
     Q_CLUSTER = cluster_settings(env("QUEUE_URL"), env("WORKERS") or SIZES.workers, cache="queue")
-except ValueError:
-    raise SystemExit("QUEUE_URL must be sqs://region/name; see .env.example.") from None
+except ValueError as error:
+    raise SystemExit(f"QUEUE_URL {error}; see .env.example.") from None
 
 SITE_URL = env("SITE_URL").rstrip("/")
 if SITE_URL:

@@ -10,6 +10,7 @@ command -v chromium >/dev/null || needs+=(chromium)
 for name in redis-server pgbouncer nginx; do
     PATH="$PATH:/usr/sbin" command -v "$name" >/dev/null || needs+=("$name")
 done
+[ -z "${FULL:-}" ] || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || needs+=(rabbitmq-server)
 if [ ${#needs[@]} -gt 0 ] && command -v apt-get >/dev/null; then
     as_root=""
     [ "$(id -u)" = 0 ] || as_root="sudo -n"

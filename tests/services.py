@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 import pytest
 
@@ -256,10 +257,12 @@ class Redis(Server):
     @property
     def url(self) -> str:
         secret = self.options.get("requirepass")
-        return f"redis://{f':{secret}@' if secret else ''}127.0.0.1:{self.port}/0"
+        scheme = "rediss" if "tls-cert-file" in self.options else "redis"
+        return f"{scheme}://{f':{secret}@' if secret else ''}127.0.0.1:{self.port}/0"
 
     def command(self) -> list[str]:
-        settings = {"port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder)}
+        port = "tls-port" if "tls-cert-file" in self.options else "port"
+        settings = {"port": "0", port: str(self.port), "bind": "127.0.0.1", "dir": str(self.folder)}
         flags = [
             part
             for name, value in (settings | self.options).items()
@@ -292,6 +295,95 @@ class PgBouncer(Server):
             "pool_mode = transaction\ndefault_pool_size = 5\nmax_client_conn = 200\n"
         )
         return [shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", str(config)]
+
+
+RABBITMQ = Path("/usr/lib/rabbitmq/bin")
+
+
+class RabbitMQ(Server):
+    """RabbitMQ, with an epmd of its own, which the next one on this machine doesn't share.
+
+    `tls` names the files of a CA, a certificate and its key; then only TLS is served.
+    """
+
+    name = "rabbitmq"
+    user, password, vhost = "reader", "se cret/1", "news"
+
+    def __init__(self, tls: tuple[Path, Path, Path] | None = None) -> None:
+        super().__init__()
+        self.tls, self.epmd_port, self.node_port = tls, free_port(), free_port()
+        self.epmd: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        scheme = "amqps" if self.tls else "amqp"
+        secret = quote(self.password, safe="")
+        return f"{scheme}://{self.user}:{secret}@127.0.0.1:{self.port}/{self.vhost}"
+
+    def _environment(self) -> dict[str, str]:
+        # A short cookie file and folders of its own; nothing of /etc/rabbitmq is read.
+        return {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "ERL_EPMD_PORT": str(self.epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"test{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(self.node_port),
+            "RABBITMQ_BASE": str(self.folder),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.folder),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "none.config"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
+        }
+
+    def command(self) -> list[str]:
+        lines = [
+            f"default_user = {self.user}",
+            f"default_pass = {self.password}",
+            f"default_vhost = {self.vhost}",
+            "loopback_users = none",
+            "vm_memory_high_watermark.absolute = 512MB",
+            "disk_free_limit.absolute = 10MB",
+        ]
+        if self.tls:
+            authority, certificate, key = self.tls
+            lines += [
+                "listeners.tcp = none",
+                f"listeners.ssl.1 = 127.0.0.1:{self.port}",
+                f"ssl_options.cacertfile = {authority}",
+                f"ssl_options.certfile = {certificate}",
+                f"ssl_options.keyfile = {key}",
+                "ssl_options.verify = verify_none",
+            ]
+        else:
+            lines.append(f"listeners.tcp.1 = 127.0.0.1:{self.port}")
+        (self.folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
+        (self.folder / "plugins").write_text("[].\n")
+        variables = [f"{name}={value}" for name, value in self._environment().items()]
+        return ["env", "-i", *variables, str(RABBITMQ / "rabbitmq-server")]
+
+    def start(self) -> Self:
+        command = ["epmd", "-address", "127.0.0.1", "-port", str(self.epmd_port)]
+        self.epmd = subprocess.Popen(command, user=self._user(), cwd=self.folder)
+        return super().start()
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        super().stop(signal.SIGTERM)
+        self._stop_epmd()
+
+    def kill(self) -> None:
+        super().kill()
+        self._stop_epmd()
+
+    def _stop_epmd(self) -> None:
+        if self.epmd:
+            self.epmd.kill()
+            self.epmd.wait()
 
 
 def is_root_or_alone() -> bool:

@@ -4,7 +4,8 @@ Problems are phrases that follow the name of the setting. They do not quote the 
 may contain a password.
 """
 
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 REDIS_FORM = "redis://:password@host:6379/0"
 REDIS_PORT = 6379
@@ -49,9 +50,21 @@ def redis_problem(url: str) -> str:
     if port == 0:
         return f"needs a port between 1 and 65535, as in {REDIS_FORM}"
     number = parts.path.strip("/")
-    if not number or number.isdecimal():
-        return ""
-    return f"must end in a database number, as in {REDIS_FORM}"
+    if number and not number.isdecimal():
+        return f"must end in a database number, as in {REDIS_FORM}"
+    return _tls_problem(parts.query, has_tls=parts.scheme == "rediss")
+
+
+def _tls_problem(query: str, *, has_tls: bool) -> str:
+    """Return the problem of the parameters of TLS, as redis-py calls them, or ""."""
+    for name, value in parse_qsl(query):
+        if name.startswith("ssl_") and not has_tls:
+            return f"has {name}, which needs rediss://"
+        if name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") and not Path(value).is_file():
+            return f"names a file that does not exist in {name}"
+        if name == "ssl_cert_reqs" and value not in ("required", "optional", "none"):
+            return "must have ssl_cert_reqs=required, optional or none"
+    return ""
 
 
 def redis_place(url: str) -> str:

@@ -17,5 +17,7 @@ def logging_settings(level: str) -> dict[str, Any]:
             "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["locks"]}
         },
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {name: {"level": "WARNING"} for name in QUIET},
+        "loggers": {name: {"level": "WARNING"} for name in QUIET}
+        # The broker of RabbitMQ reports a failed connection itself, once.
+        | {"pika": {"level": "CRITICAL"}},
     }

@@ -7,7 +7,8 @@ repair never delays the news. A worker that is not started for one queue takes t
 import math
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+
+from ainews_site.config.queue_url import broker_settings
 
 FAST, SLOW = "ainews", "slow"
 """Names of the two queues, which django-q2 calls clusters.
@@ -24,8 +25,9 @@ MAX_VISIBILITY_TIMEOUT = 12 * 60 * 60
 def cluster_settings(queue_url: str, workers: int, cache: str) -> dict[str, Any]:
     """Return the setting Q_CLUSTER.
 
-    `queue_url` is "" for a queue in the database, else sqs://region/name. `cache` is the alias of
-    the cache that holds heartbeats. Raises ValueError for any other URL.
+    `queue_url` is "" for a queue in the database, else sqs://region/name or
+    amqp://user:password@host/vhost. `cache` is the alias of the cache that holds heartbeats. Raises
+    ValueError with the problem of any other URL.
     """
     return {
         "name": FAST,
@@ -44,20 +46,7 @@ def cluster_settings(queue_url: str, workers: int, cache: str) -> dict[str, Any]
         "recycle": 10_000,
         "label": "Queue",
         "ALT_CLUSTERS": {SLOW: {"timeout": 1800, "retry": 2 * 3600}},
-    } | _broker(queue_url)
-
-
-def _broker(queue_url: str) -> dict[str, Any]:
-    if not queue_url:
-        return {"broker_class": "ainews_site.queue.orm_broker.Database", "orm": "default"}
-    url = urlsplit(queue_url)
-    if url.scheme != "sqs" or not url.netloc:
-        raise ValueError(queue_url)
-    return {
-        "broker_class": "ainews_site.queue.sqs_broker.Sqs",
-        "sqs": {"aws_region": url.netloc},
-        "queue_name": url.path.strip("/") or FAST,
-    }
+    } | broker_settings(queue_url, FAST)
 
 
 def clusters(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The settings of the queue, and SQS over real HTTP."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from ainews_site.checks import check_queue
+from ainews_site.config.queue_url import rabbit_address
 from ainews_site.queue.config import cluster_settings, clusters, longest_hold
 from tests.services import free_port, is_open
 from tests.workers import Helper, Worker, environment, migrate
@@ -68,11 +70,40 @@ def test_settings_that_would_run_a_task_twice_are_refused(
     assert any(says in str(message.msg) for message in check_queue())
 
 
-def test_an_invalid_queue_url_is_one_clear_sentence(tmp_path: Path) -> None:
-    env = os.environ | {"DATA": str(tmp_path), "QUEUE_URL": "amqp://host"}
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://host", "must be sqs://region/name or amqp://user:password@host/vhost"),
+        ("sqs:///name", "must be sqs://region/name or amqp://user:password@host/vhost"),
+        ("amqp:///vhost", "must be sqs://region/name or amqp://user:password@host/vhost"),
+        ("amqp://host:0", "needs a port between 1 and 65535"),
+        ("amqp://host:port", "needs a port between 1 and 65535"),
+        ("amqp://host/a/b", "has more than a vhost after the host; write / in its name as %2F"),
+        ("amqp://host/a?cacertfile=/x", "has the unknown parameter cacertfile; known are queue"),
+        ("amqps://host/a?cacertfile=/x", "names a file that does not exist in cacertfile"),
+    ],
+)
+def test_the_problem_of_a_queue_url_is_one_sentence(url: str, problem: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(problem)):
+        cluster_settings(url, 1, "queue")
+
+
+def test_an_invalid_queue_url_ends_the_start(tmp_path: Path) -> None:
+    env = os.environ | {"DATA": str(tmp_path), "QUEUE_URL": "amqp://reader:secret@/news"}
     command = [sys.executable, "manage.py", "check"]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
-    assert done.stderr.strip() == "QUEUE_URL must be sqs://region/name; see .env.example."
+    assert done.stderr.strip() == (
+        "QUEUE_URL must be sqs://region/name or amqp://user:password@host/vhost; see .env.example."
+    )
+
+
+def test_the_address_of_rabbitmq_has_the_usual_defaults_and_hides_its_password() -> None:
+    address = rabbit_address("amqp://host", "ainews")
+    assert (address.place, address.vhost, address.user) == ("host:5672", "/", "guest")
+    address = rabbit_address("amqps://a%40b:p%2Fw@host/my%2Fnews?queue=mine", "ainews")
+    assert (address.place, address.vhost, address.queue) == ("host:5671", "my/news", "mine")
+    assert (address.user, address.password) == ("a@b", "p/w")
+    assert "p/w" not in repr(address)
 
 
 def test_sqs_takes_a_message_from_one_process_to_another(
