@@ -134,7 +134,7 @@ def _declared(link: Link, name: str) -> str:
 
 
 def _take(link: Link, name: str) -> tuple[str, str] | None:
-    """Move the oldest message to a lease. Whoever is killed before the commit has taken nothing."""
+    """Move the oldest message to a lease. A process that dies before the commit has taken nothing."""
     method, _, body = link.channel.basic_get(_declared(link, name))
     if method is None:
         return None
@@ -169,8 +169,8 @@ def connection_problem() -> str:
 
 
 def address() -> RabbitAddress:
-    found: RabbitAddress = settings.Q_CLUSTER["rabbit"]
-    return found
+    rabbit: RabbitAddress = settings.Q_CLUSTER["rabbit"]
+    return rabbit
 
 
 def queue_name(cluster: str) -> str:

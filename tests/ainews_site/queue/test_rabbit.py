@@ -107,7 +107,7 @@ def test_any_process_acknowledges_a_message(
     assert broker.queue_size() == 0
 
 
-def test_whoever_dies_while_taking_a_message_has_taken_nothing(broker: Rabbit) -> None:
+def test_a_process_that_dies_while_taking_a_message_has_taken_nothing(broker: Rabbit) -> None:
     name = broker.enqueue("poll")
 
     elsewhere("channel.basic_get(name); channel.queue_declare(name + '.x', exclusive=True)", name)
