@@ -134,7 +134,7 @@ def _declared(link: Link, name: str) -> str:
 
 
 def _take(link: Link, name: str) -> tuple[str, str] | None:
-    """Move the oldest message to a lease. A process that dies before the commit has taken nothing."""
+    """Move the oldest message to a lease. If the process dies before the commit, it stays."""
     method, _, body = link.channel.basic_get(_declared(link, name))
     if method is None:
         return None
