@@ -38,7 +38,7 @@ def ensure_index(database: Any, on_span: Callable[[str], None] = lambda name: No
     `on_span` is called with the name of each partition that is done.
     """
     with database.cursor() as cursor:
-        if _is_whole(cursor):
+        if is_whole(cursor):
             return False
     with transaction.atomic(using=database.alias), database.cursor() as cursor:
         make_empty(cursor)
@@ -73,7 +73,7 @@ def complete(spans: Sequence[partitions.Span]) -> None:
             )
 
 
-def _is_whole(cursor: Any) -> bool:
+def is_whole(cursor: Any) -> bool:
     cursor.execute("SELECT obj_description(to_regclass('feeds_search'), 'pg_class')")
     if cursor.fetchone()[0] != f"AI News {VERSION}":
         return False

@@ -1,0 +1,1 @@
+"""The checklist of a production installation, which `manage.py doctor --production` checks."""
