@@ -92,7 +92,7 @@ def _postgres_statistics() -> Outcome:
             )
         if changed := _names(cursor, CHANGED, FEW_ROWS):
             return warning(
-                _some(changed, "table has changed since ANALYZE", "tables have changed since ANALYZE"),
+                _some(changed, "table has changed a lot", "tables have changed a lot"),
                 "Run ANALYZE, and keep autovacuum on.",
             )
     return ok("All indexes exist and are valid, and the statistics are current.")
