@@ -11,9 +11,10 @@ class SiteConfig(AppConfig):
     def ready(self) -> None:
         from ainews_site import checks  # noqa: F401 - registers the checks
         from ainews_site.process import worker_process
-        from ainews_site.queue import busy_lock
+        from ainews_site.queue import busy_lock, give_back
 
         busy_lock.connect()
+        give_back.connect()
         worker_process.connect()
 
 

@@ -10,6 +10,7 @@ from django_q.models import Schedule
 
 from ainews_site.infra import db_clock
 from ainews_site.infra.enqueue import SLOW
+from ainews_site.infra.stopping import is_stopping, leave_rest
 from digests.ask.questions import answer_question, forget_old_questions
 from digests.channels.outbox import deliver, due_deliveries
 from digests.editions.summarise import forget_old_summaries
@@ -52,6 +53,9 @@ def write_waiting() -> int:
     """Write the editions that are requested and deliver them. Return how many were written."""
     until, written = time.monotonic() + LONGEST, 0
     for pks in waiting_writings():
+        if is_stopping():
+            leave_rest()
+            break
         if time.monotonic() < until:
             written += process_writings(pks)
     if written:

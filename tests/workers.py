@@ -34,7 +34,7 @@ from django_q.brokers import get_broker
 from django.db.models import Count
 from django.utils import timezone
 from django_q.tasks import async_task
-from feeds.models import Item, ItemBody, ItemKey, Source
+from feeds.models import Item, ItemBody, ItemKey, Lease, Source
 from feeds.stories.grouping.repair import repair_stories
 from feeds.tasks import poll_due
 
@@ -71,6 +71,15 @@ def stories():
 
 def waiting():
     return [b.queue_size() + b.lock_size() for b in map(get_broker, ("ainews", "slow"))]
+
+def free():
+    "Messages that a worker can take now, in the fast and in the slow queue."
+    return [b.queue_size() for b in map(get_broker, ("ainews", "slow"))]
+
+def held():
+    "Leases that somebody holds: those of sources, and the named ones."
+    sources = Source.objects.exclude(lease_until=None).count()
+    return [sources, Lease.objects.exclude(until=None).count()]
 
 def wait_for(file):
     until = time.monotonic() + 100

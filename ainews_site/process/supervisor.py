@@ -18,6 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import caches
 
+from ainews_site.infra import stopping
 from ainews_site.infra.console import report
 from ainews_site.infra.invocation import child_command
 from ainews_site.process import fast_start
@@ -32,6 +33,12 @@ HEARTBEAT_TIMEOUT = 30.0
 """Seconds without a heartbeat after which the worker counts as hanging."""
 GRACE = 5.0
 """Seconds between asking a child to stop and killing it."""
+INTERRUPT_AFTER = 20.0
+"""Seconds after which a task that still runs in a stopping cluster is interrupted. Until then it
+ends by itself at its next unit, and sends what it is sending."""
+REPEAT = 0.5
+STOP_SECONDS = 27.0
+"""Seconds that all children have together to stop. Service managers wait for 30."""
 SHORT_LIFE = 10.0
 """A child that ends within so many seconds counts as one that failed to start."""
 MAX_PAUSE = 15.0
@@ -67,6 +74,8 @@ class Child:
         self._follow(process or self._spawn())
 
     def start(self) -> None:
+        if self.busy_file:
+            self.busy_file.write_bytes(b"")  # ends the request to stop
         self._follow(self._spawn())
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
@@ -97,9 +106,22 @@ class Child:
             return
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM to the leader alone, which stops its own children in the right order."""
+        """Send SIGTERM to the leader alone, which stops its own children in the right order.
+
+        The tasks of a cluster learn of it by the `busy_file`.
+        """
+        if self.busy_file:
+            stopping.write_request(self.busy_file)
         if self.is_running:
             self.process.terminate()
+
+    def interrupt_tasks(self) -> None:
+        """Interrupt the tasks of a cluster that was asked to stop."""
+        for stat in heartbeats() or []:
+            if self.busy_file and stat.pid == self.process.pid:
+                for pid in stat.workers:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGTERM)
 
     def stop(self, grace: float = GRACE) -> None:
         """Ask it to stop, wait `grace` seconds, then kill the rest of its process group."""
@@ -108,18 +130,20 @@ class Child:
         self.signal(signal.SIGKILL)
         self.process.wait()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         """Wait until it ends, but no longer than `seconds`.
 
-        Returns early if its `busy_file` shows that it runs no task and will never end by itself.
+        Returns False, and early, if its `busy_file` shows that it runs no task and will never end
+        by itself.
         """
         until = time.monotonic() + seconds
         idle = IdleTimer(self.busy_file) if self.busy_file else None
         while self.is_running and (left := until - time.monotonic()) > 0:
             if idle and idle.seconds() > IDLE_SECONDS:
-                return
+                return False
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(min(left, 0.2))
+        return True
 
     def clean_up(self) -> None:
         """Remove its lock file."""
@@ -145,7 +169,7 @@ def worker_child(queue: str = "", processes: int = 0) -> Child:
         environment["WORKERS"] = str(processes)
     command = child_command("qcluster")
     busy_file = lock_file(queue or "both")
-    environment[VARIABLE] = str(busy_file)
+    environment[VARIABLE] = environment[stopping.VARIABLE] = str(busy_file)
     name = "fast worker" if queue == FAST else f"{queue} worker".strip()
     child = Child(name, command, environment=environment)
     child.busy_file = busy_file
@@ -200,6 +224,25 @@ def heartbeats() -> list[Any] | None:
     except Exception:  # whatever the error, the supervisor must go on
         logger.exception("The workers' heartbeats cannot be read.")
         return None
+
+
+def stop_all(children: Sequence[Child], seconds: float = STOP_SECONDS) -> None:
+    """Ask all children to stop, and wait until they have ended or `seconds` have passed.
+
+    The tasks of clusters end at their next unit, or are interrupted in time to give back what they
+    hold. A second signal raises Stopped if the caller expects it.
+    """
+    began = time.monotonic()
+    for child in children:
+        child.ask_to_stop()
+    interrupt_at = began + min(INTERRUPT_AFTER, seconds)
+    late = [child for child in children if child.wait(max(interrupt_at - time.monotonic(), 0))]
+    while (left := began + seconds - time.monotonic()) > 0:
+        if not (late := [child for child in late if child.is_running]):
+            break
+        for child in late:
+            child.interrupt_tasks()  # again, as a heartbeat may be missing for a moment
+        late[0].wait(min(left, REPEAT))
 
 
 class Watchdog:
@@ -275,7 +318,7 @@ def run(
     `prepare` is called while the web server starts, `ready` once it answers, and `tick` every two
     seconds from then on. `extra` children are stopped along with the others.
     """
-    children = list(extra)
+    children, grace = list(extra), GRACE
     try:
         expect_stop()
         if "queue" in settings.CACHES:
@@ -288,9 +331,12 @@ def run(
         watch(web, Watchdog(worker), tick)
     except Stopped:
         report("Stopping.")
+        grace = 0.0
+        with suppress(Stopped):  # a second signal stops at once
+            expect_stop()
+            stop_all(children)
     finally:
+        stop_all(children, grace)
         for child in children:
-            child.ask_to_stop()
-        for child in children:
-            child.stop()
+            child.stop(0)
             child.clean_up()

@@ -6,6 +6,7 @@ from django_q.signals import post_spawn
 
 from ainews_site.infra.gc_tuning import freeze_loaded_objects
 from ainews_site.infra.sqlite_lock import set_process_timeout
+from ainews_site.queue.give_back import expect_interrupt
 
 LOCK_TIMEOUT = 300.0
 """How long a task waits for SQLite's write lock, in seconds.
@@ -22,4 +23,5 @@ def connect() -> None:
 
 def _configure(**_: Any) -> None:
     set_process_timeout(LOCK_TIMEOUT)
+    expect_interrupt()
     freeze_loaded_objects()

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import F, Max, Q
 
 from ainews_site.infra import db_clock
+from ainews_site.infra.stopping import TaskStopped, is_stopping
 from digests.channels import kind_of, kinds_detecting_repeats, pushed_kinds
 from digests.channels.errors import DeliveryError
 from digests.channels.kind import Send
@@ -76,7 +77,8 @@ def due_deliveries() -> list[int]:
 
 
 def deliver(pks: Iterable[int], seconds: float) -> int:
-    """Send the deliveries that are due and not claimed, until `seconds` have passed.
+    """Send the deliveries that are due and not claimed, until `seconds` have passed or the process
+    is asked to stop.
 
     Return how many succeeded. Messages are sent concurrently, so that a server that does not
     answer delays no other delivery. Only the calling thread uses the database.
@@ -84,15 +86,20 @@ def deliver(pks: Iterable[int], seconds: float) -> int:
     until, sent = time.monotonic() + seconds, 0
     running: dict[Future[None], Delivery] = {}
     with ThreadPoolExecutor(MAX_CONCURRENT, "deliver") as pool:
-        for pk in pks:
-            if time.monotonic() > until:
-                break
-            if (delivery := _claim(pk)) and (send := _prepare(delivery)):
-                running[pool.submit(send)] = delivery
-            while len(running) >= MAX_CONCURRENT:
+        try:
+            for pk in pks:
+                if time.monotonic() > until or is_stopping():
+                    break
+                if (delivery := _claim(pk)) and (send := _prepare(delivery)):
+                    running[pool.submit(send)] = delivery
+                while len(running) >= MAX_CONCURRENT:
+                    sent += _collect_results(running)
+            while running:
                 sent += _collect_results(running)
-        while running:
-            sent += _collect_results(running)
+        except TaskStopped:  # what is being sent may arrive, so its result must be recorded
+            while running:
+                _collect_results(running)
+            raise
     return sent
 
 

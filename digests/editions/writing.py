@@ -14,6 +14,7 @@ from ainews_site.infra import db_clock
 from ainews_site.infra.db_router import is_primary_lost
 from ainews_site.infra.enqueue import enqueue_slow
 from ainews_site.infra.sqlite_lock import is_locked
+from ainews_site.infra.stopping import TaskStopped, is_stopping
 from digests.channels.outbox import plan_deliveries
 from digests.editions.plan import Request
 from digests.editions.schedule import schedule_of
@@ -159,9 +160,19 @@ def waiting_writings() -> list[list[int]]:
 def process_writings(pks: Sequence[int]) -> int:
     """Claim requests and write their editions. Return how many were written.
 
-    If that fails, each is written on its own. Failures are recorded and tried again later.
+    If that fails, each is written on its own. Failures are recorded and tried again later. If the
+    process is stopped, the claims are given back.
     """
     writings = _claim(pks)
+    try:
+        return _write_claimed(writings)
+    except TaskStopped:
+        for writing in writings:
+            _own(writing).update(until=None)
+        raise
+
+
+def _write_claimed(writings: Sequence[Writing]) -> int:
     if len(writings) > 1:
         try:
             _write(writings)
@@ -217,6 +228,13 @@ def _claim(pks: Sequence[int]) -> list[Writing]:
 
 
 def _record_progress(writing: Writing, done: int, total: int) -> None:
+    """Record the progress with a language model. Raises TaskStopped if the process shall stop.
+
+    The stories that a language model has summarised are stored, so the next attempt does not repeat
+    them.
+    """
+    if is_stopping():
+        raise TaskStopped
     _own(writing).update(done=done, total=total, until=db_clock.now() + CLAIM_DURATION)
 
 

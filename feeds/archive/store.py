@@ -17,6 +17,7 @@ from django.db import OperationalError, connection, models, transaction
 
 from accounts.models import User
 from ainews_site.infra import db_clock
+from ainews_site.infra.stopping import is_stopping, leave_rest
 from feeds.archive.files import ArchiveError, Line, Manifest, read_lines, read_manifest, write_part
 from feeds.coordination.lease import Held, duration, lease
 from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
@@ -61,6 +62,9 @@ def _archive_months(
         delete_items_of(folder, unfinished)
     parts = []
     for low, high in months:
+        if is_stopping():
+            leave_rest()
+            break
         _renew(held)
         if (part := _archive(folder, low, high, held)) is not None:
             parts.append(part)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from ainews_site.infra.stopping import is_stopping
 from feeds.coordination.announce import announce_news
 from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
 from feeds.core.errors import FeedError
@@ -66,12 +67,13 @@ def _refresh_updated(report: PollReport) -> None:
 def complete_texts(item_ids: Iterable[int], sandbox: Sandbox, until: float = math.inf) -> int:
     """Fetch the full texts of the newest of these items from their pages.
 
-    Stops at the monotonic time `until`. Returns the number of items that got a text.
+    Stops at the monotonic time `until`, or when the process is asked to stop. Returns the number
+    of items that got a text.
     """
     items = Item.objects.filter(pk__in=list(item_ids)).exclude(url="").newest_first()
     done = 0
     for item in items[:MAX_PAGES]:
-        if time.monotonic() > until:
+        if time.monotonic() > until or is_stopping():
             break
         try:
             done += complete_text(item, sandbox)

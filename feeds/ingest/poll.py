@@ -15,6 +15,7 @@ from django.db import transaction
 
 from ainews_site.infra import db_clock
 from ainews_site.infra.sqlite_lock import is_locked
+from ainews_site.infra.stopping import is_stopping, leave_rest
 from feeds.coordination.revisions import CONTENT, bump_revision
 from feeds.core.bulk import adapt_time, insert_rows, update_rows
 from feeds.ingest.fetch.arrivals import fetched
@@ -87,9 +88,9 @@ def poll_sources(
 ) -> PollReport:
     """Poll those of `source_ids` that no other worker holds, whether or not they are due.
 
-    `now` replaces the present time in a replay. Sources that are not fetched within `seconds` are
-    released and stay due. The process may die at any moment: leases expire, and storing an entry
-    twice changes nothing.
+    `now` replaces the present time in a replay. Sources that are not fetched within `seconds`, or
+    before the process is asked to stop, are released and stay due. The process may die at any
+    moment: leases expire, and storing an entry twice changes nothing.
     """
     started = time.monotonic()
     wanted = list(source_ids)
@@ -100,6 +101,8 @@ def poll_sources(
     finally:
         poll.flush()
         release(poll.waiting.values())
+    if poll.waiting and is_stopping():
+        leave_rest()
     merge_pending(pk for outcome in poll.outcomes for pk in outcome.stored.new_ids)
     offline = is_offline(poll.outcomes)
     if offline:
@@ -158,7 +161,10 @@ class _Poll:
         return self._now or db_clock.now()
 
     def run(self, limits: Limits, until: float = math.inf) -> None:
-        """Fetch and process all sources. Stops waiting at the monotonic time `until`."""
+        """Fetch and process all sources.
+
+        Stops at the monotonic time `until`, or when the process is asked to stop.
+        """
         requests = [request_for(source, self.now()) for source in self.waiting.values()]
         renewed, renew_after = time.monotonic(), settings.LEASE_SECONDS / RENEWALS
         with closing(fetched(requests, limits)) as results:
@@ -167,7 +173,7 @@ class _Poll:
                     self.flush()
                 else:
                     self._take(result)
-                if time.monotonic() > until:
+                if time.monotonic() > until or is_stopping():
                     break
                 if time.monotonic() - renewed > renew_after:
                     renew(list(self.waiting.values()), db_clock.exact_now())

@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 
 from ainews_site.infra import db_clock
+from ainews_site.infra.stopping import is_stopping, leave_rest
 from feeds.coordination.lease import Held, lease
 from feeds.trends import board
 from feeds.trends.count import count_days
@@ -43,6 +44,9 @@ def _update_boards(now: datetime, held: Held, until: float) -> int:
     tallies = load(now.astimezone(UTC).date())
     alerts, done = 0, set[int | None]()
     for sources, users in _oldest_first():
+        if is_stopping():
+            leave_rest()
+            break
         if time.monotonic() > until or not held.renew():
             break
         visible = restrict_to(tallies, sources)

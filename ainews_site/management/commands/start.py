@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,8 @@ from feeds.trends.update import update_trends
 
 DEMO_PAUSE = 20.0
 """Seconds between two polls of the sample newsroom."""
+POLL_GRACE = 10.0
+"""Seconds between asking the first poll to stop and killing it."""
 MAX_ITEMS = 20_000
 """With no more items than this, finding trends takes a few seconds."""
 
@@ -215,7 +218,15 @@ def _connects(host: str) -> bool:
 def poll(*urls: str) -> None:
     """Poll all due sources, or `urls`, by the poll command, which has a progress bar."""
     env = os.environ | for_child()
-    subprocess.run(child_command("poll", *urls), env=env, cwd=BASE, check=False)  # noqa: S603 - our own
+    with subprocess.Popen(child_command("poll", *urls), env=env, cwd=BASE) as process:  # noqa: S603 - our own
+        try:
+            process.wait()
+        except BaseException:  # it gives back the sources that it has not read
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(POLL_GRACE)
+            process.kill()
+            raise
 
 
 def group_backfill() -> None:

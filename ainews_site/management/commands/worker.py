@@ -12,13 +12,11 @@ from django.db import connection
 from ainews_site.infra.console import report
 from ainews_site.infra.schema import schema_problem
 from ainews_site.process.stop_request import Stopped, deferred_stop, expect_stop
-from ainews_site.process.supervisor import Child, Watchdog, worker_child
+from ainews_site.process.supervisor import Child, Watchdog, stop_all, worker_child
 from ainews_site.queue.config import FAST, SLOW
 from ainews_site.queue.schedule_repair import ClockCheck
 from ainews_site.queue.schedules import ensure_schedules
 
-FINISH = 300.0
-"""Seconds that running tasks have to finish when the command is stopped. Polls take less."""
 GRACE = 30.0
 """Seconds that they have if one process of the cluster died and all are restarted."""
 PAUSE = 2.0
@@ -26,7 +24,8 @@ PAUSE = 2.0
 
 class Command(BaseCommand):
     help = (
-        "Runs queued tasks and restarts processes that die or hang. SIGTERM finishes running tasks."
+        "Runs queued tasks and restarts processes that die or hang. SIGTERM ends running tasks at"
+        " their next unit of work, and gives back what they have not done."
     )
     requires_system_checks = ("ainews",)
 
@@ -63,18 +62,21 @@ def queues(queue: str, processes: int) -> dict[str, int]:
 
 
 def work(wanted: dict[str, int]) -> None:
-    """Run the clusters until stopped, then let them finish their running tasks."""
+    """Run the clusters until stopped, then let running tasks end at their next unit of work."""
     children: list[Child] = []
     try:
         expect_stop()
         children.extend(worker_child(name, processes) for name, processes in wanted.items())
         report(
-            "Worker running. Ctrl-C or SIGTERM finishes running tasks; a second one stops at once."
+            "Worker running. Ctrl-C or SIGTERM ends it within 30 seconds, a second one at once;"
+            " tasks that are not done are given back."
         )
         watch([Watchdog(child, GRACE) for child in children])
     except Stopped:
-        report("Stopping after the running tasks have finished.")
-        finish(children)
+        report("Stopping. Running tasks end at their next unit of work.")
+        with suppress(Stopped):
+            expect_stop()
+            stop_all(children)
     finally:
         for child in children:
             child.stop(0)
@@ -90,14 +92,3 @@ def watch(watchdogs: Sequence[Watchdog]) -> None:
         for watchdog in watchdogs:
             watchdog.check()
         time.sleep(PAUSE)
-
-
-def finish(children: Sequence[Child]) -> None:
-    """Wait until all clusters have ended, FINISH seconds have passed, or a second signal comes."""
-    until = time.monotonic() + FINISH
-    with suppress(Stopped):
-        expect_stop()
-        for child in children:
-            child.ask_to_stop()
-        for child in children:
-            child.wait(max(until - time.monotonic(), 0))

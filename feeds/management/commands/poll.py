@@ -1,11 +1,15 @@
 """`manage.py poll`: polls sources now."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from ainews_site.infra.gc_tuning import freeze_loaded_objects
+from ainews_site.infra.stopping import request_stop
 from feeds.ingest.clean.links import canonical_url
 from feeds.models import Source
 
@@ -37,7 +41,10 @@ class Command(BaseCommand):
         from feeds.ingest.pipeline import ingest_sources
 
         freeze_loaded_objects()
-        with tqdm(total=len(ids), unit="source", desc="Polling", leave=False, disable=None) as bar:
+        with (
+            ends_at_next_source(),
+            tqdm(total=len(ids), unit="source", desc="Polling", leave=False, disable=None) as bar,
+        ):
             report = ingest_sources(ids, on_result=lambda outcome: advance(bar, outcome))
         wait_until_announced()
         if report.offline:
@@ -58,6 +65,16 @@ class Command(BaseCommand):
         if len(lines) > MAX_LINES:
             self.stdout.write(f"       … and {len(lines) - MAX_LINES} more")
         self.stdout.write(_summary(report))
+
+
+@contextmanager
+def ends_at_next_source() -> Iterator[None]:
+    """Let SIGTERM end the poll at its next source. The others are given back, and stay due."""
+    before = signal.signal(signal.SIGTERM, lambda *_: request_stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def select_sources(urls: list[str], every: bool) -> Any:

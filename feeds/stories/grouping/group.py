@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from ainews_site.infra import db_clock
 from ainews_site.infra.process_state import resets_process_state
+from ainews_site.infra.stopping import is_stopping, leave_rest
 from feeds.coordination.lease import Held
 from feeds.models import Item, StoryRedirect, StorySplit
 from feeds.models.item import ItemQuerySet
@@ -34,8 +35,8 @@ _groupers = Groupers()
 def group_new_items(limit: int = BATCH, now: datetime | None = None) -> int:
     """Assign all items without a story, in batches of `limit`. Return how many were assigned.
 
-    Does nothing while another process is grouping. That process, or the next call, assigns these
-    items.
+    Does nothing while another process is grouping, and stops after a batch when this process is
+    asked to. That process, or the next call, assigns these items.
     """
     now = now or db_clock.now()
     with grouping_lease() as held:
@@ -68,6 +69,9 @@ def _group_all(limit: int, now: datetime, held: Held) -> int:
         archive = ArchiveGroupers()
         new = Item.objects.filter(story=None, source__is_public=is_public)
         while held.renew() and (batch := _Batch(new, limit, now)):
+            if is_stopping():
+                leave_rest()
+                break
             if not batch.old:  # batches are in order of time
                 archive.clear()
             assignments = group(batch, now, archive)

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from ainews_site.infra import db_clock
+from ainews_site.infra.stopping import is_stopping, leave_rest
 from feeds.ai.embed.provider import is_chosen
 from feeds.coordination.lease import Held
 from feeds.core.ids import id_time, lowest_id
@@ -53,6 +54,9 @@ def repair_stories(now: datetime | None = None) -> int:
     now = now or db_clock.now()
     group_new_items(now=now)
     _encode_recent(now)
+    if is_stopping():
+        leave_rest()
+        return 0
     with grouping_lease() as held:
         if held is None:
             return 0

@@ -8,6 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from ainews_site.infra import stopping
+from ainews_site.infra.stopping import TaskStopped
 from digests.editions.progress import progress_of
 from digests.editions.write import write_digest
 from digests.editions.writing import (
@@ -69,6 +71,34 @@ def test_an_edition_that_a_page_wrote_after_its_hour_is_delivered_all_the_same(
     write_due_digests()
 
     assert Delivery.objects.get().digest.content["item_count"] == 1
+
+
+def test_an_edition_that_a_model_writes_is_given_back_when_the_worker_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader_with_news()
+    request_due(timezone.now())
+    monkeypatch.setattr("digests.editions.write.is_configured", lambda: True)
+    monkeypatch.setattr("digests.editions.writing.is_stopping", lambda: True)
+
+    with pytest.raises(TaskStopped):
+        process_writings(waiting_writings()[0])
+    monkeypatch.undo()
+
+    assert not Writing.objects.exclude(until=None).exists()
+    assert write_waiting(), "at once"
+    assert not Writing.objects.exists()
+
+
+def test_a_stopping_worker_leaves_editions_to_its_successor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader_with_news()
+    request_due(timezone.now())
+    monkeypatch.setattr("digests.tasks.is_stopping", lambda: True)
+
+    assert write_waiting() == 0
+    assert stopping.take_rest()
 
 
 def test_an_edition_asked_for_by_hand_after_its_hour_is_delivered_all_the_same(
