@@ -7,6 +7,7 @@ from django.core.asgi import get_asgi_application
 from ainews_site.config.role import serve_pages
 from ainews_site.process.lifeline import follow_parent
 from ainews_site.process.open_files import raise_open_files
+from ainews_site.process.reactor_notify import notify_systemd
 
 follow_parent()
 raise_open_files()
@@ -38,4 +39,5 @@ application = ProtocolTypeRouter(
     }
 )
 fill_in_background()
+notify_systemd()
 freeze_loaded_objects()

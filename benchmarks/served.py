@@ -83,7 +83,7 @@ def daphne() -> Iterator[tuple[int, int]]:
     port = free_port()
     replaced = {
         "/opt/ainews/app/.venv/bin/daphne": f"{sys.executable} -m daphne -v0",
-        "-p 8001": f"-p {port}",
+        "--fd 3": f"-b 127.0.0.1 -p {port}",
     }
     with _running(command_of("ainews-live.service", replaced), port, 1) as pid:
         yield port, pid

@@ -7,10 +7,11 @@ tests/install.sh dev
 needs=()
 command -v chromium >/dev/null || needs+=(chromium)
 [ -x /usr/lib/postgresql/15/bin/postgres ] || needs+=(postgresql-15)
-for name in redis-server pgbouncer nginx; do
+for name in redis-server pgbouncer nginx shellcheck; do
     PATH="$PATH:/usr/sbin" command -v "$name" >/dev/null || needs+=("$name")
 done
 [ -z "${FULL:-}" ] || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || needs+=(rabbitmq-server)
+command -v systemd-analyze >/dev/null || needs+=(systemd)
 if [ ${#needs[@]} -gt 0 ] && command -v apt-get >/dev/null; then
     as_root=""
     [ "$(id -u)" = 0 ] || as_root="sudo -n"

@@ -9,6 +9,7 @@ from pathlib import Path
 import environ
 
 from ainews_site.config.https import HSTS_SECONDS
+from ainews_site.config.secret_files import SecretFileError, read_secret_files
 from ainews_site.config.values import kind_problem
 from ainews_site.infra.places import default_data
 
@@ -79,12 +80,16 @@ env = environ.Env(
 
 
 def read_environment(file: Path) -> dict[str, str]:
-    """Read `file`, and validate all variables.
+    """Read `file` and the files of secrets, and validate all variables.
 
-    Returns those of LOCATORS that the process was given without the file. Raises SystemExit if the
-    value of a variable has the wrong type.
+    Returns those of LOCATORS that the process was given without a file. Raises SystemExit if the
+    value of a variable has the wrong type, or if a file of a secret cannot be read.
     """
     given = {name: os.environ[name] for name in LOCATORS if name in os.environ}
+    try:
+        read_secret_files(os.environ)
+    except SecretFileError as error:
+        raise SystemExit(str(error)) from None
     environ.Env.read_env(file)  # never overrides what the process was given
     for name in env.scheme:
         if not os.environ.get(name, "unset"):  # empty means the default, as in compose files

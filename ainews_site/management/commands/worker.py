@@ -11,6 +11,7 @@ from django.db import connection
 
 from ainews_site.infra.console import report
 from ainews_site.infra.schema import schema_problem
+from ainews_site.infra.systemd import service
 from ainews_site.process.stop_request import Stopped, deferred_stop, expect_stop
 from ainews_site.process.supervisor import Child, Watchdog, stop_all, worker_child
 from ainews_site.queue.config import FAST, SLOW
@@ -64,6 +65,7 @@ def queues(queue: str, processes: int) -> dict[str, int]:
 def work(wanted: dict[str, int]) -> None:
     """Run the clusters until stopped, then let running tasks end at their next unit of work."""
     children: list[Child] = []
+    service()  # before the children start, which must not notify systemd
     try:
         expect_stop()
         children.extend(worker_child(name, processes) for name, processes in wanted.items())
@@ -71,8 +73,10 @@ def work(wanted: dict[str, int]) -> None:
             "Worker running. Ctrl-C or SIGTERM ends it within 30 seconds, a second one at once;"
             " tasks that are not done are given back."
         )
+        service().ready("runs tasks")
         watch([Watchdog(child, GRACE) for child in children])
     except Stopped:
+        service().stopping()
         report("Stopping. Running tasks end at their next unit of work.")
         with suppress(Stopped):
             expect_stop()
@@ -91,4 +95,5 @@ def watch(watchdogs: Sequence[Watchdog]) -> None:
             clock_check.run_if_due()
         for watchdog in watchdogs:
             watchdog.check()
+        service().ping()
         time.sleep(PAUSE)
