@@ -60,7 +60,7 @@ on_postgres() {
     .venv/bin/python -m tests.services postgres -- .venv/bin/python -m pytest \
         -o "addopts=-q --strict-markers" -o "cache_dir=$failed/postgres" "${only[@]}" \
         --database-only tests/accounts tests/digests tests/feeds \
-        tests/ainews_site/queue/test_broker.py tests/ainews_site/production "$@"
+        tests/ainews_site/queue/test_broker.py tests/ainews_site/production tests/ainews_site/costs "$@"
 }
 # Run the tests that failed once more, one after another: some of them have a time limit that a busy
 # machine misses. What fails twice fails the run. $1 is the status of the first time.

@@ -1,0 +1,1 @@
+"""What this installation uses, and what that costs, for `manage.py costs`."""
