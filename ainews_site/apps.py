@@ -16,6 +16,30 @@ class SiteConfig(AppConfig):
         busy_lock.connect()
         give_back.connect()
         worker_process.connect()
+        _observe()
+
+
+def _observe() -> None:
+    """Hide the secrets of the settings from logs, and start what the settings ask for."""
+    from django.conf import settings
+
+    from ainews_site.config.logs import secrets_of
+    from ainews_site.infra.version import program_version
+    from ainews_site.observe import excepthooks, redact, tasks
+
+    redact.protect(secrets_of(settings))
+    tasks.connect()
+    if settings.LOG_FORMAT == "json":
+        excepthooks.install()
+    if settings.SENTRY_DSN:
+        from ainews_site.observe import sentry
+
+        release = f"ainews@{program_version()}"
+        sentry.start(settings.SENTRY_DSN, settings.SENTRY_ENVIRONMENT, release)
+    if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+        from ainews_site.observe import tracing
+
+        tracing.enable(program_version())
 
 
 class SiteAdminConfig(admin_apps.SimpleAdminConfig):

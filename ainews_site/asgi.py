@@ -23,6 +23,7 @@ from ainews_site import daphne_limits  # noqa: E402
 from ainews_site.infra.gc_tuning import freeze_loaded_objects  # noqa: E402
 from ainews_site.infra.memo import fill_in_background  # noqa: E402
 from ainews_site.load_gate import LoadGate  # noqa: E402
+from ainews_site.request_log import SocketLog  # noqa: E402
 from ainews_site.text_checks import CheckedASGIRequest, CheckedSockets  # noqa: E402
 from digests.web import routing as digests_routing  # noqa: E402
 from feeds.web.live import routing as feeds_routing  # noqa: E402
@@ -35,7 +36,9 @@ sockets = feeds_routing.websocket_urlpatterns + digests_routing.websocket_urlpat
 application = ProtocolTypeRouter(
     {
         "http": LoadGate(http, settings.REQUESTS_AT_ONCE, settings.REQUESTS_WAITING),
-        "websocket": AllowedHostsOriginValidator(CheckedSockets(ReaderSignIn(URLRouter(sockets)))),
+        "websocket": SocketLog(
+            AllowedHostsOriginValidator(CheckedSockets(ReaderSignIn(URLRouter(sockets))))
+        ),
     }
 )
 fill_in_background()

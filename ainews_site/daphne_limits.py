@@ -14,6 +14,7 @@ import json
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
+import daphne.access
 import daphne.http_protocol
 import daphne.ws_protocol
 from django.conf import settings
@@ -37,9 +38,17 @@ does. Our messages have about 60 bytes."""
 
 
 def install() -> None:
-    """Make the Daphne servers of this process use LimitedRequest and LimitedSocket."""
+    """Make the Daphne servers of this process use LimitedRequest and LimitedSocket.
+
+    Daphne's access log, which has addresses and query strings, is left out.
+    """
+    daphne.access.AccessLogGenerator.write_entry = _write_nothing
     daphne.http_protocol.WebRequest = LimitedRequest
     daphne.ws_protocol.WebSocketFactory.protocol = LimitedSocket
+
+
+def _write_nothing(*_: object, **__: object) -> None:
+    """Stands for a line of Daphne's access log: `ainews_site.request_log` writes those."""
 
 
 class LimitedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]

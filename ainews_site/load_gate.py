@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ainews_site.infra.problem_page import API, Problem, page_of
+from ainews_site.observe.context import new_id, of_request
+from ainews_site.request_log import HEADER, log_end
 
 BUSY = Problem(
     "Temporarily unavailable",
@@ -112,19 +114,22 @@ async def refuse(scope: Scope, send: Send) -> None:
 
 
 def refusal(method: str, path: str, query: str) -> tuple[dict[str, str], bytes]:
-    """Return the headers and the body of an answer 503: a page, or JSON for the API."""
+    """Return the headers and the body of an answer 503, a page or JSON for the API, and log it."""
     if path.startswith(API):
         kind, text = "application/json", json.dumps({"detail": BUSY.happened})
     else:
         link = f"/{quote(path.lstrip('/'))}" + (f"?{query}" if query else "")
         problem = replace(BUSY, link=link) if method in ("GET", "HEAD") else BUSY
         kind, text = "text/html; charset=utf-8", page_of(problem)
-    body = text.encode()
+    body, request_id = text.encode(), new_id()
+    with of_request(request_id):
+        log_end("request", method, "", 503, time.perf_counter())
     headers = {
         "Content-Type": kind,
         "Content-Length": str(len(body)),
         "Content-Security-Policy": POLICY,
         "Cache-Control": "no-store",
         "Retry-After": str(RETRY_AFTER),
+        HEADER: request_id,
     }
     return headers, b"" if method == "HEAD" else body

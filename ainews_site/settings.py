@@ -11,7 +11,13 @@ from ainews_site.config.caches import caches, channel_layers
 from ainews_site.config.databases import databases, replicas_of
 from ainews_site.config.env_urls import mail_problem, redis_problem, site_problem
 from ainews_site.config.https import https_settings
-from ainews_site.config.logs import logging_settings
+from ainews_site.config.logs import (
+    endpoint_problem,
+    format_problem,
+    log_format,
+    logging_settings,
+    sample_problem,
+)
 from ainews_site.config.schema import env, read_environment
 from ainews_site.config.sizing import measure, sizes_for
 from ainews_site.config.values import level_problem, ports_problem, zone_problem
@@ -27,6 +33,10 @@ ainews_site.infra.invocation."""
 for _name, problem in (
     ("TIME_ZONE", zone_problem(env("TIME_ZONE"))),
     ("LOG_LEVEL", level_problem(env("LOG_LEVEL"))),
+    ("LOG_FORMAT", format_problem(env("LOG_FORMAT"))),
+    ("SENTRY_DSN", endpoint_problem(env("SENTRY_DSN"))),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint_problem(env("OTEL_EXPORTER_OTLP_ENDPOINT"))),
+    ("OTEL_TRACES_SAMPLER_ARG", sample_problem(env("OTEL_TRACES_SAMPLER_ARG"))),
     ("FETCH_PORTS", ports_problem(env("FETCH_PORTS"))),
 ):
     if problem:
@@ -80,6 +90,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ainews_site.request_log.RequestLogMiddleware",
     "ainews_site.proxies.TrustedProxyMiddleware",
     "ainews_site.text_checks.TextCheckMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -262,7 +273,14 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {"TITLE": "AI News", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
 
-LOGGING = logging_settings(env("LOG_LEVEL"))
+LOG_FORMAT = log_format(env("LOG_FORMAT"))
+LOG_ADDRESSES = env("LOG_ADDRESSES")
+LOGGING = logging_settings(env("LOG_LEVEL"), LOG_FORMAT)
+SENTRY_DSN, SENTRY_ENVIRONMENT = env("SENTRY_DSN"), env("SENTRY_ENVIRONMENT")
+OTEL_EXPORTER_OTLP_ENDPOINT = env("OTEL_EXPORTER_OTLP_ENDPOINT")
+OTEL_EXPORTER_OTLP_HEADERS = env("OTEL_EXPORTER_OTLP_HEADERS")
+OTEL_SERVICE_NAME = env("OTEL_SERVICE_NAME")
+OTEL_TRACES_SAMPLER_ARG = env("OTEL_TRACES_SAMPLER_ARG")
 
 FETCH_ALLOW_PRIVATE = env("FETCH_ALLOW_PRIVATE")
 FETCH_CONCURRENCY = env("FETCH_CONCURRENCY") or SIZES.fetch_concurrency

@@ -48,7 +48,13 @@ env = environ.Env(
     LLM_MONTHLY_BUDGET=(float, 0.0),
     LLM_PRICES=(list, []),
     LLM_TIMEOUT=(float, 60.0),
+    LOG_ADDRESSES=(bool, False),
+    LOG_FORMAT=(str, "auto"),
     LOG_LEVEL=(str, "INFO"),
+    OTEL_EXPORTER_OTLP_ENDPOINT=(str, ""),
+    OTEL_EXPORTER_OTLP_HEADERS=(str, ""),
+    OTEL_SERVICE_NAME=(str, "ainews"),
+    OTEL_TRACES_SAMPLER_ARG=(float, 1.0),
     OPENAI_API_KEY=(str, ""),
     OPENAI_BASE_URL=(str, "https://api.openai.com/v1"),
     FETCH_ALLOW_PRIVATE=(list, []),
@@ -71,6 +77,8 @@ env = environ.Env(
     QUOTA_FOLDERS=(int, 500),
     QUOTA_TOKENS=(int, 50),
     QUOTA_CHANNELS=(int, 10),
+    SENTRY_DSN=(str, ""),
+    SENTRY_ENVIRONMENT=(str, "production"),
     REQUESTS_AT_ONCE=(int, 16),
     REQUESTS_WAITING=(int, 100),
     SQLITE_BUSY_TIMEOUT=(float, 10.0),
@@ -90,7 +98,8 @@ def read_environment(file: Path) -> dict[str, str]:
         read_secret_files(os.environ)
     except SecretFileError as error:
         raise SystemExit(str(error)) from None
-    environ.Env.read_env(file)  # never overrides what the process was given
+    if file.is_file():
+        environ.Env.read_env(file)  # never overrides what the process was given
     for name in env.scheme:
         if not os.environ.get(name, "unset"):  # empty means the default, as in compose files
             del os.environ[name]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from ainews_site.infra.sqlite_lock import busy_timeout, holds_write_lock, is_locked
+from ainews_site.observe.context import carrying_ids
 
 Write = Callable[[], object]
 
@@ -86,7 +87,7 @@ class DeferredWrites:
                 logger.warning("Too many deferred writes are waiting. One was dropped.")
                 return
             self._count += 1
-            self._queue.setdefault(key, _Queued(self._count, time.monotonic(), write))
+            self._queue.setdefault(key, _Queued(self._count, time.monotonic(), carrying_ids(write)))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()

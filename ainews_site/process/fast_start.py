@@ -74,12 +74,18 @@ def spawn(
 ) -> "subprocess.Popen[bytes]":
     """Start a child process that ends when this process ends.
 
-    It leads a process group, so that it can be killed together with its forks.
+    It leads a process group, so that it can be killed together with its forks. Its logs have our
+    format, because it may write them into a pipe that we copy to a terminal.
     """
+    from django.conf import settings
+
     return subprocess.Popen(  # noqa: S603 - our own commands
         command,
         cwd=BASE,
-        env=os.environ | {"AINEWS_RUN": RUN} | for_child() | (environment or {}),
+        env=os.environ
+        | {"AINEWS_RUN": RUN, "LOG_FORMAT": settings.LOG_FORMAT}
+        | for_child()
+        | (environment or {}),
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stderr=stderr,

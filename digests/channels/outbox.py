@@ -18,6 +18,7 @@ from django.db.models import F, Max, Q
 
 from ainews_site.infra import db_clock
 from ainews_site.infra.stopping import TaskStopped, is_stopping
+from ainews_site.observe import tracing
 from digests.channels import kind_of, kinds_detecting_repeats, pushed_kinds
 from digests.channels.errors import DeliveryError
 from digests.channels.kind import Send
@@ -91,7 +92,7 @@ def deliver(pks: Iterable[int], seconds: float) -> int:
                 if time.monotonic() > until or is_stopping():
                     break
                 if (delivery := _claim(pk)) and (send := _prepare(delivery)):
-                    running[pool.submit(send)] = delivery
+                    running[pool.submit(tracing.carrying(send))] = delivery
                 while len(running) >= MAX_CONCURRENT:
                     sent += _collect_results(running)
             while running:

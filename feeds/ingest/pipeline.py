@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from ainews_site.infra.stopping import is_stopping
+from ainews_site.observe import tracing
 from feeds.coordination.announce import announce_news
 from feeds.coordination.revisions import CONTENT, GROUPING, bump_revision
 from feeds.core.errors import FeedError
@@ -41,13 +42,17 @@ def ingest_sources(
 
     `on_result` is called for each outcome, and `now` replaces the present time in a replay.
     """
-    report = poll_sources(source_ids, now=now, on_result=on_result, seconds=seconds)
+    with tracing.span("poll") as span:
+        report = poll_sources(source_ids, now=now, on_result=on_result, seconds=seconds)
+        span.set("ainews.sources", len(report.outcomes))
+        span.set("ainews.new_items", report.new)
     until = time.monotonic() + FULL_TEXT_SECONDS
     with Sandbox() as sandbox:
         for outcome in report.outcomes:
             if outcome.source.full_text and outcome.stored.new_ids:
                 complete_texts(outcome.stored.new_ids, sandbox, until)
-    group_new_items()
+    with tracing.span("group"):
+        group_new_items()
     _refresh_updated(report)
     if report.new:
         announce_news()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import openai
 
+from ainews_site.observe import tracing
 from feeds.ai.language.errors import (
     BadReplyError,
     LanguageModelError,
@@ -85,7 +86,8 @@ def models(endpoint: Endpoint) -> list[str]:
 
 def _run(endpoint: Endpoint, ask: Callable[[openai.AsyncOpenAI], Awaitable[T]]) -> T:
     try:
-        return asyncio.run(_ask(endpoint, ask))
+        with tracing.http_span("POST", endpoint.base_url, "model"):
+            return asyncio.run(_ask(endpoint, ask))
     except _Status as error:
         raise _status_error(endpoint, error) from None
     except _TooLarge:

@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 from django.conf import settings
 
+from ainews_site.observe import tracing
 from feeds.core import http_headers as response_headers
 from feeds.core.errors import FetchError
 from feeds.ingest.fetch.decode import decode, too_large
@@ -213,7 +214,9 @@ class _Fetch:
         result = FetchResult(request.source_id, request.url, request.url, 0)
         try:
             async with self._timeout:
-                result = await self._follow()
+                with tracing.http_span("GET", request.url, "feed") as span:
+                    result = await self._follow()
+                    span.set("http.response.status_code", result.status)
         except TimeoutError:
             error = f"No complete response within {self._limits.timeout:g} seconds."
             result = replace(result, error=error)

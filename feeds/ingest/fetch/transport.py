@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from ainews_site.observe import tracing
 from feeds.core import http_headers as response_headers
 from feeds.core.errors import FetchError, UnansweredError
 from feeds.ingest.fetch.guard import LOOPBACK, Guard, is_below_localhost, is_literal
@@ -202,7 +203,10 @@ def post(
     Raises FetchError if the server did not get the request, and its subclass UnansweredError if it
     may have. `timeout` is in seconds, for the whole request.
     """
-    return asyncio.run(_post(url, body, dict(headers), guard, timeout))
+    with tracing.http_span("POST", url, "webhook") as span:
+        posted = asyncio.run(_post(url, body, dict(headers), guard, timeout))
+        span.set("http.response.status_code", posted.status)
+        return posted
 
 
 async def _post(
