@@ -12,6 +12,7 @@ NAMES = (
     "DATABASE_URL",
     "DATABASE_REPLICA_URLS",
     "REDIS_URL",
+    "QUEUE_URL",
     "EMAIL_URL",
     "OPENAI_API_KEY",
 )

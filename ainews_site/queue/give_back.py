@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 import django_q.worker
-from django.db import Error
 from django_q.brokers import get_broker
 from django_q.signals import post_execute_in_worker
 from django_q.signing import SignedPackage
@@ -84,7 +83,7 @@ def _queue_again(task: dict[str, Any], func: Callable[..., Any] | None = None, *
     message = {key: value for key, value in task.items() if key not in OF_A_RUN}
     try:
         get_broker(task.get("cluster") or FAST).enqueue(SignedPackage.dumps(message))
-    except Error as error:  # the message is handed out again when its lock expires
+    except Exception as error:  # noqa: BLE001 - the message is handed out again when its lock expires
         logger.warning("task_not_given_back name=%s reason=%s", task.get("name"), error)
         return
     task["success"], task["result"] = True, None  # acknowledges the old message
