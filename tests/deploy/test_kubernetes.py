@@ -145,10 +145,12 @@ def test_probes_ask_what_answers(manifests: list[Manifest]) -> None:
     for name, container in containers(manifests):
         for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
             if probe := container.get(kind):
-                resolve(probe["httpGet"]["path"])
-                assert probe["httpGet"]["port"] == "http"
-                assert probe["httpGet"]["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
                 probed.add((name, kind))
+                asked = probe.get("httpGet") or probe["tcpSocket"]
+                assert asked["port"] == "http"
+                if "path" in asked:
+                    resolve(asked["path"])
+                    assert asked["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
     assert probed == {
         (name, f"{kind}Probe")
         for name in ("web", "live")
