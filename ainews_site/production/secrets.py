@@ -45,17 +45,26 @@ def secrets() -> Outcome:
             )
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
         return ok(f"Secrets come from the credentials of systemd in {folder}.")
-    return ok("SECRET_KEY is strong, and only the owner can read the files with secrets.")
+    return ok("SECRET_KEY is strong, and nobody else can read the files with secrets.")
 
 
 def readers_of(file: Path) -> str:
-    """Return who but the owner may read the file, or ""."""
+    """Return who may read the file but should not, or "".
+
+    deploy/install.sh gives `.env` to root, and lets the account of the service read it.
+    """
     if not file.is_file():
         return ""
-    mode = file.stat().st_mode
-    if mode & stat.S_IROTH:
+    facts = file.stat()
+    if facts.st_mode & stat.S_IROTH:
         return "everybody on this machine"
-    return "its group" if mode & stat.S_IRGRP else ""
+    is_for_service = facts.st_uid == 0 and facts.st_gid == service_group()
+    return "its group" if facts.st_mode & stat.S_IRGRP and not is_for_service else ""
+
+
+def service_group() -> int:
+    """Return the group of the account that AI News runs as, which owns its data."""
+    return settings.DATA.stat().st_gid
 
 
 def origins() -> Outcome:

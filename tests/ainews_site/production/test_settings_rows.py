@@ -16,6 +16,7 @@ def site(settings: LazySettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("DATABASE_URL", "postgres://ainews@db.example/ainews")
     monkeypatch.setattr(secrets, "env_file", lambda: tmp_path / ".env")
     monkeypatch.setattr(secrets, "run_checks", list)
+    monkeypatch.setattr(secrets, "service_group", lambda: -1)
     settings.SITE_URL, settings.DATA, settings.DEBUG = "https://news.example", tmp_path, False
     settings.SECRET_KEY = "abcdefghij" * 5
     settings.TRUSTED_PROXIES = ["127.0.0.1"]
@@ -73,6 +74,19 @@ def test_files_with_secrets_are_their_owners(
     assert outcome.state == (State.NOT_DONE if who else State.OK)
     assert who in outcome.sentence
     assert f"chmod 600 {file}" in outcome.remedy or not who
+
+
+def test_root_may_let_the_service_read_its_settings(
+    site: LazySettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("SITE_URL=x")
+    file.chmod(0o640)
+    if file.stat().st_uid:
+        pytest.skip("needs root")
+    monkeypatch.setattr(secrets, "service_group", lambda: file.stat().st_gid)
+
+    assert secrets.secrets().state == State.OK
 
 
 def test_secrets_may_come_from_systemd(site: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
