@@ -5,7 +5,7 @@ NEWSROOM_PORT ?= 8765
 EVAL ?= ../shared
 # PORT, HOST and DATA come from the command line, the environment or .env.
 
-.PHONY: docs screenshots help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m load lint clean
+.PHONY: docs screenshots help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m load drill lint clean
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make bench-intelligence measure stories, search, ranking, trends and digests (EVAL=)"
 	@echo "make bench-10m          measure ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
 	@echo "make load               play up to 1,000 readers of a million items, through Nginx (ITEMS=, SECONDS=, ONLY=)"
+	@echo "make drill              lose PostgreSQL, SQLite, SECRET_KEY and the archive; restore and compare (ITEMS=, FOLDER=)"
 	@echo "make docs               write the generated parts of the documentation"
 	@echo "make screenshots        take the pictures of README and docs/tour.md in the sample newsroom"
 	@echo "make lint               run ruff, mypy and the import rules"
@@ -82,6 +83,11 @@ load:
 	@tests/install.sh dev
 	@$(BIN)/python benchmarks/load.py $(if $(ITEMS),--items "$(ITEMS)") \
 	$(if $(SECONDS),--seconds "$(SECONDS)") $(if $(FOLDER),--folder "$(FOLDER)") $(if $(ONLY),--only "$(ONLY)")
+
+# FOLDER has the library of bench-pages; the copies that the drill destroys are below it.
+drill:
+	@tests/install.sh dev
+	@$(BIN)/python -m benchmarks.drill $(if $(ITEMS),--items "$(ITEMS)") $(if $(FOLDER),--folder "$(FOLDER)")
 
 docs:
 	$(BIN)/python -m tests.docs.generate

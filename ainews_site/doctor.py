@@ -29,9 +29,10 @@ from digests.models import Channel, Writing
 from feeds.ai.embed.errors import EmbeddingError
 from feeds.ai.embed.provider import chosen_provider, is_chosen
 from feeds.ai.language.probe import problem as language_problem
+from feeds.archive.files import lines_path, manifest_path
 from feeds.core.ids import lowest_id
 from feeds.core.partitions import missing_partitions, rows_in_default, spans
-from feeds.models import FetchLog, Source
+from feeds.models import ArchivePart, FetchLog, Source
 
 MIN_FREE_BYTES = 500 * 1024 * 1024
 LATELY = timedelta(minutes=15)
@@ -133,6 +134,22 @@ def disk() -> str:
     return "" if free > MIN_FREE_BYTES else f"only {free // 2**20} MB free in {settings.DATA}."
 
 
+def archive() -> str:
+    """Check that the files of archived months exist. Whether they are intact is checked by
+    `restore_archive`, because reading them all takes long."""
+    names = ArchivePart.objects.filter(state=ArchivePart.State.ARCHIVED).order_by("low", "name")
+    folder = settings.ARCHIVE_DIR
+    missing = [
+        name
+        for name in names.values_list("name", flat=True)
+        if not (lines_path(folder, name).is_file() and manifest_path(folder, name).is_file())
+    ]
+    if not missing:
+        return ""
+    months = f"{missing[0]} and {len(missing) - 1} more" if missing[1:] else missing[0]
+    return f"the archive {months} is not in {folder}; copy the folder back from a backup."
+
+
 def clock_is_right() -> str:
     """Compare the clock with that of the database, and with the time of the latest fetch."""
     if problem := db_clock.problem():
@@ -193,6 +210,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "language model": language_model,
     "embeddings": embeddings,
     "disk": disk,
+    "archive": archive,
     "clock": clock_is_right,
     "mail": mail,
     "digests": digests,

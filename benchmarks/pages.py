@@ -84,13 +84,18 @@ def main() -> int:
 @contextmanager
 def database_of(kind: str, place: Path, items: int) -> Iterator[PersistentPostgres | None]:
     """Run the database of a filled library. Yields PostgreSQL, if it is PostgreSQL."""
-    is_new = extras.read_facts(place) is None or _age(place) > OLDEST
+    is_new = not is_filled(place)
     if is_new:
         shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True, exist_ok=True)
     database = _postgres if kind == POSTGRES else _sqlite
     with database(place, is_new, items) as server:
         yield server
+
+
+def is_filled(place: Path) -> bool:
+    """Return True if the library is complete and new enough."""
+    return extras.read_facts(place) is not None and _age(place) <= OLDEST
 
 
 def _age(place: Path) -> float:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
-from ainews_site.doctor import digests, mail
+from ainews_site.doctor import archive, digests, mail
 from digests.channels.outbox import plan_deliveries
 from digests.editions.writing import request_writing, today_of
 from digests.models import Delivery, Writing
+from feeds.models import ArchivePart
 from tests.digests.make import make_channel, make_edition
 from tests.digests.receivers import Mailbox, mail_server
 from tests.make import make_user
@@ -63,3 +65,21 @@ def test_the_doctor_reports_overdue_editions_and_deliveries() -> None:
     Delivery.objects.all().delete()
     Writing.objects.update(next_try_at=timezone.now(), error="It failed.")
     assert digests() == "1 edition could not be written; see the worker's log."
+
+
+def test_the_doctor_reports_a_lost_archive(settings: LazySettings, tmp_path: Path) -> None:
+    settings.ARCHIVE_DIR = tmp_path
+    for name in ("2025-01", "2025-02", "2025-03"):
+        state = ArchivePart.State.RESTORED if name == "2025-03" else ArchivePart.State.ARCHIVED
+        ArchivePart.objects.create(
+            name=name, low=1, high=2, items=1, size=1, state=state, made_at=timezone.now()
+        )
+
+    assert archive() == (
+        f"the archive 2025-01 and 1 more is not in {tmp_path}; copy the folder back from a backup."
+    )
+
+    for name in ("2025-01", "2025-02"):
+        for suffix in (".json", ".jsonl.gz"):
+            (tmp_path / f"{name}{suffix}").touch()
+    assert archive() == ""

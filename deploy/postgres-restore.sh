@@ -1,0 +1,47 @@
+#!/bin/sh
+# Prepare an empty data directory of PostgreSQL from $BACKUP: the newest base backup, and the log
+# since then. PostgreSQL replays the log when it is started. Run it as the user of PostgreSQL.
+#
+#   BACKUP=/mnt/backup/postgres postgres-restore.sh /var/lib/postgresql/15/main
+#   … postgres-restore.sh /var/lib/postgresql/15/main '2026-03-01 12:30:00+00'    as it was then
+set -eu
+: "${BACKUP:?is not set: the folder of the backups}"
+data=${1:?"the data directory to restore is missing"}
+moment=${2:-}
+for folder in /usr/lib/postgresql/*/bin; do
+    [ -d "$folder" ] && PATH="$folder:$PATH"
+done
+if [ -d "$data" ] && [ -n "$(ls -A "$data")" ]; then
+    echo "$data is not empty. Stop PostgreSQL and move the folder away first." >&2
+    exit 1
+fi
+
+base=""
+for folder in "$BACKUP"/base/*Z; do
+    [ -f "$folder/backup_label" ] || continue
+    # A name is the moment at which its backup began; one that began later is of no use.
+    if [ -n "$moment" ]; then
+        began=$(basename "$folder" | sed 's/\(....\)\(..\)\(..\)T\(..\)\(..\)\(..\)Z/\1-\2-\3 \4:\5:\6+00/')
+        [ "$(date -u -d "$began" +%s)" -lt "$(date -u -d "$moment" +%s)" ] || continue
+    fi
+    base=$folder
+done
+if [ -z "$base" ]; then
+    echo "$BACKUP/base has no base backup${moment:+ from before $moment}." >&2
+    exit 1
+fi
+
+pg_verifybackup --quiet "$base"
+mkdir -p "$data"
+chmod 700 "$data"
+cp -a --reflink=auto "$base/." "$data/"
+# The newest segment is incomplete and has another name until it is full. The moment is always
+# written, because the base backup may be of a server that was restored to another one.
+cat >>"$data/postgresql.auto.conf" <<CONF
+restore_command = 'cp "$BACKUP/wal/%f" "%p" 2>/dev/null || cp "$BACKUP/wal/%f.partial" "%p"'
+recovery_target_time = '$moment'
+recovery_target_action = 'promote'
+recovery_target_timeline = 'latest'
+CONF
+touch "$data/recovery.signal"
+echo "$data: restored from $base. Start PostgreSQL, which replays the log${moment:+ up to $moment}."
