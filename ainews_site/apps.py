@@ -1,6 +1,9 @@
 """The app of the site itself: settings, processes, checks, commands."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin import apps as admin_apps
 
 
@@ -9,14 +12,19 @@ class SiteConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
+        from django_q.signals import post_execute_in_worker
+
         from ainews_site import checks  # noqa: F401 - registers the checks
         from ainews_site.process import worker_process
-        from ainews_site.queue import busy_lock, give_back
+        from ainews_site.queue import busy_lock, give_back, measure
 
         busy_lock.connect()
         give_back.connect()
         worker_process.connect()
         _observe()
+        if settings.METRICS:
+            measure.connect()
+            post_execute_in_worker.connect(_after_task, dispatch_uid="metrics_history")
 
 
 def _observe() -> None:
@@ -40,6 +48,13 @@ def _observe() -> None:
         from ainews_site.observe import tracing
 
         tracing.enable(program_version())
+
+
+def _after_task(**_: Any) -> None:
+    """Take a sample for the page at /ops/. Other processes do not need its modules."""
+    from ainews_site.metrics.history import sample_if_due
+
+    sample_if_due()
 
 
 class SiteAdminConfig(admin_apps.SimpleAdminConfig):

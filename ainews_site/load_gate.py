@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from ainews_site.infra.metrics import REFUSED
 from ainews_site.infra.problem_page import API, Problem, page_of
 from ainews_site.observe.context import new_id, of_request
 from ainews_site.request_log import HEADER, log_end
@@ -33,7 +34,7 @@ SHORT, LONG = 2.0, 5.0
 """Seconds that a request may wait while there are too many, and otherwise."""
 STANDING = 2.0
 """Seconds after which requests that always wait are too many."""
-PASSING = ("/health", "/static/")
+PASSING = ("/health", "/metrics", "/static/")
 """Beginnings of paths that are not counted."""
 POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -106,6 +107,7 @@ class LoadGate:
 
 async def refuse(scope: Scope, send: Send) -> None:
     """Answer 503."""
+    REFUSED.add()
     query = scope.get("query_string", b"").decode("ascii", "replace")
     headers, body = refusal(scope["method"], scope["path"], query)
     pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 Network = IPv4Network | IPv6Network
 UNIX = "unix"
 """Stands for Unix sockets in the setting. Their clients have no address."""
+BY_TRUSTED_PROXY = "AINEWS_BY_TRUSTED_PROXY"
+"""The key of META of requests whose REMOTE_ADDR a trusted proxy has set. No header has it."""
 SCHEMES = ("HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_PROTOCOL", "HTTP_X_FORWARDED_SSL")
 """The headers from which gunicorn takes the scheme."""
 
@@ -68,7 +70,7 @@ class TrustedProxyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         meta, proxies = request.META, self.proxies
         if proxies.trust(meta.get("REMOTE_ADDR", "")):
-            meta["REMOTE_ADDR"] = _client(meta, proxies)
+            meta["REMOTE_ADDR"], meta[BY_TRUSTED_PROXY] = _client(meta, proxies), "1"
             # A proxy that extends the header appends to it.
             meta[SCHEMES[0]] = meta.get(SCHEMES[0], "").rpartition(",")[2].strip() or "http"
         elif any(name in meta for name in SCHEMES):

@@ -18,6 +18,7 @@ from ainews_site.config.logs import (
     logging_settings,
     sample_problem,
 )
+from ainews_site.config.metrics import metrics_problem, read_networks
 from ainews_site.config.schema import env, read_environment
 from ainews_site.config.sizing import measure, sizes_for
 from ainews_site.config.values import level_problem, ports_problem, zone_problem
@@ -91,6 +92,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "ainews_site.request_log.RequestLogMiddleware",
+    "ainews_site.measure_requests.MeasureRequestsMiddleware",
     "ainews_site.proxies.TrustedProxyMiddleware",
     "ainews_site.text_checks.TextCheckMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -317,6 +319,14 @@ REQUESTS_AT_ONCE, REQUESTS_WAITING = env("REQUESTS_AT_ONCE"), env("REQUESTS_WAIT
 if REQUESTS_AT_ONCE < 1:
     raise SystemExit(f"REQUESTS_AT_ONCE must be 1 or more, not {REQUESTS_AT_ONCE}.")
 SQLITE_BUSY_TIMEOUT = env("SQLITE_BUSY_TIMEOUT")
+METRICS, METRICS_TOKEN = env("METRICS"), env("METRICS_TOKEN")
+METRICS_SOURCES, METRICS_LISTEN = env("METRICS_SOURCES"), env("METRICS_LISTEN")
+if problem := metrics_problem(
+    METRICS_TOKEN, env("METRICS_NETWORKS"), METRICS_SOURCES, METRICS_LISTEN
+):
+    raise SystemExit(f"{problem} See .env.example.")
+METRICS_NETWORKS = read_networks(env("METRICS_NETWORKS"))
+TLS_CERTIFICATE = env("TLS_CERTIFICATE")
 UNREAD_HORIZON_DAYS = env("UNREAD_HORIZON_DAYS")
 
 EMBEDDINGS = env("EMBEDDINGS") or "none"

@@ -6,6 +6,8 @@ from django.views.generic import RedirectView
 
 from ainews_site.health import health, ready
 from ainews_site.installable import manifest, offline, service_worker
+from ainews_site.metrics_view import metrics
+from ainews_site.operations import operations
 
 admin.autodiscover()
 
@@ -13,6 +15,8 @@ handler400 = "ainews_site.errors.bad_request"
 handler500 = "ainews_site.unavailable.server_error"
 
 urlpatterns = [
+    path("metrics", metrics, name="metrics"),
+    path("ops/", operations, name="operations"),
     path("health", health, name="health"),
     path("health/ready", ready, name="health_ready"),
     path("manifest.webmanifest", manifest, name="manifest"),

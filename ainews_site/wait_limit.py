@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ainews_site.infra.metrics import REFUSED
 from ainews_site.load_gate import PASSING, WaitLimit, refusal
 
 SAME_MACHINE = ("127.0.0.1", "::1", "")
@@ -28,6 +29,7 @@ class WaitGate:
         path = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
         if path.startswith(PASSING) or self.limit.allows(seconds_waited(environ)):
             return self.application(environ, start_response)
+        REFUSED.add()
         method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
         headers, body = refusal(method, path, query)
         start_response("503 Service Unavailable", list(headers.items()))

@@ -94,6 +94,7 @@ def secrets_of(settings: Any, environment: Mapping[str, str] = os.environ) -> se
     passwords = [database.get("PASSWORD") for database in databases]
     mail = [getattr(settings, "EMAIL_HOST_PASSWORD", "")]
     keys = [settings.SECRET_KEY, settings.OPENAI_API_KEY, settings.SENTRY_DSN]
+    keys.append(settings.METRICS_TOKEN)
     names = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SECRET_KEY")
     headers = settings.OTEL_EXPORTER_OTLP_HEADERS.split(",")
     return {

@@ -17,6 +17,7 @@ from typing import TypeVar, cast
 from django.db import connections
 
 from ainews_site.infra.cache import CacheUnavailable, circuit, with_cache
+from ainews_site.infra.cache_metrics import count_request
 from ainews_site.infra.process_state import resets_process_state
 
 T = TypeVar("T")
@@ -79,19 +80,25 @@ def cached(
     """
     local = _local.get(key)
     if local and time.monotonic() < local[0] and local[1].is_fresh(fresh, validator):
+        count_request(key, "local")
         return cast(T, local[1].value)
     if not shared:
+        count_request(key, "miss")
         started = time.time()
         own = _Entry(compute(), started, validator)
         _store_locally(key, own, local_for)
         return cast(T, own.value)
     # If the cache is down, fall back to the stale in-process copy.
     entry = _fetch(key) or (local[1] if local else None)
-    if not (entry and entry.is_fresh(fresh, validator)):
+    if entry and entry.is_fresh(fresh, validator):
+        count_request(key, "hit")
+    else:
+        old = entry
         if claim:
-            entry = _renew(key, compute, entry, fresh, stale_for, validator)
+            entry = _renew(key, compute, old, fresh, stale_for, validator)
         else:
             entry = _compute(key, compute, stale_for, validator)
+        count_request(key, "stale" if entry is old else "miss")
     if local_for:
         _store_locally(key, entry, local_for)
     return cast(T, entry.value)
@@ -116,6 +123,7 @@ def cached_in_background(
         return cached(key, compute, fresh=fresh, validator=validator, local_for=local_for)
     local = _local.get(key)
     entry = local[1] if local else None
+    count_request(key, "local" if entry and entry.validator == validator else "miss")
     if entry is None or not entry.is_fresh(fresh, validator):
 
         def renew() -> None:

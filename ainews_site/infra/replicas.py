@@ -51,6 +51,8 @@ class Probe:
     at: float = -math.inf
     replayed: int = -1
     problem: str = "has not been checked yet"
+    lag: float | None = None
+    """Seconds that it lags behind, None if that is not known."""
 
 
 class Server:
@@ -154,7 +156,8 @@ class Replica(Server):
         except (DatabaseError, InterfaceError):
             self.lose()
             return Probe(time.monotonic(), problem=NO_ANSWER)
-        return Probe(time.monotonic(), replayed or -1, _problem(is_standby, lag))
+        lag = lag if is_standby else None
+        return Probe(time.monotonic(), replayed or -1, _problem(is_standby, lag), lag)
 
 
 def _problem(is_standby: bool, lag: float | None) -> str:

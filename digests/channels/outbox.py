@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import F, Max, Q
 
 from ainews_site.infra import db_clock
+from ainews_site.infra.metrics import DELIVERIES
 from ainews_site.infra.stopping import TaskStopped, is_stopping
 from ainews_site.observe import tracing
 from digests.channels import kind_of, kinds_detecting_repeats, pushed_kinds
@@ -126,6 +127,7 @@ def _record_result(delivery: Delivery, error: BaseException | None) -> bool:
         _record_crash(delivery, error)
         return False
     _update(delivery, state=State.SENT, sent_at=db_clock.now(), error="", until=None)
+    DELIVERIES.add(1, delivery.channel.kind, "sent")
     logger.info("digest_delivered delivery_id=%s kind=%s", delivery.pk, delivery.channel.kind)
     return True
 
@@ -173,6 +175,7 @@ def _record_failure(delivery: Delivery, error: DeliveryError) -> None:
     state = State.GIVEN_UP if gives_up else State.WAITING
     if not _update(delivery, state=state, error=message, next_try_at=next_try, until=None):
         return
+    DELIVERIES.add(1, delivery.channel.kind, "given_up" if gives_up else "retry")
     logger.warning(
         "delivery_failed delivery_id=%s gives_up=%s reason=%s", delivery.pk, gives_up, message
     )

@@ -13,6 +13,7 @@ from accounts.models import User
 from ainews_site.infra import db_clock
 from ainews_site.infra.db_router import is_primary_lost
 from ainews_site.infra.enqueue import enqueue_slow
+from ainews_site.infra.metrics import DIGESTS
 from ainews_site.infra.sqlite_lock import is_locked
 from ainews_site.infra.stopping import TaskStopped, is_stopping
 from digests.channels.outbox import plan_deliveries
@@ -205,6 +206,7 @@ def _write(writings: Sequence[Writing]) -> None:
         on_progress=lambda done, total: _record_progress(writings[0], done, total),
     )
     _finish(list(zip(writings, digests, strict=True)))
+    DIGESTS.add(len(writings), "written")
 
 
 @transaction.atomic
@@ -259,6 +261,7 @@ def _finish(written: Sequence[tuple[Writing, Digest]]) -> None:
 def _record_failure(writing: Writing) -> None:
     delay = min(FIRST_DELAY * 2 ** min(max(writing.attempts - 1, 0), 5), MAX_DELAY)
     next_try = db_clock.now() + delay
+    DIGESTS.add(1, "failed")
     _own(writing).update(error=FAILED, next_try_at=next_try, until=None)
 
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from ainews_site.infra import db_clock
+from ainews_site.infra.metrics import LEASE_EXPIRIES
 from feeds.models import Lease
 
 MAX_DURATION = timedelta(minutes=10)
@@ -72,6 +73,8 @@ def lease(name: str) -> Iterator[Held | None]:
     if not claimed:
         yield None
         return
+    if row.until is not None and not was_mine:
+        LEASE_EXPIRIES.add(1, name)
     try:
         yield Held(name, was_mine, row.token + 1)
     finally:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
+from ainews_site.infra.metrics import LEASE_EXPIRIES
 from feeds.models import Source
 
 
@@ -26,6 +27,7 @@ def claim(source_ids: Iterable[int], now: datetime) -> list[Source]:
     if connection.features.has_select_for_update_skip_locked:
         free = free.select_for_update(skip_locked=True)
     sources = list(free)
+    LEASE_EXPIRIES.add(sum(source.lease_until is not None for source in sources), "source")
     until = now + lease()
     Source.objects.filter(pk__in=[source.pk for source in sources]).update(
         lease_until=until, lease_token=F("lease_token") + 1

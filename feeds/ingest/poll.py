@@ -22,6 +22,7 @@ from feeds.ingest.fetch.arrivals import fetched
 from feeds.ingest.fetch.client import Limits
 from feeds.ingest.fetch.types import FetchResult
 from feeds.ingest.lease import claim, release, renew
+from feeds.ingest.measure import count_outcome
 from feeds.ingest.new_rows import NewRows
 from feeds.ingest.outcome import Outcome, Prepared, crashed, due_at, finish, prepare, request_for
 from feeds.ingest.store import CHUNK
@@ -202,6 +203,7 @@ class _Poll:
         for group in ([small] if small else []) + large:
             for outcome in self._write(group):
                 self.outcomes.append(outcome)
+                count_outcome(outcome)
                 if self._on_result:
                     self._on_result(outcome)
 

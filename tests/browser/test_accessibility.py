@@ -21,6 +21,7 @@ OTHERS = [
     "/ask/?q=what+is+new",
     "/sources/add/",
     "/admin/",
+    "/ops/",
     "/nothing/",
     "/digest/2020-02-03/",
     "/offline/",

@@ -12,6 +12,7 @@ from django.db import connection
 from ainews_site.infra.console import report
 from ainews_site.infra.schema import schema_problem
 from ainews_site.infra.systemd import service
+from ainews_site.metrics.server import serving_metrics
 from ainews_site.process.stop_request import Stopped, deferred_stop, expect_stop
 from ainews_site.process.supervisor import Child, Watchdog, stop_all, worker_child
 from ainews_site.queue.config import FAST, SLOW
@@ -74,7 +75,8 @@ def work(wanted: dict[str, int]) -> None:
             " tasks that are not done are given back."
         )
         service().ready("runs tasks")
-        watch([Watchdog(child, GRACE) for child in children])
+        with serving_metrics():
+            watch([Watchdog(child, GRACE) for child in children])
     except Stopped:
         service().stopping()
         report("Stopping. Running tasks end at their next unit of work.")

@@ -20,6 +20,7 @@ from feeds.ai.language.errors import (
     ModelBusyError,
     ModelUnavailableError,
 )
+from feeds.ai.language.measure import count_use
 from feeds.ai.language.prices import DOLLAR, cost_of
 from feeds.ai.language.types import Usage
 from feeds.models import LanguageCall, LanguageMonth, LanguageServer, LanguageUse
@@ -164,7 +165,7 @@ def _pause(failures: int) -> timedelta:
 
 def _account_for_lost(now: datetime) -> None:
     """Settle the calls of processes that died: their reservations count as spent."""
-    for call in LanguageCall.objects.filter(until__lt=now):
+    for call in LanguageCall.objects.filter(until__lt=now).select_related("server"):
         _record_use(call, reserved_usage(call), has_failed=True)
         call.delete()
 
@@ -181,6 +182,7 @@ def _record_use(call: LanguageCall, used: Usage, has_failed: bool) -> None:
         tokens_out=F("tokens_out") + used.tokens_out,
         cost=F("cost") + cost,
     )
+    count_use(call.server.name, used, cost / DOLLAR, has_failed=has_failed)
     month, _ = LanguageMonth.objects.get_or_create(month=day.replace(day=1))
     LanguageMonth.objects.filter(pk=month.pk).update(cost=F("cost") + cost)
 

@@ -21,6 +21,7 @@ from feeds.ai.language.errors import (
     ModelRefusedError,
     ModelUnavailableError,
 )
+from feeds.ai.language.measure import count_refusal
 from feeds.ai.language.types import Usage
 from feeds.models import LanguageCall
 
@@ -45,7 +46,11 @@ def call(request: CallRequest, ask: Ask[T], patience: float) -> T:
     Waits up to `patience` seconds to be admitted among LLM_CONCURRENCY calls.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        admitted = _wait_for_admission(request, patience)
+        try:
+            admitted = _wait_for_admission(request, patience)
+        except LanguageModelError:
+            count_refusal(request.server.name)
+            raise
         try:
             return _run(request, admitted, ask)
         except ModelUnavailableError as error:

@@ -1,5 +1,6 @@
 """Group new items into stories: first the public items, then those of each audience."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from ainews_site.infra import db_clock
+from ainews_site.infra.metrics import GROUPING_ITEMS, GROUPING_SECONDS
 from ainews_site.infra.process_state import resets_process_state
 from ainews_site.infra.stopping import is_stopping, leave_rest
 from feeds.coordination.lease import Held
@@ -68,6 +70,7 @@ def _group_all(limit: int, now: datetime, held: Held) -> int:
     for is_public, group in ((True, _group_public), (False, _group_private)):
         archive = ArchiveGroupers()
         new = Item.objects.filter(story=None, source__is_public=is_public)
+        started = time.monotonic()
         while held.renew() and (batch := _Batch(new, limit, now)):
             if is_stopping():
                 leave_rest()
@@ -81,6 +84,9 @@ def _group_all(limit: int, now: datetime, held: Held) -> int:
                 used = {assignment.story for assignment in assignments.values()}
                 StoryRedirect.objects.filter(old_id__in=used).delete()
             count += len(batch)
+            GROUPING_ITEMS.observe(len(batch))
+            GROUPING_SECONDS.observe(time.monotonic() - started)
+            started = time.monotonic()
     _groupers.trim()
     return count
 

@@ -16,10 +16,12 @@ from dataclasses import replace
 from time import time
 from typing import Any, Protocol
 
+from django.conf import settings
 from django.db import Error
 
 from ainews_site.infra.process_state import resets_process_state
 from feeds.trends.alerts import as_event
+from feeds.web.live.delay import EventDelay
 from feeds.web.live.news import News, NewsDesk, ReaderNews, unread_totals
 from feeds.web.live.queries import in_thread
 from feeds.web.live.watch import watcher
@@ -55,7 +57,7 @@ class Hub:
     """The open sockets of this process, by reader."""
 
     def __init__(self) -> None:
-        self.desk = NewsDesk()
+        self.desk, self._delay = NewsDesk(), EventDelay()
         self._listeners: dict[int, set[Listener]] = defaultdict(set)
         self._versions: dict[int, int] = {}
         self._asked: set[int] = set()
@@ -135,6 +137,8 @@ class Hub:
         try:
             await self._send_news([*self._listeners] if has_news else asked | changed)
             await self._send_counts(changed & self._listeners.keys())
+            if has_news and settings.METRICS:
+                await in_thread(self._delay.observe)
         except Exception as error:
             if not isinstance(error, Error):
                 logger.exception("live_pass_failed")

@@ -19,6 +19,7 @@ from django.db import Error
 from django.utils import timezone
 
 from accounts.models import User
+from ainews_site.infra.metrics import SOCKETS
 from feeds.web.live.hub import hub
 from feeds.web.live.queries import in_thread
 
@@ -74,12 +75,14 @@ class SessionWatcher:
     def watch(self, session: OpenSession, end: Callable[[], Awaitable[None]]) -> Iterator[None]:
         self._ends[session] = end
         self._counts[session.user_id] += 1
+        SOCKETS.put(len(self._ends))
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
         try:
             yield
         finally:
             self._ends.pop(session, None)
+            SOCKETS.put(len(self._ends))
             self._counts[session.user_id] -= 1
             if not self._counts[session.user_id]:
                 del self._counts[session.user_id]
