@@ -79,7 +79,7 @@ class Web:
     def start(self) -> None:
         replaced = {
             "/opt/ainews/app/.venv/bin/daphne": f"{sys.executable} -m daphne -v0",
-            "-p 8001": f"-p {self.port}",
+            "--fd 3": f"-b 127.0.0.1 -p {self.port}",
         }
         command = command_of("ainews-live.service", replaced)
         self.process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)

@@ -148,7 +148,7 @@ def test_a_damaged_base_backup_is_refused(primary: Postgres, backup: dict[str, s
 
 def test_the_units_run_the_scripts() -> None:
     (command,) = commands_of("ainews-base-backup.service", {})
-    assert command == ["/opt/ainews/app/deploy/postgres-base-backup.sh"]
+    assert command == ["/bin/sh", "/opt/ainews/app/deploy/postgres-base-backup.sh"]
     assert (DEPLOY / "postgres-base-backup.sh").stat().st_mode & 0o111
     names = {
         line.partition("=")[0] for line in (DEPLOY / "postgres-backup.env").read_text().split()
