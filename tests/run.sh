@@ -11,6 +11,7 @@ for name in redis-server pgbouncer nginx shellcheck; do
     PATH="$PATH:/usr/sbin" command -v "$name" >/dev/null || needs+=("$name")
 done
 [ -z "${FULL:-}" ] || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || needs+=(rabbitmq-server)
+[ -z "${FULL:-}" ] || PATH="$PATH:/usr/sbin" command -v postfix >/dev/null || needs+=(postfix)
 command -v systemd-analyze >/dev/null || needs+=(systemd)
 if [ ${#needs[@]} -gt 0 ] && command -v apt-get >/dev/null; then
     as_root=""
