@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sentry_sdk.types import Event
 
 UNSENT = ("request", "user", "extra", "modules", "server_name", "breadcrumbs", "threads")
+OURS = ("release", "environment", "event_id", "timestamp", "platform", "level")
+"""Parts that are never secret, though some look as if they were."""
 AT_EXIT = 2
 """Seconds that a process spends at its end to send what is left."""
 
@@ -58,6 +60,7 @@ def scrub(event: "Event", hint: dict[str, Any]) -> "Event | None":
     for exception in (clean.get("exception") or {}).get("values") or ():
         for frame in (exception.get("stacktrace") or {}).get("frames") or ():
             frame.pop("vars", None)
+    clean |= {name: value for name, value in event.items() if name in OURS}
     clean["tags"] = (clean.get("tags") or {}) | ids()
     result: Event = clean
     return result
