@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib.admin import apps as admin_apps
+from django.db.models.signals import post_migrate
 
 
 class SiteConfig(AppConfig):
@@ -15,9 +16,11 @@ class SiteConfig(AppConfig):
         from django_q.signals import post_execute_in_worker
 
         from ainews_site import checks  # noqa: F401 - registers the checks
+        from ainews_site.infra.releases import record_release
         from ainews_site.process import worker_process
         from ainews_site.queue import busy_lock, give_back, measure
 
+        post_migrate.connect(record_release, sender=apps.get_app_config("feeds"))
         busy_lock.connect()
         give_back.connect()
         worker_process.connect()

@@ -24,11 +24,13 @@ from ainews_site.infra.gc_tuning import freeze_loaded_objects  # noqa: E402
 from ainews_site.infra.memo import fill_in_background  # noqa: E402
 from ainews_site.load_gate import LoadGate  # noqa: E402
 from ainews_site.request_log import SocketLog  # noqa: E402
+from ainews_site.start_checks import check_web_server  # noqa: E402
 from ainews_site.text_checks import CheckedASGIRequest, CheckedSockets  # noqa: E402
 from digests.web import routing as digests_routing  # noqa: E402
 from feeds.web.live import routing as feeds_routing  # noqa: E402
 from feeds.web.live.sign_in import ReaderSignIn  # noqa: E402
 
+check_web_server()
 http.request_class = CheckedASGIRequest
 daphne_limits.install()
 sockets = feeds_routing.websocket_urlpatterns + digests_routing.websocket_urlpatterns

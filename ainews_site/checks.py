@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -67,12 +68,56 @@ def check_redis(**_: Any) -> list[CheckMessage]:
     ]
 
 
-@register("ainews")
+@register("serving")
 def check_secret_key(**_: Any) -> list[CheckMessage]:
-    if len(settings.SECRET_KEY) >= 20:
+    """Check that nobody can guess the key. Whoever has it can sign in as anybody."""
+    if not is_weak_key(settings.SECRET_KEY):
         return []
-    hint = "Leave it empty to have one generated in DATA."
-    return [Warning("SECRET_KEY is short enough to guess.", hint=hint, id="ainews.W001")]
+    message = "SECRET_KEY can be guessed."
+    hint = "Leave it empty, so that one is generated in DATA, or set 50 random characters."
+    if place := public_place():
+        message = f"SECRET_KEY can be guessed, and others can reach this site ({place})."
+        return [Error(message, hint=hint, id="ainews.E008")]
+    return [Warning(message, hint=hint, id="ainews.W001")]
+
+
+def is_weak_key(key: str) -> bool:
+    return len(key) < 20 or len(set(key)) < 5 or key.startswith("django-insecure-")
+
+
+@register("serving")
+def check_debug(**_: Any) -> list[CheckMessage]:
+    if not settings.DEBUG or not (place := public_place()):
+        return []
+    message = (
+        f"DEBUG shows code and settings to everybody, and others can reach this site ({place})."
+    )
+    hint = "Set DEBUG=False, or HOST=127.0.0.1 without SITE_URL and ALLOWED_HOSTS."
+    return [Error(message, hint=hint, id="ainews.E009")]
+
+
+def public_place() -> str:
+    """Return the setting by which others than this machine can reach the site, or ""."""
+    for name, hosts in (
+        ("SITE_URL", [urlsplit(settings.SITE_URL).hostname or "localhost"]),
+        ("HOST", [settings.HOST]),
+        ("ALLOWED_HOSTS", settings.ALLOWED_HOSTS),
+    ):
+        for host in hosts:
+            if not is_local(host):
+                return f"{name} has {host}"
+    return ""
+
+
+def is_local(host: str) -> bool:
+    plain = host.strip("[]").removeprefix(".")
+    return plain.endswith("localhost") or plain == "::1" or plain.startswith("127.")
+
+
+@register("ainews")
+def check_names(**_: Any) -> list[CheckMessage]:
+    """Warn of misspelt and deprecated settings."""
+    return [Warning(sentence, id="ainews.W004") for sentence in settings.NAME_WARNINGS]
 
 
 @register("ainews")

@@ -1,7 +1,5 @@
 """Checks of everything that must work. Each returns what is wrong and how to fix it, or ""."""
 
-import shutil
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
@@ -20,6 +18,7 @@ from ainews_site.infra.cache import ADVICE, circuit
 from ainews_site.infra.db_errors import in_words
 from ainews_site.infra.invocation import PROGRAM, RUN
 from ainews_site.infra.schema import explain, schema_problem
+from ainews_site.machine_checks import certificate, clock_is_right, disk
 from ainews_site.process.supervisor import heartbeats
 from ainews_site.queue.config import SLOW
 from digests.channels.mail import KIND as MAIL
@@ -34,12 +33,9 @@ from feeds.core.ids import lowest_id
 from feeds.core.partitions import missing_partitions, rows_in_default, spans
 from feeds.models import ArchivePart, FetchLog, Source
 
-MIN_FREE_BYTES = 500 * 1024 * 1024
 LATELY = timedelta(minutes=15)
 MAX_WAITING = 20
 SLOWLY = "of the slow queue"
-EARLIEST_TIME = 1_735_689_600
-"""The beginning of 2025 as a Unix time. A clock that shows less was never set."""
 
 
 def configuration() -> str:
@@ -129,11 +125,6 @@ def embeddings() -> str:
     return ""
 
 
-def disk() -> str:
-    free = shutil.disk_usage(settings.DATA).free
-    return "" if free > MIN_FREE_BYTES else f"only {free // 2**20} MB free in {settings.DATA}."
-
-
 def archive() -> str:
     """Check that the files of archived months exist. Whether they are intact is checked by
     `restore_archive`, because reading them all takes long."""
@@ -148,18 +139,6 @@ def archive() -> str:
         return ""
     months = f"{missing[0]} and {len(missing) - 1} more" if missing[1:] else missing[0]
     return f"the archive {months} is not in {folder}; copy the folder back from a backup."
-
-
-def clock_is_right() -> str:
-    """Compare the clock with that of the database, and with the time of the latest fetch."""
-    if problem := db_clock.problem():
-        return problem
-    latest = Source.objects.order_by("-last_fetched_at").exclude(last_fetched_at=None).first()
-    ahead = (
-        latest is not None and latest.last_fetched_at and latest.last_fetched_at > db_clock.now()
-    )
-    wrong = ahead or time.time() < EARLIEST_TIME
-    return "the clock is slow; set the machine's time." if wrong else ""
 
 
 def mail() -> str:
@@ -212,11 +191,12 @@ CHECKS: dict[str, Callable[[], str]] = {
     "disk": disk,
     "archive": archive,
     "clock": clock_is_right,
+    "certificate": certificate,
     "mail": mail,
     "digests": digests,
     "a feed": feed,
 }
-CHEAP = ("cache", "queue", "disk", "clock", "digests")
+CHEAP = ("cache", "queue", "disk", "clock", "certificate", "digests")
 """Those that take milliseconds, for the first page of the admin."""
 
 

@@ -1,13 +1,12 @@
 """All settings, read once from environment variables; see ainews_site.config.schema."""
 
-import os
-import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
 
 from ainews_site.config.caches import caches, channel_layers
+from ainews_site.config.data_folder import create_folder, create_static_folder, secret_key_in
 from ainews_site.config.databases import databases, replicas_of
 from ainews_site.config.env_urls import mail_problem, redis_problem, site_problem
 from ainews_site.config.https import https_settings
@@ -28,9 +27,12 @@ from ainews_site.queue.config import cluster_settings
 from feeds.ai.language.prices import read_prices
 
 BASE_DIR = BASE
-GIVEN = read_environment(env_file())
+_environment = read_environment(env_file())
+GIVEN = _environment.locators
 """The locators that this process was started with, without `.env`; see
 ainews_site.infra.invocation."""
+NAME_WARNINGS = _environment.warnings
+"""Sentences on misspelt and deprecated variables."""
 for _name, problem in (
     ("TIME_ZONE", zone_problem(env("TIME_ZONE"))),
     ("LOG_LEVEL", level_problem(env("LOG_LEVEL"))),
@@ -44,27 +46,8 @@ for _name, problem in (
         raise SystemExit(f"{_name} {problem}; see .env.example.")
 
 DATA = Path(env("DATA")).expanduser().resolve()
-try:
-    DATA.mkdir(parents=True, exist_ok=True)
-except OSError as error:
-    raise SystemExit(f"DATA={DATA} cannot be created: {error.strerror}.") from None
-
-
-def _secret_key() -> str:
-    """Return the configured key, or one that is generated at the first start and stored in DATA."""
-    if env("SECRET_KEY"):
-        return str(env("SECRET_KEY"))
-    file = DATA / "secret_key"
-    if not file.exists() or not file.read_text().strip():
-        # Write it atomically, so that a process that is killed here leaves no empty key.
-        new_file = DATA / f"secret_key.{os.getpid()}"
-        new_file.touch(mode=0o600)
-        new_file.write_text(secrets.token_urlsafe(50))
-        new_file.replace(file)
-    return file.read_text().strip()
-
-
-SECRET_KEY = _secret_key()
+create_folder(DATA)
+SECRET_KEY = env("SECRET_KEY") or secret_key_in(DATA)
 DEBUG = env("DEBUG")
 HOST = env("HOST")
 PORT = env("PORT")
@@ -255,8 +238,7 @@ USE_I18N = False
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [FILES / "static"]
-STATIC_ROOT = DATA / "static"
-STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns if it is missing
+STATIC_ROOT = create_static_folder(DATA / "static")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "ainews_site.static_files.HashedFiles"},

@@ -20,6 +20,7 @@ from django.db.migrations.loader import MigrationLoader
 from ainews_site.backup.postgres import dump_postgres, restore_postgres
 from ainews_site.backup.row_counts import COUNTED, BackupError, count, counts
 from ainews_site.infra.invocation import PROGRAM
+from ainews_site.infra.releases import is_release
 
 SUFFIXES = {"sqlite": ".sqlite3", "postgresql": ".dump"}
 PAGES = 4_096
@@ -110,7 +111,8 @@ def usable_backup(path: Path) -> Manifest:
             f"{path} is a {manifest.kind} backup, but DATABASE_URL is {connection.vendor}. Restore"
             f" it to {manifest.kind}, then run migrate_to_postgres or migrate_to_sqlite."
         )
-    if newer := sorted(set(manifest.migrations) - set(_known_migrations())):
+    migrations = {name for name in manifest.migrations if not is_release(name)}
+    if newer := sorted(migrations - set(_known_migrations())):
         raise BackupError(f"{path} was made by a newer version ({newer[0]}). Update AI News first.")
     if manifest.kind == "sqlite":
         try:
@@ -150,7 +152,8 @@ def _describe_content() -> str:
 
 
 def _migrations() -> list[str]:
-    return sorted(".".join(name) for name in MigrationLoader(connection).applied_migrations)
+    names = (".".join(name) for name in MigrationLoader(connection).applied_migrations)
+    return sorted(name for name in names if not is_release(name))
 
 
 def _known_migrations() -> list[str]:

@@ -4,11 +4,16 @@ The process environment wins over `.env`; `.env.example` documents every name.
 """
 
 import os
+import re
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import environ
 
 from ainews_site.config.https import HSTS_SECONDS
+from ainews_site.config.names import DEPRECATED, adopt_deprecated, misspelt_names
+from ainews_site.config.secret_files import NAMES as SECRETS
 from ainews_site.config.secret_files import SecretFileError, read_secret_files
 from ainews_site.config.values import kind_problem
 from ainews_site.infra.places import default_data
@@ -93,19 +98,29 @@ env = environ.Env(
 )
 
 
-def read_environment(file: Path) -> dict[str, str]:
+@dataclass(frozen=True)
+class Environment:
+    """What was read: the LOCATORS that the process was given without `.env`, and warnings."""
+
+    locators: dict[str, str]
+    warnings: list[str]
+
+
+def read_environment(file: Path) -> Environment:
     """Read `file` and the files of secrets, and validate all variables.
 
-    Returns those of LOCATORS that the process was given without a file. Raises SystemExit if the
-    value of a variable has the wrong type, or if a file of a secret cannot be read.
+    Raises SystemExit if a file cannot be read or the value of a variable has the wrong type.
     """
     given = {name: os.environ[name] for name in LOCATORS if name in os.environ}
+    names = list(os.environ)
     try:
         read_secret_files(os.environ)
     except SecretFileError as error:
         raise SystemExit(str(error)) from None
-    if file.is_file():
-        environ.Env.read_env(file)  # never overrides what the process was given
+    names_in_file = _read_file(file)
+    warnings = adopt_deprecated(os.environ, DEPRECATED)
+    known = {*env.scheme, *DEPRECATED, *(f"{name}_FILE" for name in SECRETS)}
+    warnings += misspelt_names(known, names_in_file, names)
     for name in env.scheme:
         if not os.environ.get(name, "unset"):  # empty means the default, as in compose files
             del os.environ[name]
@@ -115,4 +130,20 @@ def read_environment(file: Path) -> dict[str, str]:
         except (ValueError, TypeError):
             problem = kind_problem(kind, os.environ[name])
             raise SystemExit(f"{name} {problem}; see .env.example.") from None
-    return given
+    return Environment(given, warnings)
+
+
+def _read_file(file: Path) -> list[str]:
+    """Add the variables of `file`, if it exists, to those of the process, and return their names.
+
+    A variable that the process was given keeps its value.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise SystemExit(f"The settings in {file} cannot be read: {reason}.") from None
+    environ.Env.read_env(StringIO(text))
+    return re.findall(r"^(?:export\s+)?([A-Za-z_]\w*)\s*=", text, re.MULTILINE)

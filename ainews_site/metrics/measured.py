@@ -23,9 +23,9 @@ from django_q.models import OrmQ
 from ainews_site.infra import db_clock
 from ainews_site.infra import metric_files as files
 from ainews_site.infra.cache import circuit
+from ainews_site.infra.certificate import expiry_of
 from ainews_site.infra.metric_kinds import Measured
 from ainews_site.infra.replicas import replicas
-from ainews_site.metrics.certificate import expiry_of
 from ainews_site.queue.config import FAST, SLOW
 from digests.channels.outbox import count_overdue
 from digests.models import Writing

@@ -23,6 +23,7 @@ MAX_MESSAGE_BYTES = 4096
 """Maximum size of a message that a client sends over a WebSocket, in bytes."""
 RUN = secrets.token_hex(8)
 """Our web server sends this at /health, so that no other server is mistaken for it."""
+NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 started: "subprocess.Popen[bytes] | None" = None
 """The web server that `start_web` started, until the supervisor adopts it."""
 
@@ -95,15 +96,28 @@ def spawn(
 def port_problem(host: str, port: int) -> str:
     """Return a sentence that says why no server can listen there, or "" if one can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except PermissionError:
-            return f"Port {port} requires root; choose one above 1023, such as PORT=8000."
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                other = f"choose another, such as PORT={port + 1}"
-                return f"Port {port} is used by another program; {other}."
-            return f"Cannot listen on {host}:{port}: {error.strerror or error}."
+    except PermissionError:
+        return f"Port {port} requires root; choose one above 1023, such as PORT=8000."
+    except OverflowError:
+        return f"PORT must be 1 to 65535, not {port}."
+    except OSError as error:
+        return _listen_problem(host, port, error)
     return ""
+
+
+def _listen_problem(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is used by another program; choose another, such as PORT={port + 1}."
+    if ":" in host and error.errno in NO_IPV6:
+        other = "0.0.0.0" if host == "::" else "127.0.0.1"  # noqa: S104 - as the operator chose
+        return f"This machine has no IPv6 address {host}. Set HOST={other}, or enable IPv6."
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return (
+            f"HOST={host} is not an address of this machine. Set HOST=127.0.0.1, or HOST=0.0.0.0"
+            " for all its networks."
+        )
+    return f"Cannot listen on {host}:{port}: {error.strerror or error}."

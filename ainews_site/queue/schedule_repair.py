@@ -1,4 +1,4 @@
-"""Checks this machine's clock each minute, and repairs schedules that a wrong clock postponed."""
+"""Checks clock and release of this machine each minute, and repairs postponed schedules."""
 
 import time
 from datetime import timedelta
@@ -9,6 +9,7 @@ from django_q.models import Schedule
 
 from ainews_site.infra import db_clock
 from ainews_site.infra.console import report
+from ainews_site.infra.releases import older_warning
 
 PERIOD = 60.0
 
@@ -18,7 +19,7 @@ class ClockCheck:
 
     def __init__(self) -> None:
         self._next = 0.0
-        self._is_reported = False
+        self._reported: list[str] = []
 
     def run_if_due(self) -> None:
         """Run the check if the last one was a minute ago. A problem is reported once."""
@@ -26,15 +27,16 @@ class ClockCheck:
             return
         self._next = time.monotonic() + PERIOD
         try:
-            problem = db_clock.problem()
+            problems = [db_clock.problem(), older_warning()]
             repair_schedules()
         except Error:  # the database is down; the next check will do
             return
         finally:
             connection.close()  # do not keep it open until the next check
-        if problem and not self._is_reported:
-            report(problem)
-        self._is_reported = bool(problem)
+        for problem in filter(None, problems):
+            if problem not in self._reported:
+                report(problem)
+        self._reported = problems
 
 
 def repair_schedules() -> None:

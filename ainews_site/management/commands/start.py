@@ -27,8 +27,10 @@ from ainews_site.infra.schema import problem_in_words
 from ainews_site.process import fast_start
 from ainews_site.process.fast_start import mark_ready, port_problem
 from ainews_site.process.lifeline import for_child
+from ainews_site.process.only_one import warned_of_another
 from ainews_site.process.supervisor import Child, run
 from ainews_site.queue.schedules import ensure_schedules
+from ainews_site.start_checks import check_command
 from digests.models import Digest
 from feeds.demo.catalogue import catalogue_entries, former_url
 from feeds.ingest.fetch.guard import Guard
@@ -52,7 +54,7 @@ logger = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = "Prepares the database, runs the web server and the worker, and prints a sign-in link."
-    requires_system_checks = ("ainews",)  # the web server runs the others
+    requires_system_checks = ()  # check_command runs those that matter
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -71,18 +73,20 @@ class Command(BaseCommand):
             host = "127.0.0.1" if port != settings.PORT else settings.HOST
             if problem := port_problem(host, port):
                 raise CommandError(problem)
+        check_command(is_migrated=False)
         call_command("migrate", verbosity=0)
         mark_ready(settings.DATA)
         user = first_reader()
         newsroom = [newsroom_child(newsroom_port)] if demo else []
         self.last_poll = time.monotonic()
         self.polling = threading.Thread()
-        run(
-            lambda: self.ready(user, demo),
-            self.tick_demo if demo else lambda: None,
-            newsroom,
-            prepare=lambda: self.prepare(user, newsroom_port if demo else None),
-        )
+        with warned_of_another():
+            run(
+                lambda: self.ready(user, demo),
+                self.tick_demo if demo else lambda: None,
+                newsroom,
+                prepare=lambda: self.prepare(user, newsroom_port if demo else None),
+            )
 
     def prepare(self, user: User, newsroom_port: int | None) -> None:
         """Prepare the database while the web server starts."""

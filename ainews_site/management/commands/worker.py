@@ -10,7 +10,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from ainews_site.infra.console import report
-from ainews_site.infra.schema import schema_problem
 from ainews_site.infra.systemd import service
 from ainews_site.metrics.server import serving_metrics
 from ainews_site.process.stop_request import Stopped, deferred_stop, expect_stop
@@ -18,6 +17,7 @@ from ainews_site.process.supervisor import Child, Watchdog, stop_all, worker_chi
 from ainews_site.queue.config import FAST, SLOW
 from ainews_site.queue.schedule_repair import ClockCheck
 from ainews_site.queue.schedules import ensure_schedules
+from ainews_site.start_checks import check_command
 
 GRACE = 30.0
 """Seconds that they have if one process of the cluster died and all are restarted."""
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         "Runs queued tasks and restarts processes that die or hang. SIGTERM ends running tasks at"
         " their next unit of work, and gives back what they have not done."
     )
-    requires_system_checks = ("ainews",)
+    requires_system_checks = ()  # check_command runs those that matter
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -49,8 +49,7 @@ class Command(BaseCommand):
     def handle(self, *, queue: str, processes: int, **_: Any) -> None:
         if processes < 1:
             raise CommandError("--processes must be at least 1.")
-        if problem := schema_problem():
-            raise CommandError(problem)
+        check_command()
         ensure_schedules()
         connection.close()
         work(queues(queue, processes))

@@ -1,11 +1,31 @@
-"""Reads when a TLS certificate expires, from its PEM file."""
+"""Reads when the TLS certificate of the site expires, from its PEM file."""
 
 import ssl
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+SOON = timedelta(days=14)
+"""certbot renews a certificate 30 days before it expires, so that a later one is overdue."""
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 _CONTEXT_0, _UTC_TIME = 0xA0, 0x17
+
+
+def certificate_problem(path: str, now: datetime | None = None) -> str:
+    """Return a sentence if the certificate cannot be read or expires SOON, else ""."""
+    if not path:
+        return ""
+    try:
+        end = expiry_of(Path(path))
+    except OSError as error:
+        return f"TLS_CERTIFICATE={path} cannot be read: {error.strerror}."
+    except ValueError as error:
+        return f"TLS_CERTIFICATE: {error}"
+    left = end - (now or datetime.now(UTC))
+    if left > SOON:
+        return ""
+    when = f"{end:%d %B %Y} at {end:%H:%M} UTC"
+    verb = "expires on" if left > timedelta(0) else "expired on"
+    return f"The certificate {path} {verb} {when}. Renew it, for example with: certbot renew."
 
 
 def expiry_of(path: Path) -> datetime:
@@ -17,10 +37,9 @@ def expiry_of(path: Path) -> datetime:
     start, end = text.find(_BEGIN), text.find(_END)
     if start < 0 or end < start:
         raise ValueError(f"{path} has no certificate.")
-    der = ssl.PEM_cert_to_DER_cert(text[start : end + len(_END)] + "\n")
     try:
-        return _not_after(der)
-    except IndexError:
+        return _not_after(ssl.PEM_cert_to_DER_cert(text[start : end + len(_END)] + "\n"))
+    except (IndexError, ValueError):
         raise ValueError(f"{path} is not a certificate.") from None
 
 
