@@ -75,7 +75,7 @@ class World:
 
 
 def plant() -> dict[str, str]:
-    names = (
+    names = [
         "secret_key",
         "model_key",
         "mail",
@@ -85,7 +85,8 @@ def plant() -> dict[str, str]:
         "feed",
         "webhook",
         "task",
-    )
+        "query",
+    ]
     return {name: f"planted-{name}-{secrets.token_hex(8)}" for name in names}
 
 
