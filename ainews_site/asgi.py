@@ -19,7 +19,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
-from ainews_site import daphne_limits  # noqa: E402
+from ainews_site import daphne_limits, daphne_stop  # noqa: E402
 from ainews_site.infra.gc_tuning import freeze_loaded_objects  # noqa: E402
 from ainews_site.infra.memo import fill_in_background  # noqa: E402
 from ainews_site.load_gate import LoadGate  # noqa: E402
@@ -33,6 +33,7 @@ from feeds.web.live.sign_in import ReaderSignIn  # noqa: E402
 check_web_server()
 http.request_class = CheckedASGIRequest
 daphne_limits.install()
+daphne_stop.install()
 sockets = feeds_routing.websocket_urlpatterns + digests_routing.websocket_urlpatterns
 
 application = ProtocolTypeRouter(

@@ -24,6 +24,7 @@ from django.db import connections
 from django.http import HttpRequest
 from twisted.internet.threads import deferToThread
 
+from ainews_site import daphne_stop
 from ainews_site.request_limits import API_PATH, FORM, limit_for, refusal_message
 from feeds.web.live.socket import STALLED
 
@@ -98,6 +99,9 @@ class LimitedRequest(daphne.http_protocol.WebRequest):  # type: ignore[misc]
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         self.is_complete = True
+        if daphne_stop.is_stopping():  # the client shall send its next request to the successor
+            self.channel.persistent = False
+            self.responseHeaders.setRawHeaders(b"connection", [b"close"])
         if not self.is_refused:
             super().requestReceived(command, path, version)
 

@@ -24,10 +24,11 @@ class WaitGate:
 
     def __init__(self, application: Callable[[Environ, Start], Iterable[bytes]]) -> None:
         self.application, self.limit = application, WaitLimit()
+        self._started = time.time()
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
-        if path.startswith(PASSING) or self.limit.allows(seconds_waited(environ)):
+        if path.startswith(PASSING) or self.limit.allows(seconds_waited(environ, self._started)):
             return self.application(environ, start_response)
         REFUSED.add()
         method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
@@ -36,12 +37,16 @@ class WaitGate:
         return [body]
 
 
-def seconds_waited(environ: Environ) -> float:
-    """Return the seconds since Nginx passed the request on, 0 if it did not say so."""
+def seconds_waited(environ: Environ, started: float = 0.0) -> float:
+    """Return the seconds since Nginx passed the request on, 0 if it did not say so.
+
+    The time before this process `started` does not count: a request that waited for a restart would
+    otherwise be refused, although it can be served at once.
+    """
     if environ.get("REMOTE_ADDR", "") not in SAME_MACHINE:
         return 0.0
     try:
         began = float(environ.get("HTTP_X_REQUEST_START", "").removeprefix("t="))
     except ValueError:
         return 0.0
-    return max(0.0, time.time() - began)
+    return max(0.0, time.time() - max(began, started))
