@@ -99,7 +99,7 @@ build_release() {
     chmod -R u=rwX,go=rX "$to"
     ln -sfn "$SETTINGS" "$to/.env"
     python3 -m venv "$to/.venv"
-    "$to/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
+    "$to/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
         --require-hashes -r "$to/requirements/server.txt"
     # As the services cannot write there. Some packages have files for other versions of Python.
     "$to/.venv/bin/python" -m compileall -q -j 0 "$to" || true

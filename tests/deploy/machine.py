@@ -60,6 +60,8 @@ class Machine:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir="/var/tmp"))
         self.tree = self.folder / "tree"
         self.leader = 0
+        self.installed = ""
+        """What the installer said."""
 
     def __enter__(self) -> "Machine":
         self._stack = ExitStack()
