@@ -454,7 +454,7 @@ TEXT
     if [ "$own_certificate" = yes ]; then
         cat <<TEXT
   - Browsers warn of the certificate until a device trusts $TLS/ca.crt.
-    Run this command again within a year to renew the certificate.
+    To renew the certificate within a year: sudo $APP/deploy/install.sh
 TEXT
     fi
     cat <<TEXT

@@ -139,17 +139,26 @@ use() {
     write_site "$RELEASES/$1"
 }
 
+# restart UNIT: if it does not start, write down what it said.
+restart() {
+    if ! systemctl restart "$1"; then
+        systemctl show --property Result --value "$1"
+        journalctl --no-pager --lines 10 --output cat --unit "$1"
+        return 1
+    fi
+}
+
 # While the pages restart, the same unit serves the same port once more. So no request waits for
 # the start.
 restart_pages() {
     systemctl start ainews-pages-next.service
-    systemctl restart ainews-pages.service
+    restart ainews-pages.service
     systemctl stop ainews-pages-next.service
 }
 
 restart_others() {
-    systemctl restart ainews-live.service
-    systemctl restart ainews-worker@all.service
+    restart ainews-live.service
+    restart ainews-worker@all.service
 }
 
 check_health() {
@@ -169,7 +178,7 @@ switch_to() {
     [ "$status" = 0 ] || return 0
     step "Restart the pages while another process serves their port" restart_pages
     [ "$status" = 0 ] || return 0
-    step "Restart live updates, and the worker after its running tasks" restart_others
+    step "Restart live updates and the worker" restart_others
     [ "$status" = 0 ] || return 0
     step "Check that the site answers and all services run" check_health
 }
