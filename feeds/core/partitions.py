@@ -222,9 +222,20 @@ def _make(cursor: Any, table: str, span: Span) -> None:
     )
     if has_rows(cursor, f"{table}_default", within):
         _take_out_of_default(cursor, table, name, within)
+    _ensure_key(cursor, name, key)
     attach(cursor, table, span)
     if not _has_default(cursor, table):
         cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {table}_default DEFAULT")
+
+
+def _ensure_key(cursor: Any, name: str, key: str) -> None:
+    """Give a partition a primary key of its own, which attaching adopts.
+
+    If a partition of the table is on another server, the table has no key that it could pass on.
+    """
+    cursor.execute("SELECT 1 FROM pg_index WHERE indrelid = %s::regclass AND indisprimary", [name])
+    if cursor.fetchone() is None:
+        cursor.execute(f"ALTER TABLE {name} ADD PRIMARY KEY ({key})")
 
 
 def _take_out_of_default(cursor: Any, table: str, name: str, within: str) -> None:
@@ -282,6 +293,7 @@ def keep_only(cursor: Any, span: Span, condition: str) -> None:
             name = f"{name}_old"
         cursor.execute(f"DROP TABLE {name}")
         if is_needed:
+            _ensure_key(cursor, span.table(table), key)
             attach(cursor, table, span)
     bring_states_back(cursor)
     _known.discard(span)

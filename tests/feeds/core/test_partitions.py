@@ -74,6 +74,23 @@ def test_partitions_are_created_for_items_and_in_advance() -> None:
 
 @postgres_only
 @pytest.mark.django_db
+def test_a_partition_has_a_primary_key_even_if_the_table_has_none() -> None:
+    """A table with a partition on another server has none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE feeds_item DROP CONSTRAINT feeds_item_pkey CASCADE")
+
+        (span,) = ensure_partitions([at(2031, 5)])
+
+        cursor.execute(
+            "SELECT count(*) FROM pg_index WHERE indisprimary AND indrelid = %s::regclass",
+            [span.table("feeds_item")],
+        )
+        assert cursor.fetchone() == (1,)
+
+
+@postgres_only
+@pytest.mark.django_db
 def test_rows_are_in_the_partition_of_their_time() -> None:
     published = datetime(2026, 1, 5, tzinfo=UTC)
     ensure_partitions([lowest_id(published)])
