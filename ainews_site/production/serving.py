@@ -22,6 +22,9 @@ FEW_DAYS = 14
 YEAR = "max-age=31536000"
 SOME_FILE = "css/base.css"
 START = "Start the site, and check SITE_URL."
+METRICS_REMEDY = (
+    "Set METRICS_TOKEN or METRICS_NETWORKS in .env, and let Prometheus scrape /metrics."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +141,27 @@ def health() -> Outcome:
 
 def monitoring() -> Outcome:
     """Check that the metrics can be read, and not by everybody."""
-    token = getattr(settings, "METRICS_TOKEN", "")
-    networks = getattr(settings, "METRICS_NETWORKS", ())
-    remedy = "Set METRICS_TOKEN or METRICS_NETWORKS in .env, and let Prometheus scrape /metrics."
+    if settings.METRICS_TOKEN or settings.METRICS_NETWORKS or not settings.METRICS_LISTEN:
+        return _site_metrics()
+    place = f"http://{settings.METRICS_LISTEN}"
+    try:
+        status = get("/metrics", place).status
+    except NoAnswerError as error:
+        return not_done(str(error), "Start the worker, which serves METRICS_LISTEN.")
+    if status == 200:
+        return ok(f"{place}/metrics answers; nobody else should reach that port.")
+    return not_done(f"{place}/metrics answers {status}.", METRICS_REMEDY)
+
+
+def _site_metrics() -> Outcome:
+    token, networks = settings.METRICS_TOKEN, settings.METRICS_NETWORKS
     try:
         without = get("/metrics").status
         answer = get("/metrics", Authorization=f"Bearer {token}").status if token else without
     except NoAnswerError as error:
         return not_done(str(error), START)
     if without == 200 and not networks:
-        return not_done("/metrics answers everybody.", remedy)
+        return not_done("/metrics answers everybody.", METRICS_REMEDY)
     if answer == 200:
         return ok("/metrics answers those who may read it, and nobody else.")
     if networks:
@@ -155,4 +169,4 @@ def monitoring() -> Outcome:
             f"/metrics answers {answer} to this machine, which METRICS_NETWORKS does not name.",
             "Run this command where Prometheus runs, or ask its page of targets.",
         )
-    return not_done(f"/metrics answers {answer}, so nothing watches the site.", remedy)
+    return not_done(f"/metrics answers {answer}, so nothing watches the site.", METRICS_REMEDY)

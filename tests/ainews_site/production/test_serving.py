@@ -13,9 +13,10 @@ from django.conf import LazySettings
 
 from ainews_site.production import serving
 from ainews_site.production.row import State
+from tests.ainews_site.test_nginx import Web, site_data
 from tests.services import free_port
 
-TOKEN = "a-token-of-prometheus"
+TOKEN = "a-token-of-prometheus-that-is-long"
 CACHED = {"Cache-Control": "max-age=31536000, public, immutable", "Content-Encoding": "br"}
 
 
@@ -125,10 +126,23 @@ def test_metrics_are_read_by_those_who_may(
     with_token: int,
     state: State,
 ) -> None:
-    site.METRICS_TOKEN, site.METRICS_NETWORKS = token, networks
+    site.METRICS_TOKEN, site.METRICS_NETWORKS, site.METRICS_LISTEN = token, networks, ""
     Site.answers = {"/metrics": (without, {}), "/metrics with token": (with_token, {})}
 
     assert serving.monitoring().state == state
+
+
+def test_metrics_may_have_an_address_of_their_own(site: LazySettings) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as other:
+        thread = threading.Thread(target=other.serve_forever, args=(0.05,))
+        thread.start()
+        site.METRICS_LISTEN = f"127.0.0.1:{other.server_port}"
+        assert serving.monitoring().state == State.NOT_DONE
+        Site.answers = {"/metrics": (200, {})}
+        site.SITE_URL = "http://127.0.0.1:9"
+        assert serving.monitoring().state == State.OK
+        other.shutdown()
+        thread.join()
 
 
 def certificate(folder: Path, days: int) -> ssl.SSLContext:
@@ -163,3 +177,17 @@ def test_the_certificate_is_that_of_the_site(
     assert serving.tls().state == State.WARNING
     site.TRUSTED_PROXIES = []
     assert serving.tls().state == State.WARNING
+
+
+def test_the_rows_hold_of_the_real_site(tmp_path: Path, settings: LazySettings) -> None:
+    """Nothing is in front of it, so that all but TLS is the application's own."""
+    gunicorn = ["gunicorn", "-b", "127.0.0.1:PORT", "-k", "gthread", "-w", "1", "--threads", "4"]
+    data, given = site_data(tmp_path), {"METRICS_TOKEN": TOKEN}
+    with Web([*gunicorn, "ainews_site.wsgi"], data, given) as web:
+        settings.SITE_URL = f"http://127.0.0.1:{web.port}"
+        settings.METRICS_TOKEN, settings.METRICS_NETWORKS = TOKEN, []
+        outcomes = [serving.health(), serving.static_files(), serving.monitoring()]
+        settings.METRICS_TOKEN = ""
+        assert serving.monitoring().state == State.NOT_DONE
+
+    assert [outcome.state for outcome in outcomes] == [State.OK] * 3, outcomes
