@@ -108,6 +108,10 @@ class SigninToken(models.Model):
         return token
 
 
+TOKEN_PREFIX = "ain_"  # noqa: S105 - not a secret
+"""How API tokens begin."""
+
+
 class ApiToken(models.Model):
     """A token for the REST API. Only its hash is stored."""
 
@@ -120,7 +124,7 @@ class ApiToken(models.Model):
     @classmethod
     def issue(cls, user: User, name: str) -> str:
         """Store a new token's hash and return the token, which is shown once."""
-        token = "ain_" + secrets.token_urlsafe(32)
+        token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         cls.objects.create(user=user, name=name, token_hash=hash_token(token))
         return token
 

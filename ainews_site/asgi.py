@@ -16,7 +16,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ainews_site.settings")
 http = get_asgi_application()  # must run before anything imports models
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from ainews_site import daphne_limits, daphne_stop  # noqa: E402
@@ -28,6 +27,7 @@ from ainews_site.start_checks import check_web_server  # noqa: E402
 from ainews_site.text_checks import CheckedASGIRequest, CheckedSockets  # noqa: E402
 from digests.web import routing as digests_routing  # noqa: E402
 from feeds.web.live import routing as feeds_routing  # noqa: E402
+from feeds.web.live.origins import allow_origins  # noqa: E402
 from feeds.web.live.sign_in import ReaderSignIn  # noqa: E402
 
 check_web_server()
@@ -39,9 +39,7 @@ sockets = feeds_routing.websocket_urlpatterns + digests_routing.websocket_urlpat
 application = ProtocolTypeRouter(
     {
         "http": LoadGate(http, settings.REQUESTS_AT_ONCE, settings.REQUESTS_WAITING),
-        "websocket": SocketLog(
-            AllowedHostsOriginValidator(CheckedSockets(ReaderSignIn(URLRouter(sockets))))
-        ),
+        "websocket": SocketLog(allow_origins(CheckedSockets(ReaderSignIn(URLRouter(sockets))))),
     }
 )
 fill_in_background()

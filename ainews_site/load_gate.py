@@ -16,6 +16,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from django.conf import settings
+
+from ainews_site.config.origins import static_origin
 from ainews_site.infra.metrics import REFUSED
 from ainews_site.infra.problem_page import API, Problem, page_of
 from ainews_site.observe.context import new_id, of_request
@@ -36,7 +39,8 @@ STANDING = 2.0
 """Seconds after which requests that always wait are too many."""
 PASSING = ("/health", "/metrics", "/static/")
 """Beginnings of paths that are not counted."""
-POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+POLICY = "default-src 'self' {}; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+"""Filled in with the host of a CDN, whose style sheet the page uses."""
 
 Scope = dict[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -129,7 +133,7 @@ def refusal(method: str, path: str, query: str) -> tuple[dict[str, str], bytes]:
     headers = {
         "Content-Type": kind,
         "Content-Length": str(len(body)),
-        "Content-Security-Policy": POLICY,
+        "Content-Security-Policy": POLICY.format(static_origin(settings.STATIC_URL)),
         "Cache-Control": "no-store",
         "Retry-After": str(RETRY_AFTER),
         HEADER: request_id,

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from ainews_site.config.origins import static_origin
 from ainews_site.infra.timezones import zone_named
 
 POLICY = {
@@ -22,7 +24,18 @@ POLICY = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
-_POLICY_VALUE = "; ".join(f"{directive} {sources}" for directive, sources in POLICY.items())
+FROM_CDN = ("style-src", "script-src", "connect-src", "font-src")
+"""Directives that also allow the host of an absolute STATIC_URL.
+
+The service worker fetches from it, too.
+"""
+
+
+def policy_value(static_url: str) -> str:
+    """Return the header for static files at `static_url`."""
+    cdn = static_origin(static_url)
+    policy = POLICY | (dict.fromkeys(FROM_CDN, f"'self' {cdn}") if cdn else {})
+    return "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
 
 
 class ContentSecurityPolicyMiddleware:
@@ -33,10 +46,11 @@ class ContentSecurityPolicyMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self.value = policy_value(settings.STATIC_URL)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", _POLICY_VALUE)
+        response.headers.setdefault("Content-Security-Policy", self.value)
         return response
 
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import LazyObject, empty
 
+from ainews_site.config.origins import STATIC_PATH
 from ainews_site.observe import tracing
 from ainews_site.observe.context import is_valid, new_id, of_request
 
@@ -81,7 +82,7 @@ def reader_of(request: Any) -> int | None:
 
 def _log(request: HttpRequest, status: int, began: float) -> None:
     route = route_of(request)
-    is_static = request.path_info.startswith(settings.STATIC_URL)
+    is_static = request.path_info.startswith(STATIC_PATH)
     if status < 400 and (is_static or route.startswith(("health", "metrics"))):
         return  # frequent, and of no interest
     address = request.META.get("REMOTE_ADDR", "") if settings.LOG_ADDRESSES else ""

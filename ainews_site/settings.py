@@ -18,6 +18,12 @@ from ainews_site.config.logs import (
     sample_problem,
 )
 from ainews_site.config.metrics import metrics_problem, read_networks
+from ainews_site.config.origins import (
+    api_host_problem,
+    cors_settings,
+    origins_problem,
+    static_problem,
+)
 from ainews_site.config.schema import env, read_environment
 from ainews_site.config.sizing import measure, sizes_for
 from ainews_site.config.values import level_problem, ports_problem, zone_problem
@@ -175,6 +181,26 @@ vars().update(
         hsts_subdomains=env("HSTS_SUBDOMAINS"),
     )
 )
+CORS_ORIGINS, API_HOST = [origin.rstrip("/") for origin in env("CORS_ORIGINS")], env("API_HOST")
+if problem := origins_problem(CORS_ORIGINS):
+    raise SystemExit(f"CORS_ORIGINS {problem}; see .env.example.")
+if API_HOST:
+    if problem := api_host_problem(API_HOST):
+        raise SystemExit(f"API_HOST {problem}; see .env.example.")
+    API_HOST = API_HOST.lower()
+    ALLOWED_HOSTS.append(API_HOST)
+    SECURE_SSL_HOST = None  # each host redirects to itself
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("ainews_site.static_files.StaticFilesMiddleware"),
+        "ainews_site.api_host.ApiHostMiddleware",
+    )
+if CORS_ORIGINS:
+    vars().update(cors_settings(CORS_ORIGINS))
+    # Errors need its headers, too.
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("ainews_site.proxies.TrustedProxyMiddleware") + 1,
+        "corsheaders.middleware.CorsMiddleware",
+    )
 EMAIL_URL, EMAIL_FROM = env("EMAIL_URL"), env("EMAIL_FROM")
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 if EMAIL_URL:
@@ -236,7 +262,9 @@ TIME_ZONE = env("TIME_ZONE")
 USE_TZ = True
 USE_I18N = False
 
-STATIC_URL = "/static/"
+STATIC_URL = env("STATIC_URL")
+if problem := static_problem(STATIC_URL):
+    raise SystemExit(f"STATIC_URL {problem}; see .env.example.")
 STATICFILES_DIRS = [FILES / "static"]
 STATIC_ROOT = create_static_folder(DATA / "static")
 STORAGES = {

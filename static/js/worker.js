@@ -1,5 +1,7 @@
 // The service worker: shows the offline page when the site can't be reached. It caches this page
 // and its files alone; a reader's pages are never stored. `FILES` comes from the address /worker.js.
+// With a CDN, static files have another host.
+const ADDRESSES = new Set(self.FILES.map((file) => new URL(file, self.location).href));
 const CACHE = `offline ${self.FILES.join(" ")}`;
 
 self.addEventListener("install", (event) => {
@@ -31,5 +33,5 @@ async function cachedFile(request) {
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.mode === "navigate") event.respondWith(pageOrOffline(event));
-  else if (self.FILES.includes(new URL(request.url).pathname)) event.respondWith(cachedFile(request));
+  else if (ADDRESSES.has(request.url)) event.respondWith(cachedFile(request));
 });

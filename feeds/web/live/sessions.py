@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import ApiToken, User
 from ainews_site.infra.metrics import SOCKETS
 from feeds.web.live.hub import hub
 from feeds.web.live.queries import in_thread
@@ -32,17 +32,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenSession:
-    """The session that a socket was opened with. The hash of the password changes with it, even
-    if it is set to the same again."""
+    """The session or the API token that a socket was opened with. The hash of the password changes
+    with it, even if it is set to the same again; a token outlives the password."""
 
     user_id: int
     password: str
     key: str
+    token: str = ""
 
     @classmethod
     def of(cls, scope: dict[str, Any]) -> "OpenSession":
         user = scope["user"]
-        return cls(user.pk, user.password, scope.get("session_key", ""))
+        return cls(user.pk, user.password, scope.get("session_key", ""), scope.get("token", ""))
 
 
 def read_users(sessions: Collection[OpenSession]) -> dict[int, tuple[str, int]]:
@@ -57,6 +58,14 @@ def read_keys(sessions: Collection[OpenSession]) -> set[str]:
     store = import_module(settings.SESSION_ENGINE).SessionStore.get_model_class()
     rows = store.objects.filter(session_key__in={session.key for session in sessions})
     return set(rows.filter(expire_date__gt=timezone.now()).values_list("session_key", flat=True))
+
+
+def read_tokens(sessions: Collection[OpenSession]) -> set[str]:
+    """Return the hashes of the API tokens that still exist, without a query if there are none."""
+    hashes = {session.token for session in sessions if session.token}
+    if not hashes:
+        return set()
+    return set(ApiToken.objects.filter(token_hash__in=hashes).values_list("token_hash", flat=True))
 
 
 class SessionWatcher:
@@ -103,10 +112,15 @@ class SessionWatcher:
         sessions = tuple(self._ends)
         users = await in_thread(read_users, sessions)
         keys = await in_thread(read_keys, sessions)
+        tokens = await in_thread(read_tokens, sessions)
         hub.see_versions({pk: version for pk, (_, version) in users.items()})
         for session in sessions:
-            password, _ = users.get(session.user_id, ("", 0))
-            is_valid = password == session.password and (not session.key or session.key in keys)
+            password = users.get(session.user_id, (None, 0))[0]
+            if session.token:
+                is_valid = password is not None and session.token in tokens
+            else:
+                has_key = not session.key or session.key in keys
+                is_valid = password == session.password and has_key
             if not is_valid and (end := self._ends.pop(session, None)):
                 await end()
 

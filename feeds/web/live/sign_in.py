@@ -1,5 +1,9 @@
 """Identify the readers of new sockets by their sessions, with two queries for all that open at
-the same time."""
+the same time, or by an API token.
+
+A browser can't send headers with a socket, so the token is offered as a subprotocol:
+`new WebSocket(url, ["ainews", token])`. The server selects `ainews`.
+"""
 
 from collections.abc import Awaitable, Callable, Collection
 from importlib import import_module
@@ -13,7 +17,8 @@ from django.http import parse_cookie
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from accounts.models import User
+from accounts.models import TOKEN_PREFIX, ApiToken, User, hash_token
+from feeds.web.live.origins import is_foreign
 from feeds.web.live.queries import Batch
 
 TRY_LATER = 4503
@@ -31,14 +36,37 @@ class ReaderSignIn:
         self.application = application
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        key = session_key_of(scope)
+        token = token_of(scope)
+        key = "" if token or is_foreign(origin_of(scope)) else session_key_of(scope)
         try:
-            user = await readers.get(key) if key else None
+            user = await self._reader(key, token)
         except Error:
             await send({"type": "websocket.close", "code": TRY_LATER})
             return
-        scope |= {"user": user or AnonymousUser(), "session_key": key}
+        scope |= {"user": user or AnonymousUser(), "session_key": key, "token": token}
         await self.application(scope, receive, send)
+
+    async def _reader(self, key: str, token: str) -> User | None:
+        if token:
+            return await token_readers.get(token)
+        return await readers.get(key) if key else None
+
+
+def token_of(scope: Scope) -> str:
+    """Return the hash of the API token among the subprotocols, or ""."""
+    tokens = (name for name in scope.get("subprotocols", ()) if name.startswith(TOKEN_PREFIX))
+    return next(map(hash_token, tokens), "")
+
+
+def origin_of(scope: Scope) -> str:
+    origins = (value for name, value in scope["headers"] if name == b"origin")
+    return next(origins, b"").decode("latin-1")
+
+
+def find_token_readers(hashes: Collection[str]) -> dict[str, User]:
+    """Return the active readers of the tokens with these hashes."""
+    tokens = ApiToken.objects.filter(token_hash__in=hashes, user__is_active=True)
+    return {token.token_hash: token.user for token in tokens.select_related("user")}
 
 
 def session_key_of(scope: Scope) -> str:
@@ -82,3 +110,5 @@ def _is_valid(session: dict[str, Any], user: User) -> bool:
 
 readers: Batch[str, User] = Batch(find_readers)
 """The readers of session keys."""
+token_readers: Batch[str, User] = Batch(find_token_readers)
+"""The readers of hashes of API tokens."""

@@ -17,6 +17,8 @@ MAX_SOCKETS = 50
 """Open sockets of one reader per web process."""
 MAX_OPEN = 10_000
 """Open sockets of all readers per web process."""
+PROTOCOL = "ainews"
+"""The subprotocol that clients with an API token offer beside the token."""
 SEND_SECONDS = 20.0
 """Seconds within which a client must read a message, where the server waits for that."""
 SIGNED_OUT, TOO_MANY = 4401, 4429
@@ -61,7 +63,7 @@ class ReaderSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(code=TRY_LATER)
             return
         self.throttle, self.outbox = Throttle(), Outbox()
-        await self.accept()
+        await self.accept(PROTOCOL if PROTOCOL in self.scope.get("subprotocols", ()) else None)
         self.task = asyncio.create_task(self._run(OpenSession.of(self.scope)))
 
     async def disconnect(self, code: int) -> None:
