@@ -5,7 +5,8 @@ NEWSROOM_PORT ?= 8765
 EVAL ?= ../shared
 # PORT, HOST and DATA come from the command line, the environment or .env.
 
-.PHONY: docs screenshots help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m load drill lint clean
+export PUBLISH
+.PHONY: release docs screenshots help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m load drill lint clean
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
@@ -23,6 +24,7 @@ help:
 	@echo "make drill              lose PostgreSQL, SQLite, SECRET_KEY and the archive; restore and compare (ITEMS=, FOLDER=)"
 	@echo "make docs               write the generated parts of the documentation"
 	@echo "make screenshots        take the pictures of README and docs/tour.md in the sample newsroom"
+	@echo "make release            build wheel, sdist, SBOM and checksums in dist/; PUBLISH=1 also tags the version"
 	@echo "make lint               run ruff, mypy and the import rules"
 	@echo "make clean              remove build files; var/ is kept"
 
@@ -95,6 +97,10 @@ docs:
 screenshots:
 	@tests/install.sh dev
 	@DJANGO_SETTINGS_MODULE=ainews_site.settings $(BIN)/python -m tests.screenshots
+
+release:
+	@tests/install.sh dev
+	@$(BIN)/python -m tests.release
 
 lint:
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy . && $(BIN)/lint-imports

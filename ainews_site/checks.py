@@ -70,7 +70,7 @@ def check_redis(**_: Any) -> list[CheckMessage]:
 
 @register("serving")
 def check_secret_key(**_: Any) -> list[CheckMessage]:
-    """Check that nobody can guess the key. Whoever has it can sign in as anybody."""
+    """Check that nobody can guess the key. With it, one can sign in as anybody."""
     if not is_weak_key(settings.SECRET_KEY):
         return []
     message = "SECRET_KEY can be guessed."

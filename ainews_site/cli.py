@@ -67,7 +67,7 @@ def run(arguments: Sequence[str]) -> None:
 def start(name: str, arguments: Sequence[str]) -> None:
     """Run `start` as `make run` or `make demo` do."""
     is_demo = name == "demo"
-    parser = _start_parser(name)
+    parser = start_parser(name)
     options = parser.parse_args(arguments)
     for variable in ("port", "host", "data"):
         if value := getattr(options, variable):
@@ -80,7 +80,7 @@ def start(name: str, arguments: Sequence[str]) -> None:
         manage(["start"])
 
 
-def _start_parser(name: str) -> argparse.ArgumentParser:
+def start_parser(name: str) -> argparse.ArgumentParser:
     purpose = {
         "run": "Read real feeds: prepare the database, run everything, print a sign-in link.",
         "demo": "Run a sample newsroom of invented outlets on this machine, without a network.",

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 
 from ainews_site.infra.cache import circuit
@@ -14,6 +14,8 @@ from ainews_site.infra.invocation import PROGRAM
 from ainews_site.infra.replicas import NO_ANSWER, replicas
 from ainews_site.infra.schema import unapplied_migrations
 from ainews_site.infra.sqlite_lock import holds_write_lock
+from ainews_site.infra.version import program_version
+from ainews_site.metrics.guard import may_read
 
 LOCKED = "locked by another program: reading works, writing waits"
 LONGEST_WRITE = 1.0
@@ -28,13 +30,29 @@ def health(request: HttpRequest) -> JsonResponse:
     """Answer 200 with `{"status": "ok"}` if the database answers, else 503.
 
     The answer includes the states of replicas and Redis. If something fails but pages can be read,
-    it is 200 with the status `degraded`.
+    it is 200 with the status `degraded`. Operators also get the version.
     """
     status = current_status()
     if status["status"] == "unavailable":
         return JsonResponse(status, status=503)
+    if is_operator(request):
+        status["version"] = program_version()
     # X-Run lets the supervisor recognise its own server.
     return JsonResponse(status, headers={"X-Run": os.environ.get("AINEWS_RUN", "")})
+
+
+def is_operator(request: HttpRequest) -> bool:
+    """Return True for staff who are signed in, and for requests with METRICS_TOKEN.
+
+    To others the version would say which defects the site has.
+    """
+    if may_read(request.headers.get("Authorization", ""), "", is_forwarded=True):
+        return True
+    has_session = settings.SESSION_COOKIE_NAME in request.COOKIES  # else a probe would query more
+    try:
+        return has_session and request.user.is_staff
+    except Error:
+        return False
 
 
 def ready(request: HttpRequest) -> JsonResponse:

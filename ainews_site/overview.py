@@ -19,6 +19,7 @@ from ainews_site.doctor import CHEAP, run_check
 from ainews_site.health import current_status
 from ainews_site.infra import db_clock
 from ainews_site.infra.invocation import PROGRAM
+from ainews_site.infra.version import program_version
 from ainews_site.process.supervisor import heartbeats
 from ainews_site.queue.config import FAST, SLOW
 from feeds.ai.language.admission import cost_of_month
@@ -74,6 +75,7 @@ def health(request: HttpRequest) -> Part:
         problems += [f"{name}: {problem}" for name, problem in checks.items() if problem]
     lines = [Line(problem, is_bad=True) for problem in problems]
     lines = lines or [Line("All checks on this page passed.")]
+    lines.append(Line(f"AI News {program_version()}"))
     lines.append(Line(f"{PROGRAM} doctor", "also checks the data, models, e-mail and a feed."))
     return Part("Health", lines, [("Health as JSON", reverse("health_ready"))])
 

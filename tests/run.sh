@@ -90,3 +90,8 @@ if [ -n "$beside" ]; then
 fi
 [ "$status" = 0 ] || once_more "$status" on_sqlite "$@"
 [ "$postgres" = 0 ] || once_more "$postgres" on_postgres
+
+# For `make release`, which needs to know that all tests passed on a commit.
+if [ $# -eq 0 ] && [ -n "${FULL:-}" ] && [ -z "$(git status --porcelain 2>/dev/null || echo none)" ]; then
+    git rev-parse HEAD >"$(git rev-parse --git-dir)/ainews-tested"
+fi

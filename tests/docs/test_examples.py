@@ -11,6 +11,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import ApiToken, User
+from ainews_site.cli import start_parser
 from ainews_site.settings import env
 from digests.channels.webhook import KIND, signed
 from digests.models import Channel
@@ -23,7 +24,7 @@ EXAMPLES = examples()
 SHELL = [one for one in EXAMPLES if one.language in ("sh", "console")]
 REQUESTS = [one for one in EXAMPLES if one.language == "sh" and "curl " in one.body]
 FEED = b"<rss version='2.0'><channel><title>Lab</title></channel></rss>"
-OTHER_PROGRAMS = ("createdb", "litestream", "sudo", "uv")
+OTHER_PROGRAMS = ("createdb", "litestream", "pipx", "sudo", "uv")
 
 
 def of(language: str) -> list[Example]:
@@ -58,6 +59,8 @@ def check(words: list[str], example: Example) -> None:
         check_manage(arguments[1], arguments[2:])
     elif program.endswith("python") and arguments[:1] == ["-m"]:
         assert find_module(arguments[1]), arguments[1]
+    elif program == "ainews":
+        check_ainews(arguments)
     elif program == "tests/install.sh":
         assert (ROOT / program).exists() and (
             ROOT / "requirements" / f"{arguments[0]}.txt"
@@ -85,6 +88,14 @@ def check_make(arguments: list[str]) -> None:
     goals = [word for word in arguments if "=" not in word and not word.startswith(("-", "/"))]
 
     assert set(goals) <= set(targets)
+
+
+def check_ainews(arguments: list[str]) -> None:
+    """`ainews` has two commands that manage.py lacks, and all of its."""
+    if arguments[0] in ("run", "demo"):
+        start_parser(arguments[0]).parse_args(arguments[1:])
+    else:
+        check_manage(arguments[0], arguments[1:])
 
 
 def check_manage(name: str, arguments: list[str]) -> None:
