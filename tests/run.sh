@@ -12,6 +12,8 @@ for name in redis-server pgbouncer nginx shellcheck; do
 done
 [ -z "${FULL:-}" ] || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || needs+=(rabbitmq-server)
 [ -z "${FULL:-}" ] || PATH="$PATH:/usr/sbin" command -v postfix >/dev/null || needs+=(postfix)
+command -v promtool >/dev/null || needs+=(prometheus)
+command -v amtool >/dev/null || needs+=(prometheus-alertmanager)
 command -v systemd-analyze >/dev/null || needs+=(systemd)
 if [ ${#needs[@]} -gt 0 ] && command -v apt-get >/dev/null; then
     as_root=""

@@ -244,6 +244,11 @@ class Outlets:
             f"<pubDate>{format_datetime(when)}</pubDate><description>{title}</description></item>"
         )
 
+    def correct(self, path: str) -> None:
+        """Change the title of the first entry."""
+        entry = self.entries[path][0]
+        self.entries[path][0] = entry.replace("<title>", "<title>Corrected: ", 1)
+
     def publish_some(self) -> None:
         self.publish(self.chance.choice(sorted(self.entries)))
 

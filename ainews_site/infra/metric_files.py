@@ -150,7 +150,7 @@ def add(
     """Add to values of a series. Never raises."""
     try:
         writer = _State.writer
-        if writer is None and (writer := _open()) is None:
+        if writer is None and (_State.is_off or (writer := _open()) is None):
             return
         writer.change(name, labels, size, changes)
     except Exception as error:  # noqa: BLE001 - see the top of this module
@@ -161,7 +161,7 @@ def put(name: str, labels: tuple[str, ...], value: float) -> None:
     """Replace the value of a series. Never raises."""
     try:
         writer = _State.writer
-        if writer is None and (writer := _open()) is None:
+        if writer is None and (_State.is_off or (writer := _open()) is None):
             return
         writer.change(LEVEL + name, labels, 1, ((0, value),), replaces=True)
     except Exception as error:  # noqa: BLE001 - see the top of this module
@@ -171,6 +171,7 @@ def put(name: str, labels: tuple[str, ...], value: float) -> None:
 def _open() -> Writer | None:
     with _State.lock:
         if _State.is_off or not settings.METRICS:
+            _State.is_off = True
             return None
         if _State.writer is None:
             where = folder()

@@ -15,6 +15,8 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import DjangoHelpFormatter
 
+from ainews_site.infra.metric_kinds import Metric
+from ainews_site.metrics.exposition import all_metrics
 from feeds.sources.address_rules import RULES
 from feeds.sources.address_rules.rule import AddressRule
 from feeds.stories.ranking.terms import TERMS
@@ -175,6 +177,23 @@ def address_rules(rules: Sequence[AddressRule] = RULES) -> str:
     return "\n".join(["| Site | Page, for example | Feed |", "| --- | --- | --- |", *rows])
 
 
+def metric_reference() -> str:
+    """Tables of the metrics that are recorded, and of those that are measured."""
+    recorded = [metric for metric in all_metrics() if metric.kind != "gauge"]
+    gauges = [metric for metric in all_metrics() if metric.kind == "gauge"]
+    return "\n".join([*_metrics("Counts", recorded), "", *_metrics("Values", gauges)])
+
+
+def _metrics(title: str, metrics: Sequence[Metric]) -> list[str]:
+    rows = [
+        f"| `{metric.exposed}` | {metric.kind} | {', '.join(f'`{n}`' for n in metric.labels)}"
+        f" | {_cell(metric.help)} |"
+        for metric in metrics
+    ]
+    head = ["| Metric | Kind | Labels | Meaning |", "| --- | --- | --- | --- |"]
+    return [f"## {title}", "", *head, *rows]
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
@@ -183,6 +202,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "address_rules": address_rules,
     "commands": command_reference,
     "endpoints": endpoint_reference,
+    "metrics": metric_reference,
     "ranking_terms": ranking_terms,
     "settings": settings_reference,
 }

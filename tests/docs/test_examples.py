@@ -80,6 +80,7 @@ def check_inner(arguments: list[str], example: Example) -> None:
         check(inner, example)
     if inner[0] == "cp":
         names = [name.removeprefix("/opt/ainews/app/") for name in inner[1:-1]]
+        names = [name for name in names if not name.startswith("-")]
         assert [name for name in names if not (ROOT / name).exists()] == []
 
 
