@@ -266,7 +266,7 @@ STATIC_URL = env("STATIC_URL")
 if problem := static_problem(STATIC_URL):
     raise SystemExit(f"STATIC_URL {problem}; see .env.example.")
 STATICFILES_DIRS = [FILES / "static"]
-STATIC_ROOT = create_static_folder(DATA / "static")
+STATIC_ROOT = create_static_folder(Path(env("STATIC_ROOT") or DATA / "static"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "ainews_site.static_files.HashedFiles"},

@@ -145,7 +145,7 @@ def _publish(plain: str, name: str, file: Path) -> bool:
     if not isinstance(storage, HashedFiles) or storage.hashed_name(plain) != name:
         return False
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        _create_folders(file.parent)
         content = storage.content(plain)
         for ending, compress in _variants(plain, content).items():
             _write(file.with_name(file.name + ending), compress(content))
@@ -155,6 +155,14 @@ def _publish(plain: str, name: str, file: Path) -> bool:
         logger.warning("Static files are sent uncompressed: %s", error)
         return False
     return True
+
+
+def _create_folders(folder: Path) -> None:
+    """Create a folder that everybody may read, whatever the umask, and those above it."""
+    if not folder.exists():
+        _create_folders(folder.parent)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
 
 
 def _variants(name: str, content: bytes) -> dict[str, Callable[[bytes], bytes]]:
@@ -168,9 +176,10 @@ def _variants(name: str, content: bytes) -> dict[str, Callable[[bytes], bytes]]:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write atomically, as other processes may do the same now."""
+    """Write atomically, as other processes may do the same now. Nginx, another user, reads it."""
     new = file.with_name(f"{file.name}.{os.getpid()}.new")
     new.write_bytes(content)
+    new.chmod(0o644)
     new.replace(file)
 
 

@@ -25,6 +25,7 @@ env = environ.Env(
     DATA=(str, str(default_data())),
     ARCHIVE_AFTER_DAYS=(int, 0),
     ARCHIVE_DIR=(str, ""),
+    STATIC_ROOT=(str, ""),
     DATABASE_URL=(str, ""),
     DATABASE_POOL=(int, 10),
     DATABASE_REPLICA_URLS=(list, []),

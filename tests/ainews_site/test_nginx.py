@@ -47,6 +47,8 @@ class Nginx(Server):
         super().__init__()
         self.site, self.tls = site, free_port()
         self.pages = self.live = 0
+        self.static = self.folder
+        (self.folder / "own").mkdir()
         self.certificate, self.key = self.folder / "certificate.pem", self.folder / "key.pem"
         if site == TLS_SITE:
             self._make_certificate()
@@ -63,6 +65,8 @@ class Nginx(Server):
         locations = (ROOT / "deploy" / "nginx-locations.conf").read_text()
         assert "/opt/ainews/app/deploy" in locations
         locations = locations.replace("/opt/ainews/app/deploy", str(ROOT / "deploy"))
+        locations = locations.replace("/etc/ainews/nginx", str(self.folder / "own"))
+        locations = locations.replace("/var/cache/ainews", str(self.static))
         (self.folder / "nginx-locations.conf").write_text(locations)
         site = (ROOT / "deploy" / self.site).read_text()
         for written, wanted in self._replacements():
@@ -92,6 +96,7 @@ class Nginx(Server):
             ("127.0.0.1:8000", f"127.0.0.1:{self.pages}"),
             ("127.0.0.1:8001", f"127.0.0.1:{self.live}"),
             ("/opt/ainews/app/deploy", str(self.folder)),
+            ("/var/lib/nginx", str(self.folder)),
             *(of_tls if self.site == TLS_SITE else []),
         ]
 

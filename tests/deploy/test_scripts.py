@@ -223,6 +223,7 @@ def test_nginx_accepts_the_site_that_the_installer_writes(
     assert "server_name news.lan;" in site and "news.example" not in site
     assert site.count(f"{certificates}/site.") == 2
     site = site.replace("/opt/ainews/app/deploy", str(ROOT / "deploy"))
+    site = site.replace("/var/lib/nginx/", f"{tmp_path}/")
     places = "".join(
         f"{name}_temp_path {tmp_path}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
