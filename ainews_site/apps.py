@@ -48,9 +48,10 @@ def _observe() -> None:
         release = f"ainews@{program_version()}"
         sentry.start(settings.SENTRY_DSN, settings.SENTRY_ENVIRONMENT, release)
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+        from ainews_site.metrics import otlp
         from ainews_site.observe import tracing
 
-        tracing.enable(program_version())
+        tracing.enable(program_version(), otlp.register)
 
 
 def _after_task(**_: Any) -> None:

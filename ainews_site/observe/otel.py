@@ -23,6 +23,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -36,6 +37,7 @@ from ainews_site.observe.context import ids
 from ainews_site.observe.tracing import Span
 
 T = TypeVar("T")
+Register = Callable[[Any, Callable[[float, dict[str, str]], Any]], None]
 Attributes = Mapping[str, str | int | float | bool]
 
 AT_EXIT = 3.0
@@ -52,6 +54,7 @@ class Otel:
     """The providers of one process."""
 
     version: ClassVar[str] = ""
+    registrations: "ClassVar[list[Register]]" = []
     _current: "ClassVar[Otel | None]" = None
     _pid: ClassVar[int] = 0
     _lock: ClassVar[threading.Lock] = threading.Lock()
@@ -98,6 +101,8 @@ class Otel:
                 ("ainews.task.duration", "Duration of tasks of the queue."),
             )
         )
+        for register in self.registrations:
+            register(meter, Observation)
         self._task: tuple[str, trace.Span, Any, float] | None = None
         # Processes of the queue leave by multiprocessing, which calls no atexit functions.
         Finalize(self, self.shut_down, exitpriority=10)

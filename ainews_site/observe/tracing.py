@@ -49,12 +49,15 @@ _NO_SPAN = _NoSpan()
 _otel: "type[otel.Otel] | None" = None
 
 
-def enable(version: str) -> None:
-    """Import OpenTelemetry. Call it once, when Django starts, if the setting is on."""
+def enable(version: str, register_metrics: "otel.Register") -> None:
+    """Import OpenTelemetry. Call it once, when Django starts, if the setting is on.
+
+    `register_metrics` creates the instruments of the metrics that are recorded elsewhere.
+    """
     global _otel
     from ainews_site.observe.otel import Otel
 
-    _otel, Otel.version = Otel, version
+    _otel, Otel.version, Otel.registrations = Otel, version, [register_metrics]
     Otel.observe_databases()
 
 

@@ -27,6 +27,8 @@ class Receiver(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.spans: list[Any] = []
         self.metrics: list[Any] = []
+        self.metrics_of: list[tuple[str, Any]] = []
+        """The same with the instance that sent each."""
         self.services: set[str] = set()
         self.instances: set[str] = set()
         self.headers: list[dict[str, str]] = []
@@ -61,8 +63,10 @@ class Receiver(ThreadingHTTPServer):
                     self.spans.extend(scope.spans)
         else:
             for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+                instance = str(attributes(resource.resource)["service.instance.id"])
                 for scope in resource.scope_metrics:
                     self.metrics.extend(scope.metrics)
+                    self.metrics_of.extend((instance, metric) for metric in scope.metrics)
 
     def _note(self, resource: Any) -> None:
         values = attributes(resource)

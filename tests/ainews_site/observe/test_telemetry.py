@@ -98,6 +98,17 @@ def test_durations_are_sent_as_metrics(world: World) -> None:
     assert "ainews.task.duration" in names
 
 
+def test_the_metrics_of_prometheus_are_sent_by_one_process(world: World) -> None:
+    by_name: dict[str, list[Any]] = {}
+    for service, metric in world.receiver.metrics_of:
+        by_name.setdefault(metric.name, []).append((service, metric))
+
+    calls = by_name["ainews_llm_calls_total"]
+    assert sum(point.as_double for point in calls[-1][1].sum.data_points) >= 1
+    assert len({instance for instance, metric in calls if metric.sum.data_points}) == 1
+    assert "source_fetch_duration_count" in by_name
+
+
 def test_each_process_sends_for_itself(world: World) -> None:
     assert world.receiver.services == {"ainews"}
     assert len(world.receiver.instances) >= 2  # a web process and one or two workers
