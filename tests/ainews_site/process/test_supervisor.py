@@ -9,6 +9,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from ainews_site.process.fast_start import port_problem
 from ainews_site.process.supervisor import Child
 from tests.workers import migrate
@@ -83,3 +85,33 @@ def test_serve_answers_and_stops_within_seconds(tmp_path: Path) -> None:
     assert status == 200
     assert process.wait(100) == 0, log.read_text()
     process.stdout.close()
+
+
+@pytest.mark.slow
+def test_a_second_server_with_the_same_data_is_reported_and_works(tmp_path: Path) -> None:
+    env = os.environ | {"DATA": str(tmp_path), "DATABASE_URL": ""}
+    migrate(env)
+    processes = []
+    try:
+        printed = []
+        for _ in range(2):
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve"],
+                cwd=ROOT,
+                env=env | {"PORT": str(free_port()), "PYTHONUNBUFFERED": "1"},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            processes.append(process)
+            assert process.stdout is not None
+            lines = iter(process.stdout.readline, "")
+            printed.append([next(lines)])
+            while "is running at" not in printed[-1][-1]:
+                printed[-1].append(next(lines))
+    finally:
+        for process in processes:
+            process.terminate()
+        ends = [process.wait(100) for process in processes]
+    assert ends == [0, 0]
+    assert len(printed[0]) == 1
+    assert f"Warning: AI News already runs with DATA={tmp_path}." in printed[1][0]
