@@ -7,6 +7,7 @@ EVAL ?= ../shared
 
 export PUBLISH
 .PHONY: release docs screenshots help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m load drill lint clean
+.PHONY: docs screenshots help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m load drill chaos lint clean
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
@@ -22,6 +23,7 @@ help:
 	@echo "make bench-10m          measure ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
 	@echo "make load               play up to 1,000 readers of a million items, through Nginx (ITEMS=, SECONDS=, ONLY=)"
 	@echo "make drill              lose PostgreSQL, SQLite, SECRET_KEY and the archive; restore and compare (ITEMS=, FOLDER=)"
+	@echo "make chaos              kill, stop and cut off processes under load; check that nothing is lost (SECONDS=, SEED=, ONLY=)"
 	@echo "make docs               write the generated parts of the documentation"
 	@echo "make screenshots        take the pictures of README and docs/tour.md in the sample newsroom"
 	@echo "make release            build wheel, sdist, SBOM and checksums in dist/; PUBLISH=1 also tags the version"
@@ -90,6 +92,12 @@ load:
 drill:
 	@tests/install.sh dev
 	@$(BIN)/python -m benchmarks.drill $(if $(ITEMS),--items "$(ITEMS)") $(if $(FOLDER),--folder "$(FOLDER)")
+
+# As root it runs in a network namespace of its own.
+chaos:
+	@tests/install.sh dev
+	@$(BIN)/python -m benchmarks.chaos $(if $(SECONDS),--seconds "$(SECONDS)") \
+	$(if $(SEED),--seed "$(SEED)") $(if $(ONLY),--only "$(ONLY)")
 
 docs:
 	$(BIN)/python -m tests.docs.generate

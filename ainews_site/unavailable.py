@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from ainews_site.errors import server_error_page
+from ainews_site.infra.db_errors import is_disk_full
 from ainews_site.infra.db_router import is_primary_lost
 from ainews_site.infra.deferred_writes import deferred
 from ainews_site.infra.problem_page import Problem, problem_response
@@ -24,6 +26,9 @@ LOCKED = (
 LOCKED_READING = (
     "This page needs to save something, and another program has locked the database."
     " Try again in a moment."
+)
+DISK_FULL = (
+    "The disk of the server is full. The administrator has to free some space. Reading works."
 )
 NO_ANSWER = "The database does not respond. Try again in a moment."
 NOT_MIGRATED = "The site's database is not set up for this version yet. The log says what to do."
@@ -67,6 +72,8 @@ def response_to(request: HttpRequest, error: BaseException) -> HttpResponse | No
         return unavailable_response(request, message, str(error))
     if problem := explain(error):
         return unavailable_response(request, NOT_MIGRATED, problem)
+    if isinstance(error, DatabaseError) and is_disk_full(error):
+        return unavailable_response(request, DISK_FULL, str(error))
     # With replicas, ainews_site.replica_middleware handles it.
     if not settings.REPLICAS and isinstance(error, Exception) and is_primary_lost(error):
         return unavailable_response(request, NO_ANSWER, str(error))

@@ -35,13 +35,22 @@ pg_verifybackup --quiet "$base"
 mkdir -p "$data"
 chmod 700 "$data"
 cp -a --reflink=auto "$base/." "$data/"
-# The newest segment is incomplete and has another name until it is full. The moment is always
-# written, because the base backup may be of a server that was restored to another one.
+# The newest segment of each timeline is incomplete and has another name until it is full. It must
+# not be found by restore_command, because a standby made of this server later would prefer it to
+# what it has received itself.
+for partial in "$BACKUP"/wal/*.partial; do
+    [ -f "$partial" ] || continue
+    cp -pu "$partial" "$data/pg_wal/$(basename "$partial" .partial)"
+done
+# PostgreSQL removes these lines at the end of the recovery: the moment is of this restore alone.
 cat >>"$data/postgresql.auto.conf" <<CONF
-restore_command = 'cp "$BACKUP/wal/%f" "%p" 2>/dev/null || cp "$BACKUP/wal/%f.partial" "%p"'
+# restore begins
+restore_command = 'cp "$BACKUP/wal/%f" "%p"'
+recovery_end_command = 'sed -i "/^# restore begins/,/^# restore ends/d" postgresql.auto.conf'
 recovery_target_time = '$moment'
 recovery_target_action = 'promote'
 recovery_target_timeline = 'latest'
+# restore ends
 CONF
 touch "$data/recovery.signal"
 echo "$data: restored from $base. Start PostgreSQL, which replays the log${moment:+ up to $moment}."

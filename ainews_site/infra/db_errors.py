@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+DISK_FULL = "53100"
+"""PostgreSQL's code."""
 _HINTS = (
     (
         r"password authentication failed|no password supplied",
@@ -91,3 +93,9 @@ def in_words(
         if re.search(pattern, message):
             return sentence.format(**facts)
     return ""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Return True if the disk of the database is full, or another limit of its space is reached."""
+    state = getattr(error.__cause__, "sqlstate", None) or getattr(error, "sqlstate", None)
+    return state == DISK_FULL or "database or disk is full" in str(error)

@@ -118,9 +118,10 @@ def receiving_log(environment: dict[str, str]) -> Iterator[None]:
     place = os.environ | environment
     for command in before:
         subprocess.run(command, env=place, user=servant(), cwd="/", check=True)
-    process = subprocess.Popen(
-        last, env=place, user=servant(), cwd="/", stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    with Path(f"{environment['BACKUP']}-log").open("ab") as log:
+        process = subprocess.Popen(
+            last, env=place, user=servant(), cwd="/", stderr=log, start_new_session=True
+        )
     try:
         yield
     finally:

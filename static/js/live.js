@@ -11,6 +11,8 @@ const takesNew = !["from", "before", "saved", "hidden"].some((name) => query.get
 // The server counts what is new in all sources, and not whether a filter selects it.
 const isFiltered = ["source", "folder", "topic"].some((name) => query.get(name));
 let seen = null;
+// With what is random, a page is connected within nine seconds after the server is back.
+const LONGEST_WAIT = 6000;
 let wait = 1000;
 let socket = null;
 let position = "";
@@ -159,7 +161,7 @@ function connect() {
     if (sessionEnded) return;
     sessionEnded = code === 4401;
     setTimeout(connect, wait * (0.5 + Math.random()));
-    wait = Math.min(wait * 2, 60000);
+    wait = Math.min(wait * 2, LONGEST_WAIT);
   });
 }
 

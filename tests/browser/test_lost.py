@@ -180,3 +180,28 @@ def wait_until(page: Page, state: str) -> None:
             return
         page.wait_for_timeout(500)
     raise AssertionError("the count is old")
+
+
+def test_an_open_page_is_connected_again_within_seconds_after_a_long_outage(
+    open_page: Any,
+) -> None:
+    page = open_page("/river/")
+    attempts: list[Any] = []
+
+    def refuse(socket: Any) -> None:
+        attempts.append(socket)
+        socket.close()
+
+    page.route_web_socket("**/ws/", refuse)
+    page.clock.install()
+    page.reload()
+    for _ in range(60):  # a minute and more of an outage
+        page.clock.run_for(2_000)
+        page.wait_for_timeout(1)
+    before = len(attempts)
+
+    for _ in range(5):
+        page.clock.run_for(2_000)
+        page.wait_for_timeout(5)
+
+    assert len(attempts) > before > 5

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.drill.site import DEPLOY, commands_of, receiving_log, servant
-from benchmarks.scale import SAFE, PersistentPostgres
+from benchmarks.scale import PersistentPostgres
 from tests.services import Postgres, is_root_or_alone, missing
 
 pytestmark = pytest.mark.skipif(
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def primary() -> Iterator[Postgres]:
-    with Postgres(wal_level="replica", max_wal_senders="5", **SAFE) as server:
+    with Postgres(wal_level="replica", max_wal_senders="5", synchronous_commit="on") as server:
         server.sql("CREATE TABLE writes (n int)")
         yield server
 
@@ -49,6 +49,16 @@ def run(name: str, environment: dict[str, str], *arguments: str) -> tuple[int, s
     return done.returncode, done.stdout + done.stderr
 
 
+_restored: list[PersistentPostgres] = []
+
+
+@pytest.fixture(autouse=True)
+def ended() -> Iterator[None]:
+    yield
+    while _restored:
+        _restored.pop().kill()
+
+
 def restored(primary: Postgres, backup: dict[str, str], *moment: str) -> PersistentPostgres:
     """A server whose data directory was lost and prepared by the script."""
     folder = primary.folder / "restored"
@@ -59,6 +69,7 @@ def restored(primary: Postgres, backup: dict[str, str], *moment: str) -> Persist
     server = PersistentPostgres(folder, **primary.options)
     status, message = run("postgres-restore.sh", backup, str(server.data), *moment)
     assert status == 0, message
+    _restored.append(server)
     server.start()
     wait_for(lambda: server.sql("SELECT pg_is_in_recovery()") == "f")
     return server
@@ -94,8 +105,18 @@ def test_a_lost_server_is_restored_to_its_last_write_and_to_any_moment(
     server = restored(primary, backup)
     assert server.sql("SELECT n FROM writes ORDER BY n") == "1\n2"
 
-    # The log goes on in the same folder, and the restored server has a base backup of its own.
+    # A standby of the restored server is promoted with what it has received itself.
+    assert "restore" not in (server.data / "postgresql.auto.conf").read_text()
     again = backup | {"PGPORT": str(server.port), "KEEP": "1"}
+    with Postgres(standby_of=server) as standby:
+        server.sql("CREATE TABLE more AS SELECT generate_series(1, 50000) AS n")
+        wait_for(lambda: standby.sql("SELECT to_regclass('more')") == "more")
+        server.stop()
+        standby.tool("pg_ctl", "promote", "-D", str(standby.data))
+        assert standby.sql("SELECT count(*) FROM more") == "50000"
+    server.start()
+
+    # The log goes on in the same folder, and the restored server has a base backup of its own.
     with receiving_log(again):
         status, message = run("postgres-base-backup.sh", again)
         assert status == 0, message
