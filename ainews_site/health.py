@@ -7,10 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.html import format_html, format_html_join
 
+from ainews_site import health_checks
 from ainews_site.infra.cache import circuit
 from ainews_site.infra.invocation import PROGRAM
+from ainews_site.infra.problem_page import PAGE, address_of
 from ainews_site.infra.replicas import NO_ANSWER, replicas
 from ainews_site.infra.schema import unapplied_migrations
 from ainews_site.infra.sqlite_lock import holds_write_lock
@@ -22,23 +25,31 @@ LONGEST_WRITE = 1.0
 """A write lock that is held for fewer seconds is normal and not reported."""
 RECENT, SHORT_PROBE = 5.0, 0.1
 """If a lock was reported in the last RECENT seconds, a check waits only SHORT_PROBE seconds."""
+SENTENCES = {
+    "ok": ("AI News works", "Everything that was checked works."),
+    "degraded": ("AI News works in part", "Pages can be read, but something does not work."),
+    "unavailable": ("Temporarily unavailable", "AI News cannot read its database."),
+}
+"""Title and sentence of the page, by status."""
 _locked_at = -RECENT
 _is_migrated = False
 
 
-def health(request: HttpRequest) -> JsonResponse:
+def live(request: HttpRequest) -> HttpResponse:
+    """Answer 200: this process serves requests. Asks neither the database nor Redis."""
+    return _answer(request, {"status": "ok"})
+
+
+def health(request: HttpRequest) -> HttpResponse:
     """Answer 200 with `{"status": "ok"}` if the database answers, else 503.
 
     The answer includes the states of replicas and Redis. If something fails but pages can be read,
     it is 200 with the status `degraded`. Operators also get the version.
     """
     status = current_status()
-    if status["status"] == "unavailable":
-        return JsonResponse(status, status=503)
-    if is_operator(request):
+    if status["status"] != "unavailable" and is_operator(request):
         status["version"] = program_version()
-    # X-Run lets the supervisor recognise its own server.
-    return JsonResponse(status, headers={"X-Run": os.environ.get("AINEWS_RUN", "")})
+    return _answer(request, status)
 
 
 def is_operator(request: HttpRequest) -> bool:
@@ -55,12 +66,59 @@ def is_operator(request: HttpRequest) -> bool:
         return False
 
 
-def ready(request: HttpRequest) -> JsonResponse:
-    """Answer like `health`, but 503 while migrations are missing: a readiness check."""
+def ready(request: HttpRequest) -> HttpResponse:
+    """Answer like `health`, but 503 while migrations are missing: a readiness check.
+
+    It is also degraded if a check of `health_checks` finds a problem. Operators get the checks.
+    """
     status = current_status()
     if status["status"] != "unavailable" and not _has_tables():
         status |= {"status": "unavailable", "database": f"lacks tables: run {PROGRAM} migrate"}
-    return JsonResponse(status, status=503 if status["status"] == "unavailable" else 200)
+    if status["status"] != "unavailable":
+        checks = health_checks.results()
+        if set(checks.values()) != {"ok"}:
+            status["status"] = "degraded"
+        if is_operator(request):
+            status["checks"] = checks
+    return _answer(request, status)
+
+
+def _answer(request: HttpRequest, status: dict[str, Any]) -> HttpResponse:
+    """Answer as JSON, or as a page to a browser."""
+    code = 503 if status["status"] == "unavailable" else 200
+    # X-Run lets the supervisor recognise its own server.
+    headers = {"X-Run": os.environ.get("AINEWS_RUN", "")} if code == 200 else {}
+    headers |= {"Cache-Control": "no-store", "Vary": "Accept"}
+    if not _wants_page(request):
+        return JsonResponse(status, status=code, headers=headers)
+    title, happened = SENTENCES[status["status"]]
+    return HttpResponse(_page(title, happened, status), status=code, headers=headers)
+
+
+def _wants_page(request: HttpRequest) -> bool:
+    wanted = request.GET.get("format", "")
+    return wanted == "html" or (
+        wanted != "json" and "text/html" in request.headers.get("Accept", "")
+    )
+
+
+def _page(title: str, happened: str, status: dict[str, Any]) -> str:
+    rows: list[tuple[str, str]] = []
+    for name, value in status.items():
+        if isinstance(value, dict):
+            rows += value.items()
+        elif name != "status":
+            rows.append((name, value))
+    return format_html(
+        PAGE,
+        title=title,
+        happened=happened,
+        rest=format_html_join("\n    ", "<p>{}: {}</p>", rows),
+        link="/",
+        label="Back to stories",
+        style=address_of("css/problem.css"),
+        icon=address_of("icon.svg"),
+    )
 
 
 def current_status(lock_wait: float = LONGEST_WRITE) -> dict[str, Any]:

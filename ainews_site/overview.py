@@ -77,7 +77,7 @@ def health(request: HttpRequest) -> Part:
     lines = lines or [Line("All checks on this page passed.")]
     lines.append(Line(f"AI News {program_version()}"))
     lines.append(Line(f"{PROGRAM} doctor", "also checks the data, models, e-mail and a feed."))
-    return Part("Health", lines, [("Health as JSON", reverse("health_ready"))])
+    return Part("Health", lines, [("Health as JSON", f"{reverse('health_ready')}?format=json")])
 
 
 def _flat(status: dict[str, Any]) -> list[tuple[str, str]]:

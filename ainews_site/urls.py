@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from ainews_site.health import health, ready
+from ainews_site.health import health, live, ready
 from ainews_site.installable import manifest, offline, service_worker
 from ainews_site.metrics_view import metrics
 from ainews_site.operations import operations
@@ -18,6 +18,7 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("ops/", operations, name="operations"),
     path("health", health, name="health"),
+    path("health/live", live, name="health_live"),
     path("health/ready", ready, name="health_ready"),
     path("manifest.webmanifest", manifest, name="manifest"),
     path("worker.js", service_worker, name="service_worker"),

@@ -28,7 +28,7 @@ def https_settings(
         "SECURE_SSL_REDIRECT": is_https and has_proxy,
         "SECURE_SSL_HOST": site.netloc or None,
         # The supervisor and probes request it by HTTP on the machine itself.
-        "SECURE_REDIRECT_EXEMPT": [r"^health(/ready)?$", r"^metrics$"],
+        "SECURE_REDIRECT_EXEMPT": [r"^health(/live|/ready)?$", r"^metrics$"],
         "SECURE_HSTS_SECONDS": hsts_seconds if is_https else 0,
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": hsts_subdomains,
         # HSTS for subdomains and preload lists are for the operator to decide, because other
