@@ -56,7 +56,7 @@ def _run(check: Callable[[], str]) -> str:
 
 
 def _queue() -> str:
-    """Check the oldest message of the queue in the database. Other brokers have their own alarms."""
+    """Check the oldest message of the queue in the database. Other brokers have alarms."""
     now = db_clock.now()
     oldest = OrmQ.objects.filter(lock__lte=now).aggregate(oldest=Min("lock"))["oldest"]
     return "" if _is_recent(oldest, now, LONGEST_WAIT) else f"a task waits since {_shown(oldest)}"
