@@ -153,7 +153,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 if REDIS_URL and (problem := redis_problem(REDIS_URL)):
     raise SystemExit(f"REDIS_URL {problem}; see .env.example.")
-CACHES, CHANNEL_LAYERS = caches(REDIS_URL, DATA), channel_layers(REDIS_URL)
+CACHES = caches(REDIS_URL, DATA)
+CHANNEL_LAYERS = channel_layers(REDIS_URL, max(1, env("REDIS_EVENT_WAIT")))
 
 SIZES = sizes_for(measure(), sqlite=DATABASES["default"]["ENGINE"].endswith("sqlite3"))
 try:

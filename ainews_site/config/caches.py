@@ -20,16 +20,15 @@ def caches(redis_url: str, data: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def channel_layers(redis_url: str) -> dict[str, dict[str, Any]]:
+def channel_layers(redis_url: str, wait_seconds: int) -> dict[str, dict[str, Any]]:
     """Return CHANNEL_LAYERS."""
     if not redis_url:
         return {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    # channels_redis waits up to five seconds for an event.
-    hosts = [{"address": redis_url, **TIMEOUTS, "socket_timeout": 6.0}]
+    hosts = [{"address": redis_url, **TIMEOUTS, "socket_timeout": wait_seconds + 1.0}]
     return {
         "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": hosts, "prefix": "ainews-live"},
+            "BACKEND": "ainews_site.infra.channel_layer.PatientLayer",
+            "CONFIG": {"hosts": hosts, "prefix": "ainews-live", "wait_seconds": wait_seconds},
         }
     }
 

@@ -31,6 +31,7 @@ env = environ.Env(
     DATABASE_REPLICA_URLS=(list, []),
     DATABASE_REPLICA_LAG=(float, 10.0),
     REDIS_URL=(str, ""),
+    REDIS_EVENT_WAIT=(int, 5),
     SECRET_KEY=(str, ""),
     DEBUG=(bool, False),
     HOST=(str, "127.0.0.1"),

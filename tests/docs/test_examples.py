@@ -24,7 +24,10 @@ EXAMPLES = examples()
 SHELL = [one for one in EXAMPLES if one.language in ("sh", "console")]
 REQUESTS = [one for one in EXAMPLES if one.language == "sh" and "curl " in one.body]
 FEED = b"<rss version='2.0'><channel><title>Lab</title></channel></rss>"
-OTHER_PROGRAMS = ("createdb", "litestream", "pipx", "sudo", "uv")
+OTHER_PROGRAMS = (
+    *("createdb", "kubectl", "litestream", "pipx", "podman", "podman-compose", "sh", "sudo"),
+    *("timeout", "uv"),
+)
 
 
 def of(language: str) -> list[Example]:
