@@ -1,5 +1,6 @@
 """The page at /ops/: how this machine is doing, for operators without Grafana."""
 
+import time
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -7,6 +8,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+
+SHORTEST = 60.0
+"""Seconds since the last sample below which no rate is computed."""
 
 
 @require_safe
@@ -28,8 +32,9 @@ def context(request: HttpRequest) -> dict[str, Any]:
 
     sample_if_due()
     samples = samples_of_day()
+    newest = [] if samples and time.time() - samples[-1].at < SHORTEST else [take_sample()]
     return {
-        "cards": cards_of([*samples, take_sample()]),
+        "cards": cards_of([*samples, *newest]),
         "since": samples[0].at if samples else None,
         "processes": processes_by_role(files.read_all().processes),
         "problems": [part for part in parts_for(request) if part.is_bad],

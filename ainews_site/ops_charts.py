@@ -156,7 +156,7 @@ def _percent(value: float) -> str:
 def _seconds(value: float) -> str:
     if value >= 120:
         return f"{value / 60:,.0f} min"
-    return f"{value:.0f} s" if value >= 10 else f"{value * 1000:.0f} ms"
+    return f"{value:g} s" if value >= 1 else f"{value * 1000:.0f} ms"
 
 
 def _wait(value: float) -> str:
