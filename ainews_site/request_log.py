@@ -15,7 +15,7 @@ from django.utils.functional import LazyObject, empty
 
 from ainews_site.config.origins import STATIC_PATH
 from ainews_site.observe import tracing
-from ainews_site.observe.context import is_valid, new_id, of_request
+from ainews_site.observe.context import is_valid, new_id, of_request, request_id
 
 HEADER = "X-Request-ID"
 SOCKETS = ("ws", "ws/digest", "ws/digest/global")
@@ -38,26 +38,34 @@ class RequestLogMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        began, meta = time.perf_counter(), request.META
-        is_trusted = settings.TRUSTED_PROXIES.trust(meta.get("REMOTE_ADDR", ""))
-        request_id = id_of(meta.get("HTTP_X_REQUEST_ID"), is_trusted=is_trusted)
-        request.request_id = request_id  # type: ignore[attr-defined]
-        with of_request(request_id):
-            if tracing.is_on():
-                response = self._traced(request, is_trusted)
-            else:
-                response = self.get_response(request)
-            response.headers[HEADER] = request_id
+        began, sent = time.perf_counter(), request.META.get("HTTP_X_REQUEST_ID")
+        id_ = id_of(sent, is_trusted=_is_from_proxy(request)) if sent else new_id()
+        request.request_id = id_  # type: ignore[attr-defined]
+        token = request_id.set(id_)
+        try:
+            respond = self._traced if tracing.is_on() else self.get_response
+            response = respond(request)
+            response.headers[HEADER] = id_
             if logger.isEnabledFor(logging.INFO):
                 _log(request, response.status_code, began)
+        finally:
+            request_id.reset(token)
         return response
 
-    def _traced(self, request: HttpRequest, is_trusted: bool) -> HttpResponse:
-        parent = request.META.get("HTTP_TRACEPARENT", "") if is_trusted else ""
+    def _traced(self, request: HttpRequest) -> HttpResponse:
+        parent = request.META.get("HTTP_TRACEPARENT", "")
+        parent = parent if parent and _is_from_proxy(request) else ""
         with tracing.request_span(request.method or "", parent) as span:
             response = self.get_response(request)
             span.finish(route_of(request), response.status_code)
         return response
+
+
+def _is_from_proxy(request: HttpRequest) -> bool:
+    """Return True if a trusted proxy sent the request. TrustedProxyMiddleware changes the address
+    later."""
+    is_trusted: bool = settings.TRUSTED_PROXIES.trust(request.META.get("REMOTE_ADDR", ""))
+    return is_trusted
 
 
 def id_of(sent: str | None, *, is_trusted: bool) -> str:

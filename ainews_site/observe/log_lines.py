@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict
 
 TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+ACCESS = "ainews.access"
+"""The logger of requests. Its lines have names of routes and numbers."""
+OWN = ("time", "level", "logger", "request_id", "task_id")
 _FIELD = r"([a-z_]+)=%[a-z0-9.]+"
 _EVENT = re.compile(rf"([a-z][a-z_]+)((?: {_FIELD})+)")
 _NAMES = re.compile(_FIELD)
@@ -96,5 +99,8 @@ def _add_origin(_: Any, __: str, event: "EventDict") -> "EventDict":
 
 
 def _redact(_: Any, __: str, event: "EventDict") -> "EventDict":
-    fields: dict[str, Any] = redact_all(event)
-    return fields
+    """Remove secrets from all but our own fields, and those of requests, which have none."""
+    if event["logger"] == ACCESS:
+        return event
+    fields: dict[str, Any] = redact_all({k: v for k, v in event.items() if k not in OWN})
+    return {**event, **fields}
