@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from ainews_site.infra.places import SERVER_PACKAGES
 from ainews_site.queue.config import MAX_VISIBILITY_TIMEOUT, clusters, longest_hold
 
 
@@ -44,7 +45,7 @@ def _check_cluster(name: str, cluster: dict[str, Any]) -> list[CheckMessage]:
 def check_sqs(**_: Any) -> list[CheckMessage]:
     if "sqs" not in settings.Q_CLUSTER or find_spec("boto3"):
         return []
-    hint = "Install requirements/server.txt, or leave QUEUE_URL empty."
+    hint = f"Install {SERVER_PACKAGES}, or leave QUEUE_URL empty."
     return [Error("QUEUE_URL names SQS, but boto3 is not installed.", hint=hint, id="ainews.E005")]
 
 
@@ -52,7 +53,7 @@ def check_sqs(**_: Any) -> list[CheckMessage]:
 def check_rabbit(**_: Any) -> list[CheckMessage]:
     if "rabbit" not in settings.Q_CLUSTER or find_spec("pika"):
         return []
-    hint = "Install requirements/server.txt, or leave QUEUE_URL empty."
+    hint = f"Install {SERVER_PACKAGES}, or leave QUEUE_URL empty."
     return [
         Error("QUEUE_URL names RabbitMQ, but pika is not installed.", hint=hint, id="ainews.E007")
     ]
@@ -62,7 +63,7 @@ def check_rabbit(**_: Any) -> list[CheckMessage]:
 def check_redis(**_: Any) -> list[CheckMessage]:
     if not settings.REDIS_URL or find_spec("channels_redis"):
         return []
-    hint = "Install requirements/server.txt, or leave REDIS_URL empty."
+    hint = f"Install {SERVER_PACKAGES}, or leave REDIS_URL empty."
     return [
         Error("REDIS_URL is set, but channels-redis is not installed.", hint=hint, id="ainews.E006")
     ]

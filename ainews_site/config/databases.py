@@ -1,11 +1,13 @@
 """The Django settings of the database and its replicas."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import environ
 
 from ainews_site.config.role import is_web_server, keeps_threads
+from ainews_site.infra.places import SERVER_PACKAGES
 
 KEEP_CONNECTION = 60
 """Seconds for which a thread of gunicorn keeps its PostgreSQL connection if there is no pool."""
@@ -51,6 +53,11 @@ def _primary(url: str) -> dict[str, Any]:
     config: dict[str, Any] = environ.Env.db_url_config(url)
     if config.get("ENGINE") not in (SQLITE, POSTGRESQL):
         raise SystemExit("DATABASE_URL is not a database URL; see .env.example.")
+    if config["ENGINE"] == POSTGRESQL and find_spec("psycopg") is None:
+        raise SystemExit(
+            "DATABASE_URL names PostgreSQL, but psycopg is not installed. Install"
+            f" {SERVER_PACKAGES}, or leave DATABASE_URL empty."
+        )
     return config
 
 

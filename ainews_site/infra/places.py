@@ -14,6 +14,9 @@ IS_INSTALLED = _SHARE.is_dir()
 FILES = _SHARE if IS_INSTALLED else BASE
 """The folder of `templates`, `static` and `.env.example`."""
 
+SERVER_PACKAGES = "`ainews[server]`" if IS_INSTALLED else "requirements/server.txt"
+"""What messages recommend to install for PostgreSQL, Redis and message queues."""
+
 
 def user_folder() -> Path:
     """Return the folder of an installed AI News, by the XDG base directory specification."""

@@ -121,6 +121,12 @@ def test_the_data_and_the_settings_are_in_the_home_folder(home: Home) -> None:
     assert home.run("migrate", "-v0").returncode == 0
     assert (home.folder / "elsewhere" / "ainews.sqlite3").exists()
     assert "ok  database" in home.run("doctor").stdout
+    without = home.run("doctor", DATABASE_URL="postgres://host/name")
+    assert without.stderr.splitlines()[-1] == (
+        "DATABASE_URL names PostgreSQL, but psycopg is not installed. Install `ainews[server]`, or"
+        " leave DATABASE_URL empty."
+    )
+    assert "Traceback" not in without.stderr
     relative = home.run("migrate", "-v0", DATA="here")
     assert relative.returncode == 0, relative.stderr
     assert (home.folder / "here" / "ainews.sqlite3").exists()

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
+from ainews_site.infra.invocation import RUN
 from digests.channels.plain_text import as_text
 from digests.editions.writing import today_of, write_synchronously
 
@@ -50,4 +51,4 @@ class Command(BaseCommand):
     def _no_reader_message(self, name: str | None) -> str:
         if name:
             return f"No active account is named {name!r}."
-        return "There are no accounts yet. `make run` creates the first one."
+        return f"There are no accounts yet. `{RUN}` creates the first one."

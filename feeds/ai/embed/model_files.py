@@ -3,9 +3,14 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from ainews_site.infra.places import IS_INSTALLED
 from feeds.ai.embed.errors import EmbeddingError
 
-INSTALL = "install it with `make intelligence`"
+INSTALL = (
+    "install it as docs/reference/releases.md says for packages"
+    if IS_INSTALLED
+    else "install it with `make intelligence`"
+)
 
 
 def package_folder(package: str) -> Path:
