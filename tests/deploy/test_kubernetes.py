@@ -146,11 +146,10 @@ def test_probes_ask_what_answers(manifests: list[Manifest]) -> None:
         for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
             if probe := container.get(kind):
                 probed.add((name, kind))
-                asked = probe.get("httpGet") or probe["tcpSocket"]
+                asked = probe["httpGet"]
+                resolve(asked["path"])
                 assert asked["port"] == "http"
-                if "path" in asked:
-                    resolve(asked["path"])
-                    assert asked["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
+                assert asked["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
     assert probed == {
         (name, f"{kind}Probe")
         for name in ("web", "live")
