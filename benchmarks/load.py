@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -139,6 +140,7 @@ def main() -> int:
     parser.add_argument("--readers", type=float, default=1.0, help="share of the readers")
     parser.add_argument("--only", default="", help="phases with this in their name")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers must end too
     os.environ |= {"TRUSTED_PROXIES": "127.0.0.1", "FETCH_ALLOW_PRIVATE": "127.0.0.1"}
     place = asked.folder.resolve() / f"pages-{POSTGRES}-{asked.items}"
     with feed_server() as (feeds, feeds_pid):

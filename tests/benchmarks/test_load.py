@@ -2,6 +2,7 @@
 library that is small."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -158,5 +159,5 @@ def test_load_is_measured() -> None:
     for phase in PHASES:
         assert phase.name in done.stdout
     assert "CPU s: gunicorn" in done.stdout
-    assert " of 500 sources" in done.stdout
-    assert "sockets: 20 opened" in done.stdout
+    assert re.search(r"ingested: [1-9]\d* items of [1-9]\d* sources", done.stdout)
+    assert re.search(r"sockets: [1-9]\d* opened, [1-9]", done.stdout)
