@@ -6,8 +6,7 @@ EVAL ?= ../shared
 # PORT, HOST and DATA come from the command line, the environment or .env.
 
 export PUBLISH
-.PHONY: release docs screenshots help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m load drill lint clean
-.PHONY: docs screenshots help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m load drill chaos lint clean
+.PHONY: release docs screenshots help run demo setup intelligence test test-full test-mutants bench bench-pages bench-intelligence bench-10m bench-small load drill chaos lint clean
 # FOLDER= keeps the library of bench-10m (33 GB) for the next time.
 
 help:
@@ -21,6 +20,7 @@ help:
 	@echo "make bench-pages        measure what pages cost; fail if a page is beyond its budget (DATABASE=, ITEMS=, ONLY=)"
 	@echo "make bench-intelligence measure stories, search, ranking, trends and digests (EVAL=)"
 	@echo "make bench-10m          measure ten million items in PostgreSQL: 33 GB, most of an hour (FOLDER= keeps them)"
+	@echo "make bench-small        measure 100,000 items and 20 readers in 512 MB and half a core (ITEMS=, SECONDS=, FOLDER=)"
 	@echo "make load               play up to 1,000 readers of a million items, through Nginx (ITEMS=, SECONDS=, ONLY=)"
 	@echo "make drill              lose PostgreSQL, SQLite, SECRET_KEY and the archive; restore and compare (ITEMS=, FOLDER=)"
 	@echo "make chaos              kill, stop and cut off processes under load; check that nothing is lost (SECONDS=, SEED=, ONLY=)"
@@ -87,6 +87,12 @@ load:
 	@tests/install.sh dev
 	@$(BIN)/python benchmarks/load.py $(if $(ITEMS),--items "$(ITEMS)") \
 	$(if $(SECONDS),--seconds "$(SECONDS)") $(if $(FOLDER),--folder "$(FOLDER)") $(if $(ONLY),--only "$(ONLY)")
+
+# It needs root, for control groups.
+bench-small:
+	@tests/install.sh dev
+	@$(BIN)/python benchmarks/small_machine.py $(if $(ITEMS),--items "$(ITEMS)") \
+	$(if $(SECONDS),--seconds "$(SECONDS)") $(if $(FOLDER),--folder "$(FOLDER)")
 
 # FOLDER has the library of bench-pages; the copies that the drill destroys are below it.
 drill:

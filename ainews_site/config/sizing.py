@@ -7,6 +7,8 @@ from pathlib import Path
 GIB = 2**30
 LIMITS = Path("/sys/fs/cgroup")
 """The folder with the limits of a container, by control groups of version 2 or 1."""
+OWN_GROUPS = Path("/proc/self/cgroup")
+"""The file that names the control groups of this process, below LIMITS."""
 FETCHES_PER_CPU = 25
 MIN_FETCHES, MAX_FETCHES = 20, 100
 CPUS_PER_WORKER, MEMORY_PER_WORKER = 2, 2 * GIB
@@ -48,28 +50,58 @@ def sizes_for(machine: Machine, *, sqlite: bool) -> Sizes:
     )
 
 
-def measure(limits: Path = LIMITS) -> Machine:
-    """Return the size of this machine, or of the part that its container may use."""
+def measure(limits: Path = LIMITS, groups: Path = OWN_GROUPS) -> Machine:
+    """Return the size of this machine, or of the part that its container or its service may use."""
+    own = own_groups(groups)
     return Machine(
-        min(_cpus(), cpu_limit(limits) or _cpus()),
-        min(_memory(), memory_limit(limits) or _memory()),
+        min(_cpus(), cpu_limit(limits, own.get("cpu", "")) or _cpus()),
+        min(_memory(), memory_limit(limits, own.get("memory", "")) or _memory()),
     )
 
 
-def cpu_limit(limits: Path) -> float | None:
-    """Return the number of CPUs that a control group allows, or None without a limit."""
-    quota, _, period = _read(limits / "cpu.max").partition(" ")
-    if not quota:
-        quota = _read(limits / "cpu" / "cpu.cfs_quota_us")
-        period = _read(limits / "cpu" / "cpu.cfs_period_us")
-    quota_us, period_us = _number(quota), _number(period)
-    return quota_us / period_us if quota_us and period_us else None
+def own_groups(groups: Path) -> dict[str, str]:
+    """Return {controller: path of this process's control group}. A service with MemoryMax has its
+    limit there, and a container at the root, because it sees only its own part."""
+    found: dict[str, str] = {}
+    for line in _read(groups).splitlines():
+        _, names, path = line.split(":", 2)
+        for name in names.split(",") if names else ("cpu", "memory"):  # version 2 has no names
+            if path.strip("/") and (names or name not in found):
+                found[name] = path.strip("/")
+    return found
 
 
-def memory_limit(limits: Path) -> int | None:
-    """Return the number of bytes that a control group allows, or None without a limit."""
-    old = limits / "memory" / "memory.limit_in_bytes"
-    return _number(_read(limits / "memory.max") or _read(old))
+def cpu_limit(limits: Path, group: str = "") -> float | None:
+    """Return the number of CPUs that the control groups up to `group` allow, or None without a
+    limit."""
+    allowed = []
+    for folder in _up_from(limits, "cpu", group):
+        quota, _, period = _read(folder / "cpu.max").partition(" ")
+        if not quota:
+            quota, period = (_read(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+        quota_us, period_us = _number(quota), _number(period)
+        if quota_us and period_us:
+            allowed.append(quota_us / period_us)
+    return min(allowed, default=None)
+
+
+def memory_limit(limits: Path, group: str = "") -> int | None:
+    """Return the number of bytes that the control groups up to `group` allow, or None without a
+    limit."""
+    allowed = [
+        limit for folder in _up_from(limits, "memory", group) if (limit := _memory_limit(folder))
+    ]
+    return min(allowed, default=None)
+
+
+def _memory_limit(folder: Path) -> int | None:
+    return _number(_read(folder / "memory.max") or _read(folder / "memory.limit_in_bytes"))
+
+
+def _up_from(limits: Path, controller: str, group: str) -> list[Path]:
+    """Return the folders of a control group and of all above it, of both versions."""
+    paths = [Path(group), *Path(group).parents] if group else [Path()]
+    return [root / path for path in paths for root in (limits, limits / controller)]
 
 
 def _cpus() -> int:

@@ -4,11 +4,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from ainews_site.infra.console import report
 from ainews_site.process.fast_start import port_problem
 from ainews_site.process.only_one import warned_of_another
 from ainews_site.process.supervisor import run
+from ainews_site.queue.schedules import ensure_schedules
 from ainews_site.start_checks import check_command
 
 
@@ -20,6 +22,8 @@ class Command(BaseCommand):
         if problem := port_problem(settings.HOST, settings.PORT):
             raise CommandError(problem)
         check_command()
+        ensure_schedules()
+        connection.close()
         address = f"http://{settings.HOST}:{settings.PORT}/"
         with warned_of_another():
             run(lambda: report(f"AI News is running at {address}"))

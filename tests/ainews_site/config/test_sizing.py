@@ -53,3 +53,36 @@ def test_without_limits_the_whole_machine_is_used(tmp_path: Path) -> None:
     assert measure(tmp_path) == whole
     assert whole.cpus >= 1
     assert whole.memory > 0
+
+
+@pytest.mark.parametrize(
+    ("groups", "files"),
+    [
+        (
+            "0::/system.slice/ainews.service\n",
+            {
+                "system.slice/ainews.service/memory.max": "536870912",
+                "system.slice/ainews.service/cpu.max": "50000 100000",
+                "system.slice/memory.max": "max",
+            },
+        ),
+        (
+            "3:memory:/small/inner\n2:cpu,cpuacct:/small\n0::/\n",
+            {
+                "memory/small/memory.limit_in_bytes": "536870912",
+                "memory/memory.limit_in_bytes": "9223372036854771712",
+                "cpu/small/cpu.cfs_quota_us": "50000",
+                "cpu/small/cpu.cfs_period_us": "100000",
+            },
+        ),
+    ],
+)
+def test_the_limits_of_a_service_are_those_of_its_own_group(
+    tmp_path: Path, groups: str, files: dict[str, str]
+) -> None:
+    (tmp_path / "cgroup").write_text(groups)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+
+    assert measure(tmp_path, tmp_path / "cgroup") == Machine(0.5, 512 * 2**20)
