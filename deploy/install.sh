@@ -308,6 +308,19 @@ create_authority() {
         -addext 'keyUsage=critical,keyCertSign,cRLSign'
 }
 
+host_is_known() { getent hosts "$HOST" >/dev/null; }
+
+add_host() { printf '127.0.0.1 %s\n' "$HOST" >>/etc/hosts; }
+
+TRUSTED=/usr/local/share/ca-certificates/ainews.crt
+
+authority_is_trusted() { cmp -s "$TLS/ca.crt" "$TRUSTED"; }
+
+trust_authority() {
+    install -D -m 0644 "$TLS/ca.crt" "$TRUSTED"
+    update-ca-certificates
+}
+
 subject_name() {
     if [[ "$HOST" =~ ^[0-9.]+$ ]]; then echo "IP:$HOST"; else echo "DNS:$HOST"; fi
 }
@@ -343,7 +356,8 @@ set -euo pipefail
 cd /opt/ainews/app
 SECRET_KEY=$(cat /etc/ainews/credentials/secret_key)
 DATABASE_URL=$(cat /etc/ainews/credentials/database_url)
-export SECRET_KEY DATABASE_URL
+AINEWS_MANAGE="sudo ainews-manage" # what messages recommend
+export SECRET_KEY DATABASE_URL AINEWS_MANAGE
 exec runuser -u ainews -- .venv/bin/python manage.py "$@"
 TEXT
 }
@@ -422,8 +436,10 @@ install_all() {
     ensure "Write the choices of this installation to $CHOICES" has_choices write_choices
     if [ "$own_certificate" = yes ]; then
         ensure "Create a certificate authority in $TLS" has_authority create_authority
+        ensure "Let this server trust the authority" authority_is_trusted trust_authority
         ensure "Create a certificate for $HOST, valid for 397 days" has_certificate create_certificate
     fi
+    ensure "Let $HOST lead to this server in its own /etc/hosts" host_is_known add_host
     ensure "Write the command $MANAGE" has_manage write_manage
     ensure "Create the tables" is_migrated migrate
     ensure "Create the account $READER" has_reader create_reader

@@ -133,7 +133,7 @@ in_release() {
     shift
     (
         cd "$RELEASES/$release"
-        SECRET_KEY=$(cat "$CREDENTIALS/secret_key") DATABASE_URL=$(cat "$CREDENTIALS/database_url") \
+        AINEWS_MANAGE="sudo ainews-manage" SECRET_KEY=$(cat "$CREDENTIALS/secret_key") DATABASE_URL=$(cat "$CREDENTIALS/database_url") \
             exec runuser -u "$ACCOUNT" -- .venv/bin/python manage.py "$@"
     )
 }

@@ -1,5 +1,6 @@
 """How to call manage.py for the database that this process uses."""
 
+import os
 import re
 import shlex
 import shutil
@@ -16,6 +17,8 @@ PROGRAM = "ainews" if IS_INSTALLED else "manage.py"
 """The name of the command line, for messages that recommend one of its commands."""
 RUN, DEMO = ("ainews run", "ainews demo") if IS_INSTALLED else ("make run", "make demo")
 """Two commands that messages recommend as well."""
+VARIABLE = "AINEWS_MANAGE"
+"""The environment variable with the command that an installer wrote for this installation."""
 NAMES = ("DATA", "DATABASE_URL")
 """Settings that locate the database."""
 
@@ -28,8 +31,11 @@ def child_command(*arguments: str) -> list[str]:
 def manage_command() -> str:
     """Return the command for a terminal, such as `DATA=var/demo .venv/bin/python manage.py`.
 
-    In a checkout it works in the program's folder, else anywhere.
+    In a checkout it works in the program's folder, else anywhere. The services of
+    `deploy/install.sh` name its command in VARIABLE.
     """
+    if wrapper := os.environ.get(VARIABLE):
+        return wrapper
     assignments = _assignments(settings.GIVEN, _env_file(env_file()), default_data())
     return " ".join([*assignments, *_program()])
 

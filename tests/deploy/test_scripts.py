@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ainews_site.infra.invocation import manage_command
 from tests.docs.blocks import ROOT
 from tests.services import free_port
 
@@ -281,3 +282,12 @@ def test_logrotate_accepts_its_file() -> None:
 
     assert "error" not in done.stderr
     assert "/var/log/ainews/*.log" in done.stderr
+
+
+def test_messages_recommend_the_command_of_the_installation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AINEWS_MANAGE", "sudo ainews-manage")
+
+    assert manage_command() == "sudo ainews-manage"
+    assert 'AINEWS_MANAGE="sudo ainews-manage"' in install("manage_text").stdout

@@ -151,6 +151,16 @@ def test_the_services_run_in_their_sandbox_and_without_secrets_in_their_environm
     assert "Traceback" not in journal and key not in journal
 
 
+def test_the_production_checklist_finds_no_fault_of_the_installation(server: Machine) -> None:
+    output = server.run("ainews-manage doctor --production", check=False).stdout
+
+    print(output)
+    rows = re.findall(r"^(ok|warning|not done) +(\d+) ", output, re.MULTILINE)
+    assert {"1", "2", "4", "9", "11"} <= {number for state, number in rows if state == "ok"}
+    assert "manage.py" not in output
+    assert "sudo ainews-manage" in output
+
+
 def test_the_backup_of_the_night_works(server: Machine) -> None:
     server.run("systemctl start ainews-backup")
 
