@@ -273,6 +273,8 @@ settings_text() {
 DATA=$STATE
 SITE_URL=https://$HOST
 TRUSTED_PROXIES=127.0.0.1,::1
+# Prometheus sends it to https://$HOST/metrics.
+METRICS_TOKEN=$(openssl rand -hex 20)
 TEXT
     if [ "$DATABASE" = postgresql ]; then echo "REDIS_URL=redis://127.0.0.1:6379/0"; fi
 }
@@ -402,6 +404,10 @@ start_services() {
     systemctl enable --now "${SERVICES[@]}" ainews-backup.timer
 }
 
+has_backup() { compgen -G "$STATE/backups/ainews-*" >/dev/null; }
+
+make_backup() { systemctl start ainews-backup.service; }
+
 any_service_runs() { systemctl is-active --quiet "${SERVICES[@]}" 2>/dev/null; }
 
 restart_services() { systemctl try-restart "${SERVICES[@]}"; }
@@ -448,6 +454,7 @@ install_all() {
         ensure "Restart the services, as their settings changed" false restart_services
     fi
     ensure "Start the pages, live updates, worker and nightly backup" services_run start_services
+    ensure "Make a first backup in $STATE/backups" has_backup make_backup
     ensure "Write /etc/logrotate.d/ainews" has_logrotate write_logrotate
     ensure "Disable the welcome page of Nginx" default_site_is_off remove_default_site
     ensure "Write the site of Nginx for $HOST to $SITE" site_is_installed install_site
@@ -475,7 +482,7 @@ TEXT
     fi
     cat <<TEXT
   - Set a password:                  sudo ainews-manage changepassword $READER
-  - Check the installation:          sudo ainews-manage doctor
+  - Check the installation:          sudo ainews-manage doctor --production
   - Copy $STATE/backups to another machine each night.
   - Settings are in $SETTINGS, logs in: journalctl -u 'ainews-*'
   - To upgrade, run deploy/upgrade.sh of a newer version.

@@ -34,6 +34,7 @@ REGISTRIES = {"pypi.org", "files.pythonhosted.org"}
 PORTS = (80, 443)
 CLONE_NEWNET = 0x40000000
 GATEWAY = "10.255.77.2"
+CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 BOOT_SECONDS = 60.0
 NEEDED = ("debootstrap", "systemd-nspawn", "nsenter", "ip")
 
@@ -98,8 +99,19 @@ class Machine:
             target = self.tree / "root/.config/pip/pip.conf"
             target.parent.mkdir(parents=True)
             shutil.copy(user, target)
-        shutil.copy("/etc/ssl/certs/ca-certificates.crt", self.tree / "etc/ssl/certs/")
+        self._trust_authorities()
         (self.tree / "etc/hostname").write_text("news\n")
+
+    def _trust_authorities(self) -> None:
+        """Let the machine trust all that this one trusts, also after update-ca-certificates."""
+        ours = Path("/etc/ssl/certs/ca-certificates.crt").read_text()
+        bundle = self.tree / "etc/ssl/certs/ca-certificates.crt"
+        known = set(CERTIFICATE.findall(bundle.read_text()))
+        folder = self.tree / "usr/local/share/ca-certificates"
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, more in enumerate(set(CERTIFICATE.findall(ours)) - known):
+            (folder / f"of-the-test-{number}.crt").write_text(f"{more}\n")
+        bundle.write_text(ours)
 
     def _hosts(self) -> dict[str, list[str]]:
         """Return the addresses of the hosts that apt and pip use, and write /etc/hosts."""
