@@ -292,6 +292,20 @@ write_settings() {
     chmod 0640 "$SETTINGS"
 }
 
+# Health checks warn before this certificate expires. They cannot read those of certbot.
+names_certificate() {
+    if [ "$own_certificate" = yes ]; then
+        grep -qx "TLS_CERTIFICATE=$CERTIFICATE" "$SETTINGS"
+    else
+        if grep -qx "TLS_CERTIFICATE=$TLS/site.crt" "$SETTINGS"; then return 1; fi
+    fi
+}
+
+name_certificate() {
+    sed -i "\\#^TLS_CERTIFICATE=$TLS/site.crt\$#d" "$SETTINGS"
+    [ "$own_certificate" = no ] || echo "TLS_CERTIFICATE=$CERTIFICATE" >>"$SETTINGS"
+}
+
 choices_text() {
     printf '# What install.sh was called with; upgrade.sh reads it too.\n'
     printf '%s=%q\n' HOST "$HOST" CERTIFICATE "$CERTIFICATE" KEY "$KEY" DATABASE "$DATABASE"
@@ -439,6 +453,7 @@ install_all() {
     ensure "Write the address of the database to $CREDENTIALS" has_database_url write_database_url
     local changes_before=$changes
     ensure "Write the settings for https://$HOST to $SETTINGS" has_settings write_settings
+    ensure "Let the health checks watch the certificate" names_certificate name_certificate
     ensure "Write the choices of this installation to $CHOICES" has_choices write_choices
     if [ "$own_certificate" = yes ]; then
         ensure "Create a certificate authority in $TLS" has_authority create_authority

@@ -252,6 +252,18 @@ def test_the_settings_of_an_installation_exist() -> None:
     assert "REDIS_URL" not in install("HOST=news.lan DATABASE=sqlite; settings_text").stdout
 
 
+def test_the_settings_name_the_own_certificate_alone(tmp_path: Path) -> None:
+    settings = tmp_path / "ainews.env"
+    settings.write_text("PORT=8000\n")
+    own = f"SETTINGS={settings} CERTIFICATE=/etc/ainews/tls/site.crt"
+
+    assert install(f"{own}; name_certificate; names_certificate").returncode == 0
+    assert settings.read_text() == "PORT=8000\nTLS_CERTIFICATE=/etc/ainews/tls/site.crt\n"
+    given = f"SETTINGS={settings} CERTIFICATE=/tmp/a.crt own_certificate=no"
+    assert install(f"{given}; name_certificate; names_certificate").returncode == 0
+    assert settings.read_text() == "PORT=8000\n"
+
+
 def test_the_name_of_a_release_follows_its_files(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
     (tmp_path / "var").mkdir()
