@@ -50,9 +50,13 @@ class Site(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
 @contextmanager
 def site() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+    with Server(("127.0.0.1", 0), Site) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -64,7 +68,7 @@ def site() -> Iterator[int]:
 
 def test_answers_are_counted_by_act_and_status() -> None:
     with site() as port:
-        result = run(Phase("", 4, 0.001), port, [SESSION], 2.0)
+        result = run(Phase("", 40, 0.0), port, [SESSION], 2.0)
 
     assert set(result.failures) == {"503", "429", "500", "WebSocketBadStatusException"}
     assert result.errors["river: 503"] >= 1
