@@ -25,7 +25,17 @@ SHELL = [one for one in EXAMPLES if one.language in ("sh", "console")]
 REQUESTS = [one for one in EXAMPLES if one.language == "sh" and "curl " in one.body]
 FEED = b"<rss version='2.0'><channel><title>Lab</title></channel></rss>"
 OTHER_PROGRAMS = (
-    *("createdb", "kubectl", "litestream", "pipx", "podman", "podman-compose", "sh", "sudo"),
+    *(
+        "createdb",
+        "journalctl",
+        "kubectl",
+        "litestream",
+        "pipx",
+        "podman",
+        "podman-compose",
+        "sh",
+        "sudo",
+    ),
     *("timeout", "uv"),
 )
 
