@@ -19,6 +19,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -93,6 +94,7 @@ def _may_have_namespace() -> bool:
 
 
 def disturb(seconds: float, seed: int, only: list[str]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which ends what was started
     chance = random.Random(seed)
     work = work_folder()
     with ExitStack() as stack:

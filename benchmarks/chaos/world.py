@@ -87,11 +87,13 @@ class Program:
         """Ask it to stop. Returns whether it did so by itself."""
         found = self.tree()
         if not found:
+            self._kill_rest()
             return True
         assert self.process is not None
         self.process.terminate()
         try:
             self.process.wait(seconds)
+            self._kill_rest()
             return True
         except subprocess.TimeoutExpired:
             for process in found:
@@ -123,7 +125,8 @@ class Supervisor:
 
     def end(self) -> None:
         self._ends.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         until = time.monotonic() + 60
         while self._busy and time.monotonic() < until:
             time.sleep(0.1)
@@ -221,6 +224,7 @@ class World:
         for program in self.programs:
             self.supervisor.parts[program.name] = program
         self.supervisor.begin()
+        self.stack.callback(self.supervisor.end)  # first of all, or it would start them again
 
     def is_up(self) -> bool:
         """Return True if all servers listen."""
