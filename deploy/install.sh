@@ -84,8 +84,16 @@ check_host() {
 }
 
 check_reader() {
-    [[ "$READER" =~ ^[A-Za-z0-9@.+_-]{1,150}$ ]] ||
-        die "'$READER' is not a name of an account: use letters, digits and @ . + - _."
+    [[ "$READER" =~ ^[A-Za-z0-9@.+_][A-Za-z0-9@.+_-]{0,149}$ ]] ||
+        die "'$READER' is not a name of an account: use letters, digits and @ . + - _, and no - first."
+}
+
+host_is_address() { [[ "$HOST" =~ ^[0-9.]+$ ]]; }
+
+certificate_is_for_host() {
+    local check=-checkhost
+    if host_is_address; then check=-checkip; fi
+    openssl x509 -in "$CERTIFICATE" -noout "$check" "$HOST" | grep -q 'does match'
 }
 
 check_certificate() {
@@ -104,7 +112,7 @@ check_certificate() {
     openssl x509 -in "$CERTIFICATE" -noout 2>/dev/null || die "$CERTIFICATE is not a certificate in PEM."
     [ "$(openssl x509 -in "$CERTIFICATE" -noout -pubkey)" = "$(openssl pkey -in "$KEY" -pubout 2>/dev/null)" ] ||
         die "$KEY is not the private key of $CERTIFICATE."
-    openssl x509 -in "$CERTIFICATE" -noout -checkhost "$HOST" | grep -q 'does match' ||
+    certificate_is_for_host ||
         die "$CERTIFICATE is not for $HOST: get one for this name, or correct --host."
 }
 
@@ -324,7 +332,7 @@ create_authority() {
         -addext 'keyUsage=critical,keyCertSign,cRLSign'
 }
 
-host_is_known() { getent hosts "$HOST" >/dev/null; }
+host_is_known() { host_is_address || getent hosts "$HOST" >/dev/null; }
 
 add_host() { printf '127.0.0.1 %s\n' "$HOST" >>/etc/hosts; }
 
@@ -338,12 +346,12 @@ trust_authority() {
 }
 
 subject_name() {
-    if [[ "$HOST" =~ ^[0-9.]+$ ]]; then echo "IP:$HOST"; else echo "DNS:$HOST"; fi
+    if host_is_address; then echo "IP:$HOST"; else echo "DNS:$HOST"; fi
 }
 
 has_certificate() {
     [ -s "$KEY" ] && openssl x509 -in "$CERTIFICATE" -noout -checkend $((60 * 86400)) >/dev/null &&
-        openssl x509 -in "$CERTIFICATE" -noout -ext subjectAltName | grep -q "${HOST//./\\.}"
+        certificate_is_for_host
 }
 
 # Browsers refuse certificates that are valid for longer than 398 days.

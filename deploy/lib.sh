@@ -25,8 +25,8 @@ dry_run=no
 log=/dev/null
 status=0
 
-# Print each argument on a line.
-say() { printf '%s\n' "$@"; }
+# Print each argument on a line. A terminal that was closed ends no step.
+say() { printf '%s\n' "$@" || true; }
 
 die() {
     printf 'error: %s\n' "$*" >&2
@@ -53,7 +53,7 @@ quietly() {
 }
 
 # The end of what a failed step wrote, indented.
-last_lines() { [ "$log" = /dev/null ] || tail -n 12 "$log" | sed 's/^/    | /' >&2; }
+last_lines() { [ "$log" = /dev/null ] || tail -n 12 "$log" | sed 's/^/    | /' >&2 || true; }
 
 open_log() {
     install -d -m 0750 "$LOGS"

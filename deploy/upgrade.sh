@@ -74,12 +74,12 @@ step() {
         say "  would  $what"
         return
     fi
-    printf '  %s' "$what"
+    printf '  %s' "$what" || true
     quietly "$@"
     if [ "$status" = 0 ]; then
-        printf ' (%d s)\n' $((SECONDS - began))
+        printf ' (%d s)\n' $((SECONDS - began)) || true
     else
-        printf ' - failed\n'
+        printf ' - failed\n' || true
         last_lines
     fi
 }
@@ -113,6 +113,7 @@ serves_on_trial() {
 # Serve the new release on a port that no reader knows, with the sandbox of the real unit.
 try_release() {
     local unit=ainews-trial.service answered=1
+    systemctl stop "$unit" 2>/dev/null || true # of an upgrade that was interrupted
     unit_text "$RELEASES/$NEW" ainews-pages-next.service |
         sed -e "s#/opt/ainews/app#$RELEASES/$NEW#g" -e "s/127\.0\.0\.1:8000/127.0.0.1:$TRIAL_PORT/" \
             -e '/^Requires=/d' -e '/^Sockets=/d' -e '/^After=ainews/d' \
@@ -172,8 +173,10 @@ check_health() {
     wait_for_answer /health/ready 20
 }
 
-# switch_to RELEASE: sets `status` to 1 if the release does not serve well.
+# switch_to RELEASE: sets `status` to 1 if the release does not serve well. It ends also if the
+# terminal is closed or Ctrl-C pressed: half a switch would leave two releases running.
 switch_to() {
+    [ "$dry_run" = yes ] || trap '' HUP INT TERM
     step "Switch to $1" use "$1"
     [ "$status" = 0 ] || return 0
     step "Restart the pages while another process serves their port" restart_pages

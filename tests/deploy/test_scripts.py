@@ -119,6 +119,16 @@ def test_a_good_host_name_is_accepted(host: str) -> None:
     assert install(f"HOST='{host}'; check_host").returncode == 0
 
 
+def test_an_address_needs_no_line_in_etc_hosts() -> None:
+    assert install("HOST=192.0.2.7; host_is_known").returncode == 0
+    assert install("HOST=nobody.invalid; host_is_known").returncode != 0
+
+
+@pytest.mark.parametrize("name", ["-q", "a b", "", "a;b"])
+def test_a_bad_name_of_an_account_is_refused(name: str) -> None:
+    assert f"'{name}' is not a name" in error_of(install(f"READER='{name}'; check_reader"))
+
+
 def test_a_missing_host_name_is_asked_for() -> None:
     assert "--host news.example.org" in error_of(install("check_host"))
 
@@ -206,6 +216,26 @@ def test_a_certificate_that_does_not_fit_is_refused(
     assert says in error_of(install(given(certificates, certificate, key, host)))
 
 
+@pytest.mark.parametrize("host", ["s.lan", "news.la", "ews.lan"])
+def test_a_certificate_of_a_similar_host_is_replaced(certificates: Path, host: str) -> None:
+    places = f"CERTIFICATE={certificates}/site.crt KEY={certificates}/site.key"
+
+    assert install(f"HOST=news.lan {places}; has_certificate").returncode == 0
+    assert install(f"HOST={host} {places}; has_certificate").returncode != 0
+
+
+def test_a_certificate_of_an_address_is_accepted(tmp_path: Path) -> None:
+    places = f"TLS={tmp_path} CERTIFICATE={tmp_path}/site.crt KEY={tmp_path}/site.key"
+    made = f"{places} HOST=192.0.2.7 SITE_LINK={tmp_path}/none"
+    done = install(f"{made}; set -e; create_authority; create_certificate")
+    assert done.returncode == 0, done.stderr
+
+    assert install(given(tmp_path, "site.crt", "site.key", "192.0.2.7")).returncode == 0
+    assert "is not for 192.0.2.70" in error_of(
+        install(given(tmp_path, "site.crt", "site.key", "192.0.2.70"))
+    )
+
+
 def test_a_certificate_that_fits_is_accepted(certificates: Path) -> None:
     assert install(given(certificates, "site.crt", "site.key")).returncode == 0
 
@@ -284,6 +314,17 @@ def test_a_failing_step_is_noticed_within_a_function() -> None:
     script = "source deploy/lib.sh; two() { false; echo reached; }; quietly two; echo $status"
 
     assert bash(script).stdout == "1\n"
+
+
+@pytest.mark.parametrize("signal", ["HUP", "INT", "TERM"])
+def test_a_switch_ends_also_if_the_terminal_is_closed(signal: str) -> None:
+    done = bash(
+        f"source {UPGRADE}; use() {{ kill -{signal} $$; }}; restart_pages() {{ exec >&-; }};"
+        " restart_others() { :; }; check_health() { :; };"
+        " exec 3>&1 >&-; switch_to new; echo $status >&3"
+    )
+
+    assert (done.returncode, done.stdout) == (0, "0\n")
 
 
 @pytest.mark.skipif(not shutil.which("logrotate"), reason="logrotate is not installed")
