@@ -51,6 +51,7 @@ def logging_settings(level: str, kind: str) -> dict[str, Any]:
         else {"text": {"()": "ainews_site.observe.log_lines.TextLines"}},
         "filters": {
             "locks": {"()": "ainews_site.infra.sqlite_lock.OneLineForLocks"},
+            "unknown host": {"()": "ainews_site.observe.log_filters.UnknownHost"},
             "reported": {"()": "ainews_site.observe.log_filters.NotReportedTwice"},
             "often": {"()": "ainews_site.observe.log_filters.OncePerMinute"},
         },
@@ -67,6 +68,7 @@ def logging_settings(level: str, kind: str) -> dict[str, Any]:
             "django": {"handlers": [], "propagate": True},
             # ainews.access has the others.
             "django.request": {"level": "ERROR"} if is_json else {},
+            "django.security.DisallowedHost": {"filters": ["unknown host"]},
             "django.server": {"handlers": [], "propagate": True},
             # In JSON each task has a line of its own, see ainews_site.observe.tasks.
             "django-q": {"filters": ["reported"]} | ({"level": "WARNING"} if is_json else {}),

@@ -1,7 +1,7 @@
 """Lets gunicorn write its own lines, of master and workers, in the format of all others.
 
-`gunicorn.conf.py` names it. The master does not load Django, so the format comes from LOG_FORMAT of
-the environment.
+`gunicorn.conf.py` and `ainews_site.process.gunicorn_hooks` name it. The master does not load
+Django, so the format comes from LOG_FORMAT of the environment.
 """
 
 import os

@@ -25,6 +25,26 @@ class OncePerMinute(logging.Filter):
         return True
 
 
+class UnknownHost(logging.Filter):
+    """Logs a request for a host that is not ours as one line, at most once a minute.
+
+    Django logs it as an error with a traceback, but scanners send such requests all the time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = -PERIOD
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if now - self._last < PERIOD:
+            return False
+        self._last = now
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.exc_info = record.exc_text = None
+        return True
+
+
 class NotReportedTwice(logging.Filter):
     """Drops django-q2's line about a failed task: ainews_site.observe.tasks has logged it."""
 

@@ -22,16 +22,29 @@ OWN = ("time", "level", "logger", "request_id", "task_id")
 _FIELD = r"([a-z_]+)=%[a-z0-9.]+"
 _EVENT = re.compile(rf"([a-z][a-z_]+)((?: {_FIELD})+)")
 _NAMES = re.compile(_FIELD)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class TextLines(logging.Formatter):
-    """A line of text without secrets."""
+    """A line of text without secrets.
+
+    Others may have chosen a value. So a line break in it begins no line, and a control character
+    does not reach the terminal.
+    """
 
     def __init__(self) -> None:
         super().__init__(TEXT)
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        return _CONTROL.sub(_escaped, redact(super().format(record)))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line without the traceback, which has lines of its own."""
+        return super().formatMessage(record).replace("\n", "\\n")
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return f"\\x{ord(character[0]):02x}"
 
 
 class JsonLines(logging.Formatter):

@@ -16,6 +16,8 @@ __all__ = ["child_exit", "post_fork", "pre_fork"]
 service()  # the master keeps the address, and gunicorn itself finds none
 
 
+logger_class = "ainews_site.observe.gunicorn_logger.Logger"
+"""As in gunicorn.conf.py, which gunicorn does not read where `-c` names another configuration."""
 worker_class, keepalive, graceful_timeout = "gthread", 75, 25
 """Nginx keeps a connection for 60 seconds, so it never sends a request on one that gunicorn closes.
 systemd and Kubernetes wait for 30 seconds until they kill."""

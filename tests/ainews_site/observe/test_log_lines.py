@@ -2,6 +2,8 @@
 
 import json
 import logging
+import re
+import subprocess
 import sys
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 
 from ainews_site.config.logs import log_format, logging_settings
 from ainews_site.observe.context import of_request
-from ainews_site.observe.log_filters import OncePerMinute
+from ainews_site.observe.log_filters import OncePerMinute, UnknownHost
 from ainews_site.observe.log_lines import JsonLines, TextLines
+from tests.prepared import ROOT
 
 
 def record(message: Any, *arguments: Any, name: str = "feeds.x", **more: Any) -> logging.LogRecord:
@@ -69,6 +72,44 @@ def test_text_is_as_before_without_secrets() -> None:
     text = TextLines().format(record("Not Found: %s", "/signin/abc/", exc_info=None))
 
     assert text.endswith(" WARNING feeds.x Not Found: /signin/[hidden]/")
+
+
+def test_a_value_can_neither_begin_a_line_of_text_nor_control_the_terminal() -> None:
+    text = TextLines().format(record("title=%s", "a\n2026 INFO x forged\x1b[2J", exc_info=None))
+
+    assert text.endswith(r" WARNING feeds.x title=a\n2026 INFO x forged\x1b[2J")
+    assert text.isprintable()
+
+
+def test_a_traceback_has_its_lines_in_text() -> None:
+    try:
+        raise ValueError("bad\x1b[2J")
+    except ValueError:
+        lines = TextLines().format(record("poll_crashed", exc_info=sys.exc_info())).splitlines()
+
+    assert lines[0].endswith(" WARNING feeds.x poll_crashed")
+    assert lines[-1] == r"ValueError: bad\x1b[2J"
+
+
+def test_requests_for_unknown_hosts_are_one_warning_a_minute() -> None:
+    unknown = UnknownHost()
+    first, second = (
+        logging.LogRecord("django.security", logging.ERROR, "x", 1, "Invalid", (), ("x", "y", None))  # type: ignore[arg-type]
+        for _ in range(2)
+    )
+
+    assert [unknown.filter(first), unknown.filter(second)] == [True, False]
+    assert (first.levelname, first.exc_info) == ("WARNING", None)
+    assert "django.security.DisallowedHost" in logging_settings("INFO", "json")["loggers"]
+
+
+@pytest.mark.parametrize("options", [[], ["-c", "python:ainews_site.process.gunicorn_hooks"]])
+def test_gunicorn_uses_the_same_format(options: list[str]) -> None:
+    command = [sys.executable, "-m", "gunicorn", *options, "--print-config", "ainews_site.wsgi"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert re.search(r"logger_class\s*= .*ainews_site\.observe\.gunicorn_logger", done.stdout)
 
 
 def test_auto_is_json_where_nobody_reads_along(monkeypatch: pytest.MonkeyPatch) -> None:
