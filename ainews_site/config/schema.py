@@ -15,7 +15,7 @@ from ainews_site.config.https import HSTS_SECONDS
 from ainews_site.config.names import DEPRECATED, adopt_deprecated, misspelt_names
 from ainews_site.config.secret_files import NAMES as SECRETS
 from ainews_site.config.secret_files import SecretFileError, read_secret_files
-from ainews_site.config.values import kind_problem
+from ainews_site.config.values import check_boolean, kind_problem
 from ainews_site.infra.places import default_data
 
 LOCATORS = ("DATA", "DATABASE_URL")
@@ -132,6 +132,8 @@ def read_environment(file: Path) -> Environment:
     for name, (kind, _) in env.scheme.items():
         try:
             env(name)
+            if kind is bool and name in os.environ:
+                check_boolean(os.environ[name])
         except (ValueError, TypeError):
             problem = kind_problem(kind, os.environ[name])
             raise SystemExit(f"{name} {problem}; see .env.example.") from None

@@ -7,7 +7,19 @@ import logging
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
+from environ import Env
+
 KINDS = {int: "a whole number", float: "a number", bool: "True or False"}
+BOOLEANS = (*Env.BOOLEAN_TRUE_STRINGS, "false", "off", "no", "n", "none")
+
+
+def check_boolean(value: str) -> None:
+    """Raise ValueError for a value that is neither true nor false.
+
+    django-environ reads everything that is not true as False, a misspelt `Ture` too.
+    """
+    if value.strip().lower() not in BOOLEANS:
+        int(value)
 
 
 def kind_problem(kind: type, value: str) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ainews_site.config.values import check_boolean
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,6 +30,8 @@ def test_an_invalid_port_is_one_clear_sentence(tmp_path: Path) -> None:
         ("DATABASE_URL", "nonsense", "not a database URL"),
         ("DATABASE_URL", "foo://host/name", "not a database URL"),
         ("FETCH_TIMEOUT", "soon", "FETCH_TIMEOUT must be a number, not 'soon'"),
+        ("DEBUG", "maybe", "DEBUG must be True or False, not 'maybe'"),
+        ("METRICS", "Ture", "METRICS must be True or False, not 'Ture'"),
         ("SITE_URL", "news.example.org", "SITE_URL must be http(s)://host"),
         ("SITE_URL", "https://news.example.org/path", "SITE_URL must be http(s)://host"),
         ("EMAIL_URL", "https://mail.example.org", "EMAIL_URL must begin with one of smtp://"),
@@ -49,6 +53,11 @@ def test_each_invalid_setting_is_one_clear_sentence(
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("value", ["True", "false", "1", "0", " on ", "No", "none", "2"])
+def test_the_usual_words_for_true_and_false_are_accepted(value: str) -> None:
+    check_boolean(value)
 
 
 def test_an_empty_value_means_the_default(tmp_path: Path) -> None:
