@@ -34,6 +34,28 @@ WRITES_BEFORE = 6.0
 OLD_MONTHS = "690"
 """Archived is what is older, in days: the first month of a library of two years."""
 ITEMS = ("feeds_item", "feeds_itembody", "feeds_itemkey", "feeds_itemstate")
+STOP_POLLING = """
+from feeds.models import Source
+Source.objects.update(status=Source.Status.GONE)
+"""
+"""The sources of a library have no feeds, and a queue full of polls would never be empty."""
+QUEUE_ONE = """
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+async_task("feeds.tasks.poll_due")
+print(*OrmQ.objects.order_by("pk").values_list("pk", flat=True))
+"""
+UNSAVE = f"""
+from datetime import timedelta
+from django.db.models import F
+from django.utils import timezone
+from feeds.archive.store import months_before
+from feeds.models import ItemState
+for low, high in months_before(timezone.now() - timedelta(days={OLD_MONTHS})):
+    states = ItemState.objects.filter(item_id__gte=low, item_id__lt=high)
+    states.alias(half=F("item_id") % 2).filter(half=0).delete()
+"""
+"""Saved items are not archived, and the readers of a small library have saved all."""
 MAKE = f"""
 import json
 from django_q.tasks import async_task
@@ -202,6 +224,7 @@ def lost_key(library: Path, work: Path) -> Result:
 
     result = Result("SECRET_KEY lost: a new one is generated", 0)
     database = use(work / "key", library)
+    shell(STOP_POLLING)
     token, feed = json.loads(shell(MAKE))
     web = Web()
     bearer = {"Authorization": f"Bearer {token}"}
@@ -245,24 +268,26 @@ def _status(web: Web, path: str, **headers: str) -> int:
 
 
 def _works_off(database: Path) -> bool:
-    """Whether a worker discards the message that the old key signed, and takes the next one."""
+    """Whether a worker discards the message that the old key signed, and runs the next one."""
     import sqlite3
 
-    shell('from django_q.tasks import async_task; async_task("feeds.tasks.poll_due")')
+    queued = shell(QUEUE_ONE).split()
+    log = database.parent / "worker.log"
     worker = subprocess.Popen(
         [sys.executable, "manage.py", "worker"],
         cwd=ROOT,
+        env=os.environ | {"LOG_LEVEL": "INFO"},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=log.open("wb"),
         start_new_session=True,
     )
+    left = f"SELECT count(*) FROM django_q_ormq WHERE id IN ({', '.join(queued)})"
     try:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-                statement = "SELECT count(*) FROM django_q_ormq"
-                if not connection.execute(statement).fetchone()[0]:
-                    return True
+                if not connection.execute(left).fetchone()[0]:
+                    return len(queued) == 2 and '"func": "feeds.tasks.poll_due"' in log.read_text()
             time.sleep(0.5)
         return False
     finally:
@@ -279,6 +304,7 @@ def lost_archive(library: Path, work: Path) -> Result:
     """The folder of the archive is lost, and there is a copy of it."""
     result = Result("archive folder lost: its copy", 0)
     database = use(work / "archive", library)
+    shell(UNSAVE)
     before = of_sqlite(database, [0])
     folder, copy = database.parent / "archive", work / "copy-of-archive"
     with timed(result.steps, "[archived"):
