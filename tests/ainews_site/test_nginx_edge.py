@@ -238,6 +238,18 @@ def test_a_stranger_s_flood_is_refused_and_the_own_network_is_not(edge: Edge) ->
     assert flood("192.168.1.5") == {200}
 
 
+@pytest.mark.parametrize("path", ["/search/", "/api/v1/search/"])
+def test_a_stranger_with_a_new_session_each_time_is_refused_too(edge: Edge, path: str) -> None:
+    """The limit of costly pages counts by session, which a stranger makes up."""
+    address = f"198.51.100.{len(path)}"
+    with edge.client(**{"X-Forwarded-For": address}) as client, ThreadPoolExecutor(8) as pool:
+
+        def status(number: int) -> int:
+            return client.get(path, headers={"Cookie": f"sessionid=made-up-{number}"}).status_code
+
+        assert 429 in set(pool.map(status, range(600)))
+
+
 def test_nginx_needs_no_module_that_it_may_not_have() -> None:
     """The modules for Brotli are packages of their own."""
     names = ("nginx.conf", "nginx-tls.conf", "nginx-locations.conf")
