@@ -86,7 +86,20 @@ def tls() -> Outcome:
         return warning(
             "Browsers may use HTTP for the next visit (HSTS is off).", "Unset HSTS_SECONDS."
         )
-    return ok(f"The certificate is valid for {days} days, and HTTP is redirected.")
+    has_usual_port = url.port in (None, 443)  # else the port of HTTP is not known
+    if has_usual_port and (problem := http_problem(f"http://{url.hostname}")):
+        return warning(problem, "Let the proxy redirect it; see deploy/nginx-tls.conf.")
+    return ok(f"The certificate is valid for {days} days, and nothing is served over HTTP.")
+
+
+def http_problem(base: str) -> str:
+    """Return a sentence if `base`, the site over HTTP, serves pages, else ""."""
+    try:
+        answer = get("/signin/", base)
+    except NoAnswerError:
+        return ""
+    is_redirected = answer.headers.get("location", "").startswith("https://")
+    return "" if is_redirected else f"{base} answers {answer.status} and leads to no HTTPS."
 
 
 def certificate_days(host: str, port: int) -> int:
@@ -160,7 +173,9 @@ def _site_metrics() -> Outcome:
         answer = get("/metrics", Authorization=f"Bearer {token}").status if token else without
     except NoAnswerError as error:
         return not_done(str(error), START)
-    if without == 200 and not networks:
+    if any(str(network).endswith("/0") for network in networks) or (
+        without == 200 and not networks
+    ):
         return not_done("/metrics answers everybody.", METRICS_REMEDY)
     if answer == 200:
         return ok("/metrics answers those who may read it, and nobody else.")

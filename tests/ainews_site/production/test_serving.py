@@ -115,6 +115,7 @@ def test_a_cdn_without_the_files_is_not_done(
         (TOKEN, [], 200, 200, State.NOT_DONE),
         (TOKEN, [], 401, 200, State.OK),
         ("", ["127.0.0.1"], 200, 404, State.OK),
+        ("", ["0.0.0.0/0"], 200, 404, State.NOT_DONE),
         ("", ["10.0.0.0/8"], 403, 404, State.WARNING),
     ],
 )
@@ -177,6 +178,25 @@ def test_the_certificate_is_that_of_the_site(
     assert serving.tls().state == State.WARNING
     site.TRUSTED_PROXIES = []
     assert serving.tls().state == State.WARNING
+
+
+def test_a_site_over_http_beside_https_is_a_warning(
+    site: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = site.SITE_URL
+    problem, location = serving.http_problem, {"Location": "https://news.lan/signin/"}
+    Site.answers = {"/signin/": (200, {})}
+    assert problem(base) == f"{base} answers 200 and leads to no HTTPS."
+    Site.answers = {"/signin/": (301, location)}
+    assert problem(base) == ""
+    assert problem("http://127.0.0.1:9") == ""
+
+    site.SITE_URL = "https://news.lan"
+    site.TRUSTED_PROXIES, site.SECURE_HSTS_SECONDS = ["127.0.0.1"], 3600
+    monkeypatch.setattr(serving, "certificate_days", lambda *_: 60)
+    monkeypatch.setattr(serving, "http_problem", lambda base: f"{base} is open.")
+    outcome = serving.tls()
+    assert (outcome.state, outcome.sentence) == (State.WARNING, "http://news.lan is open.")
 
 
 def test_the_rows_hold_of_the_real_site(tmp_path: Path, settings: LazySettings) -> None:
