@@ -106,6 +106,7 @@ def secrets_of(settings: Any, environment: Mapping[str, str] = os.environ) -> se
             *mail,
             *keys,
             _password(settings.REDIS_URL),
+            _password(environment.get("QUEUE_URL", "")),
             _key_of(settings.SENTRY_DSN),
             *(environment.get(name, "") for name in names),
             *(header.partition("=")[2].strip() for header in headers),

@@ -4,7 +4,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from django.conf import LazySettings
 
+from ainews_site.config.logs import secrets_of
 from ainews_site.observe import redact
 from ainews_site.observe.redact import HIDDEN, redact_all
 
@@ -57,6 +59,12 @@ def test_secrets_of_the_settings_are_hidden_wherever_they_are() -> None:
 
 
 @pytest.mark.usefixtures("_protected")
+def test_the_password_of_the_queue_is_a_secret(settings: LazySettings) -> None:
+    environment = {"QUEUE_URL": "amqp://ainews:p%40ssword-of-the-queue@rabbit:5672/"}
+
+    assert "p@ssword-of-the-queue" in secrets_of(settings, environment)
+
+
 def test_a_short_secret_does_not_hide_ordinary_words() -> None:
     assert redact.redact("a tiny page") == "a tiny page"
 
