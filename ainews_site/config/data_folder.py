@@ -4,7 +4,9 @@ import errno
 import getpass
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from stat import S_IMODE
 
 MIN_START_BYTES = 20 * 2**20
 """With less free space, SQLite or a cache would fail soon after the start."""
@@ -19,8 +21,14 @@ def create_folder(folder: Path) -> None:
 
 
 def create_static_folder(folder: Path) -> Path:
-    """Create the folder of the collected static files, because WhiteNoise warns without it."""
+    """Create the folder of the static files, because WhiteNoise warns without it.
+
+    Nginx, another user, reads it, whatever the umask of the service that creates it.
+    """
     create_folder(folder)
+    with suppress(OSError):  # it belongs to somebody else, who decides who reads it
+        if (mode := folder.stat().st_mode) & 0o005 != 0o005:
+            folder.chmod(S_IMODE(mode) | 0o055)
     return folder
 
 

@@ -1,5 +1,6 @@
 """Static files: hashed addresses, caching, and pages of an earlier version, from a real server."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client, override_settings
 
+from ainews_site.config.data_folder import create_static_folder
 from ainews_site.static_files import HashedFiles, _delete_old
 from tests.ainews_site.test_nginx import Web, site_data
 
@@ -164,3 +166,18 @@ def test_a_full_disk_does_not_keep_styles_from_pages(
     assert file.status_code == 200
     assert file.headers["Cache-Control"] == "max-age=60, public"
     assert "Static files are sent uncompressed" in caplog.text
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_another_user_reads_the_folder_whatever_the_umask(tmp_path: Path, exists: bool) -> None:
+    """As Nginx does, which sends the files that a service with a strict umask has written."""
+    folder = tmp_path / "static"
+    before = os.umask(0o027)
+    try:
+        if exists:
+            folder.mkdir()
+        create_static_folder(folder)
+    finally:
+        os.umask(before)
+
+    assert folder.stat().st_mode & 0o777 == 0o755
