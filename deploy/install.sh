@@ -4,12 +4,16 @@ set -euo pipefail
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=deploy/lib.sh
 . "$SOURCE/deploy/lib.sh"
+# shellcheck source=deploy/monitoring.sh
+. "$SOURCE/deploy/monitoring.sh"
 
 OS_RELEASE=/etc/os-release
 NEEDED_MB=1500
 READER=reader
 with_sources=yes
 own_certificate=yes
+lists_are_new=no
+builder=""
 changes=0
 
 usage() {
@@ -26,6 +30,10 @@ time.
   --sqlite            use SQLite instead of PostgreSQL and Redis: for one machine and few readers
   --reader NAME       first account (default: reader)
   --no-sources        follow no sources of the catalogue
+  --monitoring        also install Prometheus and Alertmanager, which need a receiver:
+  --alert-mail ADDRESS  alerts by e-mail, through the server of EMAIL_URL or this machine's
+  --alert-webhook URL   alerts by HTTP, as Alertmanager sends them
+  --watchdog URL      called each minute while alerts work; let a service outside expect that
   --dry-run           only say what would be done
   --help              show this text
 
@@ -38,17 +46,21 @@ read_arguments() {
     [ -z "$CERTIFICATE" ] || [ "$CERTIFICATE" = "$TLS/site.crt" ] || own_certificate=no
     while [ $# -gt 0 ]; do
         case "$1" in
-            --host | --certificate | --key | --reader)
+            --host | --certificate | --key | --reader | --alert-mail | --alert-webhook | --watchdog)
                 [ $# -gt 1 ] || die "$1 needs a value; see --help."
                 case "$1" in
                     --host) HOST=$2 ;;
                     --certificate) CERTIFICATE=$2 own_certificate=no ;;
                     --key) KEY=$2 own_certificate=no ;;
                     --reader) READER=$2 ;;
+                    --alert-mail) ALERT_MAIL=$2 ;;
+                    --alert-webhook) ALERT_WEBHOOK=$2 ;;
+                    --watchdog) WATCHDOG=$2 ;;
                 esac
                 shift
                 ;;
             --sqlite) DATABASE=sqlite ;;
+            --monitoring) MONITORING=yes ;;
             --no-sources) with_sources=no ;;
             --dry-run) dry_run=yes ;;
             --help | -h)
@@ -183,25 +195,65 @@ ensure() {
     fi
 }
 
+# What the requirements need, which are installed while the other packages are.
+first_packages() { printf '%s\n' python3 python3-venv openssl ca-certificates; }
+
 packages() {
-    printf '%s\n' python3 python3-venv nginx openssl ca-certificates curl iproute2
+    printf '%s\n' nginx curl iproute2
     if [ "$DATABASE" = postgresql ]; then printf '%s\n' postgresql redis-server; fi
 }
 
-missing_packages() {
+missing() {
     local package
-    for package in $(packages); do
+    for package in "$@"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || echo "$package"
     done
 }
 
-has_packages() { [ -z "$(missing_packages)" ]; }
+# shellcheck disable=SC2046  # one word for each package, here and below
+has_first_packages() { [ -z "$(missing $(first_packages))" ]; }
 
-install_packages() {
+# shellcheck disable=SC2046
+has_packages() { [ -z "$(missing $(packages))" ]; }
+
+# shellcheck disable=SC2046
+has_monitoring_packages() { [ -z "$(missing $(monitoring_packages))" ]; }
+
+apt_install() {
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update
-    # shellcheck disable=SC2046  # one word for each package
-    apt-get install -y --no-install-recommends $(missing_packages)
+    [ "$lists_are_new" = yes ] || apt-get update
+    apt-get install -y --no-install-recommends "$@"
+}
+
+# shellcheck disable=SC2046
+install_first_packages() { apt_install $(missing $(first_packages)); }
+
+# shellcheck disable=SC2046
+install_packages() { apt_install $(missing $(packages)); }
+
+# shellcheck disable=SC2046
+install_monitoring_packages() { apt_install $(missing $(monitoring_packages)); }
+
+# pip waits for the network and apt for the disk, so that both together take less time. The process
+# has a group of its own, to be ended with its children.
+begin_release() {
+    if [ "$dry_run" = yes ] || release_is_built; then return 0; fi
+    set -m
+    (
+        set -e
+        build_release "$SOURCE" "$RELEASE"
+    ) >"$LOGS/requirements.log" 2>&1 </dev/null &
+    builder=$!
+    set +m
+    trap stop_builder EXIT
+}
+
+stop_builder() { kill -- "-$builder" 2>/dev/null || true; }
+
+finish_release() {
+    while kill -0 "$builder" 2>/dev/null; do sleep 0.2; done
+    cat "$LOGS/requirements.log"
+    release_is_built
 }
 
 has_account() { getent passwd "$ACCOUNT" >/dev/null; }
@@ -317,6 +369,8 @@ name_certificate() {
 choices_text() {
     printf '# What install.sh was called with; upgrade.sh reads it too.\n'
     printf '%s=%q\n' HOST "$HOST" CERTIFICATE "$CERTIFICATE" KEY "$KEY" DATABASE "$DATABASE"
+    [ "$MONITORING" = no ] || printf '%s=%q\n' MONITORING yes ALERT_MAIL "$ALERT_MAIL" \
+        ALERT_WEBHOOK "$ALERT_WEBHOOK" WATCHDOG "$WATCHDOG"
 }
 
 has_choices() { choices_text | cmp -s - "$CHOICES"; }
@@ -446,11 +500,14 @@ install_site() {
 }
 
 install_all() {
+    ensure "Install the packages $(first_packages | paste -sd ' ')" has_first_packages install_first_packages
+    [ "$changes" = 0 ] || lists_are_new=yes
+    begin_release
     ensure "Install the packages $(packages | paste -sd ' ')" has_packages install_packages
     ensure "Create the system account $ACCOUNT" has_account create_account
     ensure "Create $CONFIG, $STATE and $LOGS" has_folders create_folders
     ensure "Copy the program and install its requirements, checked by their hashes, in $RELEASES/$RELEASE" \
-        release_is_built build_release "$SOURCE" "$RELEASE"
+        release_is_built finish_release
     ensure "Let $APP lead to it" release_is_current point "$APP" "$RELEASES/$RELEASE"
     ensure "Create a secret key in $CREDENTIALS" has_secret_key create_secret_key
     if [ "$DATABASE" = postgresql ]; then
@@ -459,10 +516,10 @@ install_all() {
         ensure "Start Redis" redis_runs start_redis
     fi
     ensure "Write the address of the database to $CREDENTIALS" has_database_url write_database_url
+    ensure "Write the choices of this installation to $CHOICES" has_choices write_choices
     local changes_before=$changes
     ensure "Write the settings for https://$HOST to $SETTINGS" has_settings write_settings
     ensure "Let the health checks watch the certificate" names_certificate name_certificate
-    ensure "Write the choices of this installation to $CHOICES" has_choices write_choices
     if [ "$own_certificate" = yes ]; then
         ensure "Create a certificate authority in $TLS" has_authority create_authority
         ensure "Let this server trust the authority" authority_is_trusted trust_authority
@@ -481,6 +538,18 @@ install_all() {
     ensure "Write /etc/logrotate.d/ainews" has_logrotate write_logrotate
     ensure "Disable the welcome page of Nginx" default_site_is_off remove_default_site
     ensure "Write the site of Nginx for $HOST to $SITE" site_is_installed install_site
+    if [ "$MONITORING" = yes ]; then install_monitoring; fi
+}
+
+monitoring_hint() {
+    local install="sudo $APP/deploy/install.sh"
+    if [ "$MONITORING" = no ]; then
+        echo "  - Watch it, with alerts:           $install --monitoring --alert-mail ADDRESS"
+    elif [ -z "$WATCHDOG" ]; then
+        echo "  - Learn if this server is down:    $install --watchdog URL"
+    else
+        echo "  - Prometheus:                      ssh -L 9090:127.0.0.1:9090 $HOST"
+    fi
 }
 
 report_success() {
@@ -506,6 +575,7 @@ TEXT
     cat <<TEXT
   - Set a password:                  sudo ainews-manage changepassword $READER
   - Check the installation:          sudo ainews-manage doctor --production
+$(monitoring_hint)
   - Copy $STATE/backups to another machine each night.
   - Settings are in $SETTINGS, logs in: journalctl -u 'ainews-*'
   - To upgrade, run deploy/upgrade.sh of a newer version.
@@ -521,6 +591,8 @@ main() {
     check_certificate
     check_disk
     check_ports
+    check_alerts
+    [ "$MONITORING" = no ] || check_monitoring_ports
     RELEASE=$(release_name "$SOURCE")
     check_release
     if [ "$dry_run" = yes ]; then

@@ -21,6 +21,7 @@ ACCOUNT=ainews
 KEPT_RELEASES=3
 
 HOST="" CERTIFICATE="" KEY="" DATABASE=postgresql
+MONITORING=no ALERT_MAIL="" ALERT_WEBHOOK="" WATCHDOG=""
 dry_run=no
 log=/dev/null
 status=0

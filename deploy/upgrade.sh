@@ -138,6 +138,8 @@ use() {
     point "$APP" "$RELEASES/$1"
     write_units "$RELEASES/$1"
     write_site "$RELEASES/$1"
+    # Its rules are those of the release.
+    if [ "$MONITORING" = yes ]; then systemctl reload prometheus || true; fi
 }
 
 # restart UNIT: if it does not start, write down what it said.

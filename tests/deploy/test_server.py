@@ -28,6 +28,21 @@ HOST = "news.lan"
 INSTALL = f"ainews/deploy/install.sh --host {HOST} --no-sources"
 MOST_SECONDS = 300
 """From a bare system to the first page over TLS, on a quiet machine with two cores."""
+MONITOR = (
+    "ainews/deploy/install.sh --monitoring --alert-webhook http://127.0.0.1:9099/alerts"
+    " --watchdog http://127.0.0.1:9099/watchdog"
+)
+RECEIVER = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Receiver(BaseHTTPRequestHandler):
+    def do_POST(self):
+        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        with open("/run/received", "a") as file:
+            file.write(f"{self.path} {text}\\n")
+        self.send_response(200)
+        self.end_headers()
+HTTPServer(("127.0.0.1", 9099), Receiver).serve_forever()
+"""
 ADDITIVE = """
 from django.db import migrations, models
 class Migration(migrations.Migration):
@@ -159,6 +174,56 @@ def test_the_production_checklist_finds_no_fault_of_the_installation(server: Mac
     assert {str(row) for row in range(1, 12)} <= {number for state, number in rows if state == "ok"}
     assert "manage.py" not in output
     assert "sudo ainews-manage" in output
+
+
+def test_nginx_itself_sends_static_files(server: Machine) -> None:
+    """AI News writes a file at its first request; from then on it is not asked for it."""
+    page = server.run(f"curl -s --fail https://{HOST}/signin/").stdout
+    path = re.findall(r"/static/[^\"]+\.[0-9a-f]{12}\.css", page)[0]
+    get = f"curl -s --fail --compressed -D /dev/stderr https://{HOST}{path}"
+    first = server.run(get).stdout
+    assert server.run(f"runuser -u www-data -- cat /var/cache/ainews{path}").stdout == first
+
+    server.run("systemctl stop ainews-pages ainews-pages.socket")
+    try:
+        done = server.run(get)
+    finally:
+        server.run("systemctl start ainews-pages.socket ainews-pages")
+
+    assert done.stdout == first
+    assert "cache-control: max-age=31536000, public, immutable" in done.stderr.lower()
+
+
+def test_prometheus_reads_the_metrics_with_the_token(server: Machine) -> None:
+    token = "sed -n s/^METRICS_TOKEN=//p /etc/ainews/ainews.env"
+    get = f"curl -s -o /dev/null -w '%{{http_code}}' https://{HOST}/metrics"
+
+    assert server.run(f'{get} -H "Authorization: Bearer $({token})"').stdout == "200"
+    assert server.run(get).stdout == "404"
+
+
+def test_one_command_adds_prometheus_and_alerts(server: Machine) -> None:
+    (server.tree / "root/receiver.py").write_text(RECEIVER)
+    server.run("systemd-run --unit=receiver python3 /root/receiver.py")
+
+    print(server.run(f"time {MONITOR}").stderr)
+
+    for service in ("prometheus", "prometheus-alertmanager"):
+        pid = server.run(f"systemctl show -p MainPID --value {service}").stdout.strip()
+        print(service, server.run(f"grep VmRSS /proc/{pid}/status").stdout)
+    listens = server.run("ss -H -l -t -n -p | grep prometheus").stdout.splitlines()
+    assert {line.split()[3] for line in listens} == {"127.0.0.1:9090", "127.0.0.1:9093"}
+    read = "runuser -u {} -- cat /etc/prometheus/ainews/ainews-token"
+    assert server.run(read.format("prometheus")).stdout
+    assert server.run(read.format("ainews"), check=False).returncode != 0
+    until = time.monotonic() + 120
+    while "Watchdog" not in server.run("cat /run/received", check=False).stdout:
+        assert time.monotonic() < until
+        time.sleep(1)
+    assert server.run("cat /run/received").stdout.startswith("/watchdog ")
+    output = server.run("ainews/deploy/install.sh").stdout
+    assert "Nothing had to be changed." in output
+    assert "unchanged  Wait until Prometheus has read the metrics" in output
 
 
 def test_the_backup_of_the_night_works(server: Machine) -> None:
