@@ -15,12 +15,15 @@ try:
 except SystemExit as error:  # a setting is wrong
     end_web_server(error)
 
+from django.urls import resolve  # noqa: E402
+
 from ainews_site.infra.memo import fill_in_background  # noqa: E402
 from ainews_site.start_checks import check_web_server  # noqa: E402
 from ainews_site.text_checks import CheckedWSGIRequest  # noqa: E402
 from ainews_site.wait_limit import WaitGate  # noqa: E402
 
 check_web_server()
+resolve("/health")  # imports all views, which would make the first request slow
 pages.request_class = CheckedWSGIRequest
 application = WaitGate(pages)
 fill_in_background()

@@ -129,6 +129,22 @@ def session_of(data: Path) -> str:
     return done.stdout.strip()
 
 
+def test_a_worker_that_has_started_answers_its_first_request_without_loading_views(
+    data: Path,
+) -> None:
+    """It reports to systemd that it is ready, and then its predecessor stops."""
+    script = (
+        "import sys, ainews_site.wsgi; before = len(sys.modules);"
+        "from django.urls import resolve; resolve('/river/');"
+        "print(len(sys.modules) - before, 'feeds.web.views' in sys.modules)"
+    )
+    environment = os.environ | {"DATA": str(data), "DATABASE_URL": "", "REDIS_URL": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["0", "True"], done.stderr
+
+
 def test_sockets_are_closed_with_the_code_of_a_restart(data: Path) -> None:
     session = session_of(data)
     with listening() as listener:
