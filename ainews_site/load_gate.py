@@ -11,6 +11,7 @@ gunicorn.
 import asyncio
 import json
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -37,6 +38,9 @@ SHORT, LONG = 2.0, 5.0
 """Seconds that a request may wait while there are too many, and otherwise."""
 STANDING = 2.0
 """Seconds after which requests that always wait are too many."""
+FEW, SLOW = 8, 20.0
+"""How many requests come before one that waits because the process is slow, not because it is asked
+for too much, and the seconds that this one may wait."""
 PASSING = ("/health", "/metrics", "/static/")
 """Beginnings of paths that are not counted."""
 POLICY = "default-src 'self' {}; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -53,11 +57,17 @@ class WaitLimit:
     In a short burst they may wait for some seconds, because all of them are served soon. If there
     was always a queue for a while, there are more than the machine can serve. Then a request is
     refused within two seconds, so that the others do not wait long either.
+
+    A process that has just started, or whose machine is busy with something else, may need seconds
+    for a single request. The next one is not refused for that: only if at least FEW others had
+    their turn while it waited, there are too many.
     """
 
     def __init__(self) -> None:
         self._short_at = time.monotonic()
         """When a request last waited for less than half of SHORT."""
+        self._turns = deque[float](maxlen=FEW)
+        """When the last requests had their turns."""
 
     def seconds(self) -> float:
         """Return how long a request may wait at present."""
@@ -65,10 +75,16 @@ class WaitLimit:
 
     def allows(self, waited: float) -> bool:
         """Take note of how long a request has waited. Returns False if it shall be refused."""
-        limit = self.seconds()
+        now = time.monotonic()
+        limit = self.seconds() if self._were_many(now - waited) else SLOW
+        self._turns.append(now)
         if waited < SHORT / 2:
-            self._short_at = time.monotonic()
+            self._short_at = now
         return waited <= limit
+
+    def _were_many(self, since: float) -> bool:
+        turns = list(self._turns)
+        return len(turns) == FEW and turns[0] >= since
 
 
 class LoadGate:

@@ -6,8 +6,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,17 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from ainews_site import load_gate
-from ainews_site.load_gate import BUSY, LONG, RETRY_AFTER, SHORT, STANDING, LoadGate, WaitLimit
+from ainews_site.load_gate import (
+    BUSY,
+    FEW,
+    LONG,
+    RETRY_AFTER,
+    SHORT,
+    SLOW,
+    STANDING,
+    LoadGate,
+    WaitLimit,
+)
 from ainews_site.wait_limit import seconds_waited
 from tests.ainews_site.test_nginx import PLAIN_SITE, Nginx, Web, site_data
 from tests.ainews_site.test_nginx import pytestmark as needs_nginx
@@ -24,12 +35,14 @@ from tests.nginx_pages import SENTENCES, page
 from tests.services import Server
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 2.0
-SLOW_SITE = f"""
-import time
+SLOW_SITE = """
+import pathlib, time
 def application(environ, start_response):
-    if environ["PATH_INFO"] != "/health":
-        time.sleep({SECONDS})
+    until = time.monotonic() + 60
+    while environ["PATH_INFO"] == "/river/" and time.monotonic() < until:
+        if pathlib.Path("finish").exists():
+            break
+        time.sleep(0.05)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"done"]
 """
@@ -63,7 +76,7 @@ def answers_of(get: Callable[[str], httpx.Response], paths: list[str]) -> list[t
 
 
 class SlowSite(Server):
-    """gunicorn as in deploy/, with pages that take two seconds."""
+    """gunicorn as in deploy/, with pages that take until `finish` is called."""
 
     name = "slow"
     is_humble = False
@@ -72,6 +85,9 @@ class SlowSite(Server):
         (self.folder / "slow_site.py").write_text(SLOW_SITE)
         bind = ["-b", f"127.0.0.1:{self.port}", "-k", "gthread", "-w", "1", "--threads", "4"]
         return [sys.executable, "-m", "gunicorn", *bind, "slow_site:application"]
+
+    def finish(self) -> None:
+        (self.folder / "finish").touch()
 
 
 class LimitedSite(SlowSite):
@@ -100,32 +116,41 @@ def small_site() -> Iterator[tuple[SlowSite, str]]:
         yield pages, f"http://127.0.0.1:{nginx.port}"
 
 
+def fill(
+    clients: ThreadPoolExecutor, url: str
+) -> tuple[set[Future[httpx.Response]], list[httpx.Response]]:
+    """Return the six requests that run and wait, and the answers to those that were refused."""
+    requests = {clients.submit(httpx.get, f"{url}/river/", timeout=90) for _ in range(20)}
+    refused = set(islice(as_completed(requests, timeout=30), 14))
+    return requests - refused, [request.result() for request in refused]
+
+
 @needs_nginx
 def test_nginx_refuses_at_once_and_finishes_what_runs() -> None:
-    with small_site() as (_, url), httpx.Client(base_url=url, timeout=30) as client:
-        answers = answers_of(client.get, [*["/river/"] * 20, *["/api/v1/items/"] * 5])
-        statuses = Counter(answer.status_code for answer, _ in answers)
-        refused = [(answer, spent) for answer, spent in answers if answer.status_code == 503]
+    with small_site() as (pages, url), ThreadPoolExecutor(20) as clients:
+        running, refused = fill(clients, url)
+        refused.append(httpx.get(f"{url}/api/v1/items/", timeout=30))
 
-        assert statuses == {200: 6, 503: 19}
-        assert all(spent < 1 for _, spent in refused)
-        assert {answer.headers["Retry-After"] for answer, _ in refused} == {str(RETRY_AFTER)}
-        texts = {answer.headers["Content-Type"].partition(";")[0]: answer for answer, _ in refused}
+        assert {answer.status_code for answer in refused} == {503}
+        pages.finish()
+        assert [request.result().status_code for request in running] == [200] * 6
+        assert {answer.headers["Retry-After"] for answer in refused} == {str(RETRY_AFTER)}
+        texts = {answer.headers["Content-Type"].partition(";")[0]: answer for answer in refused}
         assert texts["application/json"].json() == {"detail": SENTENCES["503"][1]}
         assert texts["text/html"].text == page("503")
 
 
 @needs_nginx
 def test_health_is_checked_while_nginx_refuses_pages() -> None:
-    with small_site() as (_, url), ThreadPoolExecutor(6) as clients:
-        pages = [clients.submit(httpx.get, f"{url}/river/", timeout=30) for _ in range(6)]
-        time.sleep(0.5)
-        assert httpx.get(f"{url}/river/").status_code == 503
-        # Requests that change something have connections of their own.
-        assert httpx.post(f"{url}/signout/", timeout=30).status_code == 200
+    with small_site() as (pages, url), ThreadPoolExecutor(22) as clients:
+        running, _ = fill(clients, url)
+        # Requests that change something have connections of their own. Both wait for a thread.
+        running.add(clients.submit(httpx.post, f"{url}/signout/", timeout=90))
+        running.add(clients.submit(httpx.get, f"{url}/health", timeout=90))
+        assert httpx.get(f"{url}/river/", timeout=30).status_code == 503
 
-        assert httpx.get(f"{url}/health", timeout=30).status_code == 200
-        assert [page.result().status_code for page in pages] == [200] * 6
+        pages.finish()
+        assert [request.result().status_code for request in running] == [200] * 8
 
 
 @needs_nginx
@@ -177,12 +202,30 @@ def test_a_burst_may_wait_longer_than_a_queue_that_stands(monkeypatch: pytest.Mo
     monkeypatch.setattr(load_gate.time, "monotonic", lambda: now[0])
     limit = WaitLimit()
 
+    def serve(requests: int) -> None:
+        for _ in range(requests):
+            limit.allows(SHORT)
+
+    serve(FEW)
     assert limit.allows(LONG) and not limit.allows(LONG + 1)
     now[0] += STANDING + 0.1
+    serve(FEW)
     assert not limit.allows(SHORT + 0.1)
     assert limit.allows(SHORT)
     assert limit.allows(0.0)  # the queue is empty again
     assert limit.allows(LONG)
+
+
+def test_what_waits_for_a_few_slow_requests_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has just started may need seconds for each of its first requests."""
+    now = [100.0]
+    monkeypatch.setattr(load_gate.time, "monotonic", lambda: now[0])
+    limit = WaitLimit()
+
+    for waited in (0.0, 3.0, 6.0, 9.0):
+        now[0] = 100.0 + waited
+        assert limit.allows(waited)
+    assert not limit.allows(SLOW + 0.1)
 
 
 @pytest.mark.parametrize(
