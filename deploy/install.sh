@@ -328,7 +328,7 @@ write_database_url() {
 settings_text() {
     cat <<TEXT
 # Settings of AI News; docs/reference/settings.md lists them. After a change:
-#   sudo systemctl restart ainews-pages ainews-live ainews-worker@all
+#   sudo /opt/ainews/app/deploy/upgrade.sh --restart
 # SECRET_KEY and DATABASE_URL are in $CREDENTIALS.
 DATA=$STATE
 SITE_URL=https://$HOST

@@ -143,14 +143,16 @@ in_release() {
 
 UNIT_FILES=(ainews-pages.socket ainews-pages.service ainews-live.socket ainews-live.service
     ainews-worker@.service ainews-backup.service ainews-backup.timer)
+NEXT_UNITS=(ainews-pages-next.service ainews-live-next.service)
 SERVICES=(ainews-pages.service ainews-live.service ainews-worker@all.service)
 
 # unit_text RELEASE UNIT: what belongs into /etc/systemd/system.
 unit_text() {
-    if [ "$2" = ainews-pages-next.service ]; then
-        # The same again, for the moment in which ainews-pages restarts.
-        sed -e 's/^Description=.*/Description=AI News pages, while ainews-pages restarts/' \
-            -e '/^\[Install\]/,$d' -e 's/^Restart=.*/Restart=no/' "$1/deploy/ainews-pages.service"
+    if [[ "$2" = *-next.service ]]; then
+        # The same again, for the moment in which the service restarts.
+        local of=${2%-next.service}
+        sed -e "s/^Description=.*/&, while $of restarts/" \
+            -e '/^\[Install\]/,$d' -e 's/^Restart=.*/Restart=no/' "$1/deploy/$of.service"
     else
         cat "$1/deploy/$2"
     fi
@@ -158,14 +160,14 @@ unit_text() {
 
 units_are_written() {
     local unit
-    for unit in "${UNIT_FILES[@]}" ainews-pages-next.service; do
+    for unit in "${UNIT_FILES[@]}" "${NEXT_UNITS[@]}"; do
         unit_text "$1" "$unit" | cmp -s - "$UNITS/$unit" || return 1
     done
 }
 
 write_units() {
     local unit
-    for unit in "${UNIT_FILES[@]}" ainews-pages-next.service; do
+    for unit in "${UNIT_FILES[@]}" "${NEXT_UNITS[@]}"; do
         unit_text "$1" "$unit" >"$UNITS/$unit"
     done
     systemctl daemon-reload

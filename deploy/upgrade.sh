@@ -14,7 +14,7 @@ action=upgrade
 
 usage() {
     cat <<'HELP'
-Usage: sudo deploy/upgrade.sh [--rollback | --finish | --dry-run]
+Usage: sudo deploy/upgrade.sh [--rollback | --finish | --restart | --dry-run]
 
 Without an option, installs the version of this checkout: makes a backup, installs the release beside
 the one that serves, migrates the database as far as that one survives, tries the new release on a
@@ -24,6 +24,8 @@ serving.
   --rollback   let the previous release serve again
   --finish     run the migrations that the previous release does not survive; after this, going back
                takes a backup
+  --restart    restart the services of the release that serves, for example after a change of the
+               settings, without refusing a request
   --dry-run    only say what would be done
   --help       show this text
 HELP
@@ -34,6 +36,7 @@ read_arguments() {
         case "$1" in
             --rollback) action=rollback ;;
             --finish) action=finish ;;
+            --restart) action=restart_all ;;
             --dry-run) dry_run=yes ;;
             --help | -h)
                 usage
@@ -159,8 +162,14 @@ restart_pages() {
     systemctl stop ainews-pages-next.service
 }
 
-restart_others() {
+# A page connects again when its daphne stops, and finds the other one listening.
+restart_live() {
+    systemctl start ainews-live-next.service
     restart ainews-live.service
+    systemctl stop ainews-live-next.service
+}
+
+restart_worker() {
     restart ainews-worker@all.service
 }
 
@@ -181,16 +190,23 @@ switch_to() {
     [ "$dry_run" = yes ] || trap '' HUP INT TERM
     step "Switch to $1" use "$1"
     [ "$status" = 0 ] || return 0
+    restart_services
+}
+
+# restart_services: sets `status` to 1 if a service does not start, or does not serve well.
+restart_services() {
     step "Restart the pages while another process serves their port" restart_pages
     [ "$status" = 0 ] || return 0
-    step "Restart live updates and the worker" restart_others
+    step "Restart live updates while another process serves their port" restart_live
+    [ "$status" = 0 ] || return 0
+    step "Restart the worker" restart_worker
     [ "$status" = 0 ] || return 0
     step "Check that the site answers and all services run" check_health
 }
 
 go_back() {
     say "$NEW does not work. Going back to $OLD:"
-    systemctl stop ainews-pages-next.service 2>/dev/null || true
+    systemctl stop "${NEXT_UNITS[@]}" 2>/dev/null || true
     switch_to "$OLD"
     [ "$status" = 0 ] ||
         die "$OLD does not work either: see journalctl -u 'ainews-*'. The backup is in $STATE/backups."
@@ -238,6 +254,15 @@ rollback() {
     [ "$dry_run" = no ] || return 0
     point "$PREVIOUS" "$RELEASES/$OLD"
     say "" "AI News $NEW serves https://$HOST again, with the same database."
+}
+
+restart_all() {
+    say "Restarting the services of $OLD:"
+    restart_services
+    if [ "$status" != 0 ]; then
+        systemctl stop "${NEXT_UNITS[@]}" 2>/dev/null || true
+        die "A service did not restart, or the site does not answer. $log has all lines."
+    fi
 }
 
 finish() {

@@ -77,6 +77,23 @@ def test_a_dry_run_says_each_step_and_changes_nothing(options: str) -> None:
     assert not Path("/etc/ainews").exists()
 
 
+def test_each_web_server_restarts_while_another_one_serves_its_port() -> None:
+    stubs = 'systemctl() { echo "> $*"; }; check_health() { :; }; quietly() { "$@"; status=0; };'
+
+    done = bash(f"source {UPGRADE}; {stubs} OLD=1; restart_all")
+
+    commands = [line.partition("> ")[2] for line in done.stdout.splitlines() if "> " in line]
+    assert commands == [
+        "start ainews-pages-next.service",
+        "restart ainews-pages.service",
+        "stop ainews-pages-next.service",
+        "start ainews-live-next.service",
+        "restart ainews-live.service",
+        "stop ainews-live-next.service",
+        "restart ainews-worker@all.service",
+    ]
+
+
 @pytest.mark.parametrize("name", [INSTALL, UPGRADE])
 def test_help_needs_no_root_and_lists_the_options(name: str) -> None:
     done = bash(f"{name} --help")

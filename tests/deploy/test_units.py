@@ -12,6 +12,8 @@ from tests.docs.blocks import ROOT
 DEPLOY = ROOT / "deploy"
 UNITS = sorted(file for kind in ("service", "socket", "timer") for file in DEPLOY.glob(f"*.{kind}"))
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
+NEXT = {"pages": "AI News pages", "live": "AI News live updates"}
+"""The services of which a second process serves while they restart."""
 LARGEST_EXPOSURE = "20"
 """In tenths: systemd calls up to 4.9 "OK", and 9.6 what has no protection."""
 
@@ -30,13 +32,14 @@ def analyze(*arguments: str) -> str:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The units as they are installed, with programs that exist on this machine."""
     folder = tmp_path_factory.mktemp("units")
-    for unit in UNITS:
-        name = unit.name.replace("@.", "@all.")
-        text = re.sub(r"/opt/ainews/app/\.venv/bin/\w+", "/bin/true", unit.read_text())
+    texts = {unit.name.replace("@.", "@all."): unit.read_text() for unit in UNITS}
+    for name in NEXT:
+        script = f"source deploy/lib.sh; unit_text . ainews-{name}-next.service"
+        done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, check=True)
+        texts[f"ainews-{name}-next.service"] = done.stdout.decode()
+    for name, text in texts.items():
+        text = re.sub(r"/opt/ainews/app/\.venv/bin/\w+", "/bin/true", text)
         (folder / name).write_text(text.replace("/usr/bin/make", "/bin/true"))
-    script = "source deploy/lib.sh; unit_text . ainews-pages-next.service"
-    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, check=True)
-    (folder / "ainews-pages-next.service").write_bytes(done.stdout)
     return folder
 
 
@@ -68,13 +71,17 @@ def test_a_service_without_protection_is_found(tmp_path: Path) -> None:
         analyze("security", "--offline=true", "--threshold=20", str(tmp_path / "bare.service"))
 
 
-def test_the_unit_of_the_switch_differs_from_that_of_the_pages_by_little(folder: Path) -> None:
-    pages = (DEPLOY / "ainews-pages.service").read_text().splitlines()
-    beside = (folder / "ainews-pages-next.service").read_text().splitlines()
+@pytest.mark.parametrize(("name", "description"), NEXT.items())
+def test_the_unit_of_the_switch_differs_from_the_service_by_little(
+    name: str, description: str, folder: Path
+) -> None:
+    service = (folder / f"ainews-{name}.service").read_text().splitlines()
+    beside = (folder / f"ainews-{name}-next.service").read_text().splitlines()
 
-    assert set(beside) - set(pages) == {
-        "Description=AI News pages, while ainews-pages restarts",
+    assert set(beside) - set(service) == {
+        f"Description={description}, while ainews-{name} restarts",
         "Restart=no",
     }
     assert "[Install]" not in beside
-    assert "Sockets=ainews-pages.socket" in beside
+    assert f"Sockets=ainews-{name}.socket" in beside
+    assert f"Service=ainews-{name}.service" in (DEPLOY / f"ainews-{name}.socket").read_text()
