@@ -1,8 +1,9 @@
 """Serve generated RSS and Atom feeds with ETags over loopback, from one fast process.
 
-python benchmarks/feed_server.py FEEDS ENTRIES [FIRST]   prints its port
+python benchmarks/feed_server.py FEEDS ENTRIES [FIRST [HOSTS]]   prints its port
 
-With FIRST, entries are numbered from there and were published within the last hour.
+With FIRST, entries are numbered from there and were published within the last hour. With HOSTS, it
+listens on that many addresses from 127.0.0.1 on, as feeds of one host are fetched one by one.
 """
 
 import asyncio
@@ -77,7 +78,7 @@ def atom(
     return f'{xml}<feed xmlns="http://www.w3.org/2005/Atom">{head}{items}</feed>'.encode()
 
 
-async def serve(bodies: list[bytes]) -> None:
+async def serve(bodies: list[bytes], hosts: int) -> None:
     async def answer(reader: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
@@ -96,17 +97,22 @@ async def serve(bodies: list[bytes]) -> None:
             out.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=512)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    port = server.sockets[0].getsockname()[1]
+    others = [f"127.0.0.{number}" for number in range(2, hosts + 1)]
+    if others:
+        await asyncio.start_server(answer, others, port, backlog=512)
+    print(port, flush=True)
     await server.serve_forever()
 
 
 def main() -> None:
-    feeds, count, *first = map(int, sys.argv[1:])
+    feeds, count, *more = map(int, sys.argv[1:])
+    first, hosts = more[:1], more[1] if len(more) > 1 else 1
     entries = range(first[0], first[0] + count) if first else range(count)
     writer = Writer(*first)
     date = just_published if first else published
     bodies = [(atom if n % 2 else rss)(n, entries, writer, date) for n in range(feeds)]
-    asyncio.run(serve(bodies))
+    asyncio.run(serve(bodies, hosts))
 
 
 if __name__ == "__main__":

@@ -57,13 +57,13 @@ from django.test import Client
 from django.utils import timezone
 from accounts.models import User
 from feeds.models import Item, Source
-address = Value(f"http://127.0.0.1:{{os.environ['FEEDS_PORT']}}/")
+port = Value(f":{{os.environ['FEEDS_PORT']}}/")
 Source.objects.update(status=Source.Status.GONE)
 Source.objects.filter(pk__lte={SOURCES}).change(
     status=Source.Status.ACTIVE, next_poll_at=timezone.now() + timedelta(days=1)
 )
 Source.objects.filter(pk__lte={SOURCES}).update(
-    url=Concat(address, Cast("pk", CharField()), Value(".xml"))
+    url=Concat(Value("http://127.0.0."), pk := Cast("pk", CharField()), port, pk, Value(".xml"))
 )
 sessions = []
 for user in User.objects.order_by("pk")[:{READERS}]:
@@ -110,8 +110,7 @@ def measure(data: Path, feeds_port: int, seconds: float) -> int:
         DATABASE_REPLICA_URLS="",
         PORT=str(port),
         HOST="127.0.0.1",
-        FETCH_ALLOW_PRIVATE="127.0.0.1",
-        FETCH_HOST_PAUSE="0",
+        FETCH_ALLOW_PRIVATE="127.0.0.0/24",
         FETCH_PORTS=str(feeds_port),
         FEEDS_PORT=str(feeds_port),
         LOG_LEVEL="WARNING",
@@ -353,7 +352,7 @@ class _Poll:
 @contextmanager
 def feeds() -> Iterator[int]:
     command = [sys.executable, str(ROOT / "benchmarks" / "feed_server.py")]
-    options = [str(SOURCES + 1), str(NEW_ENTRIES), str(int(time.time()))]
+    options = map(str, [SOURCES + 1, NEW_ENTRIES, int(time.time()), SOURCES + 1])
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         yield int(server.stdout.readline())

@@ -4,23 +4,17 @@ The database rows are the work list. A queue message only makes a task start ear
 """
 
 import time
-from typing import Any
-
-from django_q.models import Schedule
 
 from ainews_site.infra import db_clock
-from ainews_site.infra.enqueue import SLOW
 from ainews_site.infra.stopping import is_stopping, leave_rest
 from digests.ask.questions import answer_question, forget_old_questions
 from digests.channels.outbox import deliver, due_deliveries
 from digests.editions.summarise import forget_old_summaries
 from digests.editions.writing import process_writings, request_due, waiting_writings
-from feeds.tasks import ensure_schedule
 
 __all__ = [
     "answer_question",
     "deliver_digests",
-    "ensure_schedules",
     "forget_old_questions",
     "forget_old_summaries",
     "write_due_digests",
@@ -29,18 +23,6 @@ __all__ = [
 
 LONGEST = 900.0
 """Seconds that one task may run, less than the queue's timeout. Unfinished rows stay due."""
-
-
-def ensure_schedules() -> None:
-    """Create the schedules that write, deliver and clean up, unless they exist."""
-    wanted: dict[str, dict[str, Any]] = {
-        "write_due_digests": {"schedule_type": Schedule.MINUTES, "minutes": 5},
-        "deliver_digests": {"schedule_type": Schedule.MINUTES, "minutes": 1},
-        "forget_old_questions": {"schedule_type": Schedule.DAILY},
-        "forget_old_summaries": {"schedule_type": Schedule.DAILY},
-    }
-    for name, when in wanted.items():
-        ensure_schedule(name, {"func": f"digests.tasks.{name}", "kwargs": repr(SLOW)} | when)
 
 
 def write_due_digests() -> int:

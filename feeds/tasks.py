@@ -8,17 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 from logging import getLogger
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django_q.brokers import get_broker
-from django_q.models import Schedule
 from django_q.tasks import async_task
 
 from accounts.attempts import forget_old_attempts
 from ainews_site.infra import db_clock
-from ainews_site.infra.enqueue import SLOW
 from feeds.ai.embed.store import drop_old_vectors
 from feeds.ai.language.complete import forget_old_replies
 from feeds.archive.store import archive_months
@@ -36,7 +33,6 @@ from feeds.trends.update import update_trends
 __all__ = [
     "archive_old_months",
     "drop_old_rows",
-    "ensure_schedules",
     "make_partitions",
     "poll_batch",
     "poll_due",
@@ -52,30 +48,6 @@ POLL_SECONDS = 240.0
 """Time limit of one batch, well below the time-out of the queue. Sources not reached stay due."""
 MAX_WAIT = timedelta(days=9)
 """No source is scheduled later than this: after a day, and a week of days that it asks to skip."""
-
-
-def ensure_schedules() -> None:
-    """Create the schedules of this app. Changes that an administrator made stay."""
-    wanted: dict[str, dict[str, Any]] = {
-        "poll_due": {"schedule_type": Schedule.MINUTES, "minutes": 1},
-        "repair_stories": {"schedule_type": Schedule.HOURLY, "kwargs": repr(SLOW)},
-        "update_trends": {"schedule_type": Schedule.HOURLY, "kwargs": repr(SLOW)},
-        "drop_old_rows": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
-        "make_partitions": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
-        "archive_old_months": {"schedule_type": Schedule.DAILY, "kwargs": repr(SLOW)},
-    }
-    for name, when in wanted.items():
-        ensure_schedule(name, {"func": f"feeds.tasks.{name}"} | when)
-
-
-def ensure_schedule(name: str, wanted: dict[str, Any]) -> None:
-    """Create a schedule if it is missing.
-
-    A schedule of an old release gets the name of its queue.
-    """
-    schedule, _ = Schedule.objects.get_or_create(name=name, defaults=wanted)
-    if not schedule.kwargs and wanted.get("kwargs"):
-        Schedule.objects.filter(pk=schedule.pk).update(kwargs=wanted["kwargs"])
 
 
 def poll_due() -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import environ
 
 from ainews_site.config.role import is_web_server, keeps_threads
+from ainews_site.config.sizing import measure, sizes_for
 from ainews_site.infra.places import SERVER_PACKAGES
 
 KEEP_CONNECTION = 60
@@ -80,6 +81,7 @@ def _replica(number: int, url: str) -> dict[str, Any]:
 
 
 def _sqlite(config: dict[str, Any], busy_timeout: float) -> dict[str, Any]:
+    cache = sizes_for(measure(), sqlite=True).sqlite_cache
     options = {
         # A deferred transaction fails at its first write, whatever the time-out, if another writer
         # is active. An IMMEDIATE one waits.
@@ -87,7 +89,7 @@ def _sqlite(config: dict[str, Any], busy_timeout: float) -> dict[str, Any]:
         "timeout": busy_timeout,
         # None of these takes the write lock; see ainews_site.infra.sqlite_lock.
         "init_command": (
-            "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000; PRAGMA mmap_size=33554432;"
+            f"PRAGMA synchronous=NORMAL; PRAGMA cache_size=-{cache}; PRAGMA mmap_size=33554432;"
             "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON"
         ),
     }

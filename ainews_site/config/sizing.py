@@ -13,6 +13,8 @@ FETCHES_PER_CPU = 25
 MIN_FETCHES, MAX_FETCHES = 20, 100
 CPUS_PER_WORKER, MEMORY_PER_WORKER = 2, 2 * GIB
 MAX_WORKERS = 16
+CACHE, SMALL_CACHE = 32_000, 4_000
+"""KB. What is not in it is usually in the page cache, which the kernel shrinks when it must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,13 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Defaults of WORKERS, FETCH_CONCURRENCY and POLL_BATCH."""
+    """Defaults of WORKERS, FETCH_CONCURRENCY and POLL_BATCH, and the size of the cache that each
+    connection to SQLite has, in KB."""
 
     workers: int
     fetch_concurrency: int
     poll_batch: int
+    sqlite_cache: int
 
 
 def sizes_for(machine: Machine, *, sqlite: bool) -> Sizes:
@@ -47,6 +51,7 @@ def sizes_for(machine: Machine, *, sqlite: bool) -> Sizes:
         workers=1 if sqlite else min(max(workers, 1), MAX_WORKERS),
         fetch_concurrency=fetches,
         poll_batch=fetches,
+        sqlite_cache=SMALL_CACHE if machine.memory < GIB else CACHE,
     )
 
 

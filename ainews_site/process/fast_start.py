@@ -24,6 +24,9 @@ MAX_MESSAGE_BYTES = 4096
 RUN = secrets.token_hex(8)
 """Our web server sends this at /health, so that no other server is mistaken for it."""
 NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+MALLOC = {"MALLOC_ARENA_MAX": "2"}
+"""Lets glibc use two heaps in a child. By default it makes up to eight per CPU, one for each of the
+threads that answer requests, and memory that one has freed is of no use to the others."""
 started: "subprocess.Popen[bytes] | None" = None
 """The web server that `start_web` started, until the supervisor adopts it."""
 
@@ -83,7 +86,8 @@ def spawn(
     return subprocess.Popen(  # noqa: S603 - our own commands
         command,
         cwd=BASE,
-        env=os.environ
+        env=MALLOC
+        | os.environ
         | {"AINEWS_RUN": RUN, "LOG_FORMAT": settings.LOG_FORMAT}
         | for_child()
         | (environment or {}),

@@ -6,8 +6,8 @@ from django.db import connection, transaction
 from django_q.brokers import Broker
 from django_q.status import Stat
 
-import digests.tasks
-import feeds.tasks
+import digests.schedules
+import feeds.schedules
 from feeds.models import Lease
 
 
@@ -29,5 +29,5 @@ def ensure_schedules() -> None:
     lease, _ = Lease.objects.get_or_create(name="schedules")
     if connection.features.has_select_for_update:
         Lease.objects.select_for_update().get(pk=lease.pk)
-    feeds.tasks.ensure_schedules()
-    digests.tasks.ensure_schedules()
+    feeds.schedules.ensure_schedules()
+    digests.schedules.ensure_schedules()

@@ -8,7 +8,8 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from feeds.models import FetchLog, MarkUndo, Source
-from feeds.tasks import drop_old_rows, ensure_schedules, make_batches, poll_due
+from feeds.schedules import ensure_schedules
+from feeds.tasks import drop_old_rows, make_batches, poll_due
 from tests.make import make_item, make_source, make_user
 
 pytestmark = pytest.mark.django_db

@@ -29,6 +29,11 @@ def test_sqlite_has_one_worker_however_large_the_machine_is() -> None:
     assert sizes_for(Machine(64, 256 * GIB), sqlite=True).workers == 1
 
 
+def test_connections_to_sqlite_cache_less_on_a_small_machine() -> None:
+    caches = [sizes_for(Machine(1, size), sqlite=True).sqlite_cache for size in (GIB // 2, GIB)]
+    assert caches == [4_000, 32_000]
+
+
 def test_the_limits_of_a_container_are_used(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("50000 100000\n")
     (tmp_path / "memory.max").write_text(f"{GIB // 2}\n")
