@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -361,3 +362,32 @@ def test_messages_recommend_the_command_of_the_installation(
 
     assert manage_command() == "sudo ainews-manage"
     assert 'AINEWS_MANAGE="sudo ainews-manage"' in install("manage_text").stdout
+
+
+def test_requirements_are_installed_beside_the_packages(tmp_path: Path) -> None:
+    ready = "mkdir -p $RELEASES/new; touch $RELEASES/new/.complete"
+    script = (
+        f"set -e; LOGS={tmp_path} RELEASES={tmp_path} RELEASE=new;"
+        f' build_release() {{ echo "pip says"; sleep 0.3; {ready}; }};'
+        " begin_release; ! release_is_built; finish_release; release_is_built"
+    )
+
+    done = install(script)
+
+    assert (done.returncode, done.stdout) == (0, "pip says\n"), done.stderr
+
+
+def test_a_failure_ends_what_was_begun_beside_it(tmp_path: Path) -> None:
+    script = (
+        f"LOGS={tmp_path} RELEASES={tmp_path} RELEASE=new;"
+        f" build_release() {{ sleep 60 & echo $! >{tmp_path}/pid; wait; }};"
+        f" begin_release; until [ -s {tmp_path}/pid ]; do sleep 0.05; done; die apt."
+    )
+
+    assert error_of(install(script)) == "error: apt."
+
+    state = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
+    until = time.monotonic() + 5
+    while state.exists() and " Z " not in state.read_text():
+        assert time.monotonic() < until
+        time.sleep(0.05)

@@ -119,11 +119,18 @@ def release(machine: Machine) -> str:
 
 
 def newer(machine: Machine, name: str, version: str) -> Path:
-    """Copy the checkout and make it a later version. Returns its folder."""
+    """Copy the checkout and make it a later version with two more migrations. Returns its folder.
+
+    All have the same, as no release uses a database that a newer one has contracted.
+    """
     folder = machine.copy_checkout(name)
     project = folder / "pyproject.toml"
     text = re.sub(r'^version = ".*"$', f'version = "{version}"', project.read_text(), flags=re.M)
     project.write_text(text)
+    migrations = folder / "accounts/migrations"
+    last = sorted(file.stem for file in migrations.glob("0*.py"))[-1]
+    (migrations / "9000_add_extra.py").write_text(ADDITIVE.replace("{last}", last))
+    (migrations / "9001_contract_drop_extra.py").write_text(CONTRACTING)
     return folder
 
 
@@ -262,11 +269,7 @@ def test_a_hanging_server_is_restarted_by_the_watchdog(server: Machine) -> None:
 
 def test_an_upgrade_fails_no_request_and_can_be_undone_and_finished(server: Machine) -> None:
     old = release(server)
-    folder = newer(server, "newer", "97.0.0")
-    last = sorted(file.stem for file in (folder / "accounts/migrations").glob("0*.py"))[-1]
-    migrations = folder / "accounts/migrations"
-    (migrations / "9000_add_extra.py").write_text(ADDITIVE.replace("{last}", last))
-    (migrations / "9001_contract_drop_extra.py").write_text(CONTRACTING)
+    newer(server, "newer", "97.0.0")
 
     with load(server) as seen:
         output = server.run("newer/deploy/upgrade.sh").stdout
