@@ -258,8 +258,9 @@ def test_rows_are_equally_high_and_dense(
     )
     assert len({round(box["height"]) for box in boxes}) == 1
     assert boxes[0]["height"] <= most
-    whole = sum(box["bottom"] <= 900 for box in boxes) + page.locator(".row-lead").count()
-    assert whole >= at_least
+    # The heading of another day, which a page has around midnight, takes the place of a row.
+    fitting = int((900 - boxes[0]["top"]) // boxes[0]["height"])
+    assert fitting + page.locator(".row-lead").count() >= at_least
 
 
 def test_a_row_without_a_text_has_no_hole_in_it(open_page: Any) -> None:

@@ -338,7 +338,7 @@ def test_a_failing_step_is_noticed_within_a_function() -> None:
 def test_a_switch_ends_also_if_the_terminal_is_closed(signal: str) -> None:
     done = bash(
         f"source {UPGRADE}; use() {{ kill -{signal} $$; }}; restart_pages() {{ exec >&-; }};"
-        " restart_others() { :; }; check_health() { :; };"
+        " restart_live() { :; }; restart_worker() { :; }; check_health() { :; };"
         " exec 3>&1 >&-; switch_to new; echo $status >&3"
     )
 
