@@ -61,7 +61,9 @@ def test_tables_are_analysed_and_indexes_valid(monkeypatch: pytest.MonkeyPatch) 
         for number in range(10):
             make_source(url=f"https://{number}.example/")
         cursor.execute("SELECT pg_stat_force_next_flush()")
-        assert "never analysed: feeds_source" in database.indexed().sentence
+        sentence = database.indexed().sentence
+        assert "never analysed: " in sentence  # other tests may have filled tables too
+        assert "feeds_source" in sentence
 
         cursor.execute("ANALYZE")
         assert database.indexed().state == State.OK
