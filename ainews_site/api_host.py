@@ -15,7 +15,7 @@ class ApiHostMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        host = request.META.get("HTTP_HOST", "").partition(":")[0].lower()
+        host = request.META.get("HTTP_HOST", "").partition(":")[0].lower().rstrip(".")
         if host != settings.API_HOST or request.path_info.startswith(PATHS):
             return self.get_response(request)
         where = f" Pages are at {settings.SITE_URL}." if settings.SITE_URL else ""

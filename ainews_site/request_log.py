@@ -30,8 +30,8 @@ Application = Callable[[Scope, Any, Any], Awaitable[None]]
 class RequestLogMiddleware:
     """The outermost middleware, because the others may refuse a request.
 
-    A trusted proxy may choose the id. Any other client could choose one to mislead whoever reads
-    the log.
+    A trusted proxy may choose the id. Any other client could choose one to mislead the operator who
+    reads the log.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

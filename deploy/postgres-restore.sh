@@ -4,6 +4,8 @@
 #
 #   BACKUP=/mnt/backup/postgres postgres-restore.sh /var/lib/postgresql/15/main
 #   … postgres-restore.sh /var/lib/postgresql/15/main '2026-03-01 12:30:00+00'    as it was then
+#
+# A gap in the log is refused, unless IGNORE_GAP=yes.
 set -eu
 : "${BACKUP:?is not set: the folder of the backups}"
 data=${1:?"the data directory to restore is missing"}
@@ -32,6 +34,39 @@ if [ -z "$base" ]; then
 fi
 
 pg_verifybackup --quiet "$base"
+
+# The number of each segment of the log, whatever its timeline, from the base backup on.
+size=$(find "$base/pg_wal" -maxdepth 1 -type f -size +512k -printf '%s\n' | head -n 1)
+in_a_log=$((4294967296 / ${size:-16777216}))
+segments() {
+    for file in "$base"/pg_wal/* "$BACKUP"/wal/*; do
+        name=${file##*/}
+        name=${name%.partial}
+        case $name in *[!0-9A-F]*) continue ;; esac
+        [ ${#name} = 24 ] || continue
+        name=${name#????????}
+        echo $((0x${name%????????} * in_a_log + 0x${name#????????}))
+    done | sort -n -u
+}
+label=$(sed -n 's/^START WAL LOCATION: .* (file ........\([0-9A-F]*\))$/\1/p' "$base/backup_label")
+next=$((0x${label%????????} * in_a_log + 0x${label#????????}))
+gap=""
+for number in $(segments); do
+    [ "$number" -ge "$next" ] || continue
+    if [ "$number" != "$next" ]; then
+        gap=$(printf '%08X%08X' $((next / in_a_log)) $((next % in_a_log)))
+        break
+    fi
+    next=$((next + 1))
+done
+# PostgreSQL takes a missing segment for the end of the log. It refuses by itself to end before a
+# moment that was asked for.
+if [ -n "$gap" ] && [ -z "$moment" ] && [ "${IGNORE_GAP:-}" != yes ]; then
+    echo "The log in $BACKUP/wal has a gap: the segment that ends in $gap is missing, so what was" \
+        "written after it would be lost. Find the file, or set IGNORE_GAP=yes to restore up to it." >&2
+    exit 1
+fi
+
 mkdir -p "$data"
 chmod 700 "$data"
 cp -a --reflink=auto "$base/." "$data/"

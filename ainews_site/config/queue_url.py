@@ -11,6 +11,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 AMQP_PORT, AMQPS_PORT = 5672, 5671
 AMQP_FORM = "amqp://user:password@host/vhost"
+NOT_WRITTEN_SO = (
+    f"must be like {AMQP_FORM}; in a name or password write # as %23, / as %2F, ? as %3F, [ as %5B"
+    " and a space as %20"
+)
+WRONG_PORT = f"needs a port between 1 and 65535, or {NOT_WRITTEN_SO}"
 FORMS = f"sqs://region/name or {AMQP_FORM}"
 FILES = ("cacertfile", "certfile", "keyfile")
 """Parameters of an amqps:// address that name files, as RabbitMQ's own addresses call them."""
@@ -41,13 +46,15 @@ def queue_problem(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return f"needs a port between 1 and 65535, as in {AMQP_FORM}"
+        return WRONG_PORT
+    if parts.fragment or any(character.isspace() for character in url):
+        return NOT_WRITTEN_SO
     if parts.scheme == "sqs":
         return "" if parts.netloc else f"must be {FORMS}"
     if parts.scheme not in ("amqp", "amqps") or not parts.hostname:
         return f"must be {FORMS}"
     if port == 0:
-        return f"needs a port between 1 and 65535, as in {AMQP_FORM}"
+        return WRONG_PORT
     if "/" in parts.path[1:]:
         return (
             f"has more than a vhost after the host; write / in its name as %2F, as in {AMQP_FORM}"

@@ -18,8 +18,11 @@ from feeds.models import FetchLog, ItemKey, LanguageUse
 
 MONTH = timedelta(days=30)
 """Fetch logs are kept for as long."""
-LEAST = timedelta(hours=1)
-"""A new installation is measured for at least so long before it is called a month."""
+LEAST = timedelta(days=1)
+"""What a younger installation has counted is not multiplied by more than MONTH / LEAST."""
+YOUNG = timedelta(days=3)
+"""The first fetch of a source reads all that its feed has collected. Until so long afterwards it
+makes a month look larger than it is."""
 MONTHS = 12
 
 
@@ -49,6 +52,10 @@ class Usage:
     language: list[LanguageMonth]
 
     @property
+    def is_young(self) -> bool:
+        return self.days < YOUNG / timedelta(days=1)
+
+    @property
     def item_bytes(self) -> int:
         return self.database_bytes // self.items if self.items else 0
 
@@ -66,8 +73,8 @@ def measure() -> Usage:
     sums = logs.aggregate(
         first=Min("at"), number=Count("pk"), size=Sum("size"), new=Sum("new", default=0)
     )
-    span = _span(sums["first"], now)
-    times = MONTH / span
+    span = now - (sums["first"] or now)
+    times = MONTH / max(span, LEAST)
     return Usage(
         readers=User.objects.filter(is_active=True, subscriptions__isnull=False).distinct().count(),
         items=ItemKey.objects.aggregate(newest=Max("seq"))["newest"] or 0,
@@ -80,10 +87,6 @@ def measure() -> Usage:
         language_dollars=_language_dollars(now),
         language=language_months(),
     )
-
-
-def _span(first: datetime | None, now: datetime) -> timedelta:
-    return max(now - first, LEAST) if first else MONTH
 
 
 def database_bytes() -> int:

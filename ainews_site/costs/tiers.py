@@ -110,6 +110,8 @@ def read_prices(text: str) -> Prices:
     names = [tier.name for tier in TIERS]
     if unknown := sorted(given.keys() - set(names)):
         raise ValueError(f"There is no tier {unknown[0]}; the tiers are {', '.join(names)}.")
+    if wrong := [name for name, prices in given.items() if not isinstance(prices, dict)]:
+        raise ValueError(f"{wrong[0]} must be a table of prices, which begins with [{wrong[0]}].")
     return Prices(tuple(_changed(tier, given.get(tier.name, {})) for tier in TIERS), checked)
 
 
@@ -118,7 +120,8 @@ def _changed(tier: Tier, given: Mapping[str, object]) -> Tier:
     if unknown := sorted(given.keys() - set(names)):
         raise ValueError(f"{tier.name} has no {unknown[0]}; it has {', '.join(names)}.")
     for name, dollars in given.items():
-        if not isinstance(dollars, int | float) or isinstance(dollars, bool) or dollars < 0:
+        is_number = isinstance(dollars, int | float) and not isinstance(dollars, bool)
+        if not is_number or not 0 <= float(str(dollars)) < math.inf:
             raise ValueError(f"{name} of {tier.name} must be dollars a month.")
     parts = tuple(
         replace(part, dollars=float(str(given[part.name]))) if part.name in given else part

@@ -1,7 +1,7 @@
 """The past day in steps of five minutes, for the page at /ops/.
 
 The samples of this machine are in a file of DATA/metrics, at most a day of them. Workers add one
-after a task if the last is five minutes old, and so does whoever reads the metrics. Counters are
+after a task if the last is five minutes old, and so does a scrape of the metrics. Counters are
 stored as they are, and the page computes differences, so that a missing sample loses nothing.
 """
 

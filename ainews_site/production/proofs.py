@@ -1,6 +1,6 @@
 """Rows that only a test of the whole installation proves, and the record of when it was done.
 
-No program can see from outside that a drill was held. Whoever held it records it by
+No program can see from outside that a drill was held. The operator who held it records it by
 `manage.py doctor --production --did NAME`, which writes the date to DATA/production.json.
 """
 

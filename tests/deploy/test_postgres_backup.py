@@ -128,6 +128,29 @@ def test_a_lost_server_is_restored_to_its_last_write_and_to_any_moment(
     server.stop()
 
 
+def test_a_gap_in_the_log_is_refused(primary: Postgres, backup: dict[str, str]) -> None:
+    wal = Path(backup["BACKUP"], "wal")
+    with receiving_log(backup):
+        assert run("postgres-base-backup.sh", backup)[0] == 0
+        for number in range(4):
+            primary.sql(f"INSERT INTO writes VALUES ({number})")
+            primary.sql("SELECT pg_switch_wal()")
+        primary.sql("INSERT INTO writes VALUES (4)")
+        received = "SELECT flush_lsn >= pg_current_wal_lsn() FROM pg_stat_replication"
+        wait_for(lambda: primary.sql(received) == "t")
+        primary.kill()
+    missing_one = sorted(file for file in wal.iterdir() if len(file.name) == 24)[-2]
+    missing_one.unlink()
+    new = str(primary.folder / "new")
+
+    status, message = run("postgres-restore.sh", backup, new)
+
+    assert status == 1
+    assert f"ends in {missing_one.name[8:]} is missing" in message
+    assert not Path(new).exists()
+    assert run("postgres-restore.sh", backup | {"IGNORE_GAP": "yes"}, new)[0] == 0
+
+
 def test_old_backups_and_their_log_are_removed(primary: Postgres, backup: dict[str, str]) -> None:
     base, wal = (Path(backup["BACKUP"], name) for name in ("base", "wal"))
     with receiving_log(backup):

@@ -57,6 +57,11 @@ class Command(BaseCommand):
 
     def _print(self, usage: Usage, tier: Tier, prices: Prices) -> None:
         self._heading(f"A month, measured over {usage.days:.1f} days")
+        if usage.is_young:
+            self.stdout.write(
+                "  Too short to tell: first fetches read all that feeds have collected. Run this"
+                " again in a few days."
+            )
         self._line("readers", f"{usage.readers:,}")
         self._line("new items", f"{usage.new_items:,}")
         self._line("fetches", f"{usage.fetches:,}, {_size(usage.fetched_bytes)}")

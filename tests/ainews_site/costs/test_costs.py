@@ -101,6 +101,7 @@ def test_an_empty_installation_costs_nothing(
 
     text = run()
 
+    assert "measured over 0.0 days" in text and "Too short to tell" in text
     assert "not measured: no process" in text
     assert "language model  not used" in text
     assert json.loads(run(json=True))["dollars_a_reader"] is None
@@ -122,6 +123,8 @@ def test_an_operator_gives_prices(used: None, tmp_path: Path) -> None:
         ("checked = 2026-11-30\n[cheap]", "There is no tier cheap"),
         ("checked = 2026-11-30\n[free]\ncake = 7", "free has no cake"),
         ("checked = 2026-11-30\n[free]\nworkers = -1", "workers of free must be dollars"),
+        ("checked = 2026-11-30\n[free]\nworkers = nan", "workers of free must be dollars"),
+        ("free = 5\nchecked = 2026-11-30", "free must be a table of prices"),
         ("checked = ", "Invalid value"),
     ],
 )
