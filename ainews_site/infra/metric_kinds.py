@@ -31,11 +31,16 @@ class Metric:
         return self.name
 
 
+@dataclass(frozen=True, slots=True)
 class Counter(Metric):
-    """Something that is counted, since the first start with these files."""
+    """Something that is counted, since the first start with these files.
 
-    __slots__ = ()
-    kind = "counter"
+    `outcomes` are the values of the last label. A scrape shows all of them beside one that was
+    counted, because Prometheus sees no increase in a series that begins with 1.
+    """
+
+    outcomes: tuple[str, ...] = ()
+    kind: ClassVar[str] = "counter"
 
     @property
     def exposed(self) -> str:
@@ -75,7 +80,6 @@ class Level(Metric):
 
 @dataclass(frozen=True, slots=True)
 class Measured(Metric):
-    """A value that no process counts: it is measured when somebody asks, see
-    ainews_site.metrics.measured."""
+    """A value that no process counts: a scrape measures it, see ainews_site.metrics.measured."""
 
     kind: ClassVar[str] = "gauge"

@@ -36,17 +36,24 @@ GROUPING_ITEMS = Histogram(
     "Items of a batch that was grouped",
     buckets=(1, 5, 10, 25, 50, 100, 250, 500, 1000),
 )
-DIGESTS = Counter("ainews_digests", "Editions by outcome: written, failed", ("outcome",))
+DIGESTS = Counter(
+    "ainews_digests",
+    "Editions by outcome: written, failed",
+    ("outcome",),
+    outcomes=("written", "failed"),
+)
 DELIVERIES = Counter(
     "ainews_deliveries",
     "Attempts to deliver an edition by channel and outcome: sent, retry, given_up",
     ("channel", "outcome"),
+    outcomes=("sent", "retry", "given_up"),
 )
 LLM_CALLS = Counter(
     "ainews_llm_calls",
     "Calls of language models by outcome: ok, failed, refused (by the budget, the limit of"
     " calls at once, or the circuit breaker)",
     ("provider", "outcome"),
+    outcomes=("ok", "failed", "refused"),
 )
 LLM_TOKENS = Counter(
     "ainews_llm_tokens",
@@ -62,6 +69,7 @@ CACHE_REQUESTS = Counter(
     "ainews_cache_requests",
     "Requests of cached values by what is cached and result: local, hit, stale, miss",
     ("kind", "result"),
+    outcomes=("local", "hit", "stale", "miss"),
 )
 SOCKETS = Level("ainews_sockets", "Open sockets of readers")
 EVENT_SECONDS = Histogram(
@@ -78,7 +86,10 @@ REFUSED = Counter(
     "ainews_requests_refused", "Requests that were refused because there were too many"
 )
 TASKS = Counter(
-    "ainews_tasks", "Tasks of the queue by name and outcome: ok, failed", ("task", "outcome")
+    "ainews_tasks",
+    "Tasks of the queue by name and outcome: ok, failed",
+    ("task", "outcome"),
+    outcomes=("ok", "failed"),
 )
 TASK_SECONDS = Counter("ainews_task_seconds", "Seconds that tasks of the queue ran", ("task",))
 

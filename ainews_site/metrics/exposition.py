@@ -5,12 +5,13 @@ prometheus_client writes it. Only a process that is scraped imports it, because 
 
 import logging
 import os
-from collections import Counter, defaultdict
+from collections import Counter as Numbers
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ainews_site.infra import metric_files as files
-from ainews_site.infra.metric_kinds import Histogram, Measured, Metric
+from ainews_site.infra.metric_kinds import Counter, Histogram, Measured, Metric
 from ainews_site.infra.metrics import FETCH_ERRORS, FETCH_SECONDS, OTHER, RECORDED
 from ainews_site.metrics.measured import MEASURED, Value, is_database_up, measured
 from feeds.ingest.measure import selected_sources
@@ -56,7 +57,7 @@ class _Collector:
     def collect(self) -> Iterator[Any]:
         everything = files.read_all()
         values = measured() if self._with_measured else []
-        by_name: dict[str, list[tuple[tuple[str, ...], list[float]]]] = defaultdict(list)
+        by_name: dict[str, list[Row]] = defaultdict(list)
         for key, numbers in everything.series.items():
             name, *labels = key.split(files.SEPARATOR)
             by_name[name].append((tuple(labels), numbers))
@@ -65,7 +66,7 @@ class _Collector:
             rows = by_name.get(metric.name, [])
             if metric.name in BY_SOURCE and selected is not None:
                 rows = [row for row in rows if row[0][0] in selected]
-            yield family(metric, rows)
+            yield family(metric, [*rows, *_zeros(metric, rows)])
         yield from _families(OF_PROCESSES, process_values(everything.processes))
         yield from _families((*MEASURED, DEGRADED), [*values, *self._extra])
 
@@ -80,14 +81,30 @@ class _Collector:
             return None
 
 
+Row = tuple[tuple[str, ...], list[float]]
+"""The labels of a series, and its values."""
+
+
+def _zeros(metric: Metric, rows: Iterable[Row]) -> Iterator[Row]:
+    """Return the outcomes that a counter has not counted yet beside those that it has."""
+    if not isinstance(metric, Counter) or not metric.outcomes:
+        return
+    counted = {labels for labels, _ in rows}
+    subjects = {labels[:-1] for labels in counted} if len(metric.labels) > 1 else {()}
+    for subject in sorted(subjects):
+        for outcome in metric.outcomes:
+            if (*subject, outcome) not in counted:
+                yield (*subject, outcome), [0.0]
+
+
 def _families(metrics: Iterable[Metric], values: Iterable[Value]) -> Iterator[Any]:
-    by_name: dict[str, list[tuple[tuple[str, ...], list[float]]]] = defaultdict(list)
+    by_name: dict[str, list[Row]] = defaultdict(list)
     for name, labels, value in values:
         by_name[name].append((labels, [value]))
     return (family(metric, by_name[metric.name]) for metric in metrics if metric.name in by_name)
 
 
-def family(metric: Metric, rows: Iterable[tuple[tuple[str, ...], list[float]]]) -> Any:
+def family(metric: Metric, rows: Iterable[Row]) -> Any:
     """Return a metric with its series, as prometheus_client has it."""
     from prometheus_client.core import (
         CounterMetricFamily,
@@ -129,8 +146,8 @@ class Processes(NamedTuple):
 
 
 def processes_by_role(processes: Iterable[tuple[str, int]]) -> list[Processes]:
-    numbers: Counter[str] = Counter()
-    memory: Counter[str] = Counter()
+    numbers: Numbers[str] = Numbers()
+    memory: Numbers[str] = Numbers()
     for role, pid in processes:
         numbers[role] += 1
         memory[role] += resident_bytes(pid)

@@ -73,7 +73,8 @@ LLM_BUDGET = _gauge("llm_budget_dollars", "LLM_MONTHLY_BUDGET. Only if it is set
 DISK_FREE = _gauge("disk_free_bytes", "Free space of the disk that has DATA")
 DISK_SIZE = _gauge("disk_bytes", "Size of the disk that has DATA")
 BACKUP = _gauge(
-    "backup_timestamp_seconds", "Unix time of the newest backup in DATA/backups, 0 without any"
+    "backup_timestamp_seconds",
+    "Unix time of the newest backup in DATA/backups, 0 without any. Only if that folder exists",
 )
 CERTIFICATE = _gauge(
     "certificate_expiry_timestamp_seconds",
@@ -258,8 +259,11 @@ def _disk() -> Iterator[Value]:
 
 
 def _backups() -> Iterator[Value]:
+    folder = Path(settings.DATA) / "backups"
+    if not folder.is_dir():
+        return  # backups are made elsewhere, as in containers
     # A manifest is written last, so a backup that has one is complete.
-    manifests = (Path(settings.DATA) / "backups").glob("ainews-*.json")
+    manifests = folder.glob("ainews-*.json")
     yield BACKUP.name, (), max((path.stat().st_mtime for path in manifests), default=0.0)
 
 

@@ -120,6 +120,30 @@ def test_selectors_match_pods(manifests: list[Manifest]) -> None:
         assert manifest["spec"]["scaleTargetRef"]["name"] in deployments
 
 
+def test_prometheus_reads_each_pod_that_counts(manifests: list[Manifest]) -> None:
+    (job,) = yaml.safe_load((KUBERNETES / "prometheus-scrape.yaml").read_text())
+    names, ports, _ = (each.get("regex", "").split("|") for each in job["relabel_configs"])
+    admitted = {
+        (name, port["port"])
+        for policy in of_kind(manifests, "NetworkPolicy")
+        for rule in policy["spec"].get("ingress", [])
+        if "monitoring" in str(rule["from"])
+        for name in policy["spec"]["podSelector"]["matchExpressions"][0]["values"]
+        for port in rule["ports"]
+    }
+    of_deployments = [
+        (each["metadata"]["name"], each["spec"]["template"]["spec"]["containers"][0])
+        for each in of_kind(manifests, "Deployment")
+    ]
+    assert sorted(name for name, _ in of_deployments) == sorted(names)
+    for name, container in of_deployments:
+        (port,) = container["ports"]
+        assert port["name"] in ports and (name, port["name"]) in admitted
+        settings = {each["name"]: each["value"] for each in container.get("env", [])}
+        if port["name"] == "metrics":
+            assert settings["METRICS_LISTEN"] == f"0.0.0.0:{port['containerPort']}"
+
+
 def test_ports_match(manifests: list[Manifest]) -> None:
     ports = {
         name: {port["name"]: port["containerPort"] for port in container.get("ports", [])}
@@ -162,7 +186,7 @@ def test_pods_have_time_to_stop(manifests: list[Manifest]) -> None:
         spec = manifest["spec"]["template"]["spec"]
         assert spec["terminationGracePeriodSeconds"] > 35
         (container,) = spec["containers"]
-        if "ports" in container:
+        if "readinessProbe" in container:  # something sends requests to it
             assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"]
 
 

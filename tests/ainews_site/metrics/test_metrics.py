@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ainews_site.infra import metric_files as files
 from ainews_site.infra.cache_metrics import KINDS, kind_of
-from ainews_site.infra.metrics import RECORDED
+from ainews_site.infra.metrics import DELIVERIES, RECORDED
 from ainews_site.metrics import measured
 from ainews_site.metrics.exposition import all_metrics, exposition
 from ainews_site.proxies import read_proxies
@@ -50,6 +50,24 @@ def samples(text: str) -> dict[str, dict[tuple[str, ...], float]]:
         for sample in family.samples:
             found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
     return found
+
+
+def test_outcomes_that_were_not_counted_yet_are_zero() -> None:
+    """Prometheus sees no increase in a series that begins with 1."""
+    assert shown()["ainews_digests_total"] == {("written",): 0, ("failed",): 0}
+    assert "ainews_deliveries_total" not in shown()
+
+    DELIVERIES.add(1, "email", "given_up")
+
+    assert shown()["ainews_deliveries_total"] == {
+        ("email", "given_up"): 1,
+        ("email", "sent"): 0,
+        ("email", "retry"): 0,
+    }
+
+
+def shown() -> dict[str, dict[tuple[str, ...], float]]:
+    return samples(exposition(with_measured=False)[0].decode())
 
 
 def scrape(client: Client, **headers: str) -> dict[str, dict[tuple[str, ...], float]]:
@@ -210,8 +228,13 @@ class TestWhatItHas:
         assert found["ainews_database_up"][()] == 1
         assert found["ainews_database_bytes"][()] > 100_000
         assert found["ainews_disk_free_bytes"][()] > 0
-        assert found["ainews_backup_timestamp_seconds"][()] == 0
+        assert "ainews_backup_timestamp_seconds" not in found
         assert found["ainews_degraded"][()] == 0
+
+    def test_a_folder_for_backups_without_any_has_the_time_zero(self, client: Client) -> None:
+        (Path(settings.DATA) / "backups").mkdir()
+
+        assert scrape(client)["ainews_backup_timestamp_seconds"][()] == 0
 
     def test_values_are_measured_at_most_once_in_a_while(self, client: Client) -> None:
         scrape(client)
