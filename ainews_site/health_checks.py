@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Max, Min
 from django_q.models import OrmQ
 
@@ -24,7 +25,10 @@ _results: tuple[float, dict[str, str]] | None = None
 
 
 def results() -> dict[str, str]:
-    """Return {check: problem or "ok"}. One thread checks, and the others get the last results."""
+    """Return {check: problem or "ok"} of the checks that apply here.
+
+    One thread checks, and the others get the last results.
+    """
     global _results
     known = _results
     if known and time.monotonic() - known[0] < VALID:
@@ -34,7 +38,9 @@ def results() -> dict[str, str]:
         return known[1]
     try:
         if _results is known:
-            _results = time.monotonic(), {name: _run(check) for name, check in CHECKS.items()}
+            answers = {name: _run(check) for name, check in CHECKS.items()}
+            applicable = {name: answer for name, answer in answers.items() if answer is not None}
+            _results = time.monotonic(), applicable
         assert _results
         return _results[1]
     finally:
@@ -48,15 +54,18 @@ def forget() -> None:
     _results = None
 
 
-def _run(check: Callable[[], str]) -> str:
+def _run(check: Callable[[], str | None]) -> str | None:
     try:
-        return check() or "ok"
+        problem = check()
+        return "ok" if problem == "" else problem
     except Exception as error:  # noqa: BLE001 - any error is the result of the check
         return f"cannot be checked: {type(error).__name__}"
 
 
-def _queue() -> str:
+def _queue() -> str | None:
     """Check the oldest message of the queue in the database. Other brokers have alarms."""
+    if "orm" not in settings.Q_CLUSTER:
+        return None
     now = db_clock.now()
     oldest = OrmQ.objects.filter(lock__lte=now).aggregate(oldest=Min("lock"))["oldest"]
     return "" if _is_recent(oldest, now, LONGEST_WAIT) else f"a task waits since {_shown(oldest)}"
@@ -71,6 +80,10 @@ def _last_poll() -> str:
     return f"no source was polled since {_shown(latest)}"
 
 
+def _certificate() -> str | None:
+    return machine_checks.certificate() if settings.TLS_CERTIFICATE else None
+
+
 def _is_recent(moment: datetime | None, now: datetime, longest: timedelta) -> bool:
     return moment is None or now - moment <= longest
 
@@ -79,9 +92,10 @@ def _shown(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-CHECKS: dict[str, Callable[[], str]] = {
+CHECKS: dict[str, Callable[[], str | None]] = {
     "queue": _queue,
     "last poll": _last_poll,
     "disk": machine_checks.disk,
-    "certificate": machine_checks.certificate,
+    "certificate": _certificate,
 }
+"""Each returns a problem, "", or None if it does not apply to this installation."""

@@ -173,7 +173,7 @@ def _dollars(value: float) -> str:
 
 FIGURES = (
     _Figure("Requests a minute", _per_minute("requests"), _number),
-    _Figure("95 % of requests within", _latency, _seconds, is_bad=lambda v: v > 1),
+    _Figure("95th percentile", _latency, _seconds, is_bad=lambda v: v > 1),
     _Figure(
         "Server errors", _grown("server_errors"), _number, summary="sum", is_bad=lambda v: v > 0
     ),
@@ -185,7 +185,7 @@ FIGURES = (
     _Figure(
         "Fetches that failed", _share("fetch_errors", "fetches"), _percent, is_bad=lambda v: v > 0.2
     ),
-    _Figure("Latest poll is late by", _value("poll_lag"), _wait, is_bad=lambda v: v > 900),
+    _Figure("Most overdue poll", _value("poll_lag"), _wait, is_bad=lambda v: v > 900),
     _Figure("Waiting tasks", _sum_of("queue_fast", "queue_slow"), _number),
     _Figure("Oldest task waits", _value("queue_age"), _wait, is_bad=lambda v: v > 600),
     _Figure("Failed tasks", _grown("tasks_failed"), _number, summary="sum", is_bad=lambda v: v > 0),

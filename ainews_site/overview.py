@@ -138,16 +138,17 @@ def sources(request: HttpRequest) -> Part:
     failing = Source.objects.filter(is_active, failures__gt=0).order_by(
         F("failing_since").asc(nulls_last=True), "pk"
     )
+    query = "?status__exact=active&failures__gt=0&o=6"
+    links = _lists(("All failing", "feeds_source", query), ("All sources", "feeds_source", ""))
     lines = [
         Line(
             f"{counts['failing']} of {counts['all']} failing, {counts['gone']} gone",
+            url=dict(links).get("All failing", ""),
             is_bad=bool(counts["failing"]),
         )
     ]
     for source in failing.only("title", "url", "error")[:SHOWN]:
         lines.append(Line(str(source), source.error, _change("feeds_source", source.pk)))
-    query = "?status__exact=active&failures__gt=0&o=6"
-    links = _lists(("All failing", "feeds_source", query), ("All sources", "feeds_source", ""))
     return Part("Sources", lines, links)
 
 
