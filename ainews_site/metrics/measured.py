@@ -1,4 +1,4 @@
-"""Values that are measured when somebody asks: sizes, queues, lags, dates.
+"""Values that a scrape measures: sizes, queues, lags, dates.
 
 They cost queries, so all processes of a machine measure at most once in FRESH seconds, and share
 the values through a file of DATA/metrics. A group of values that cannot be measured is left out,
