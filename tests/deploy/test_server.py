@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.ainews_site.infra.test_migrate_ahead import ADDITIVE, CONTRACTING
 from tests.deploy.machine import ROOT, Machine, missing_programs
 
 pytestmark = [
@@ -42,18 +43,6 @@ class Receiver(BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 HTTPServer(("127.0.0.1", 9099), Receiver).serve_forever()
-"""
-ADDITIVE = """
-from django.db import migrations, models
-class Migration(migrations.Migration):
-    dependencies = [("accounts", "{last}")]
-    operations = [migrations.CreateModel("Extra", [("id", models.AutoField(primary_key=True))])]
-"""
-CONTRACTING = """
-from django.db import migrations
-class Migration(migrations.Migration):
-    dependencies = [("accounts", "9000_add_extra")]
-    operations = [migrations.DeleteModel("Extra")]
 """
 
 
@@ -130,7 +119,8 @@ def newer(machine: Machine, name: str, version: str) -> Path:
     migrations = folder / "accounts/migrations"
     last = sorted(file.stem for file in migrations.glob("0*.py"))[-1]
     (migrations / "9000_add_extra.py").write_text(ADDITIVE.replace("{last}", last))
-    (migrations / "9001_contract_drop_extra.py").write_text(CONTRACTING)
+    removal = CONTRACTING.replace("{last}", "9000_add_extra").replace("{model}", "Extra")
+    (migrations / "9001_contract_drop_extra.py").write_text(removal)
     return folder
 
 

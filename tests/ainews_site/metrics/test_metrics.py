@@ -1,7 +1,6 @@
 """/metrics: who may read it, and what it has."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,7 +14,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from ainews_site.infra import metric_files as files
 from ainews_site.infra.cache_metrics import KINDS, kind_of
 from ainews_site.infra.metrics import DELIVERIES, RECORDED
 from ainews_site.metrics import measured
@@ -28,14 +26,6 @@ from tests.make import make_source, make_user
 
 TOKEN = "a token of the operator"
 LOCAL = (ip_network("127.0.0.0/8"),)
-
-
-@pytest.fixture(autouse=True)
-def fresh_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    files.close()
-    monkeypatch.setattr(settings, "DATA", tmp_path)
-    yield
-    files.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,14 +19,6 @@ from tests.make import make_user
 
 pytestmark = pytest.mark.django_db
 BUCKETS = len(REQUEST_SECONDS.buckets) + 1
-
-
-@pytest.fixture(autouse=True)
-def fresh_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    files.close()
-    monkeypatch.setattr(settings, "DATA", tmp_path)
-    yield
-    files.close()
 
 
 @pytest.fixture
