@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ from feeds.ingest.lease import claim, release, renew
 from feeds.ingest.measure import count_outcome
 from feeds.ingest.new_rows import NewRows
 from feeds.ingest.outcome import Outcome, Prepared, crashed, due_at, finish, prepare, request_for
-from feeds.ingest.store import CHUNK
+from feeds.ingest.store import CHUNK, ensure_partitions_of
 from feeds.models import FetchLog, Source
 from feeds.search.postgres.index import merge_pending
 
@@ -211,6 +212,8 @@ class _Poll:
         try:
             if len(batch) == 1:  # it may be large, and is committed in chunks
                 return self._record([finish(batch[0], self.now())])
+            cleaned = [prepared.clean for prepared in batch if prepared.clean]
+            ensure_partitions_of(chain.from_iterable(c.entries for c in cleaned), self.now())
             with transaction.atomic():
                 rows = NewRows()
                 done = [finish(prepared, self.now(), rows) for prepared in batch]

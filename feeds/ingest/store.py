@@ -91,6 +91,17 @@ def store_entries(
     return stored
 
 
+def ensure_partitions_of(entries: Iterable[CleanEntry], now: datetime) -> None:
+    """Create the partitions of these entries, before a transaction that stores several sources.
+
+    Creating one locks the table of sources, because items refer to it, until the transaction ends.
+    A transaction that then waits for a source which a reader is changing would be a deadlock.
+    """
+    if connection.vendor == "postgresql":
+        moments = {(entry.published or now).replace(microsecond=0) for entry in entries}
+        _ensure_partitions({lowest_id(moment) for moment in moments})
+
+
 def _ensure_partitions(ids: Iterable[int]) -> None:
     """Create the partitions of these ids. If that fails, the default partition takes the rows."""
     try:

@@ -142,11 +142,13 @@ def _search(
         parameters += [expression, *conditions.parameters]
     if not arms:
         return []
+    # A single arm in parentheses has its LIMIT already, and may have no second one.
+    union = f"{' UNION ALL '.join(arms)} LIMIT {limit}" if len(arms) > 1 else arms[0]
     score, weights = _score(words)
     cursor.execute(
         f"SELECT id, {score} FROM (SELECT id, vector || CAST('' AS tsvector) AS vector,"
         f" {K1} * ({1 - B} + {B} * length(vector) / avg(length(vector)) OVER ()) AS length"
-        f" FROM ({' UNION ALL '.join(arms)} LIMIT {limit}) found OFFSET 0) found",
+        f" FROM ({union}) found OFFSET 0) found",
         [*weights, *parameters],
     )
     return [Match(*row) for row in cursor.fetchall()]

@@ -1,13 +1,18 @@
 """Two concurrent workers on PostgreSQL: the order of the ledger, and claims of sources."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
 
+from feeds.core import partitions
+from feeds.core.partitions import Span, make_partitions
 from feeds.ingest import lease
 from feeds.ingest.store import store_entries
 from feeds.models import ItemKey, Source
+from tests.feeds.ingest.server import reply, serve
+from tests.feeds.ingest.test_poll import poll, rss, source_at
 from tests.feeds.ingest.test_store import NOW, entry
 from tests.interleave import Interleaved
 from tests.make import make_source
@@ -105,3 +110,22 @@ def test_of_two_workers_that_see_a_source_free_one_claims_it() -> None:
         with Interleaved(lambda: lease.claim([source.pk], NOW)) as second:
             assert len(second.result()) == 1
         assert first.result() == []
+
+
+def test_a_partition_is_not_created_in_the_transaction_that_stores_sources(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It locks the table of sources. A reader who changes one meanwhile would be in a deadlock."""
+    within: list[bool] = []
+
+    def make(wanted: Iterable[Span]) -> None:
+        within.append(connection.in_atomic_block)
+        make_partitions(wanted)
+
+    monkeypatch.setattr(partitions, "make_partitions", make)
+    old = reply(200, rss("One").replace(b"Nov 2026", b"Nov 2001"), Content_Type="text/xml")
+    with serve({"/1": old, "/2": old}) as server:
+        outcomes = poll([source_at(server, path) for path in ("/1", "/2")]).outcomes
+
+    assert [len(outcome.stored.new_ids) for outcome in outcomes] == [1, 1]
+    assert within == [False]

@@ -1,6 +1,6 @@
 """Searching a real index."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
+from feeds.core.ids import lowest_id
+from feeds.core.partitions import ensure_partitions, forget_known_partitions
 from feeds.models import Folder, Subscription
 from feeds.reading.marks import set_state
 from feeds.search.postgres import find as postgres_find
@@ -211,6 +213,17 @@ def test_operators_narrow_the_search(reader: User) -> None:
     assert found(reader, f"model before:{week}") == ["Model two"]
     results = search_items(reader, "model source:nowhere")
     assert (results.items, results.problems) == ([], ("No source is named 'nowhere'.",))
+
+
+def test_dates_may_leave_a_single_partition(reader: User) -> None:
+    source = make_source(reader=reader)
+    make_item(source, "Model of old", published=datetime(1999, 12, 24, tzinfo=UTC))
+    make_item(source, "Model of the month", published=datetime(2026, 3, 10, tzinfo=UTC))
+    ensure_partitions([lowest_id(datetime(2026, 3, 1, tzinfo=UTC))])
+    forget_known_partitions()  # as after a minute
+
+    assert found(reader, "model before:2000-01-01") == ["Model of old"]
+    assert found(reader, "model after:2026-03-05 before:2026-03-20") == ["Model of the month"]
 
 
 def test_matches_are_marked_and_everything_else_is_escaped(reader: User) -> None:
