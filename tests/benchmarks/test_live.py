@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LINES = ("connect", "memory per socket", "event", "counts", "idle")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_every_socket_gets_its_messages(kind: str) -> None:
     if kind == "postgres" and missing():

@@ -83,6 +83,7 @@ def wait_for(is_so: object, seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_lost_server_is_restored_to_its_last_write_and_to_any_moment(
     primary: Postgres, backup: dict[str, str]
 ) -> None:

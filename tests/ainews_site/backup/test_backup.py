@@ -242,6 +242,7 @@ def test_an_unusable_backup_leaves_the_damaged_database_in_place(
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("later", [0, 0.3])
+@pytest.mark.slow
 def test_a_restore_that_was_killed_can_be_repeated(
     database: str, postgres: Postgres, tmp_path: Path, later: float
 ) -> None:

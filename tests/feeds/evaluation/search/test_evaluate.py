@@ -115,6 +115,7 @@ def test_what_is_missing_is_said(folder: Path, tmp_path: Path, gone: str) -> Non
 
 
 @pytest.mark.skipif(not CRANFIELD.exists(), reason="the collection is not there")
+@pytest.mark.slow
 def test_the_search_is_at_least_as_good_as_bm25(tmp_path: Path) -> None:
     _, printed = evaluate(CRANFIELD, tmp_path / "data")
 
